@@ -1,0 +1,93 @@
+"""Settings, read once from the environment. Nothing heavy is imported here: a wrong value must fail at once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from playground.errors import SettingsError
+
+Quantization = Literal["auto", "4bit", "8bit", "none"]
+Mode = Literal["local", "public"]
+
+HELP = """\
+usage: python app.py [--help]
+
+Starts the LLM Playground. Settings come from the environment:
+
+  PLAYGROUND_MODEL         auto (default): the best known model that fits the GPU, otherwise the bundled starter;
+                           starter: the bundled model; or a Hugging Face model id, or a folder with a model
+  PLAYGROUND_QUANTIZATION  auto (default): 4-bit wherever the model's layers allow it; 4bit, 8bit, or none
+  PLAYGROUND_DATA_DIR      where adapters, training runs and uploads are kept
+                           (default: ~/.local/share/llm-playground)
+  PLAYGROUND_MODE          auto (default): public on a Hugging Face Space, otherwise local;
+                           local: one trusted person; public: strangers, each with their own adapters
+  GRADIO_SERVER_NAME       address to listen on (default: 127.0.0.1; 0.0.0.0 on a Space)
+  GRADIO_SERVER_PORT       port to listen on (default: the first free one from 7860)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    model: str
+    quantization: Quantization
+    data_dir: Path
+    mode: Mode
+    server_name: str
+    server_port: int | None
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Check every setting; raises `SettingsError` naming the one that is wrong."""
+    on_space = bool(environ.get("SPACE_ID"))
+    quantization = _choice(environ, "PLAYGROUND_QUANTIZATION", get_args(Quantization), "auto")
+    mode = _choice(environ, "PLAYGROUND_MODE", ("auto", "local", "public"), "auto")
+    if mode == "auto":
+        mode = "public" if on_space else "local"
+    return Settings(
+        model=environ.get("PLAYGROUND_MODEL", "").strip() or "auto",
+        quantization=cast(Quantization, quantization),
+        data_dir=_data_dir(environ),
+        mode=cast(Mode, mode),
+        server_name=environ.get("GRADIO_SERVER_NAME", "").strip() or ("0.0.0.0" if on_space else "127.0.0.1"),
+        server_port=_port(environ),
+    )
+
+
+def _choice(environ: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = environ.get(name, "").strip().lower() or default
+    if value not in allowed:
+        raise SettingsError(
+            "{name} is '{value}', which is not known. Use one of: {allowed}.",
+            name=name,
+            value=environ[name],
+            allowed=", ".join(allowed),
+        )
+    return value
+
+
+def _data_dir(environ: Mapping[str, str]) -> Path:
+    given = environ.get("PLAYGROUND_DATA_DIR", "").strip()
+    try:
+        folder = Path(given).expanduser() if given else Path("~/.local/share/llm-playground").expanduser()
+        folder = folder.absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingsError(
+            "PLAYGROUND_DATA_DIR is '{value}', a folder that cannot be made ({reason}). Name one that you may write to.",
+            value=given,
+            reason=getattr(error, "strerror", None) or type(error).__name__,
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError("PLAYGROUND_DATA_DIR is '{value}', where nothing can be written.", value=folder)
+    return folder
+
+
+def _port(environ: Mapping[str, str]) -> int | None:
+    given = environ.get("GRADIO_SERVER_PORT", "").strip()
+    if not given:
+        return None
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= 65535:
+        raise SettingsError("GRADIO_SERVER_PORT is '{value}'. Use a number from 1 to 65535.", value=given)
+    return int(given)

@@ -11,6 +11,8 @@ from playground.errors import SettingsError
 Quantization = Literal["auto", "4bit", "8bit", "none"]
 Mode = Literal["local", "public"]
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - a Space is reached from outside its container
+
 HELP = """\
 usage: python app.py [--help]
 
@@ -50,7 +52,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         quantization=cast(Quantization, quantization),
         data_dir=_data_dir(environ),
         mode=cast(Mode, mode),
-        server_name=environ.get("GRADIO_SERVER_NAME", "").strip() or ("0.0.0.0" if on_space else "127.0.0.1"),
+        server_name=environ.get("GRADIO_SERVER_NAME", "").strip() or (EVERYWHERE if on_space else "127.0.0.1"),
         server_port=_port(environ),
     )
 
@@ -75,7 +77,7 @@ def _data_dir(environ: Mapping[str, str]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise SettingsError(
-            "PLAYGROUND_DATA_DIR is '{value}', a folder that cannot be made ({reason}). Name one that you may write to.",
+            "PLAYGROUND_DATA_DIR is '{value}', which cannot be made ({reason}). Name a folder that you may write to.",
             value=given,
             reason=getattr(error, "strerror", None) or type(error).__name__,
         ) from error

@@ -1,0 +1,163 @@
+"""What every task shares: its fields, its results, and how to ask the live model."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from playground.errors import InputError
+from playground.protocol import Chunk, GenerateRequest, Live, Message, Sampling, Voice
+
+SMALLEST_ANSWER = 16
+"""Tokens that must be left for the answer, or the text counts as too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input of a task, as the page draws it and as the API names it."""
+
+    name: str
+    label: str
+    kind: Literal["text", "line", "choice"] = "text"
+    placeholder: str = ""
+    choices: tuple[str, ...] = ()
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskExample:
+    """Inputs to start from with one click; `title` is what the chip says."""
+
+    title: str
+    inputs: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TextResult:
+    """The whole text so far. `part` of `parts` says which piece of a long text is being read (0 of 0: all)."""
+
+    text: str
+    finished: bool = False
+    part: int = 0
+    parts: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelResult:
+    """Probabilities of the labels, summing to 1, likeliest first."""
+
+    label: str
+    confidences: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`context[start:end]` with its probability among everything that was considered."""
+
+    text: str
+    start: int
+    end: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """`start` and `end` are None when the passage does not say; `others` are the next best places."""
+
+    answer: str
+    confidence: float
+    start: int | None = None
+    end: int | None = None
+    others: tuple[Span, ...] = field(default=())
+
+
+class Task(ABC):
+    """One thing to do with a language model. A module of this package that defines `TASK` is one more task."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    action: ClassVar[str]
+    """What the button says."""
+    empty: ClassVar[str]
+    """What the result area says before the first result."""
+    fields: ClassVar[tuple[Field, ...]]
+    examples: ClassVar[tuple[TaskExample, ...]]
+
+    @abstractmethod
+    def messages(self, **inputs: Any) -> list[Message]:
+        """Write the prompt for the inputs, as the model is trained on it."""
+
+    @abstractmethod
+    def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[Any]:
+        """Check the inputs, ask the model, and yield results; the last one is whole. Raises `InputError`."""
+
+
+def check_text(value: object, name: str = "text") -> str:
+    """Return the text, or raise the sentence that says why it cannot be used."""
+    if not isinstance(value, str):
+        raise InputError("{name} must be text.", name=name)
+    if not value.strip():
+        raise InputError("Write or paste a text first.")
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        raise InputError("The text holds broken characters (half of a Unicode pair). Paste it again as plain text.")
+    return value
+
+
+def check_choice(value: object, allowed: Sequence[str], name: str) -> str:
+    if not isinstance(value, str) or value not in allowed:
+        raise InputError(
+            "{name} is '{value}'. Choose one of: {allowed}.",
+            name=name,
+            value=str(value)[:40].encode("utf-8", "replace").decode(),
+            allowed=", ".join(allowed),
+        )
+    return value
+
+
+def check_fits(live: Live, tokens: Sequence[int], text: str, room_for_answer: int = SMALLEST_ANSWER) -> None:
+    """Raise a sentence in words, which people count in, if the prompt leaves no room for an answer."""
+    room = live.codec.context_length - room_for_answer
+    if len(tokens) <= room:
+        return
+    words = max(1, len(text.split()))
+    fits = max(1, words * room // len(tokens))
+    if words < len(text) // 20:  # written without spaces, as Chinese is
+        raise InputError(
+            "That is {length} characters, and the model reads about {fits} at once. Shorten it, or use Summarize, "
+            "which reads in parts.",
+            length=len(text),
+            fits=max(1, len(text) * room // len(tokens)),
+        )
+    raise InputError(
+        "That is {words} words, and the model reads about {fits} at once. Shorten it, or use Summarize, which reads "
+        "in parts.",
+        words=words,
+        fits=fits,
+    )
+
+
+async def ask(live: Live, voice: Voice, tokens: Sequence[int], sampling: Sampling) -> AsyncIterator[Chunk]:
+    """Stream the model's continuation of `tokens`; a reader who leaves cancels the request."""
+    request = GenerateRequest(tuple(tokens), sampling, voice.adapter, voice.strength, voice.owner)
+    generation = live.engine.submit(request)
+    try:
+        async for chunk in generation:
+            yield chunk
+    finally:
+        generation.cancel()
+
+
+def sentences(text: str) -> list[str]:
+    """Split after full stops, question and exclamation marks (Chinese ones too) and at line ends; drops nothing."""
+    pieces: list[str] = []
+    start = 0
+    for position, character in enumerate(text):
+        follows = text[position + 1 : position + 2]
+        ends = character in "。！？\n" or (character in ".!?" and (not follows or follows.isspace()))
+        if ends:
+            pieces.append(text[start : position + 1])
+            start = position + 1
+    if start < len(text):
+        pieces.append(text[start:])
+    return [piece for piece in pieces if piece.strip()]

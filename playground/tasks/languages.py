@@ -1,0 +1,44 @@
+"""Languages by their English names, and telling which one a text is in."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+CODES = {
+    "English": "en",
+    "German": "de",
+    "French": "fr",
+    "Chinese": "zh",
+    "Spanish": "es",
+    "Italian": "it",
+    "Portuguese": "pt",
+    "Dutch": "nl",
+    "Polish": "pl",
+    "Russian": "ru",
+    "Arabic": "ar",
+    "Hindi": "hi",
+    "Japanese": "ja",
+    "Korean": "ko",
+    "Vietnamese": "vi",
+    "Thai": "th",
+    "Indonesian": "id",
+    "Turkish": "tr",
+}
+NAMES = {code: name for name, code in CODES.items()}
+_ENOUGH = 2000
+"""Characters that decide a language; more only cost time."""
+
+
+def detect(text: str, among: Sequence[str] = ()) -> str:
+    """The English name of the language that `text` is most likely in, among the given ones (default: all known)."""
+    names = tuple(name for name in among if name in CODES) or tuple(CODES)
+    code, _ = _identifier(names).classify(text[:_ENOUGH])
+    return NAMES[str(code)]
+
+
+@cache
+def _identifier(names: tuple[str, ...]) -> LanguageIdentifier:
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages([CODES[name] for name in names])
+    return identifier

@@ -1,0 +1,50 @@
+"""Sentiment: how likely the model finds each label, from its own scores and not from what it writes."""
+
+import math
+from collections.abc import AsyncIterator
+from typing import Any
+
+from playground.protocol import Live, Message, ScoreRequest, Voice
+from playground.tasks.base import Field, LabelResult, Task, TaskExample, check_fits, check_text
+
+LABELS = ("positive", "negative")
+
+
+class Sentiment(Task):
+    name = "sentiment"
+    title = "Sentiment"
+    action = "Judge the mood"
+    empty = "Each line gets its own verdict."
+    fields = (Field("text", "Text", placeholder="One text, or many: one on each line…"),)
+    examples = (
+        TaskExample("One film review", {"text": "A warm, funny film with a wonderful cast."}),
+        TaskExample(
+            "Six hotel reviews",
+            {
+                "text": "The staff were kind and the room was spotless.\nWe waited forty minutes for a cold soup.\n"
+                "It was fine, nothing special.\nGreat view and a lovely breakfast.\n"
+                "Dirty, loud and far too expensive.\nThe best stay we have had in years."
+            },
+        ),
+        TaskExample("Mixed feelings", {"text": "The story is dull, but the music is beautiful."}),
+    )
+
+    def messages(self, **inputs: Any) -> list[Message]:
+        return [{"role": "user", "content": f"Is this text positive or negative?\n\n{inputs['text']}"}]
+
+    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[LabelResult]:
+        text = check_text(inputs.get("text")).strip()
+        tokens = live.codec.chat(self.messages(text=text))
+        check_fits(live, tokens, text)
+        labels = tuple(tuple(live.codec.continuation(label)) for label in LABELS)
+        request = ScoreRequest(tuple(tokens), labels, voice.adapter, voice.strength, voice.owner)
+        scores = await live.engine.score(request)
+        likelihoods = [sum(score.logprobs) for score in scores]
+        highest = max(likelihoods)
+        weights = [math.exp(likelihood - highest) for likelihood in likelihoods]
+        shares = [(label, weight / sum(weights)) for label, weight in zip(LABELS, weights, strict=True)]
+        shares.sort(key=lambda share: -share[1])
+        yield LabelResult(shares[0][0], tuple(shares))
+
+
+TASK = Sentiment()

@@ -1,0 +1,110 @@
+"""Summarize a text of any length: what does not fit at once is read in parts, then as a whole."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from playground.errors import InputError
+from playground.protocol import GREEDY, Live, Message, Voice
+from playground.tasks.base import Field, Task, TaskExample, TextResult, ask, check_choice, check_text, sentences
+
+LENGTHS = {"short": "in one sentence", "medium": "in a few sentences", "long": "in a paragraph"}
+MOST_TOKENS = {"short": 80, "medium": 160, "long": 280}
+MOST_PARTS = 200
+
+
+class Summarize(Task):
+    name = "summarize"
+    title = "Summarize"
+    action = "Summarize"
+    empty = "Paste up to a book chapter: long texts are read in parts."
+    fields = (
+        Field("text", "Text to summarize", placeholder="Paste a text…"),
+        Field("length", "Length", kind="choice", choices=tuple(LENGTHS), default="medium"),
+    )
+    examples = (
+        TaskExample(
+            "A town meeting",
+            {
+                "text": "The council met on Tuesday to decide what happens to the old harbour. Repairing the eastern "
+                "quay would cost nearly twice what was planned, because the wooden piles under the water have rotted "
+                "faster than anyone expected. The engineers offered three ways out: steel piles, filling the basin "
+                "with gravel, or moving the fishing boats to the western side. The fishermen spoke against moving, "
+                "since the western basin is too shallow at low tide. In the end nine of eleven members voted for "
+                "gravel, the cheapest way, on condition that the currents are studied first."
+            },
+        ),
+        TaskExample(
+            "A research abstract",
+            {
+                "text": "Training large neural networks takes much memory, since the state of the optimizer is kept "
+                "for every weight. We show that most of this state changes slowly and can be stored with few bits. "
+                "Our method quantizes the optimizer state in blocks and corrects the error that this causes at every "
+                "step. In experiments on image classification and language modelling, it reaches the same accuracy "
+                "as the full-precision optimizer while it uses a quarter of the memory."
+            },
+        ),
+    )
+
+    def messages(self, **inputs: Any) -> list[Message]:
+        """`text` and `length` ("short", "medium" or "long")."""
+        length = LENGTHS[inputs.get("length", "short")]
+        return [{"role": "user", "content": f"Summarize {length}:\n\n{inputs['text']}"}]
+
+    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextResult]:
+        text = check_text(inputs.get("text")).strip()
+        length = check_choice(inputs.get("length", "medium"), tuple(LENGTHS), "length")
+        parts = self._parts(live, text, length)
+        while len(parts) > 1:
+            notes: list[str] = []
+            for number, part in enumerate(parts, 1):
+                async for result in self._once(live, voice, part, "short"):
+                    so_far = " ".join([*notes, result.text]).strip()
+                    yield replace(result, text=so_far, finished=False, part=number, parts=len(parts))
+                notes.append(result.text)
+            shorter = "\n".join(note for note in notes if note)
+            if not shorter or len(shorter) >= len(text):
+                break  # the model does not shorten: the notes of the parts are the best there is
+            text, parts = shorter, self._parts(live, shorter, length)
+        if len(parts) > 1:
+            yield TextResult(so_far, finished=True)
+            return
+        async for result in self._once(live, voice, text, length):
+            yield result
+
+    async def _once(self, live: Live, voice: Voice, text: str, length: str) -> AsyncIterator[TextResult]:
+        tokens = live.codec.chat(self.messages(text=text, length=length))
+        sampling = replace(GREEDY, max_new_tokens=MOST_TOKENS[length], repetition_penalty=1.1)
+        async for chunk in ask(live, voice, tokens, sampling):
+            yield TextResult(chunk.text.strip(), finished=chunk.finished is not None)
+
+    def _parts(self, live: Live, text: str, length: str) -> list[str]:
+        """Whole sentences together, as many as fit beside the prompt and the summary; a giant one is cut."""
+        frame = len(live.codec.chat(self.messages(text="", length=length)))
+        room = live.codec.context_length - frame - min(MOST_TOKENS[length], live.codec.context_length // 3) - 8
+        if room < 16:
+            raise InputError("The loaded model reads too little at once to summarize. Choose a larger model.")
+        pieces = [piece for sentence in sentences(text) for piece in self._cut(live, sentence, room)]
+        parts: list[str] = []
+        used = room + 1
+        for piece, size in pieces:
+            if used + size > room:
+                parts.append("")
+                used = 0
+            parts[-1] += piece
+            used += size
+        if len(parts) > MOST_PARTS:
+            raise InputError("That is a very long text: {parts} parts. Paste at most a few chapters.", parts=len(parts))
+        return [part.strip() for part in parts]
+
+    def _cut(self, live: Live, sentence: str, room: int) -> list[tuple[str, int]]:
+        size = len(live.codec.continuation(sentence))
+        if size <= room:
+            return [(sentence, size)]
+        middle = len(sentence) // 2
+        space = sentence.rfind(" ", 0, middle)
+        middle = space + 1 if space > 0 else middle
+        return self._cut(live, sentence[:middle], room) + self._cut(live, sentence[middle:], room)
+
+
+TASK = Summarize()

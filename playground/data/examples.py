@@ -1,0 +1,203 @@
+"""Rows to what a model learns from: a conversation that ends with the assistant, or a plain text.
+
+Prompts are written by the `writers` that are passed in, so that a taught model is asked later in exactly the words
+it was taught with:
+
+- `translate(text, target_text)` and, optionally, `translate_to(text, language)` for columns named after a language
+- `summarize(text)`, `sentiment(text)`, `answer(question, context)`
+
+Each returns the prompt's messages without the answer, which is the row's.
+"""
+
+import random
+from collections.abc import Callable
+from collections.abc import Mapping as AbstractMapping
+from dataclasses import dataclass
+
+from playground.data.chat import Unusable, conversation, turns
+from playground.data.mapping import Mapping, cell
+from playground.data.table import Table
+from playground.errors import DataError
+from playground.protocol import Message
+
+Writers = AbstractMapping[str, Callable[..., list[Message]]]
+LEAST = 2
+_MOST_LABELS_LISTED = 30
+_SENTIMENTS = {"positive": "positive", "pos": "positive", "negative": "negative", "neg": "negative"}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Either `messages`, the last one the assistant's, or a plain `text`; `row` is its place in the file from 1."""
+
+    messages: tuple[Message, ...] | None
+    text: str | None
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What can be learned from, and the rows that cannot, each with the reason in a sentence."""
+
+    usable: list[Example]
+    skipped: list[tuple[int, str]]
+
+
+def make_examples(table: Table, mapping: Mapping, writers: Writers) -> Examples:
+    """Write every row as an example; raises `DataError` when fewer than two rows can be used."""
+    write = _Writer(table, mapping, writers)
+    usable: list[Example] = []
+    skipped: list[tuple[int, str]] = []
+    for number, row in zip(table.numbers, table.rows, strict=True):
+        try:
+            usable.append(write.example(row, number))
+        except Unusable as reason:
+            skipped.append((number, str(reason)))
+    if len(usable) < LEAST:
+        first = f" Row {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
+        raise DataError(
+            "Only {count} of the {rows} rows can be used as {format}, and at least {least} are needed.{first}",
+            count=len(usable),
+            rows=len(table.rows),
+            format=mapping.format,
+            least=LEAST,
+            first=first,
+        )
+    return Examples(usable, skipped)
+
+
+def split(
+    examples: list[Example], seed: int = 0, share: float = 0.1, most: int = 200
+) -> tuple[list[Example], list[Example]]:
+    """(to learn from, held out), the same for the same seed and both in file order.
+
+    At least one is held out from 10 rows on, none from fewer, and never more than `most`. Examples that say the same
+    stay on one side, so that what is held out was not seen.
+    """
+    if len(examples) < 10:
+        return list(examples), []
+    wanted = min(most, max(1, round(share * len(examples))))
+    groups: dict[object, list[int]] = {}
+    for index, example in enumerate(examples):
+        groups.setdefault(_content(example), []).append(index)
+    order = list(groups.values())
+    random.Random(seed).shuffle(order)
+    held: set[int] = set()
+    for group in order:
+        if len(held) + len(group) <= wanted:
+            held.update(group)
+        if len(held) == wanted:
+            break
+    learned = [example for index, example in enumerate(examples) if index not in held]
+    return learned, [examples[index] for index in sorted(held)]
+
+
+def _content(example: Example) -> object:
+    if example.messages is None:
+        return example.text
+    return tuple((message["role"], message["content"]) for message in example.messages)
+
+
+class _Writer:
+    """Writes rows of one table under one mapping."""
+
+    def __init__(self, table: Table, mapping: Mapping, writers: Writers) -> None:
+        self._mapping = mapping
+        self._writers = writers
+        self._labels = self._all_labels(table) if mapping.format == "text_label" else []
+        self._by_format: dict[str, Callable[[dict[str, object]], list[Message]]] = {
+            "messages": self._messages,
+            "instruction": self._instruction,
+            "prompt_completion": self._prompt_completion,
+            "question_context_answer": self._question_context_answer,
+            "text_label": self._text_label,
+            "translation": self._translation,
+            "summary": self._summary,
+        }
+
+    def example(self, row: dict[str, object], number: int) -> Example:
+        if self._mapping.format == "text":
+            return Example(None, self._need(row, "text"), number)
+        return Example(tuple(self._by_format[self._mapping.format](row)), None, number)
+
+    def _messages(self, row: dict[str, object]) -> list[Message]:
+        columns = self._mapping.columns
+        system = self._text(row, "system")
+        if "messages" in columns:
+            return conversation(cell(row, columns["messages"]), system)
+        return turns(cell(row, columns["input"]), cell(row, columns["output"]), system)
+
+    def _instruction(self, row: dict[str, object]) -> list[Message]:
+        prompt = self._need(row, "instruction")
+        given = self._text(row, "input")
+        content = f"{prompt}\n\n{given}" if given else prompt
+        system = self._text(row, "system")
+        start: list[Message] = [{"role": "system", "content": system}] if system else []
+        return [*start, {"role": "user", "content": content}, _answer(self._need(row, "output"))]
+
+    def _prompt_completion(self, row: dict[str, object]) -> list[Message]:
+        return [{"role": "user", "content": self._need(row, "prompt")}, _answer(self._need(row, "completion"))]
+
+    def _question_context_answer(self, row: dict[str, object]) -> list[Message]:
+        question, context = self._need(row, "question"), self._need(row, "context")
+        return [*self._writers["answer"](question, context), _answer(self._need(row, "answer"))]
+
+    def _translation(self, row: dict[str, object]) -> list[Message]:
+        source, target = self._need(row, "source"), self._need(row, "target")
+        language = self._mapping.target_language
+        if language and "translate_to" in self._writers:
+            return [*self._writers["translate_to"](source, language), _answer(target)]
+        return [*self._writers["translate"](source, target), _answer(target)]
+
+    def _summary(self, row: dict[str, object]) -> list[Message]:
+        return [*self._writers["summarize"](self._need(row, "document")), _answer(self._need(row, "summary"))]
+
+    def _text_label(self, row: dict[str, object]) -> list[Message]:
+        text, label = self._need(row, "text"), self._need(row, "label")
+        if second := self._text(row, "text2"):
+            text = f"{text}\n{second}"
+        if all(known.lower() in _SENTIMENTS for known in self._labels):
+            return [*self._writers["sentiment"](text), _answer(_SENTIMENTS[label.lower()])]
+        listed = f": {', '.join(self._labels)}" if len(self._labels) <= _MOST_LABELS_LISTED else ""
+        return [{"role": "user", "content": f"Which of these fits{listed}?\n{text}"}, _answer(label)]
+
+    def _all_labels(self, table: Table) -> list[str]:
+        found: dict[str, None] = {}
+        for row in table.rows:
+            try:
+                found[self._need(row, "label")] = None
+            except Unusable:
+                continue
+        return sorted(found)
+
+    def _need(self, row: dict[str, object], role: str) -> str:
+        text = self._text(row, role)
+        if not text:
+            raise Unusable(f"The column '{self._mapping.columns[role]}' is empty.")
+        return text
+
+    def _text(self, row: dict[str, object], role: str) -> str:
+        column = self._mapping.columns.get(role)
+        value = cell(row, column) if column else None
+        if role in ("answer", "completion"):
+            value = _first_answer(value)
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, (list, dict)):
+            raise Unusable(f"The column '{column}' holds a list rather than text.")
+        return str(value).strip()
+
+
+def _first_answer(value: object) -> object:
+    """SQuAD gives several people's answers to a question: the first is taken."""
+    if isinstance(value, dict) and "text" in value:
+        value = value["text"]
+    if isinstance(value, list):
+        return _first_answer(value[0]) if value else None
+    return value
+
+
+def _answer(text: str) -> Message:
+    return {"role": "assistant", "content": text}

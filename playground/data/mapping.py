@@ -1,0 +1,260 @@
+"""Which column plays which role: recognised from the header, or chosen by a person."""
+
+from collections.abc import Mapping as AbstractMapping
+from dataclasses import dataclass
+from itertools import islice
+
+from playground.data.table import Table
+from playground.errors import DataError
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A part that a column can play; `names` are the headers that stand for it, in lower case without spaces."""
+
+    name: str
+    required: bool
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A format of `ROLES`, and the column for each role that is filled. A column may be a path: "answers.text"."""
+
+    format: str
+    columns: dict[str, str]
+
+    @property
+    def target_language(self) -> str:
+        """The English name of the language that a translation's target column is named after, or ""."""
+        return language_of(self.columns.get("target", "")) if self.format == "translation" else ""
+
+
+_LANGUAGES = {
+    "English": ("en", "eng", "英文", "英语"),
+    "German": ("de", "deu", "ger", "deutsch", "德文", "德语"),
+    "French": ("fr", "fra", "fre", "français", "francais", "法文", "法语"),
+    "Chinese": ("zh", "zho", "cn", "zhcn", "中文", "汉语"),
+    "Spanish": ("es", "spa", "español", "espanol", "西班牙语"),
+    "Italian": ("it", "ita", "italiano", "意大利语"),
+    "Portuguese": ("pt", "por", "português", "葡萄牙语"),
+    "Dutch": ("nl", "nld", "nederlands", "荷兰语"),
+    "Polish": ("pl", "pol", "polski", "波兰语"),
+    "Russian": ("ru", "rus", "俄文", "俄语"),
+    "Arabic": ("ar", "ara", "阿拉伯语"),
+    "Hindi": ("hi", "hin", "印地语"),
+    "Japanese": ("ja", "jpn", "日文", "日语"),
+    "Korean": ("ko", "kor", "韩文", "韩语"),
+    "Vietnamese": ("vi", "vie", "越南语"),
+    "Thai": ("th", "tha", "泰语"),
+    "Indonesian": ("id", "ind", "印尼语"),
+    "Turkish": ("tr", "tur", "türkçe", "土耳其语"),
+}
+_LANGUAGE_OF = {word: name for name, words in _LANGUAGES.items() for word in (*words, name.lower())}
+
+_QUESTION = ("question", "query", "问题", "提问")
+_ANSWER = ("answer", "answers", "reply", "答案", "回答", "答复")
+_TEXT = ("text", "content", "sentence", "review", "message", "正文", "文本", "内容", "句子", "评论")
+
+ROLES: dict[str, tuple[Role, ...]] = {
+    "messages": (
+        Role("messages", True, ("messages", "conversations", "conversation", "chat", "dialog", "对话", "消息")),
+        Role("input", False, ("input", "inputs", "输入")),
+        Role("output", False, ("output", "outputs", "输出")),
+        Role("system", False, ("system", "systemprompt", "系统")),
+    ),
+    "translation": (
+        Role("source", True, ("source", "sourcetext", "src", "original", "原文", "源文")),
+        Role("target", True, ("target", "targettext", "tgt", "translation", "译文", "翻译")),
+    ),
+    "question_context_answer": (
+        Role("question", True, _QUESTION),
+        Role("context", True, ("context", "passage", "paragraph", "background", "上下文", "段落", "背景")),
+        Role("answer", True, _ANSWER),
+    ),
+    "instruction": (
+        Role("instruction", True, ("instruction", "task", "指令", "说明")),
+        Role("input", False, ("input", "context", "输入", "上下文")),
+        Role("output", True, ("output", "response", "answer", "completion", "reply", "输出", "回答", "回复")),
+        Role("system", False, ("system", "systemprompt", "系统")),
+    ),
+    "prompt_completion": (
+        Role("prompt", True, ("prompt", *_QUESTION, "input", "user", "human", "ask", "提示", "提示词", "输入", "用户")),
+        Role(
+            "completion",
+            True,
+            ("completion", *_ANSWER, "response", "output", "assistant", "bot", "chosen", "target", "输出", "回复"),
+        ),
+    ),
+    "summary": (
+        Role("document", True, ("document", "dialogue", "article", "report", "文章", "文档", *_TEXT)),
+        Role("summary", True, ("summary", "highlights", "abstract", "tldr", "摘要", "总结", "概要")),
+    ),
+    "text_label": (
+        Role("text", True, (*_TEXT, "sentence1", "text1", "premise", "question1", "comment", "tweet", "title")),
+        Role("text2", False, ("sentence2", "text2", "hypothesis", "question2")),
+        Role("label", True, ("label", "labels", "category", "class", "sentiment", "intent", "标签", "类别", "情感")),
+    ),
+    "text": (Role("text", True, (*_TEXT, "document", "article", "story", "文章", "文档")),),
+}
+"""Each format's roles, in the order in which formats are tried. Chats may also come as `input` and `output`, two
+lists of turns, in the place of `messages`."""
+
+FORMATS: tuple[str, ...] = tuple(ROLES)
+
+
+def recognize(table: Table) -> Mapping:
+    """The first format whose required roles all find a column; raises `DataError` that lists the columns."""
+    for name in FORMATS:
+        columns = _match(table, name)
+        if columns is not None:
+            return Mapping(name, columns)
+    if len(table.columns) == 1 and _shape(table, table.columns[0]) is str:
+        return Mapping("text", {"text": table.columns[0]})
+    raise DataError(
+        "No columns to learn from were found. The file has: {columns}. Name them prompt and completion, question and "
+        "answer, instruction and output, text and label, or just text.",
+        columns=_listed(table.columns),
+    )
+
+
+def resolve(table: Table, format: str = AUTO, columns: AbstractMapping[str, str] | None = None) -> Mapping:
+    """What a person chose, completed by what can be recognised; raises `DataError` for a wrong name."""
+    chosen = {role: column for role, column in (columns or {}).items() if column}
+    if format == AUTO:
+        format = _format_of(chosen) or recognize(table).format
+    if format not in ROLES:
+        raise DataError(
+            "The format '{format}' is not known. Use one of: {known}.",
+            format=str(format)[:40],
+            known=", ".join((AUTO, *FORMATS)),
+        )
+    known = [role.name for role in ROLES[format]]
+    for role, column in chosen.items():
+        if role not in known:
+            raise DataError(
+                "The format {format} has no part '{role}'. Its parts are: {known}.",
+                format=format,
+                role=str(role)[:40],
+                known=", ".join(known),
+            )
+        if column not in _paths(table):
+            raise DataError(
+                "There is no column '{column}'. The file has: {columns}.",
+                column=str(column)[:60],
+                columns=_listed(table.columns),
+            )
+    found = {**_found(table, format, set(chosen.values())), **chosen}
+    missing = _missing(format, found)
+    if missing:
+        raise DataError(
+            "No column was found for: {missing}. The file has: {columns}. Choose the columns, or rename "
+            "them in the file.",
+            missing=", ".join(missing),
+            columns=_listed(table.columns),
+        )
+    return Mapping(format, {name: found[name] for name in known if name in found})
+
+
+def cell(row: dict[str, object], column: str) -> object:
+    """The value of a column or of a path into one ("answers.text"); None where the row has none."""
+    if column in row or "." not in column:
+        return row.get(column)
+    outer, inner = column.split(".", 1)
+    value = row.get(outer)
+    return cell(value, inner) if isinstance(value, dict) else None
+
+
+def language_of(column: str) -> str:
+    return _LANGUAGE_OF.get(_plain(column.rsplit(".", 1)[-1]), "")
+
+
+def _match(table: Table, format: str) -> dict[str, str] | None:
+    found = _found(table, format, set())
+    return None if _missing(format, found) else found
+
+
+def _missing(format: str, found: AbstractMapping[str, str]) -> list[str]:
+    if format == "messages" and "input" in found and "output" in found:
+        return []
+    return [role.name for role in ROLES[format] if role.required and role.name not in found]
+
+
+def _found(table: Table, format: str, taken: set[str]) -> dict[str, str]:
+    """Columns by header, first synonym first; lists where the format wants lists, texts everywhere else."""
+    if format == "translation" and (pair := _language_pair(table, taken)):
+        return pair
+    by_name = {_plain(column): column for column in reversed(table.columns)}
+    found: dict[str, str] = {}
+    for role in ROLES[format]:
+        if format == "messages" and "messages" in found and role.name in ("input", "output"):
+            continue
+        for name in role.names:
+            column = by_name.get(name)
+            if column is None or column in taken or column in found.values():
+                continue
+            path = _fitting(table, column, format, role.name)
+            if path:
+                found[role.name] = path
+                break
+    return found
+
+
+def _fitting(table: Table, column: str, format: str, role: str) -> str:
+    """The column if its cells are of the right shape, SQuAD's place of answers inside it, or ""."""
+    shape = _shape(table, column)
+    if format == "messages" and role != "system":
+        return column if shape is list else ""
+    if role in ("answer", "completion") and shape is dict:
+        return f"{column}.text" if f"{column}.text" in _paths(table) else ""
+    return column if shape is str or (role == "answer" and shape is list) else ""
+
+
+def _language_pair(table: Table, taken: set[str]) -> dict[str, str] | None:
+    """Exactly two columns named after two languages, also inside one column called "translation"."""
+    named = [path for path in _paths(table) if path not in taken and language_of(path)]
+    nested = [path for path in named if "." in path]
+    pair = nested if len(nested) == 2 else [path for path in named if "." not in path]
+    pair = [path for path in pair if _plain(path) != "id"] if len(pair) == 3 else pair
+    if len(pair) == 2 and language_of(pair[0]) != language_of(pair[1]) and all(_shape(table, p) is str for p in pair):
+        return {"source": pair[0], "target": pair[1]}
+    return None
+
+
+def _paths(table: Table) -> list[str]:
+    """All columns, and the keys one level inside those that hold objects."""
+    paths = list(table.columns)
+    for column in table.columns:
+        first = next((row[column] for row in table.rows if row.get(column) is not None), None)
+        if isinstance(first, dict):
+            paths += [f"{column}.{key}" for key in first]
+    return paths
+
+
+def _shape(table: Table, column: str) -> type:
+    """str for cells that read as text, list or dict; from the first cells that hold anything."""
+    cells = (cell(row, column) for row in table.rows)
+    first = list(islice((value for value in cells if value is not None and value != ""), 5))
+    for kind in (list, dict):
+        if first and all(isinstance(value, kind) for value in first):
+            return kind
+    return str
+
+
+def _format_of(chosen: AbstractMapping[str, str]) -> str:
+    """The one format whose required roles are all among the chosen ones."""
+    for name, roles in ROLES.items():
+        if chosen and {role.name for role in roles if role.required} <= set(chosen) <= {role.name for role in roles}:
+            return name
+    return ""
+
+
+def _plain(column: str) -> str:
+    return "".join(char for char in column.lower() if char not in " _-.:#\u3000\ufeff")
+
+
+def _listed(columns: list[str]) -> str:
+    shown = ", ".join(column[:40] for column in columns[:20])
+    return f"{shown} and {len(columns) - 20} more" if len(columns) > 20 else shown

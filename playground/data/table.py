@@ -1,0 +1,153 @@
+"""What a dataset file became: rows of cells, and what was noticed while reading it."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from playground.errors import DataError
+
+MAX_FILE_BYTES = 50 * 1024**2
+MAX_ROWS = 200_000
+MAX_COLUMNS = 256
+MAX_FIELD_CHARS = 1_000_000
+MAX_TOTAL_CHARS = 200_000_000
+MAX_DEPTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something worth knowing that did not stop the reading. `row` counts data rows from 1."""
+
+    template: str
+    fields: dict[str, object] = field(default_factory=dict)
+    row: int | None = None
+
+    @property
+    def text(self) -> str:
+        return self.template.format(**self.fields) if self.fields else self.template
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows as they stand in the file: texts stay texts ("007", "NA"); JSON keeps its lists and numbers.
+
+    `numbers[i]` is the place of `rows[i]` in the file, counted from 1 without the header. A row lacks the columns
+    that the file does not give it.
+    """
+
+    rows: list[dict[str, object]]
+    columns: list[str]
+    kind: str
+    problems: list[Problem] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+
+
+def build_table(rows: Iterable[tuple[int, dict[str, object]]], kind: str, problems: list[Problem]) -> Table:
+    """Check and clean each numbered row as it comes; raises `DataError` at the first that passes a limit."""
+    keeper = _Keeper()
+    kept: list[dict[str, object]] = []
+    numbers: list[int] = []
+    columns: dict[str, None] = {}
+    for number, row in rows:
+        if len(kept) >= MAX_ROWS:
+            raise DataError("The file has more than {limit} rows. Split it and use a part.", limit=f"{MAX_ROWS:,}")
+        kept.append(keeper.row(row, number))
+        numbers.append(number)
+        columns.update(dict.fromkeys(kept[-1]))
+        if len(columns) > MAX_COLUMNS:
+            raise DataError(
+                "Row {row} brings the file to more than {limit} columns. Keep only the columns to learn from.",
+                row=number,
+                limit=MAX_COLUMNS,
+            )
+    if not kept:
+        raise DataError("The file has no rows. Add at least two examples and try again.")
+    return Table(kept, list(columns), kind, [*problems, *keeper.problems()], numbers)
+
+
+def with_rows(table: Table, keep: Iterable[int]) -> Table:
+    """The table with only the rows at these indices."""
+    indices = list(keep)
+    return replace(table, rows=[table.rows[i] for i in indices], numbers=[table.numbers[i] for i in indices])
+
+
+class _Keeper:
+    """Cleans cells of what would break a page or a tokenizer, and remembers where that happened."""
+
+    def __init__(self) -> None:
+        self._chars = 0
+        self._broken: list[int] = []
+        self._not_numbers: list[int] = []
+
+    def row(self, row: dict[str, object], number: int) -> dict[str, object]:
+        return {self._name(name, number): self._value(value, number, name, 1) for name, value in row.items()}
+
+    def problems(self) -> list[Problem]:
+        found = []
+        if self._broken:
+            found.append(
+                Problem(
+                    "Some characters cannot be read and were replaced by \ufffd (first in row {row}).",
+                    {"row": self._broken[0]},
+                    self._broken[0],
+                )
+            )
+        if self._not_numbers:
+            found.append(
+                Problem(
+                    "NaN or Infinity is not a value to learn from and counts as empty (first in row {row}).",
+                    {"row": self._not_numbers[0]},
+                    self._not_numbers[0],
+                )
+            )
+        return found
+
+    def _name(self, name: object, number: int) -> str:
+        return self._text(" ".join(str(name).split()), number, "column names")
+
+    def _value(self, value: object, number: int, column: str, depth: int) -> object:
+        if isinstance(value, str):
+            return self._text(value, number, column)
+        if isinstance(value, float) and not math.isfinite(value):
+            self._not_numbers.append(number)
+            return None
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if depth > MAX_DEPTH:
+            raise DataError(
+                "Row {row}, column '{column}' nests lists more than {limit} deep. Flatten it.",
+                row=number,
+                column=column,
+                limit=MAX_DEPTH,
+            )
+        if isinstance(value, (list, tuple)):
+            return [self._value(item, number, column, depth + 1) for item in value]
+        if isinstance(value, dict):
+            return {
+                self._text(str(key), number, column): self._value(item, number, column, depth + 1)
+                for key, item in value.items()
+            }
+        raise DataError(
+            "Row {row}, column '{column}' holds {what}, which is not text. Leave that column out.",
+            row=number,
+            column=column,
+            what=type(value).__name__,
+        )
+
+    def _text(self, text: str, number: int, column: str) -> str:
+        if len(text) > MAX_FIELD_CHARS:
+            raise DataError(
+                "Row {row}, column '{column}' holds more than {limit} characters. Split it into several rows.",
+                row=number,
+                column=column[:60],
+                limit=f"{MAX_FIELD_CHARS:,}",
+            )
+        self._chars += len(text)
+        if self._chars > MAX_TOTAL_CHARS:
+            raise DataError("The file unfolds to too much text by row {row}. Use a smaller part of it.", row=number)
+        if text.isascii() and "\0" not in text:
+            return text
+        clean = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")
+        if clean != text and "\ufffd" in clean:
+            self._broken.append(number)
+        return clean

@@ -7,9 +7,11 @@ from typing import Any
 from playground.errors import InputError
 from playground.protocol import GREEDY, Live, Message, Voice
 from playground.tasks.base import Field, Task, TaskExample, TextResult, ask, check_choice, check_fits, check_text
-from playground.tasks.languages import CODES, detect
+from playground.tasks.languages import CODES, detect_surely
 
 AUTO = "auto"
+SURE = 0.95
+"""How probable the detected language must be before a text counts as already in it."""
 
 
 class Translate(Task):
@@ -44,8 +46,8 @@ class Translate(Task):
         target = self._known_language(inputs.get("target"), known, "target")
         source = inputs.get("source", AUTO)
         source = source if source == AUTO else self._known_language(source, known, "source")
-        spoken = detect(text, known) if source == AUTO else source
-        if source == target:
+        spoken, sure = detect_surely(text, known) if source == AUTO else (source, 1.0)
+        if spoken == target and sure >= SURE:
             raise InputError("The text is to go from {language} to {language}. Choose two languages.", language=target)
         tokens = live.codec.chat(self.messages(text=text.strip(), target=target, source=source))
         check_fits(live, tokens, text, room_for_answer=len(tokens))

@@ -1,0 +1,288 @@
+"""The public API: every tab from code, through `gradio_client` or plain HTTP.
+
+Text endpoints hang on `gr.api`, which passes values through unchecked, so whoever receives them checks: the tasks
+their texts, the engine its sampling. Endpoints that take a file hang on a real `gr.File`, which refuses forged paths.
+"""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components.api_component import Api
+
+from playground.adapters.archive import export_zip, import_zip
+from playground.adapters.store import AdapterCard
+from playground.errors import InputError
+from playground.protocol import BASE, Sampling
+from playground.tasks.base import AnswerResult, LabelResult, Task, TextResult
+from playground.tasks.registry import all_tasks
+from playground.ui.services import Services
+from playground.ui.teaching import inspect_upload, start_training
+from playground.ui.toasts import friendly
+
+STREAM_EVERY_S = 0.05
+
+
+def build(services: Services) -> None:
+    """Add every endpoint to the page that is being built."""
+    _add_generate(services)
+    for task in all_tasks().values():
+        if task.name != "generate":
+            _add(_task_endpoint(services, task), task.name, f"{task.title}, by the base model or an adapter.")
+    _add_adapter_endpoints(services)
+    _add_job_endpoints(services)
+    _add_file_endpoints(services)
+
+
+def as_api(result: object) -> Any:
+    """A task's result as plain JSON."""
+    if isinstance(result, TextResult):
+        return result.text
+    if isinstance(result, LabelResult):
+        shares = [{"label": label, "confidence": confidence} for label, confidence in result.confidences]
+        return {"label": result.label, "confidences": shares}
+    if isinstance(result, AnswerResult):
+        fields = asdict(result)
+        return {name: fields[name] for name in ("answer", "start", "end", "confidence")}
+    return asdict(result)  # type: ignore[call-overload]
+
+
+def adapter_as_api(card: AdapterCard) -> dict[str, Any]:
+    return {
+        "id": card.id,
+        "name": card.name,
+        "base_model": card.base_model,
+        "created": card.created,
+        "visibility": card.visibility,
+        "metrics": dict(card.metrics),
+        "receipt": dict(card.receipt) if card.receipt else None,
+    }
+
+
+async def paced(results: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Pass on the first result at once, then at most one in `STREAM_EVERY_S`, and always the last."""
+    clock = asyncio.get_running_loop().time
+    next_at = 0.0
+    held: Any = None
+    async for result in results:
+        held = result
+        if clock() >= next_at:
+            yield result
+            held = None
+            next_at = clock() + STREAM_EVERY_S
+    if held is not None:
+        yield held
+
+
+def _add(function: Callable[..., Any], name: str, description: str) -> None:
+    gr.api(function, api_name=name, api_description=description, concurrency_limit=None)
+
+
+def _add_generate(services: Services) -> None:
+    @friendly
+    async def generate(
+        request: gr.Request,
+        prompt: str,
+        adapter: str = BASE,
+        system: str = "",
+        max_new_tokens: int = 256,
+        temperature: float = 0.7,
+        top_p: float = 0.9,
+        top_k: int = 50,
+        repetition_penalty: float = 1.0,
+        seed: int = -1,
+        strength: float = 1.0,
+    ) -> AsyncIterator[str]:
+        sampling = Sampling(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
+        voice = await services.voice(services.owner(request), adapter, strength)
+        task = all_tasks()["generate"]
+        async for result in paced(task.run(services.live, voice, prompt=prompt, system=system, sampling=sampling)):
+            yield as_api(result)
+
+    _add(_returning(generate, str), "generate", "Continue a chat; streams the whole text so far.")
+
+
+def _task_endpoint(services: Services, task: Task) -> Callable[..., Any]:
+    """An endpoint with the task's own fields as parameters, then `adapter` and `strength`."""
+    names = [field.name for field in task.fields]
+
+    @friendly
+    async def endpoint(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
+        *inputs, adapter, strength = values
+        voice = await services.voice(services.owner(request), adapter, strength)
+        given = dict(zip(names, inputs, strict=True))
+        async for result in paced(task.run(services.live, voice, **given)):
+            yield as_api(result)
+
+    streams_text = task.name in ("translate", "summarize")
+    parameters = [inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)]
+    for field in task.fields:
+        default = field.default if field.kind == "choice" and field.name != "target" else inspect.Parameter.empty
+        parameters.append(
+            inspect.Parameter(field.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=str)
+        )
+    for name, value in (("adapter", BASE), ("strength", 1.0)):
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        parameters.append(inspect.Parameter(name, kind, default=value, annotation=type(value)))
+    endpoint.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    endpoint.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return _returning(endpoint, str if streams_text else dict)
+
+
+def _returning(function: Callable[..., Any], kind: type) -> Callable[..., Any]:
+    """Declare what the endpoint returns, which Gradio reads off the signature."""
+    signature = inspect.signature(function)
+    function.__signature__ = signature.replace(return_annotation=kind)  # type: ignore[attr-defined]
+    function.__annotations__ = {**function.__annotations__, "return": kind}
+    return function
+
+
+def _add_adapter_endpoints(services: Services) -> None:
+    @friendly
+    async def adapters(request: gr.Request) -> list[dict[str, Any]]:
+        return [adapter_as_api(card) for card in services.store.list(services.owner(request))]
+
+    @friendly
+    async def delete_adapter(request: gr.Request, adapter: str) -> str:
+        card = services.remove(services.owners.require(request.headers), adapter)
+        return f"Deleted {card.name}."
+
+    @friendly
+    async def status(request: gr.Request) -> dict[str, Any]:
+        return asdict(services.live.engine.status())
+
+    @friendly
+    async def new_key(request: gr.Request) -> str:
+        return services.owners.issue()
+
+    _add(adapters, "adapters", "The adapters that you may use.")
+    _add(delete_adapter, "delete_adapter", "Delete one of your adapters, by id or name.")
+    _add(status, "status", "What is loaded, where, in which precision, and how busy it is.")
+    _add(new_key, "new_key", "A key that makes you somebody here: send it in the header x-playground-key.")
+
+
+def _add_job_endpoints(services: Services) -> None:
+    @friendly
+    async def jobs(request: gr.Request) -> list[dict[str, Any]]:
+        return services.jobs.list(services.owner(request))
+
+    @friendly
+    async def stop_job(request: gr.Request, job_id: str) -> dict[str, Any]:
+        owner = services.owners.require(request.headers)
+        services.jobs.stop(owner, _as_text(job_id, "job_id"))
+        return services.jobs.state(owner, job_id)
+
+    @friendly
+    async def resume_job(request: gr.Request, job_id: str) -> dict[str, Any]:
+        owner = services.owners.require(request.headers)
+        services.jobs.resume(owner, _as_text(job_id, "job_id"))
+        return services.jobs.state(owner, job_id)
+
+    _add(jobs, "jobs", "Your training runs, the newest first.")
+    _add(stop_job, "stop_job", "Stop a run and keep what it learnt.")
+    _add(resume_job, "resume_job", "Go on with a run that was interrupted.")
+
+
+def _add_file_endpoints(services: Services) -> None:
+    @friendly
+    async def inspect_dataset(request: gr.Request, file: Any, format: Any = "auto") -> Any:
+        inspection = await asyncio.to_thread(inspect_upload, services, _path(file), _as_text(format, "format"))
+        return inspection.to_dict()
+
+    @friendly
+    async def train(
+        request: gr.Request,
+        file: Any,
+        name: Any,
+        format: Any = "auto",
+        epochs: Any = None,
+        max_steps: Any = None,
+        r: Any = None,
+        lora_alpha: Any = None,
+        learning_rate: Any = None,
+        max_length: Any = None,
+        probes: Any = None,
+    ) -> AsyncIterator[Any]:
+        owner = services.owners.require(request.headers)
+        path = _path(file)
+        wishes = {
+            "epochs": epochs,
+            "max_steps": max_steps,
+            "r": r,
+            "lora_alpha": lora_alpha,
+            "learning_rate": learning_rate,
+            "max_length": max_length,
+        }
+        given = {field: value for field, value in wishes.items() if value is not None}
+        job_id = await asyncio.to_thread(
+            start_training,
+            services,
+            owner,
+            path,
+            file_name=path.name,
+            name=_as_text(name, "name"),
+            format=_as_text(format, "format"),
+            probes=_as_probes(probes),
+            **given,
+        )
+        async for state in services.jobs.follow(owner, job_id):
+            yield {"job_id": job_id, **state}
+
+    @friendly
+    async def export_adapter(request: gr.Request, adapter: Any) -> Any:
+        card = services.store.get(services.owner(request), _as_text(adapter, "adapter"))
+        return str(await asyncio.to_thread(export_zip, card, services.downloads))
+
+    @friendly
+    async def import_adapter(request: gr.Request, file: Any, name: Any) -> Any:
+        owner = services.owners.require(request.headers)
+        card = await asyncio.to_thread(services.adopt, owner, _as_text(name, "name"), _path(file), import_zip)
+        return adapter_as_api(card)
+
+    file_types = {"inspect_dataset": (inspect_dataset, dict), "train": (train, dict)}
+    file_types["import_adapter"] = (import_adapter, dict)
+    for api_name, (function, _) in file_types.items():
+        _add_file_endpoint(function, api_name)
+    exported = gr.File(visible=False)
+    button = gr.Button(visible=False)
+    button.click(
+        export_adapter, [Api(None, {"type": "string"})], exported, api_name="export_adapter", concurrency_limit=None
+    )
+
+
+def _add_file_endpoint(function: Callable[..., Any], api_name: str) -> None:
+    """A hidden button's event whose first input is a real `gr.File`, the others plain values."""
+    kinds: Mapping[str, dict[str, Any]] = {"probes": {"type": "array", "items": {"type": "string"}}}
+    texts = ("name", "format")
+    inputs: list[Any] = [gr.File(visible=False)]
+    for parameter in list(inspect.signature(function).parameters.values())[2:]:
+        default = None if parameter.default is inspect.Parameter.empty else parameter.default
+        schema = kinds.get(parameter.name, {"type": "string" if parameter.name in texts else "number"})
+        inputs.append(Api(default, schema, parameter.name))
+    gr.Button(visible=False).click(
+        function, inputs, Api(None, {"type": "object"}, "result"), api_name=api_name, concurrency_limit=None
+    )
+
+
+def _path(file: Any) -> Path:
+    if not isinstance(file, str) or not file:
+        raise InputError("Send a file first.")
+    return Path(file)
+
+
+def _as_text(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise InputError("{name} must be text.", name=name)
+    return value
+
+
+def _as_probes(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(probe, str) for probe in value):
+        raise InputError("probes must be a list of texts.")
+    return value

@@ -32,8 +32,8 @@ def make_tokenizer(chat_template: str | None) -> PreTrainedTokenizerFast:
     backend.train_from_iterator(TEXT * 4, trainer)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
-        eos_token="<|im_end|>" if chat_template else "<|endoftext|>",
-        pad_token="<|endoftext|>",
+        eos_token=SPECIAL[2] if chat_template else SPECIAL[0],
+        pad_token=SPECIAL[0],
         additional_special_tokens=["<|im_start|>"] if chat_template else [],
     )
     tokenizer.chat_template = chat_template

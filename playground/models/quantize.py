@@ -1,0 +1,107 @@
+"""Which layers of a model 4-bit and 8-bit kernels can take, seen before any weight is loaded."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PretrainedConfig, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from playground.errors import ModelError
+from playground.settings import Quantization
+
+BLOCK = 64
+"""Weights of one row share a scale in blocks of this many, so a row must be a multiple of it."""
+ROWS = 32
+"""The CPU kernel takes output rows in groups of this many; others stop the process at the first token."""
+
+_PACKS = "support_avx512bf16_for_cpu"
+
+SMALL_MODEL_PARAMETERS = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to load a model: `config` is None for unquantized; `dtype` is that of everything not quantized."""
+
+    config: BitsAndBytesConfig | None
+    dtype: torch.dtype
+    name: str
+
+
+def plan_loading(config: PretrainedConfig, quantization: Quantization, device: torch.device) -> Plan:
+    """Decide from the layers' widths alone.
+
+    `auto` takes 4-bit for the layers that allow it and leaves the others as they are. Raises `ModelError` where
+    `4bit` or `8bit` is asked for and no layer allows it.
+    """
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    dtype = _plain_dtype(sum(p.numel() for p in model.parameters()), device)
+    if quantization == "none":
+        return Plan(None, dtype, _dtype_name(dtype))
+    widths = _linear_widths(model)
+    fits = [name for name, (wide, rows) in widths.items() if quantization == "8bit" or _fits_4bit(wide, rows)]
+    if not fits and quantization == "auto":
+        return Plan(None, dtype, _dtype_name(dtype))
+    if not fits:
+        raise ModelError(
+            "This model has no layer that {bits}-bit loading can take (widths must be multiples of {block}). "
+            "Set PLAYGROUND_QUANTIZATION to auto or none.",
+            bits=quantization[0],
+            block=BLOCK,
+        )
+    kept = [name for name, _ in model.named_modules() if name and name not in fits and _is_linear(model, name)]
+    if quantization == "8bit":
+        return Plan(BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept), dtype, "8-bit")
+    four_bit = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=kept,
+    )
+    return Plan(four_bit, dtype, "4-bit")
+
+
+def _plain_dtype(parameters: int, device: torch.device) -> torch.dtype:
+    """fp32 for small models on the CPU, where it is both exact and fastest; 16 bits where memory speed counts."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.float32 if parameters <= SMALL_MODEL_PARAMETERS else torch.bfloat16
+
+
+def _dtype_name(dtype: torch.dtype) -> str:
+    return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
+
+
+def _fits_4bit(in_features: int, out_features: int) -> bool:
+    return in_features % BLOCK == 0 and out_features % ROWS == 0
+
+
+def _is_linear(model: nn.Module, name: str) -> bool:
+    return isinstance(model.get_submodule(name), (nn.Linear, Conv1D))
+
+
+def _linear_widths(model: PreTrainedModel) -> dict[str, tuple[int, int]]:
+    """(in_features, out_features) of each linear layer but the output head, which stays as it is."""
+    head = model.get_output_embeddings()
+    widths: dict[str, tuple[int, int]] = {}
+    for name, module in model.named_modules():
+        if module is head:
+            continue
+        if isinstance(module, nn.Linear):
+            widths[name] = (module.in_features, module.out_features)
+        elif isinstance(module, Conv1D):
+            widths[name] = (module.nx, module.nf)
+    return widths
+
+
+def keep_unpacked(model: nn.Module) -> None:
+    """Keep 4-bit weights in the layout they were loaded in; call before the first forward pass of a training.
+
+    On CPUs with AVX512-BF16, bitsandbytes re-packs each weight at its first inference, after which gradients are
+    silently wrong and `state_dict()` corrupts the weights.
+    """
+    for module in model.modules():
+        if hasattr(module, _PACKS):
+            setattr(module, _PACKS, False)

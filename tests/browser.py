@@ -34,7 +34,9 @@ def chromium() -> str | None:
     tried.append(_run([sys.executable, "-m", "playwright", "install", "chromium"]))
     if tried[-1] == "":
         return None
-    raise RuntimeError("No Chromium could be had for the browser tests. Install one. What was tried:\n" + "\n".join(tried))
+    raise RuntimeError(
+        "No Chromium could be had for the browser tests. Install one. What was tried:\n" + "\n".join(tried)
+    )
 
 
 def _on_machine() -> str | None:

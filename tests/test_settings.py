@@ -1,0 +1,63 @@
+"""Defends that a wrong setting ends in one sentence naming it, and that defaults are what the README says."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from playground.errors import SettingsError
+from playground.settings import read_settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_defaults(tmp_path: Path) -> None:
+    settings = read_settings({"PLAYGROUND_DATA_DIR": str(tmp_path)})
+    assert (settings.model, settings.quantization, settings.mode) == ("auto", "auto", "local")
+    assert (settings.server_name, settings.server_port) == ("127.0.0.1", None)
+
+
+def test_a_space_is_public_and_reachable(tmp_path: Path) -> None:
+    settings = read_settings({"PLAYGROUND_DATA_DIR": str(tmp_path), "SPACE_ID": "someone/playground"})
+    assert (settings.mode, settings.server_name) == ("public", "0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PLAYGROUND_QUANTIZATION", "3bit"),
+        ("PLAYGROUND_MODE", "private"),
+        ("GRADIO_SERVER_PORT", "70000"),
+        ("GRADIO_SERVER_PORT", "7860a"),
+        ("PLAYGROUND_DATA_DIR", "/dev/null/here"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        read_settings({"PLAYGROUND_DATA_DIR": str(tmp_path), name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PLAYGROUND_QUANTIZATION", "3bit"), ("PLAYGROUND_MODEL", "/no/such/folder")]
+)
+def test_the_app_ends_with_one_sentence_and_code_2(tmp_path: Path, name: str, value: str) -> None:
+    environment = {**os.environ, "PLAYGROUND_DATA_DIR": str(tmp_path), name: value}
+    done = subprocess.run(
+        [sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    assert value in lines[0]
+
+
+def test_help_names_every_setting() -> None:
+    done = subprocess.run(
+        [sys.executable, "app.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    for name in ("MODEL", "QUANTIZATION", "DATA_DIR", "MODE"):
+        assert f"PLAYGROUND_{name}" in done.stdout
+    assert "GRADIO_SERVER_NAME" in done.stdout
+    assert "GRADIO_SERVER_PORT" in done.stdout

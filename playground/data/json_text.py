@@ -37,7 +37,7 @@ def read_json_lines(text: str, problems: list[Problem]) -> Table:
     if dictionaries:
         table.problems.append(
             Problem(
-                "Lines written as Python dictionaries rather than JSON: {count} (first line {line}). They were read as such.",
+                "Lines that are Python dictionaries, not JSON: {count} (first line {line}). They were read as such.",
                 {"count": len(dictionaries), "line": dictionaries[0]},
             )
         )

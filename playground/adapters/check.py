@@ -1,0 +1,93 @@
+"""Whether a PEFT folder from a stranger may enter the live model: plain LoRA for a causal language model."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from playground.adapters.config import CONFIG, rank_of, read_config
+from playground.adapters.tensors import Pair, read_pairs
+from playground.errors import AdapterError
+
+WEIGHTS = "adapter_model.safetensors"
+README = "README.md"
+PICKLES = ("adapter_model.bin", "adapter_model.pt", "adapter_model.pkl")
+PICKLE_REASON = (
+    "The weights are in {name}, a format that can run foreign code. Save the adapter again with "
+    "safe_serialization=True, as adapter_model.safetensors."
+)
+_MAX_README_BYTES = 256 * 1024
+
+_FINGERPRINT = re.compile(r"^base_fingerprint: \"?([A-Za-z0-9:._-]{1,200})\"?\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFacts:
+    """What the folder says of itself. `base_fingerprint` is "" where the adapter was made elsewhere."""
+
+    base_model: str
+    base_fingerprint: str
+    r: int
+    lora_alpha: float
+    pairs: tuple[Pair, ...]
+
+    @property
+    def parameters(self) -> int:
+        return sum(pair.r * (pair.in_features + pair.out_features) for pair in self.pairs)
+
+
+def check_folder(folder: Path, base_fingerprint: str | None = None) -> AdapterFacts:
+    """Read everything the folder holds and run nothing of it.
+
+    Raises `AdapterError` with the first reason against it, also when it names another base than `base_fingerprint`.
+    Whether the shapes fit the loaded model is for the engine to see.
+    """
+    _check_files(folder)
+    config = read_config(folder / CONFIG)
+    pairs = read_pairs(folder / WEIGHTS)
+    for pair in pairs:
+        wanted = rank_of(config, pair.module)
+        if pair.r != wanted:
+            raise AdapterError(
+                "The LoRA of {module} has rank {found}, but the configuration says {wanted}.",
+                module=pair.module,
+                found=pair.r,
+                wanted=wanted,
+            )
+    named = _named_fingerprint(folder / README)
+    if base_fingerprint and named and named != base_fingerprint:
+        raise AdapterError(
+            "The adapter was made for another base model ({name}). Load that model to use it.",
+            name=config.get("base_model_name_or_path") or "unknown",
+        )
+    return AdapterFacts(
+        base_model=config.get("base_model_name_or_path") or "",
+        base_fingerprint=named,
+        r=config["r"],
+        lora_alpha=float(config["lora_alpha"]),
+        pairs=pairs,
+    )
+
+
+def _check_files(folder: Path) -> None:
+    for name in (CONFIG, WEIGHTS, README):
+        if (folder / name).is_symlink():
+            raise AdapterError("{name} is a link rather than a file.", name=name)
+    if not (folder / WEIGHTS).is_file():
+        for name in PICKLES:
+            if (folder / name).exists():
+                raise AdapterError(PICKLE_REASON, name=name)
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise AdapterError(
+                "{name} is missing. An adapter in PEFT format has {config} and {weights}.",
+                name=name,
+                config=CONFIG,
+                weights=WEIGHTS,
+            )
+
+
+def _named_fingerprint(readme: Path) -> str:
+    if not readme.is_file() or readme.stat().st_size > _MAX_README_BYTES:
+        return ""
+    match = _FINGERPRINT.search(readme.read_text(encoding="utf-8", errors="replace"))
+    return match[1] if match else ""

@@ -1,0 +1,195 @@
+"""The configuration of a PEFT adapter from a stranger: known keys, plain LoRA, bounded values."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from playground.errors import AdapterError
+
+CONFIG = "adapter_config.json"
+MAX_CONFIG_BYTES = 256 * 1024
+MAX_RANK = 512
+
+_KNOWN = frozenset(
+    {
+        "r",
+        "target_modules",
+        "exclude_modules",
+        "lora_alpha",
+        "lora_dropout",
+        "fan_in_fan_out",
+        "bias",
+        "use_rslora",
+        "modules_to_save",
+        "init_lora_weights",
+        "layers_to_transform",
+        "layers_pattern",
+        "rank_pattern",
+        "alpha_pattern",
+        "megatron_config",
+        "megatron_core",
+        "trainable_token_indices",
+        "loftq_config",
+        "eva_config",
+        "corda_config",
+        "lora_ga_config",
+        "use_dora",
+        "velora_config",
+        "alora_invocation_tokens",
+        "use_qalora",
+        "qalora_group_size",
+        "monteclora_config",
+        "layer_replication",
+        "runtime_config",
+        "lora_bias",
+        "target_parameters",
+        "use_bdlora",
+        "arrow_config",
+        "kasa_config",
+        "ensure_weight_tying",
+        "task_type",
+        "peft_type",
+        "auto_mapping",
+        "peft_version",
+        "base_model_name_or_path",
+        "revision",
+        "inference_mode",
+    }
+)
+"""Source: the fields of PEFT 0.21.2's `LoraConfig` and the classes that it extends."""
+
+_MUST_BE_OFF = {
+    "use_dora": "DoRA",
+    "modules_to_save": "modules_to_save, whole layers in place of LoRA",
+    "lora_bias": "trained biases",
+    "trainable_token_indices": "trained embeddings",
+    "target_parameters": "LoRA on single parameters",
+    "layer_replication": "replicated layers",
+    "alora_invocation_tokens": "aLoRA",
+    "use_qalora": "QA-LoRA",
+    "use_bdlora": "block-diagonal LoRA",
+    "arrow_config": "Arrow routing",
+    "kasa_config": "KaSA",
+    "velora_config": "VeLoRA",
+    "monteclora_config": "MonteCLoRA",
+    "megatron_config": "Megatron layers",
+    "loftq_config": "LoftQ, which changes the base model",
+    "corda_config": "CorDA, which changes the base model",
+    "lora_ga_config": "LoRA-GA, which changes the base model",
+    "eva_config": "EVA",
+    "runtime_config": "settings of the program that made it",
+}
+_PLAIN_STARTS = ("gaussian", "orthogonal")
+"""Texts of `init_lora_weights` that leave the base model's weights alone (PiSSA, OLoRA and others do not)."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The checked configuration; raises `AdapterError` with the first reason against it."""
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise AdapterError("{name} is too long to be an adapter's configuration.", name=CONFIG)
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise AdapterError("{name} is not JSON. Save the adapter again.", name=CONFIG) from error
+    if not isinstance(config, dict):
+        raise AdapterError("{name} is not a JSON object. Save the adapter again.", name=CONFIG)
+    _check_kind(config)
+    _check_numbers(config)
+    _check_names(config)
+    return config
+
+
+def rank_of(config: dict[str, Any], module: str) -> int:
+    """The rank that the configuration gives a module."""
+    for name, rank in config["rank_pattern"].items():
+        if f".{module}".endswith(f".{name}"):
+            return int(rank)
+    return int(config["r"])
+
+
+def _check_kind(config: dict[str, Any]) -> None:
+    if config.get("peft_type") != "LORA":
+        raise AdapterError(
+            "The adapter is of the kind {kind}; only LORA can be used.", kind=str(config.get("peft_type"))[:40]
+        )
+    for name in config:
+        if name not in _KNOWN:
+            raise AdapterError(
+                "{file} holds '{name}', which is not known here. Save the adapter with PEFT 0.21.",
+                file=CONFIG,
+                name=name[:60],
+            )
+    if config.get("task_type") not in ("CAUSAL_LM", None):
+        raise AdapterError(
+            "The adapter is made for {task}; only those for CAUSAL_LM, which writes text, can be used.",
+            task=str(config["task_type"])[:40],
+        )
+    for name, what in _MUST_BE_OFF.items():
+        if config.get(name):
+            raise AdapterError(
+                "The adapter uses {what} ({name}), which cannot be swapped into a live model.", what=what, name=name
+            )
+    if config.get("bias", "none") != "none":
+        raise AdapterError(
+            "The adapter changes biases (bias is '{value}'), which cannot be swapped into a live model.",
+            value=str(config["bias"])[:40],
+        )
+    start = config.get("init_lora_weights")
+    if not (start is None or isinstance(start, bool) or start in _PLAIN_STARTS):
+        raise AdapterError(
+            "The adapter needs a changed base model (init_lora_weights is '{value}').", value=str(start)[:40]
+        )
+
+
+def _check_numbers(config: dict[str, Any]) -> None:
+    for name in ("rank_pattern", "alpha_pattern"):
+        config[name] = config.get(name) or {}
+        if not isinstance(config[name], dict) or not _names(list(config[name])):
+            raise _bad(name)
+    ranks = [config.get("r"), *config["rank_pattern"].values()]
+    if not all(isinstance(r, int) and not isinstance(r, bool) and 1 <= r <= MAX_RANK for r in ranks):
+        raise AdapterError("The rank (r) must be a whole number from 1 to {limit}.", limit=MAX_RANK)
+    alphas = [config.get("lora_alpha"), *config["alpha_pattern"].values()]
+    if not all(_number(alpha) and 0 < alpha <= 10_000 for alpha in alphas):
+        raise AdapterError("lora_alpha must be a number above 0 and at most 10,000.")
+    if not _number(config.get("lora_dropout", 0.0)) or not 0 <= config.get("lora_dropout", 0.0) <= 1:
+        raise _bad("lora_dropout")
+    layers = config.get("layers_to_transform")
+    if not all(isinstance(layer, int) for layer in (layers if isinstance(layers, list) else [layers or 0])):
+        raise _bad("layers_to_transform")
+
+
+def _check_names(config: dict[str, Any]) -> None:
+    """Names only, where PEFT would take a regular expression: a wicked one can hang the server."""
+    for name in ("target_modules", "exclude_modules", "layers_pattern"):
+        if not _names(config.get(name) or []):
+            raise _bad(name)
+    mapping = config.get("auto_mapping") or {}
+    if not isinstance(mapping, dict) or not all(isinstance(value, str) for value in mapping.values()):
+        raise _bad("auto_mapping")
+    for name in ("use_rslora", "fan_in_fan_out", "inference_mode"):
+        if not isinstance(config.get(name, False), bool):
+            raise _bad(name)
+    for name in ("base_model_name_or_path", "revision"):
+        value = config.get(name)
+        if value is not None and not (isinstance(value, str) and len(value) <= 500 and value.isprintable()):
+            raise _bad(name)
+
+
+def _names(value: object) -> bool:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or len(names) > 5_000:
+        return False
+    return all(isinstance(name, str) and _NAME.fullmatch(name) for name in names)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _bad(name: str) -> AdapterError:
+    return AdapterError("{file} has a value for {name} that cannot be used.", file=CONFIG, name=name)

@@ -1,0 +1,211 @@
+"""Adapters on disk, laid out by owner: `root/<owner>/adapters/<id>/`, each a PEFT folder with a manifest."""
+
+import hashlib
+import json
+import logging
+import math
+import secrets
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playground.adapters.card import AdapterCard, Visibility, check_name, free_name, from_manifest
+from playground.adapters.check import WEIGHTS, check_folder
+from playground.adapters.config import CONFIG
+from playground.adapters.disk import copy_file, sync_folder, write_json
+from playground.errors import AdapterError
+from playground.protocol import BASE, Receipt
+
+MANIFEST = "manifest.json"
+MOST_PER_OWNER = 50
+_ASIDE = ".writing-"
+_LEAVING = ".leaving-"
+_log = logging.getLogger(__name__)
+
+Cards = list[AdapterCard]
+
+
+class AdapterStore:
+    """Thread-safe. One process per root: what it finds half-written at the start is swept."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.RLock()
+        root.mkdir(parents=True, exist_ok=True)
+        self._sweep()
+
+    def list(self, owner: str) -> Cards:
+        """The owner's adapters, then those that others made public; newest first in each."""
+        with self._lock:
+            return [*self._own(owner), *self._public(owner)]
+
+    def get(self, owner: str, adapter: str) -> AdapterCard:
+        """By id or by name, one's own before public ones; `AdapterError` for all else, foreign or not there."""
+        with self._lock:
+            own, public = self._own(owner), self._public(owner)
+        for cards in (own, public):
+            for card in cards:
+                if card.id == adapter:
+                    return card
+        for cards in (own, public[::-1]):  # of two public ones with a name, the first there keeps it
+            for card in cards:
+                if card.name.lower() == str(adapter).strip().lower():
+                    return card
+        raise _unknown(adapter)
+
+    def publish(
+        self,
+        owner: str,
+        name: str,
+        folder: Path,
+        *,
+        base_model: str = "",
+        base_fingerprint: str = "",
+        visibility: Visibility = "private",
+        metrics: dict[str, object] | None = None,
+        source: dict[str, object] | None = None,
+        receipt: Receipt | None = None,
+    ) -> AdapterCard:
+        """Copy a PEFT folder in, whole or not at all; a name that is taken gets a number.
+
+        Raises `AdapterError` if the folder is no plain LoRA, the name cannot be one, or there are too many.
+        """
+        name = check_name(name)
+        facts = check_folder(folder, base_fingerprint or None)
+        with self._lock:
+            own = self._own(owner)
+            if len(own) >= MOST_PER_OWNER:
+                raise AdapterError(
+                    "You have {count} adapters, the most there can be. Delete one first.", count=len(own)
+                )
+            home = self._home(owner)
+            home.mkdir(parents=True, exist_ok=True)
+            card = AdapterCard(
+                id=f"a-{secrets.token_hex(8)}",
+                name=free_name(name, {other.name.lower() for other in own}),
+                folder=home,
+                base_model=base_model or facts.base_model,
+                base_fingerprint=base_fingerprint or facts.base_fingerprint,
+                created=datetime.now(UTC).isoformat(timespec="microseconds"),
+                visibility=visibility,
+                metrics=_finite(metrics or {}),
+                source=source or {},
+                receipt=receipt,
+            )
+            card = replace(card, folder=home / card.id)
+            self._write(card, folder)
+        return card
+
+    def rename(self, owner: str, adapter: str, name: str) -> AdapterCard:
+        """Raises `AdapterError` for a name that another of the owner's adapters has."""
+        name = check_name(name)
+        with self._lock:
+            card = self._get_own(owner, adapter)
+            if any(other.id != card.id and other.name.lower() == name.lower() for other in self._own(owner)):
+                raise AdapterError("You already have an adapter called '{name}'.", name=name)
+            return self._update(replace(card, name=name))
+
+    def share(self, owner: str, adapter: str, visibility: Visibility) -> AdapterCard:
+        with self._lock:
+            return self._update(replace(self._get_own(owner, adapter), visibility=visibility))
+
+    def note_receipt(self, owner: str, adapter: str, receipt: Receipt) -> AdapterCard:
+        """Keep the proof of the swap with the adapter."""
+        with self._lock:
+            return self._update(replace(self._get_own(owner, adapter), receipt=receipt))
+
+    def note_metrics(self, owner: str, adapter: str, metrics: dict[str, object]) -> AdapterCard:
+        """Add what was measured; a measure of the same name is replaced."""
+        with self._lock:
+            card = self._get_own(owner, adapter)
+            return self._update(replace(card, metrics={**card.metrics, **_finite(metrics)}))
+
+    def delete(self, owner: str, adapter: str) -> AdapterCard:
+        """Returns the card of what is gone, so that the engine can let go of its key."""
+        with self._lock:
+            card = self._get_own(owner, adapter)
+            leaving = card.folder.with_name(_LEAVING + card.id)
+            card.folder.rename(leaving)
+            shutil.rmtree(leaving)
+            return card
+
+    def key(self, card: AdapterCard) -> str:
+        """The name under which the engine holds this adapter: its id, which no other owner's adapter has."""
+        return card.id
+
+    def _write(self, card: AdapterCard, folder: Path) -> None:
+        aside = card.folder.with_name(_ASIDE + card.id)
+        aside.mkdir()
+        try:
+            for name in (CONFIG, WEIGHTS):
+                copy_file(folder / name, aside / name)
+            check_folder(aside)
+            write_json(aside / MANIFEST, card.to_manifest())
+            aside.rename(card.folder)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        sync_folder(card.folder.parent)
+
+    def _update(self, card: AdapterCard) -> AdapterCard:
+        write_json(card.folder / MANIFEST, card.to_manifest())
+        return card
+
+    def _get_own(self, owner: str, adapter: str) -> AdapterCard:
+        own = self._own(owner)
+        for card in own:
+            if card.id == adapter:
+                return card
+        for card in own:
+            if card.name.lower() == str(adapter).strip().lower():
+                return card
+        raise _unknown(adapter)
+
+    def _home(self, owner: str) -> Path:
+        return owner_folder(self._root, owner) / "adapters"
+
+    def _own(self, owner: str) -> Cards:
+        return sorted(_cards(self._home(owner)), key=lambda card: card.created, reverse=True)
+
+    def _public(self, owner: str) -> Cards:
+        mine = self._home(owner)
+        homes = [home for home in self._root.glob("*/adapters") if home != mine]
+        found = [card for home in homes for card in _cards(home) if card.visibility == "public"]
+        return sorted(found, key=lambda card: card.created, reverse=True)
+
+    def _sweep(self) -> None:
+        for folder in self._root.glob("*/adapters/*"):
+            if folder.name.startswith((_ASIDE, _LEAVING)) or (folder.is_dir() and not (folder / MANIFEST).exists()):
+                _log.warning("Removing %s, which was not finished", folder)
+                shutil.rmtree(folder)
+
+
+def owner_folder(root: Path, owner: str) -> Path:
+    """Where an owner's things are kept: named by a hash, so that no owner can name a path, nor a disk tell a secret."""
+    if not owner:
+        raise ValueError("an owner must not be empty")
+    return root / hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _cards(home: Path) -> Iterator[AdapterCard]:
+    for path in home.glob(f"a-*/{MANIFEST}"):
+        try:
+            yield from_manifest(json.loads(path.read_text(encoding="utf-8")), path.parent)
+        except (ValueError, OSError) as error:
+            _log.warning("Not listing %s: %s", path, error)
+
+
+def _finite(metrics: dict[str, object]) -> dict[str, object]:
+    """NaN is no JSON: a measure that came out as none counts as not measured."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in metrics.items()
+    }
+
+
+def _unknown(adapter: object) -> AdapterError:
+    shown = str(adapter)[:80].encode("utf-8", "replace").decode()
+    return AdapterError("There is no adapter '{adapter}'. Choose one of yours, or '{base}'.", adapter=shown, base=BASE)

@@ -1,0 +1,133 @@
+"""The weights of an adapter: nothing but finite LoRA pairs, read without running anything that is in the file."""
+
+import json
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from playground.errors import AdapterError
+
+MAX_FILE_BYTES = 512 * 1024**2
+MAX_TENSORS = 20_000
+MAX_HEADER_BYTES = 8 * 1024**2
+_MAX_AXIS = 1_000_000
+_PAIR = re.compile(r"base_model\.model\.(?P<module>[A-Za-z0-9_.]{1,300})\.lora_(?P<side>[AB])(?:\.default)?\.weight")
+_CHUNK_BYTES = 16 * 1024**2
+_BITS = {"F32": (np.uint32, 0x7F800000), "F16": (np.uint16, 0x7C00), "BF16": (np.uint16, 0x7F80)}
+"""For each type of number: how wide it is, and the exponent bits that are all set in NaN and infinity."""
+_DAMAGED = "The adapter's weights are damaged or cut off. Save or download the adapter again."
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The LoRA of one module: A is (r, in), B is (out, r)."""
+
+    module: str
+    r: int
+    in_features: int
+    out_features: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+
+def read_pairs(path: Path) -> tuple[Pair, ...]:
+    """All LoRA pairs of a safetensors file, sorted by module; raises `AdapterError` for anything else in it."""
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise AdapterError("The adapter's weights are larger than {limit} MB.", limit=MAX_FILE_BYTES // 1024**2)
+    try:
+        with safe_open(path, framework="np"):  # checks that the header's places fit the file and do not overlap
+            pass
+        offset, tensors = _header(path)
+    except (SafetensorError, OSError, ValueError, RecursionError, struct.error) as error:
+        raise AdapterError(_DAMAGED) from error
+    sides: dict[str, dict[str, _Tensor]] = {}
+    for name, tensor in tensors.items():
+        match = _PAIR.fullmatch(name)
+        if not match:
+            raise _foreign(name)
+        if sides.setdefault(match["module"], {}).setdefault(match["side"], tensor) is not tensor:
+            raise AdapterError("The adapter holds two weights for {module}.", module=match["module"])
+    if not sides:
+        raise AdapterError("The adapter holds no weights.")
+    pairs = tuple(_pair(module, sides[module]) for module in sorted(sides))
+    _check_finite(path, offset, tensors)
+    return pairs
+
+
+def _header(path: Path) -> tuple[int, dict[str, _Tensor]]:
+    with path.open("rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        if size > MAX_HEADER_BYTES:
+            raise ValueError("header too long")
+        header = json.loads(file.read(size))
+    header.pop("__metadata__", None)
+    if len(header) > MAX_TENSORS:
+        raise AdapterError("The adapter holds more than {limit} weights.", limit=f"{MAX_TENSORS:,}")
+    tensors = {
+        name: _Tensor(facts["dtype"], tuple(facts["shape"]), *facts["data_offsets"]) for name, facts in header.items()
+    }
+    return 8 + size, tensors
+
+
+def _foreign(name: str) -> AdapterError:
+    shown = name[:120]
+    if "lora_magnitude_vector" in name:
+        return AdapterError("The adapter uses DoRA ({name}), which cannot be swapped into a live model.", name=shown)
+    if "lora_embedding" in name:
+        return AdapterError(
+            "The adapter changes the embeddings ({name}); only LoRA on linear layers works.", name=shown
+        )
+    return AdapterError(
+        "The adapter holds '{name}', which is not a LoRA weight. Save it without modules_to_save and without bias.",
+        name=shown,
+    )
+
+
+def _pair(module: str, sides: dict[str, _Tensor]) -> Pair:
+    if set(sides) != {"A", "B"}:
+        raise AdapterError("The LoRA of {module} is not a pair: lora_A or lora_B is missing.", module=module)
+    for tensor in sides.values():
+        if tensor.dtype not in _BITS:
+            raise AdapterError(
+                "The weights of {module} are {dtype}; F32, F16 or BF16 are read.", module=module, dtype=tensor.dtype
+            )
+        if len(tensor.shape) != 2 or not all(0 < axis <= _MAX_AXIS for axis in tensor.shape):
+            raise AdapterError("The LoRA of {module} does not belong to a linear layer.", module=module)
+    (rank, in_features), (out_features, rank_b) = sides["A"].shape, sides["B"].shape
+    if rank != rank_b:
+        raise AdapterError(
+            "The LoRA of {module} does not fit together: rank {a} in lora_A, {b} in lora_B.",
+            module=module,
+            a=rank,
+            b=rank_b,
+        )
+    return Pair(module, rank, in_features, out_features)
+
+
+def _check_finite(path: Path, offset: int, tensors: dict[str, _Tensor]) -> None:
+    with path.open("rb") as file:
+        for name, tensor in tensors.items():
+            kind, exponent = _BITS[tensor.dtype]
+            file.seek(offset + tensor.start)
+            left = tensor.end - tensor.start
+            while left > 0:
+                raw = file.read(min(left, _CHUNK_BYTES))
+                if not raw:
+                    raise AdapterError(_DAMAGED)
+                left -= len(raw)
+                if bool(((np.frombuffer(raw, kind) & exponent) == exponent).any()):
+                    raise AdapterError(
+                        "The adapter's weight '{name}' holds NaN or infinity: it would break every "
+                        "answer. It must be trained again.",
+                        name=name[:120],
+                    )

@@ -2,6 +2,8 @@
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.settings import HELP, Settings, read_settings
@@ -13,7 +15,7 @@ def main(arguments: list[str]) -> int:
         return 0 if arguments in (["--help"], ["-h"]) else 2
     try:
         settings = read_settings()
-        prepare_environment()
+        prepare_environment(settings)
         serve(settings)
     except PlaygroundError as error:
         print(error, file=sys.stderr)
@@ -21,9 +23,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def prepare_environment() -> None:
+def prepare_environment(settings: Settings) -> None:
     """Must run before torch and Gradio are imported."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads would starve the training worker
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.data_dir / "uploads"))
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -33,26 +36,29 @@ def serve(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C, then leave no process behind."""
     from playground.adapters.store import AdapterStore
     from playground.engine.live import start_engine
-    from playground.models.codec import ChatCodec
+    from playground.models.codec import codec_for
     from playground.models.loader import load_model
     from playground.protocol import Live
-    from playground.training.handover import Handover
+    from playground.training.handover import Base, handover
     from playground.training.jobs import Jobs
+    from playground.ui.launch import launch
     from playground.ui.owners import Owners
-    from playground.ui.page import build_page, launch
     from playground.ui.services import Services
 
     loaded = load_model(settings.model, settings.quantization)
-    codec = ChatCodec(loaded)
+    precision = {"4-bit": "4bit", "8-bit": "8bit"}.get(loaded.quantization, "none")
+    base = Base(loaded.name, str(loaded.folder), precision, loaded.fingerprint, loaded.model.num_parameters())
+    codec = codec_for(loaded)
     engine = start_engine(loaded, codec)
     store = AdapterStore(settings.data_dir)
-    jobs = Jobs(settings.data_dir, Handover(engine, store, loaded))
-    services = Services(Live(engine, codec), store, jobs, Owners(settings.data_dir, settings.mode))
-    try:
-        launch(build_page(services), services, settings)
-    finally:
-        jobs.close()
-        engine.close()
+    jobs = Jobs(settings.data_dir, handover(engine, store, base))
+    owners = Owners(settings.data_dir, settings.mode)
+    with tempfile.TemporaryDirectory(prefix="playground-") as downloads:
+        try:
+            launch(Services(Live(engine, codec), base, store, jobs, owners, Path(downloads)), settings)
+        finally:
+            jobs.close()
+            engine.close()
 
 
 if __name__ == "__main__":

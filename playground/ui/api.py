@@ -14,8 +14,8 @@ from typing import Any
 import gradio as gr
 from gradio.components.api_component import Api
 
-from playground.adapters.archive import export_zip, import_zip
-from playground.adapters.store import AdapterCard
+from playground.adapters.archive import export_zip
+from playground.adapters.card import AdapterCard
 from playground.errors import InputError
 from playground.protocol import BASE, Sampling
 from playground.tasks.base import AnswerResult, LabelResult, Task, TextResult
@@ -59,7 +59,7 @@ def adapter_as_api(card: AdapterCard) -> dict[str, Any]:
         "created": card.created,
         "visibility": card.visibility,
         "metrics": dict(card.metrics),
-        "receipt": dict(card.receipt) if card.receipt else None,
+        "receipt": asdict(card.receipt) if card.receipt else None,
     }
 
 
@@ -148,7 +148,7 @@ def _add_adapter_endpoints(services: Services) -> None:
 
     @friendly
     async def delete_adapter(request: gr.Request, adapter: str) -> str:
-        card = services.remove(services.owners.require(request.headers), adapter)
+        card = services.remove(services.known_owner(request), adapter)
         return f"Deleted {card.name}."
 
     @friendly
@@ -168,19 +168,19 @@ def _add_adapter_endpoints(services: Services) -> None:
 def _add_job_endpoints(services: Services) -> None:
     @friendly
     async def jobs(request: gr.Request) -> list[dict[str, Any]]:
-        return services.jobs.list(services.owner(request))
+        return [dict(state) for state in services.jobs.list(services.owner(request))]
 
     @friendly
     async def stop_job(request: gr.Request, job_id: str) -> dict[str, Any]:
-        owner = services.owners.require(request.headers)
+        owner = services.known_owner(request)
         services.jobs.stop(owner, _as_text(job_id, "job_id"))
-        return services.jobs.state(owner, job_id)
+        return dict(services.jobs.get(owner, job_id))
 
     @friendly
     async def resume_job(request: gr.Request, job_id: str) -> dict[str, Any]:
-        owner = services.owners.require(request.headers)
+        owner = services.known_owner(request)
         services.jobs.resume(owner, _as_text(job_id, "job_id"))
-        return services.jobs.state(owner, job_id)
+        return dict(services.jobs.get(owner, job_id))
 
     _add(jobs, "jobs", "Your training runs, the newest first.")
     _add(stop_job, "stop_job", "Stop a run and keep what it learnt.")
@@ -207,7 +207,7 @@ def _add_file_endpoints(services: Services) -> None:
         max_length: Any = None,
         probes: Any = None,
     ) -> AsyncIterator[Any]:
-        owner = services.owners.require(request.headers)
+        owner = services.known_owner(request)
         path = _path(file)
         wishes = {
             "epochs": epochs,
@@ -230,7 +230,7 @@ def _add_file_endpoints(services: Services) -> None:
             **given,
         )
         async for state in services.jobs.follow(owner, job_id):
-            yield {"job_id": job_id, **state}
+            yield dict(state)
 
     @friendly
     async def export_adapter(request: gr.Request, adapter: Any) -> Any:
@@ -239,8 +239,8 @@ def _add_file_endpoints(services: Services) -> None:
 
     @friendly
     async def import_adapter(request: gr.Request, file: Any, name: Any) -> Any:
-        owner = services.owners.require(request.headers)
-        card = await asyncio.to_thread(services.adopt, owner, _as_text(name, "name"), _path(file), import_zip)
+        owner = services.known_owner(request)
+        card = await asyncio.to_thread(services.adopt, owner, _as_text(name, "name"), _path(file))
         return adapter_as_api(card)
 
     file_types = {"inspect_dataset": (inspect_dataset, dict), "train": (train, dict)}

@@ -13,7 +13,6 @@ from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
 
-from playground.errors import InputError
 from playground.settings import Mode
 
 COOKIE = "playground_key"
@@ -39,17 +38,6 @@ class Owners:
             return OPERATOR
         key = self._valid(headers.get(HEADER)) or self._valid(_cookie(headers.get("cookie")))
         return hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
-
-    def require(self, headers: Mapping[str, str]) -> str:
-        """As `owner`, but raises for a stranger: what is kept must belong to somebody."""
-        owner = self.owner(headers)
-        if not owner:
-            raise InputError(
-                "This server does not know you yet. Open its page in a browser with cookies, or call /new_key and send "
-                "the key in the header {header}.",
-                header=HEADER,
-            )
-        return owner
 
     def has_key(self, headers: Mapping[str, str]) -> bool:
         return self.mode == "local" or bool(self._valid(_cookie(headers.get("cookie"))))

@@ -1,25 +1,52 @@
 """What stands behind the page, in one object that `app.py` builds and every tab is given."""
 
 import asyncio
+import secrets
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import gradio as gr
 
-from playground.adapters.store import AdapterCard, AdapterStore
+from playground.adapters.archive import import_zip
+from playground.adapters.card import AdapterCard
+from playground.adapters.store import AdapterStore
+from playground.errors import InputError
 from playground.protocol import BASE, Live, Voice
+from playground.training.handover import Base
 from playground.training.jobs import Jobs
-from playground.ui.owners import Owners
+from playground.ui.owners import HEADER, Owners
+
+STRANGER = "stranger-"
 
 
 @dataclass(frozen=True)
 class Services:
     live: Live
+    base: Base
     store: AdapterStore
     jobs: Jobs
     owners: Owners
+    downloads: Path
+    """Where files are put for visitors to fetch."""
 
     def owner(self, request: gr.Request) -> str:
-        return self.owners.owner(request.headers)
+        """The owner behind a request. A stranger without a key gets a name for this one request: it owns nothing."""
+        return self.owners.owner(request.headers) or STRANGER + secrets.token_hex(8)
+
+    def known_owner(self, request: gr.Request) -> str:
+        """As `owner`, for what is kept: raises `InputError` for a stranger, whose things nobody could find again."""
+        owner = self.owner(request)
+        self.check_known(owner)
+        return owner
+
+    def check_known(self, owner: str) -> None:
+        if owner.startswith(STRANGER):
+            raise InputError(
+                "This server does not know you yet. Open its page in a browser that keeps cookies, or call /new_key "
+                "and send the key in the header {header}.",
+                header=HEADER,
+            )
 
     async def voice(self, owner: str, adapter: object, strength: float = 1.0) -> Voice:
         """Find the adapter among those the owner may use and swap it into the live model.
@@ -27,15 +54,45 @@ class Services:
         `adapter` is `BASE`, an id or a name; raises `AdapterError` for an unknown one.
         """
         if adapter == BASE:
-            return Voice(owner=owner)
+            return Voice(strength=strength, owner=owner)
         card = self.store.get(owner, str(adapter))
-        await asyncio.to_thread(self.load, card)
+        await asyncio.to_thread(self.load, owner, card)
         return Voice(self.store.key(card), strength, owner)
 
-    def load(self, card: AdapterCard) -> None:
+    def load(self, owner: str, card: AdapterCard) -> None:
+        """Swap an adapter in, where it is not yet, and keep the proof; raises `AdapterError`."""
         receipt = self.live.engine.load_adapter(self.store.key(card), card.folder)
-        if not card.receipt:
-            self.store.note_receipt(card, receipt)
+        mine = any(own.id == card.id for own in self.store.list(owner) if own.visibility == "private")
+        if card.receipt is None and mine:
+            self.store.note_receipt(owner, card.id, receipt)
+
+    def adopt(self, owner: str, name: str, archive: Path) -> AdapterCard:
+        """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
+        self.check_known(owner)
+        folder = import_zip(archive, base_fingerprint=None)
+        try:
+            card = self.store.publish(
+                owner,
+                name,
+                folder,
+                base_model=self.base.name,
+                base_fingerprint=self.base.fingerprint,
+                source={"imported": True},
+            )
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            self.load(owner, card)
+        except Exception:
+            self.store.delete(owner, card.id)
+            raise
+        return self.store.get(owner, card.id)
+
+    def remove(self, owner: str, adapter: str) -> AdapterCard:
+        """Delete one of the owner's adapters and let the live model go of it; raises `AdapterError`."""
+        card = self.store.delete(owner, adapter)
+        self.live.engine.unload_adapter(self.store.key(card))
+        return card
 
     def adapter_choices(self, owner: str) -> list[tuple[str, str]]:
         """(name, id) of the adapters that this owner may use, for the picker."""

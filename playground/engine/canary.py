@@ -1,0 +1,58 @@
+"""Proof of a swap: fixed prompts whose logits must change with an adapter and be the same bits without it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from transformers import PreTrainedModel
+
+from playground.engine.lora import LoraRouter
+from playground.protocol import BASE
+
+_PROMPTS = 3
+_LENGTH = 8
+
+
+class Canary:
+    """Always runs alone, one prompt after another, with the number of threads it began with: the reference holds
+    for the same shapes and threads only. Make it before the first adapter."""
+
+    def __init__(self, model: PreTrainedModel, router: LoraRouter) -> None:
+        self._model = model
+        self._router = router
+        self._threads = torch.get_num_threads()
+        vocabulary = model.get_input_embeddings().num_embeddings
+        order = torch.randperm(vocabulary, generator=torch.Generator().manual_seed(0))
+        self._prompts = [
+            order[(torch.arange(_LENGTH) + row * _LENGTH) % vocabulary][None].to(model.device)
+            for row in range(_PROMPTS)
+        ]
+        self._reference = self._logits(BASE)
+
+    def largest_change(self, adapter: str) -> float:
+        """The largest change of any logit that the adapter makes; 0 when it does nothing."""
+        with_adapter = self._logits(adapter)
+        pairs = zip(with_adapter, self._reference, strict=True)
+        return max(float((one.float() - other.float()).abs().max()) for one, other in pairs)
+
+    def base_unchanged(self) -> bool:
+        """Whether the base's logits equal, bit for bit, those from before any adapter."""
+        return all(map(torch.equal, self._logits(BASE), self._reference))
+
+    @torch.inference_mode()
+    def _logits(self, adapter: str) -> list[torch.Tensor]:
+        """[T, V] of each prompt."""
+        with _threads(self._threads), self._router.routed(adapter):
+            return [self._model(input_ids=prompt, use_cache=False).logits[0].clone() for prompt in self._prompts]
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if count != before:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if count != before:
+            torch.set_num_threads(before)

@@ -1,0 +1,220 @@
+"""The engine's thread: who is served, in which order, and what happens when a step fails.
+
+How a request is answered is `work`'s business; here is only when. Stepping several requests in one batch would
+replace `_step_all` and nothing else.
+"""
+
+import gc
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+
+from playground.engine.lora import LoraRouter
+from playground.engine.queue import FairQueue
+from playground.engine.work import Work
+from playground.errors import EngineError, PlaygroundError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_FIRST_GUESS_S = 2.0
+
+
+@dataclass(slots=True)
+class _Command:
+    """Something to do between two steps; `attempt` returns None while it cannot be done yet."""
+
+    attempt: Callable[[], object | None]
+    future: "Future[Any]" = field(default_factory=Future)
+
+
+class StepLoop:
+    """Goes round the running requests, one step each; requests, adapters and commands come in between."""
+
+    def __init__(self, router: LoraRouter, max_running: int, max_waiting: int) -> None:
+        self._router = router
+        self._max_running = max_running
+        self._changed = threading.Condition(threading.RLock())
+        self._queue: FairQueue[Work] = FairQueue(max_waiting)
+        self._running: list[Work] = []
+        self._commands: list[_Command] = []
+        self._typical_s = _FIRST_GUESS_S
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def enqueue(self, work: Work) -> None:
+        """Queue a request. Raises `BusyError` when the queue is full, `EngineError` once closed."""
+        with self._changed:
+            self._check_open()
+            places = len(self._queue) + 1
+            self._queue.push(work, wait_s=self._typical_s * places / self._max_running)
+            self._changed.notify_all()
+
+    def between_steps(self, attempt: Callable[[], T | None]) -> T:
+        """Run `attempt` in the engine's thread, again after each round while it returns None; blocks."""
+        command = _Command(attempt)
+        with self._changed:
+            self._check_open()
+            self._commands.append(command)
+            self._changed.notify_all()
+        result: T = command.future.result()
+        return result
+
+    def cancel(self, wanted: Callable[[Work], bool]) -> None:
+        """Cancel the requests that `wanted` says; those waiting end at once, those running before their next step."""
+        with self._changed:
+            for work in [*self._running, *self._queue]:
+                if wanted(work):
+                    work.cancelled = True
+                    if self._queue.remove(work):
+                        work.end_as_cancelled()
+
+    def in_use(self) -> set[str]:
+        """The adapters of running requests."""
+        with self._changed:
+            return {work.request.adapter for work in self._running}
+
+    def is_wanted(self, adapter: str) -> bool:
+        """Whether a running or waiting request uses the adapter."""
+        with self._changed:
+            return any(work.request.adapter == adapter for work in [*self._running, *self._queue])
+
+    def load(self) -> tuple[int, int]:
+        """How many requests are running and how many wait."""
+        with self._changed:
+            return len(self._running), len(self._queue)
+
+    def close(self) -> None:
+        """Stop the thread; whatever runs or waits fails with a sentence."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._fail_all(EngineError("The playground is stopping. Start it again to go on."))
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError("The playground is stopping. Start it again to go on.")
+
+    def _run(self) -> None:
+        """Keep going whatever happens: a fault of the loop itself fails what it held, and it starts afresh."""
+        while True:
+            try:
+                self._loop()
+                return
+            except BaseException:
+                log.exception("the engine's loop failed and starts again")
+                self._fail_all(EngineError("The model had to start again in the middle of this. Try again."))
+
+    def _loop(self) -> None:
+        while True:
+            with self._changed:
+                while not (self._closed or self._commands or self._queue or self._running):
+                    self._changed.wait()
+                if self._closed:
+                    return
+            self._run_commands()
+            self._admit()
+            self._step_all()
+
+    def _run_commands(self) -> None:
+        with self._changed:
+            commands, self._commands = self._commands, []
+        while commands:
+            command = commands.pop(0)
+            try:
+                result = command.attempt()
+            except Exception as error:
+                command.future.set_exception(error)
+                continue
+            if result is not None:
+                command.future.set_result(result)
+                continue
+            with self._changed:
+                self._commands.append(command)
+
+    def _admit(self) -> None:
+        """Start waiting requests while there are places, bringing their adapters back to memory."""
+        while len(self._running) < self._max_running:
+            with self._changed:
+                work = self._queue.pop(self._running)
+                if work is None:
+                    return
+                self._running.append(work)
+            work.started_at = time.monotonic()
+            try:
+                if self._router.ensure_resident(work.request.adapter, self.in_use() - {work.request.adapter}):
+                    continue
+            except PlaygroundError as error:
+                work.fail(error)
+                self._leave(work)
+                continue
+            with self._changed:
+                self._running.remove(work)
+                self._queue.put_back(work)
+            return
+
+    def _step_all(self) -> None:
+        for work in list(self._running):
+            if work in self._running and self._step(work):
+                self._leave(work)
+
+    def _step(self, work: Work) -> bool:
+        """Give one request its step; True when its place is free again."""
+        if work.cancelled:
+            work.end_as_cancelled()
+            return True
+        try:
+            with torch.inference_mode(), self._router.routed(work.request.adapter, work.request.strength):
+                return work.step()
+        except PlaygroundError as error:
+            work.fail(error)
+        except Exception as error:
+            if _out_of_memory(error):
+                return self._relieve(work)
+            error_id = uuid.uuid4().hex[:8]
+            log.exception("a request failed (%s)", error_id)
+            work.fail(EngineError("The model failed on this request (error {error_id}). Try again.", error_id=error_id))
+        return True
+
+    def _relieve(self, work: Work) -> bool:
+        """Memory ran out in `work`'s step: the largest request gives way, and `work`, if another, starts over."""
+        largest = max(self._running, key=lambda one: one.tokens_held)
+        log.warning("out of memory with %d requests; the largest gives way", len(self._running))
+        largest.fail(EngineError("There is not enough memory to go on with this request. Make its text shorter."))
+        largest.restart()
+        if largest is not work:
+            self._leave(largest)
+            work.restart()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return largest is work
+
+    def _leave(self, work: Work) -> None:
+        with self._changed:
+            self._running.remove(work)
+        self._typical_s += 0.2 * (time.monotonic() - work.started_at - self._typical_s)
+
+    def _fail_all(self, error: EngineError) -> None:
+        with self._changed:
+            works = [*self._running, *self._queue.drain()]
+            self._running.clear()
+            commands, self._commands = self._commands, []
+        for work in works:
+            work.fail(error)
+        for command in commands:
+            command.future.set_exception(error)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error)

@@ -1,0 +1,315 @@
+"""The live model answers exactly as transformers does, to many at once, whatever joins, leaves or fails."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from playground.engine.live import LiveModel, start_engine
+from playground.errors import AdapterError, BusyError, EngineError, InputError
+from playground.models.codec import ModelCodec, codec_for
+from playground.models.loader import LoadedModel, load_model
+from playground.protocol import GREEDY, Chunk, GenerateRequest, Sampling, ScoreRequest
+
+PROMPT = "Once upon a time there was a little dog."
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny_model_folder: Path) -> LoadedModel:
+    return load_model(str(tiny_model_folder), "none")
+
+
+@pytest.fixture(scope="module")
+def codec(loaded: LoadedModel) -> ModelCodec:
+    return codec_for(loaded)
+
+
+@pytest.fixture(scope="module")
+def engine(loaded: LoadedModel, codec: ModelCodec) -> Iterator[LiveModel]:
+    live = start_engine(loaded, codec)
+    yield live
+    live.close()
+
+
+def greedy(codec: ModelCodec, text: str = PROMPT, most: int = 40, **fields: Any) -> GenerateRequest:
+    return GenerateRequest(tuple(codec.plain(text)), Sampling(temperature=0.0, max_new_tokens=most), **fields)
+
+
+def expected_text(folder: Path, codec: ModelCodec, text: str, most: int) -> str:
+    """What transformers' own `generate` says, greedily."""
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    ids = torch.tensor([codec.plain(text)])
+    out = model.generate(ids, max_new_tokens=most, do_sample=False, eos_token_id=list(codec.end_tokens))[0].tolist()
+    whole = [token for token in out if token not in codec.end_tokens]
+    return codec.decode(whole)[len(codec.decode(ids[0].tolist())) :].rstrip("\ufffd")
+
+
+def until(condition: Any, timeout_s: float = 20.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "the condition never came true"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("text", [PROMPT, "小狗", "The film was good, " * 40])
+def test_greedy_equals_transformers(engine: LiveModel, codec: ModelCodec, tiny_model_folder: Path, text: str) -> None:
+    """The answer is the library's own, token for token, also for a prompt that goes in in several parts."""
+    chunk = engine.submit(greedy(codec, text)).result(30)
+    assert chunk.text == expected_text(tiny_model_folder, codec, text, 40)
+
+
+def test_stories_keep_their_spaces(stories_folder: Path) -> None:
+    """A model the project did not make tells its story as transformers would, leading space included."""
+    model = load_model(str(stories_folder), "none")
+    codec = codec_for(model)
+    live = start_engine(model, codec)
+    try:
+        chunk = live.submit(greedy(codec, "Once upon a time", 30)).result(30)
+    finally:
+        live.close()
+    assert chunk.text == expected_text(stories_folder, codec, "Once upon a time", 30)
+    assert chunk.text[0] in " ,"
+
+
+def test_company_changes_nothing(engine: LiveModel, codec: ModelCodec) -> None:
+    """Greedy and seeded answers are the same alone and among fifteen others."""
+    requests = [greedy(codec, f"The dog number {i}", 12) for i in range(6)]
+    requests += [
+        GenerateRequest(tuple(codec.plain("The sun")), Sampling(12, 0.8 + i / 10, 0.9, 20, 1.1, seed=i))
+        for i in range(6)
+    ]
+    alone = [engine.submit(request).result(30).text for request in requests]
+    together = [one.result(30).text for one in [engine.submit(request) for request in requests]]
+    assert together == alone
+    assert len(set(alone)) > 6
+
+
+def test_two_seeds_differ(engine: LiveModel, codec: ModelCodec) -> None:
+    """A seed decides the draw, and -1 draws another each time."""
+    hot = [Sampling(20, 1.5, 1.0, 0, seed=seed) for seed in (1, 1, 2, -1, -1)]
+    texts = [engine.submit(GenerateRequest(tuple(codec.plain("A")), one)).result(30).text for one in hot]
+    assert texts[0] == texts[1]
+    assert len(set(texts)) == 4
+
+
+def test_streams_the_whole_text(engine: LiveModel, codec: ModelCodec) -> None:
+    """Chunks carry the whole text so far, each a beginning of the next, and the last says why it ended."""
+
+    async def read() -> list[Chunk]:
+        return [chunk async for chunk in engine.submit(greedy(codec))]
+
+    chunks = asyncio.run(read())
+    assert [chunk.finished for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
+    assert chunks[-1].finished in ("stop", "length")
+    for one, following in zip(chunks, chunks[1:], strict=False):
+        assert following.text.startswith(one.text)
+        assert following.new_tokens >= one.new_tokens
+
+
+def test_stops_before_a_stop_text(engine: LiveModel, codec: ModelCodec) -> None:
+    """The answer ends before the stop text, no part of which was ever shown."""
+    whole = engine.submit(greedy(codec)).result(30).text
+    stop = whole[5:8]
+    request = GenerateRequest(tuple(codec.plain(PROMPT)), Sampling(40, 0.0, stop=(stop,)))
+
+    async def read() -> list[Chunk]:
+        return [chunk async for chunk in engine.submit(request)]
+
+    chunks = asyncio.run(read())
+    assert chunks[-1].text == whole[: whole.index(stop)]
+    assert chunks[-1].finished == "stop"
+    assert all(chunks[-1].text.startswith(chunk.text) for chunk in chunks)
+
+
+def test_cancel_frees_the_place(engine: LiveModel, codec: ModelCodec) -> None:
+    """A cancelled request ends with what it had, and a second cancel does no harm."""
+    running = engine.submit(GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.0, 1.0, 0, seed=3)))
+    until(lambda: engine.status().running == 1)
+    running.cancel()
+    chunk = running.result(30)
+    running.cancel()
+    assert chunk.finished == "cancelled"
+    assert chunk.new_tokens < 400
+    until(lambda: engine.status().running == 0)
+
+
+def test_full_queue_says_when_to_come_back(loaded: LoadedModel, codec: ModelCodec) -> None:
+    """Beyond the bound a request is refused with a time; cancelling a waiting one makes room at once."""
+    live = LiveModel(loaded, codec, max_running=1, max_waiting=2)
+    try:
+        held = [live.submit(endless(codec, 1))]
+        until(lambda: live.status().running == 1)
+        held += [live.submit(endless(codec, seed)) for seed in (2, 3)]
+        with pytest.raises(BusyError, match=r"2 requests waiting.* \d+ seconds"):
+            live.submit(endless(codec, 4))
+        held[-1].cancel()
+        assert held[-1].result(1).finished == "cancelled"
+        held.append(live.submit(endless(codec, 5)))
+        for one in held:
+            one.cancel()
+    finally:
+        live.close()
+
+
+def endless(codec: ModelCodec, seed: int, owner: str = "") -> GenerateRequest:
+    return GenerateRequest(tuple(codec.plain("A")), Sampling(480, 1.5, 1.0, 0, seed=seed), owner=owner)
+
+
+def test_owners_take_turns(loaded: LoadedModel, codec: ModelCodec) -> None:
+    """One who sends many requests does not keep out one who sends a single one later."""
+    live = LiveModel(loaded, codec, max_running=1)
+    order: list[str] = []
+    try:
+        first = live.submit(endless(codec, 1, "greedy"))
+        until(lambda: live.status().running == 1)
+        names = ["greedy", "greedy", "greedy", "modest"]
+        waiting = [live.submit(greedy(codec, PROMPT, 2, owner=name)) for name in names]
+        threads = [
+            threading.Thread(target=lambda name=name, one=one: (one.result(30), order.append(name)))
+            for name, one in zip(names, waiting, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        first.cancel()
+        for thread in threads:
+            thread.join(30)
+    finally:
+        live.close()
+    assert order.index("modest") < 2
+
+
+def test_context_bounds(engine: LiveModel, codec: ModelCodec) -> None:
+    """A prompt that fills the context is refused with both numbers; one with little room gets a short answer."""
+    with pytest.raises(InputError, match=r"512 tokens.* 512 at once"):
+        engine.submit(GenerateRequest((5,) * 512))
+    chunk = engine.submit(GenerateRequest((5,) * 509, GREEDY)).result(30)
+    assert chunk.finished is not None
+    assert chunk.new_tokens <= 3
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "says"),
+    [
+        (GenerateRequest(()), InputError, "empty"),
+        (GenerateRequest((1, 9999)), InputError, "token"),
+        (GenerateRequest((5,), adapter="nobody"), AdapterError, "nobody"),
+        (GenerateRequest((5,), strength=float("nan")), InputError, "strength"),
+        (GenerateRequest((5,), strength=1.6), InputError, "1.5"),
+        (GenerateRequest((5,), Sampling(temperature=float("inf"))), InputError, "temperature"),
+    ],
+)
+def test_refuses_what_it_cannot_answer(
+    engine: LiveModel, request_: GenerateRequest, kind: type[Exception], says: str
+) -> None:
+    """Bad requests are refused when they are made, in words."""
+    with pytest.raises(kind, match=says):
+        engine.submit(request_)
+
+
+def test_scores_equal_a_plain_forward(engine: LiveModel, codec: ModelCodec, loaded: LoadedModel) -> None:
+    """Log-probabilities, and those of ending after each token, are those of one plain pass over the whole text."""
+    prompt = codec.plain("The film was good, " * 30)
+    rows = tuple(tuple(codec.continuation(text)) for text in (" and", " the price was high", "", " 小狗", " x" * 60))
+    scores = asyncio.run(engine.score(ScoreRequest(tuple(prompt), rows)))
+    for row, score in zip(rows, scores, strict=True):
+        with torch.inference_mode():
+            table = loaded.model(torch.tensor([[*prompt, *row]])).logits[0].log_softmax(-1)
+        begin = len(prompt) - 1
+        want = [float(table[begin + i, token]) for i, token in enumerate(row)]
+        ends = [float(table[begin + 1 + i, list(codec.end_tokens)].logsumexp(-1)) for i in range(len(row))]
+        assert score.logprobs == pytest.approx(want, abs=1e-3)
+        assert score.end_logprobs == pytest.approx(ends, abs=1e-3)
+
+
+def test_scores_in_small_batches(engine: LiveModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cutting the work into many passes changes no score."""
+    request = ScoreRequest(
+        tuple(codec.plain(PROMPT)), tuple(tuple(codec.continuation(" dog" * n)) for n in range(1, 9))
+    )
+    whole = asyncio.run(engine.score(request))
+    monkeypatch.setattr("playground.engine.work.SCORED_TOKENS", 60)
+    monkeypatch.setattr("playground.engine.work.SCORED_LOGITS", 2048)
+    monkeypatch.setattr("playground.engine.work.PREFILL_TOKENS", 3)
+    parts = asyncio.run(engine.score(request))
+    for one, other in zip(whole, parts, strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
+        assert one.end_logprobs == pytest.approx(other.end_logprobs, abs=1e-3)
+
+
+def test_one_failure_stays_alone(engine: LiveModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that raises fails its own request with a sentence; the other goes on to the right end."""
+    want = engine.submit(greedy(codec)).result(30)
+    choose = "playground.engine.sampling.Sampler._draw"
+    monkeypatch.setattr(choose, lambda *_: 1 / 0)
+    other = engine.submit(greedy(codec))
+    broken = engine.submit(endless(codec, 1))
+    with pytest.raises(EngineError, match="error [0-9a-f]{8}"):
+        broken.result(30)
+    assert other.result(30) == want
+
+
+def test_out_of_memory_takes_the_largest(engine: LiveModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When memory runs out the largest request gives way; the one whose step it was starts over and is right."""
+    want = engine.submit(greedy(codec)).result(30)
+    large = engine.submit(GenerateRequest((5,) * 256, Sampling(250, 1.5, 1.0, 0, seed=1)))
+    until(lambda: engine.status().running == 1)
+    from playground.engine.work import Speaker
+
+    feed = Speaker.feed
+    raised = threading.Event()
+
+    def scarce(self: Speaker, tokens: Any, cache: Any, keep: int) -> torch.Tensor:
+        out = feed(self, tokens, cache, keep)
+        if len(tokens[0]) > 1 and not raised.is_set():
+            raised.set()
+            raise torch.OutOfMemoryError("no memory")
+        return out
+
+    monkeypatch.setattr(Speaker, "feed", scarce)
+    small = engine.submit(greedy(codec))
+    with pytest.raises(EngineError, match="not enough memory"):
+        large.result(30)
+    assert small.result(30) == want
+
+
+def test_the_loop_comes_back(loaded: LoadedModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of the loop itself fails what it held with a sentence, and the next request is answered."""
+    live = start_engine(loaded, codec)
+    try:
+        want = live.submit(greedy(codec)).result(30)
+        with monkeypatch.context() as broken:
+            broken.setattr(live._loop, "_step_all", lambda: 1 / 0)
+            with pytest.raises(EngineError, match="start again"):
+                live.submit(greedy(codec)).result(30)
+        assert live.submit(greedy(codec)).result(30) == want
+    finally:
+        live.close()
+
+
+def test_close_fails_what_waits(loaded: LoadedModel, codec: ModelCodec) -> None:
+    """Closing ends running and waiting requests with a sentence, twice is fine, and later ones are refused."""
+    live = LiveModel(loaded, codec, max_running=1)
+    held = [live.submit(endless(codec, seed)) for seed in (1, 2)]
+    live.close()
+    live.close()
+    for one in held:
+        with pytest.raises(EngineError, match="stopping"):
+            one.result(5)
+    with pytest.raises(EngineError, match="stopping"):
+        live.submit(endless(codec, 3))
+
+
+def test_status_and_threads(engine: LiveModel, loaded: LoadedModel) -> None:
+    """Status says what is loaded; a number of threads that cannot be is refused."""
+    status = engine.status()
+    assert (status.quantization, status.device, status.context_length) == ("fp32", "cpu", 512)
+    assert status.memory_gib == pytest.approx(loaded.memory_gib)
+    engine.set_threads(1)
+    with pytest.raises(InputError, match="threads"):
+        engine.set_threads(0)

@@ -1,0 +1,162 @@
+"""What happens in a training run, one JSON object a line: the run's only record, appended to and never rewritten.
+
+One process writes at a time: the worker while it lives, before and after it the app. A line counts once its newline
+is there, so a writer that was killed in the middle of a line spoils nothing.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal, TypedDict, get_args
+
+State = Literal["waiting", "starting", "training", "done", "stopped", "failed", "interrupted"]
+FINISHED: tuple[State, ...] = ("done", "stopped", "failed", "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line. `time` is in seconds since 1970, `eta_s` what is left, `loss` a mean since the loss before, `adapter`
+    the id under which the result was published. `settled` marks the app's last word on a finished run."""
+
+    state: State
+    message: str = ""
+    step: int | None = None
+    total_steps: int | None = None
+    loss: float | None = None
+    eval_loss: float | None = None
+    learning_rate: float | None = None
+    tokens_per_s: float | None = None
+    eta_s: float | None = None
+    checkpoint: str | None = None
+    adapter: str | None = None
+    settled: bool = False
+    time: float = 0.0
+
+
+class EventLog:
+    """The file `events.jsonl` of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, event: Event) -> None:
+        """Append one event, stamped with the time; it is on its way to the disk when this returns."""
+        values = {
+            key: value
+            for key, value in asdict(event).items()
+            if value is not None and value != "" and value is not False
+        }
+        line = json.dumps(values | {"time": round(time.time(), 3)}, ensure_ascii=False) + "\n"
+        self._drop_torn_line()
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, line.encode("utf-8", "replace"))
+        finally:
+            os.close(descriptor)
+
+    def read(self, after: int = 0) -> list[Event]:
+        """All whole events but the first `after` ones."""
+        if not self.path.exists():
+            return []
+        lines = self.path.read_bytes().split(b"\n")[:-1]
+        return [_parse(line) for line in lines[after:]]
+
+    def _drop_torn_line(self) -> None:
+        if not self.path.exists():
+            return
+        with self.path.open("r+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size == 0:
+                return
+            file.seek(size - 1)
+            if file.read(1) != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def _parse(line: bytes) -> Event:
+    values = json.loads(line)
+    known = {key: value for key, value in values.items() if key in Event.__dataclass_fields__}
+    if known.get("state") not in get_args(State):
+        raise ValueError(f"not an event: {line[:80]!r}")
+    return Event(**known)
+
+
+class JobState(TypedDict):
+    """Where a run stands. The first seven keys are those of the API; `losses` and `eval_losses` are (step, loss)."""
+
+    state: State
+    step: int
+    total_steps: int
+    loss: float | None
+    eta_s: float | None
+    adapter: str | None
+    message: str
+    job_id: str
+    name: str
+    created: float
+    seconds: float
+    learning_rate: float | None
+    tokens_per_s: float | None
+    losses: list[tuple[int, float]]
+    eval_losses: list[tuple[int, float]]
+    can_resume: bool
+
+
+def summarize(events: Iterable[Event], job_id: str, name: str, created: float) -> JobState:
+    """Fold a run's events into where it stands now; a finished state counts only once it is settled."""
+    now = Event("waiting")
+    losses: dict[int, float] = {}
+    eval_losses: dict[int, float] = {}
+    seconds, last_time = 0.0, created
+    for event in events:
+        if event.state in ("waiting", "starting"):
+            now = replace(now, eta_s=None)
+        if event.state != "waiting" and now.state not in ("waiting", *FINISHED):
+            seconds += max(0.0, event.time - last_time)
+        last_time = event.time
+        now = _later(now, event)
+        step = now.step or 0
+        # After a resume the steps since the checkpoint come again: what was drawn for them is replaced.
+        if event.loss is not None:
+            losses = {at: loss for at, loss in losses.items() if at < step} | {step: event.loss}
+        if event.eval_loss is not None:
+            eval_losses = {at: loss for at, loss in eval_losses.items() if at < step} | {step: event.eval_loss}
+    if now.state in FINISHED and not now.settled:
+        now = replace(now, state="training", message="Putting the result in place…", eta_s=0.0)
+    return JobState(
+        state=now.state,
+        step=now.step or 0,
+        total_steps=now.total_steps or 0,
+        loss=now.loss,
+        eta_s=now.eta_s if now.state == "training" else None,
+        adapter=now.adapter,
+        message=now.message,
+        job_id=job_id,
+        name=name,
+        created=created,
+        seconds=round(seconds, 1),
+        learning_rate=now.learning_rate,
+        tokens_per_s=now.tokens_per_s,
+        losses=list(losses.items()),
+        eval_losses=list(eval_losses.items()),
+        can_resume=now.settled and now.state in ("stopped", "failed", "interrupted"),
+    )
+
+
+def _later(now: Event, event: Event) -> Event:
+    """`event`, with what it leaves open as it was."""
+    return replace(
+        event,
+        message=event.message or now.message,
+        step=now.step if event.step is None else event.step,
+        total_steps=now.total_steps if event.total_steps is None else event.total_steps,
+        loss=now.loss if event.loss is None else event.loss,
+        eta_s=now.eta_s if event.eta_s is None else event.eta_s,
+        learning_rate=now.learning_rate if event.learning_rate is None else event.learning_rate,
+        tokens_per_s=now.tokens_per_s if event.tokens_per_s is None else event.tokens_per_s,
+        adapter=event.adapter or now.adapter,
+    )

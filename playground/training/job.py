@@ -1,0 +1,71 @@
+"""One training run on disk: its folder, found by owner and id."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from playground.errors import TrainingError
+from playground.training.events import Event, EventLog, JobState, summarize
+from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingSpec
+
+log = logging.getLogger(__name__)
+
+INTERRUPTED = Event("interrupted", "The app was closed before this run ended. Resume it to go on.", settled=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run and its folder."""
+
+    spec: TrainingSpec
+    folder: Path
+
+    @property
+    def job_id(self) -> str:
+        return self.spec.job_id
+
+    @property
+    def owner(self) -> str:
+        return self.spec.owner
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def log(self) -> EventLog:
+        return EventLog(self.folder / EVENTS_FILE)
+
+    def state(self) -> JobState:
+        return summarize(self.log.read(), self.job_id, self.name, self.spec.created)
+
+    def facts(self) -> dict[str, Any]:
+        """For the adapter's card: rows, held-out losses before and after, best step, seconds, settings, the data's
+        SHA-256, versions. Empty until there is a result."""
+        path = self.folder / FACTS_FILE
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def settle_left_over(job: Job) -> None:
+    """A run that a dead app left behind is not running any more: its worker died with the app."""
+    events = job.log.read()
+    if not events or not events[-1].settled:
+        job.log.write(INTERRUPTED)
+
+
+def find_jobs(root: Path) -> Iterator[Job]:
+    for path in sorted(root.glob(f"*/jobs/*/{SPEC_FILE}")):
+        try:
+            yield Job(TrainingSpec.load(path), path.parent)
+        except TrainingError:
+            log.exception("the training run in %s is left out", path.parent)
+
+
+def folder_name(owner: str) -> str:
+    """Owners that are plain names keep them; any other is told by its hash, so that no name leaves the root."""
+    return owner if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", owner) else sha256(owner.encode()).hexdigest()

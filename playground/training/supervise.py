@@ -1,0 +1,107 @@
+"""Start one worker process, watch it to its end, and make sure that it is gone."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from playground.training.events import Event, EventLog
+from playground.training.process import LOG_FILE, PARENT_VARIABLE
+from playground.training.spec import EVENTS_FILE, SPEC_FILE
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 0.1
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+
+def worker_threads() -> int:
+    """CPU threads for training: half of the cores, so that the live model keeps the others."""
+    return max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
+
+
+class Worker:
+    """One run of the training process in a job's folder.
+
+    `watch` must be called in the thread that made this object, and that thread must outlive the process: Linux ends
+    the worker with the thread that started it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._events = EventLog(folder / EVENTS_FILE)
+        self._closing = threading.Event()
+        self._told = len(self._events.read())
+        with (folder / LOG_FILE).open("ab") as log_file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "playground.training.worker", str(folder / SPEC_FILE)],
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=subprocess.STDOUT,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C in the app's terminal is the app's to handle
+            )
+
+    def watch(self, on_event: Callable[[Event], None]) -> Event:
+        """Hand on each event until the process is gone; returns how it ended, as a finished state."""
+        while True:
+            try:
+                code = self._process.wait(_POLL_S)
+            except subprocess.TimeoutExpired:
+                self._hand_on(on_event)
+                continue
+            self._hand_on(on_event)
+            return self._ending(code)
+
+    def close(self, grace_s: float) -> None:
+        """End the process from another thread: at once while it is loading, otherwise after its running step."""
+        if self._began():
+            self._process.terminate()
+            try:
+                self._process.wait(grace_s)
+            except subprocess.TimeoutExpired:
+                log.warning("the training process did not stop within %s s", grace_s)
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _began(self) -> bool:
+        events = self._events.read()
+        return bool(events) and events[-1].state == "training"
+
+    def _hand_on(self, on_event: Callable[[Event], None]) -> None:
+        new = self._events.read(self._told)
+        self._told += len(new)
+        for event in new:
+            on_event(event)
+
+    def _ending(self, code: int) -> Event:
+        events = self._events.read()
+        last = events[-1] if events else Event("starting")
+        if last.state in ("done", "stopped", "failed"):
+            return last
+        log.warning("the training process in %s ended with code %s", self.folder.name, code)
+        if code == -9:
+            return Event(
+                "failed",
+                "The training was ended by the system, most likely because memory ran out. "
+                "Use a smaller batch size or max_length, or resume it when more memory is free.",
+            )
+        return Event("failed", f"The training process ended unexpectedly (code {code}). Resume it to go on.")
+
+
+def _environment() -> dict[str, str]:
+    paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_WAIT_POLICY": "passive",
+        "OMP_NUM_THREADS": str(worker_threads()),
+        PARENT_VARIABLE: str(os.getpid()),
+    }

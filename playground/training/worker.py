@@ -1,0 +1,191 @@
+"""The process that trains: `python -m playground.training.worker FOLDER/spec.json`.
+
+It works in the spec's folder: reads the examples, appends to `events.jsonl`, publishes `checkpoints/` and at the end
+`adapter/` (PEFT format) and `facts.json`. SIGTERM or a file named `stop` ends it after the running step, with what
+was learnt so far. Started again on the same folder, it goes on from the newest whole checkpoint.
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+import shutil
+import sys
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playground.errors import PlaygroundError, TrainingError
+from playground.training.checkpoints import (
+    ASIDE_FOLDER,
+    CHECKPOINTS_FOLDER,
+    best_checkpoint,
+    copy_adapter,
+    whole_checkpoints,
+)
+from playground.training.events import Event, EventLog
+from playground.training.process import LOG_FILE, StopRequest, settle
+from playground.training.spec import (
+    ADAPTER_FOLDER,
+    EVENTS_FILE,
+    FACTS_FILE,
+    HELD_OUT_FILE,
+    TRAIN_FILE,
+    TrainingSpec,
+    load_examples,
+)
+
+if TYPE_CHECKING:  # these bring torch, which may be imported only after `settle`
+    from playground.models.loader import LoadedModel
+    from playground.training.encode import Encoded
+
+LEAST_ROWS = 2
+
+log = logging.getLogger("playground.training.worker")
+
+
+def main(arguments: list[str]) -> int:
+    """Run one spec; returns the exit code, 0 when there is a result."""
+    if len(arguments) != 1:
+        print("usage: python -m playground.training.worker SPEC.json", file=sys.stderr)
+        return 2
+    spec_path = Path(arguments[0]).absolute()
+    folder = spec_path.parent
+    events = EventLog(folder / EVENTS_FILE)
+    events.write(Event("starting", "Getting ready…"))
+    stop = StopRequest(folder)
+    try:
+        spec = TrainingSpec.load(spec_path)
+        settle(folder / LOG_FILE, offline=Path(spec.model).expanduser().is_dir() or spec.model == "starter")
+        events.write(_run(spec, folder, events, stop))
+    except PlaygroundError as error:
+        log.exception("the run failed")
+        events.write(Event("failed", str(error)))
+    except Exception as error:
+        log_id = secrets.token_hex(4)
+        log.exception("the run failed, id %s", log_id)
+        events.write(Event("failed", _sentence(error, log_id)))
+    else:
+        return 0
+    return 1
+
+
+def _run(spec: TrainingSpec, folder: Path, events: EventLog, stop: StopRequest) -> Event:
+    """Train, put the best checkpoint in place as the adapter, and return the run's last event."""
+    loaded, encoded, held_out = _prepare(spec, folder, events)
+    checkpoints = folder / CHECKPOINTS_FOLDER
+    total = spec.values.total_steps(len(encoded.rows))
+    earlier = whole_checkpoints(checkpoints)
+    if stop and not earlier:
+        return Event("stopped", "Stopped before anything was learnt.")
+    if not stop and (not earlier or earlier[-1].step < total):
+        _train(spec, folder, events, stop, loaded, encoded, held_out)
+    reached = whole_checkpoints(checkpoints)
+    best = best_checkpoint(reached)
+    copy_adapter(best, folder / ADAPTER_FOLDER)
+    before = [event.eval_loss for event in events.read() if event.step == 0 and event.eval_loss is not None]
+    facts = _facts(spec, loaded.quantization, encoded, held_out) | {
+        "data_sha256": _sha256(folder / TRAIN_FILE, folder / HELD_OUT_FILE),
+        "held_out_loss_before": before[0] if before else None,
+        "held_out_loss_after": best.eval_loss,
+        "best_step": best.step,
+        "steps": reached[-1].step,
+        "total_steps": total,
+        "seconds": reached[-1].seconds,
+    }
+    (folder / FACTS_FILE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    if reached[-1].step < total:
+        return Event("stopped", f"Stopped at step {reached[-1].step}; what was learnt until then is kept.")
+    return Event("done", "Done.", eta_s=0.0)
+
+
+def _train(
+    spec: TrainingSpec,
+    folder: Path,
+    events: EventLog,
+    stop: StopRequest,
+    loaded: "LoadedModel",
+    encoded: "Encoded",
+    held_out: "Encoded",
+) -> None:
+    from playground.training.trainer import Run, train
+
+    earlier = whole_checkpoints(folder / CHECKPOINTS_FOLDER)
+    try:
+        train(
+            loaded,
+            Run(
+                values=spec.values,
+                train_rows=encoded.rows,
+                held_out_rows=held_out.rows,
+                folder=folder,
+                on_event=events.write,
+                stop=lambda: bool(stop),
+                resume_from=earlier[-1] if earlier else None,
+            ),
+        )
+    finally:
+        shutil.rmtree(folder / ASIDE_FOLDER, ignore_errors=True)
+
+
+def _facts(spec: TrainingSpec, quantization: str, encoded: "Encoded", held_out: "Encoded") -> dict[str, object]:
+    """What the adapter's card says about the data and the settings."""
+    return {
+        "rows": len(encoded.rows),
+        "held_out_rows": len(held_out.rows),
+        "truncated_rows": len(encoded.truncated),
+        "skipped_rows": len(encoded.skipped),
+        "learnt_tokens": encoded.learnt_tokens,
+        "quantization": quantization,
+        "settings": asdict(spec.values),
+        "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl", "bitsandbytes")},
+    }
+
+
+def _prepare(spec: TrainingSpec, folder: Path, events: EventLog) -> "tuple[LoadedModel, Encoded, Encoded]":
+    """Load the base model and encode the examples; raises `ModelError` or `TrainingError`."""
+    from playground.models.codec import codec_for
+    from playground.models.loader import load_model
+    from playground.training.encode import encode
+
+    events.write(Event("starting", "Loading the model…"))
+    loaded = load_model(spec.model, spec.quantization, for_training=True)
+    if spec.base_fingerprint and loaded.fingerprint != spec.base_fingerprint:
+        raise TrainingError(
+            "The model {model} has changed since this run was set up, so it cannot go on. Start a new run.",
+            model=loaded.name,
+        )
+    events.write(Event("starting", "Preparing the examples…"))
+    codec = codec_for(loaded)
+    max_length = min(spec.values.max_length, codec.context_length)
+    encoded, held_out = (
+        encode(load_examples(folder / name), codec, max_length, spec.values.completion_only_loss)
+        for name in (TRAIN_FILE, HELD_OUT_FILE)
+    )
+    if len(encoded.rows) < LEAST_ROWS:
+        reason = encoded.skipped[0][1] if encoded.skipped else ""
+        raise TrainingError(
+            "Only {count} of the examples can be learnt from, and at least {least} are needed. {reason}",
+            count=len(encoded.rows),
+            least=LEAST_ROWS,
+            reason=reason,
+        )
+    return loaded, encoded, held_out
+
+
+def _sentence(error: Exception, log_id: str) -> str:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return f"There was not enough memory. Use a smaller batch size or max_length. (Details: log {log_id}.)"
+    return f"The training stopped because of an unexpected error; its details are in the server's log under {log_id}."
+
+
+def _sha256(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,7 @@
 """The live model answers exactly as transformers does, to many at once, whatever joins, leaves or fails."""
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -107,7 +108,7 @@ def test_streams_the_whole_text(engine: LiveModel, codec: ModelCodec) -> None:
     chunks = asyncio.run(read())
     assert [chunk.finished for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
     assert chunks[-1].finished in ("stop", "length")
-    for one, following in zip(chunks, chunks[1:], strict=False):
+    for one, following in itertools.pairwise(chunks):
         assert following.text.startswith(one.text)
         assert following.new_tokens >= one.new_tokens
 
@@ -249,7 +250,7 @@ def test_one_failure_stays_alone(engine: LiveModel, codec: ModelCodec, monkeypat
     monkeypatch.setattr(choose, lambda *_: 1 / 0)
     other = engine.submit(greedy(codec))
     broken = engine.submit(endless(codec, 1))
-    with pytest.raises(EngineError, match="error [0-9a-f]{8}"):
+    with pytest.raises(EngineError, match=r"error [0-9a-f]{8}"):
         broken.result(30)
     assert other.result(30) == want
 

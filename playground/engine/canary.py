@@ -30,10 +30,10 @@ class Canary:
         self._reference = self._logits(BASE)
 
     def largest_change(self, adapter: str) -> float:
-        """The largest change of any logit that the adapter makes; 0 when it does nothing."""
+        """The largest change of any logit that the adapter makes: 0 when it does nothing, NaN when it overflows."""
         with_adapter = self._logits(adapter)
         pairs = zip(with_adapter, self._reference, strict=True)
-        return max(float((one.float() - other.float()).abs().max()) for one, other in pairs)
+        return float(torch.stack([(one.float() - other.float()).abs().max() for one, other in pairs]).max())
 
     def base_unchanged(self) -> bool:
         """Whether the base's logits equal, bit for bit, those from before any adapter."""

@@ -1,0 +1,276 @@
+"""Adapters swap into the live model: right while there, gone without a trace after."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+from playground.engine.live import LiveModel, start_engine
+from playground.engine.lora import LoraRouter
+from playground.errors import AdapterError
+from playground.models.codec import ModelCodec, codec_for
+from playground.models.loader import load_model
+from playground.protocol import BASE, GenerateRequest, Sampling, ScoreRequest
+from tests.test_engine_live import endless, greedy, until
+from tests.tiny import make_adapter, make_llama
+
+IDS = torch.tensor([[70, 81, 73, 223, 30, 94, 283, 65, 71, 268]])
+
+
+@pytest.fixture(scope="module")
+def adapters(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two adapters made by PEFT: a plain one, and one with patterns, RSLoRA and other layers."""
+    root = tmp_path_factory.mktemp("adapters")
+    patterned = {"rank_pattern": {"q_proj": 2}, "alpha_pattern": {"layers.1.mlp.down_proj": 3}, "use_rslora": True}
+    return [
+        make_adapter(tiny_model_folder, root / "plain", seed=1),
+        make_adapter(tiny_model_folder, root / "rich", 2, ("q_proj", "o_proj", "gate_proj", "down_proj"), **patterned),
+    ]
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model_folder: Path) -> ModelCodec:
+    return codec_for(load_model(str(tiny_model_folder), "none"))
+
+
+@pytest.fixture
+def engine(tiny_model_folder: Path) -> Iterator[LiveModel]:
+    loaded = load_model(str(tiny_model_folder), "none")
+    live = start_engine(loaded, codec_for(loaded))
+    yield live
+    live.close()
+
+
+@torch.inference_mode()
+def peft_logits(base: Path, adapter: Path) -> torch.Tensor:
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)
+    logits: torch.Tensor = model(IDS).logits
+    return logits
+
+
+@torch.inference_mode()
+def routed_logits(model: torch.nn.Module, router: LoraRouter, key: str, strength: float = 1.0) -> torch.Tensor:
+    with router.routed(key, strength):
+        logits: torch.Tensor = model(IDS).logits
+    return logits
+
+
+def test_logits_equal_pefts(tiny_model_folder: Path, adapters: list[Path]) -> None:
+    """With two adapters resident, each gives PEFT's own logits, half strength lies between, 0 is the base itself."""
+    model = load_model(str(tiny_model_folder), "none").model
+    router = LoraRouter(model, model.device)
+    with torch.inference_mode():
+        base = model(IDS).logits
+    for number, folder in enumerate(adapters):
+        router.put(str(number), folder, router.read(folder))
+    for number, folder in enumerate(adapters):
+        ours = routed_logits(model, router, str(number))
+        assert torch.allclose(ours, peft_logits(tiny_model_folder, folder), atol=1e-4)
+        assert float((ours - base).abs().max()) > 0.1
+        half = routed_logits(model, router, str(number), 0.5)
+        assert not torch.allclose(half, ours, atol=1e-3)
+        assert not torch.allclose(half, base, atol=1e-3)
+        assert torch.equal(routed_logits(model, router, str(number), 0.0), base)
+    assert torch.equal(routed_logits(model, router, BASE), base)
+
+
+def test_conv1d_logits_equal_pefts(gpt2_folder: Path, tmp_path: Path) -> None:
+    """GPT-2's transposed layers take an adapter too."""
+    folder = make_adapter(gpt2_folder, tmp_path / "gpt2", targets=("c_attn", "c_fc"), fan_in_fan_out=True)
+    model = load_model(str(gpt2_folder), "none").model
+    router = LoraRouter(model, model.device)
+    router.put("a", folder, router.read(folder))
+    assert torch.allclose(routed_logits(model, router, "a"), peft_logits(gpt2_folder, folder), atol=1e-4)
+
+
+def test_each_request_its_own_adapter(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
+    """Requests with two adapters, the base and half strength, answered together, say what each says alone."""
+    receipts = [engine.load_adapter(str(number), folder) for number, folder in enumerate(adapters)]
+    assert all(receipt.base_unchanged and receipt.largest_change > 0.1 for receipt in receipts)
+    voices = [(BASE, 1.0), ("0", 1.0), ("1", 1.0), ("0", 0.5), ("0", 0.0)]
+    requests = [greedy(codec, adapter=key, strength=strength) for key, strength in voices]
+    alone = [engine.submit(request).result(30).text for request in requests]
+    together = [one.result(30).text for one in [engine.submit(request) for request in requests]]
+    assert together == alone
+    assert alone[4] == alone[0]
+    assert len(set(alone[:4])) == 4
+
+
+def test_scores_go_through_the_adapter(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
+    """A score is the adapter's own, and the base's scores are as before."""
+    rows = (tuple(codec.continuation(" dog")),)
+    prompt = tuple(codec.plain("The"))
+    before = asyncio.run(engine.score(ScoreRequest(prompt, rows)))
+    engine.load_adapter("a", adapters[0])
+    adapted = asyncio.run(engine.score(ScoreRequest(prompt, rows, adapter="a")))
+    assert abs(adapted[0].logprobs[0] - before[0].logprobs[0]) > 1e-3
+    assert asyncio.run(engine.score(ScoreRequest(prompt, rows))) == before
+
+
+def test_base_is_exact_in_4bit_after_many_swaps(tiny_model_folder: Path, adapters: list[Path]) -> None:
+    """In NF4 on the CPU the base's logits are the same bits before the first swap and after the fortieth."""
+    loaded = load_model(str(tiny_model_folder), "4bit")
+    assert loaded.quantization == "4-bit"
+    codec = codec_for(loaded)
+    live = start_engine(loaded, codec)
+    try:
+        first = live.submit(greedy(codec)).result(30)
+        logits = live._loop.between_steps(lambda: routed_logits(loaded.model, live._router, BASE))
+        for swap in range(20):
+            for number, folder in enumerate(adapters):
+                receipt = live.load_adapter(f"{swap}-{number}", folder)
+                assert receipt.base_unchanged
+                assert receipt.largest_change > 0.1
+                assert live.submit(greedy(codec, most=4, adapter=f"{swap}-{number}")).result(30).finished
+                live.unload_adapter(f"{swap}-{number}")
+        after = live._loop.between_steps(lambda: routed_logits(loaded.model, live._router, BASE))
+        assert torch.equal(after, logits)
+        assert live.submit(greedy(codec)).result(30) == first
+    finally:
+        live.close()
+
+
+def test_receipt_of_an_adapter_that_does_nothing(
+    engine: LiveModel, tiny_model_folder: Path, tmp_path: Path, adapters: list[Path]
+) -> None:
+    """A fresh adapter changes nothing, and the receipt says so; loading it again gives the same receipt."""
+    idle = make_adapter(tiny_model_folder, tmp_path / "idle", init_lora_weights=True)
+    receipt = engine.load_adapter("idle", idle)
+    assert receipt.largest_change == 0.0
+    assert receipt.base_unchanged
+    assert engine.load_adapter("idle", idle) is receipt
+    with pytest.raises(AdapterError, match="taken"):
+        engine.load_adapter("idle", adapters[0])
+    with pytest.raises(AdapterError, match="base"):
+        engine.load_adapter(BASE, idle)
+
+
+def test_unload_waits_for_its_last_request(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
+    """An adapter leaves only when nobody uses it; meanwhile nobody new may begin."""
+    engine.load_adapter("a", adapters[0])
+    request = GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="a")
+    running = engine.submit(request)
+    until(lambda: engine.status().running == 1)
+    leaving = threading.Thread(target=engine.unload_adapter, args=("a",))
+    leaving.start()
+    until(lambda: "a" in engine._leaving)
+    with pytest.raises(AdapterError, match="'a'"):
+        engine.submit(request)
+    assert leaving.is_alive()
+    running.cancel()
+    leaving.join(30)
+    assert engine.status().adapters_resident == ()
+    with pytest.raises(AdapterError, match="'a'"):
+        engine.unload_adapter("a")
+
+
+def test_budget_drops_the_idle_and_brings_them_back(
+    tiny_model_folder: Path, codec: ModelCodec, adapters: list[Path]
+) -> None:
+    """Beyond the budget the adapter used longest ago leaves memory and returns, exact, when it is named."""
+    loaded = load_model(str(tiny_model_folder), "none")
+    sizes = [LoraRouter(loaded.model, loaded.device).read(folder).size_bytes for folder in adapters]
+    live = LiveModel(loaded, codec, adapter_budget_bytes=max(sizes) + min(sizes) - 1)
+    try:
+        live.load_adapter("0", adapters[0])
+        said = live.submit(greedy(codec, adapter="0")).result(30)
+        live.load_adapter("1", adapters[1])
+        assert live.status().adapters_resident == ("1",)
+        assert live.submit(greedy(codec, adapter="0")).result(30) == said
+        assert live.status().adapters_resident == ("0",)
+        busy = live.submit(GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="0"))
+        until(lambda: live.status().running == 1)
+        other = live.submit(greedy(codec, adapter="1"))
+        live.submit(endless(codec, 2)).cancel()
+        assert live.status().adapters_resident == ("0",)
+        busy.cancel()
+        assert other.result(30).finished
+    finally:
+        live.close()
+
+
+def damage(folder: Path, source: Path, change: str) -> Path:
+    """A copy of an adapter with one thing wrong."""
+    folder.mkdir()
+    config = json.loads((source / "adapter_config.json").read_text())
+    weights = load_file(source / "adapter_model.safetensors")
+    first = next(iter(weights))
+    if change == "nan":
+        weights[first][0, 0] = float("nan")
+    elif change == "shape":
+        weights[first] = weights[first][:, :-1].contiguous()
+    elif change == "half":
+        del weights[first]
+    elif change == "layer":
+        weights["base_model.model.model.layers.9.self_attn.q_proj.lora_A.weight"] = weights.pop(first)
+    elif change == "embedding":
+        weights["base_model.model.model.embed_tokens.weight"] = torch.zeros(2, 2)
+    elif change == "huge":
+        weights = {key: value * 1e30 for key, value in weights.items()}
+    elif change == "empty":
+        weights = {}
+    elif change != "pickle":
+        config.update(json.loads(change))
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    if change == "pickle":
+        torch.save(weights, folder / "adapter_model.bin")
+    else:
+        save_file(weights, folder / "adapter_model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("nan", "not usable numbers"),
+        ("shape", "another model"),
+        ("half", "half"),
+        ("layer", "no layer"),
+        ("embedding", "not a LoRA weight"),
+        ("empty", "no LoRA weights"),
+        ("pickle", "can run code"),
+        ('{"use_dora": true}', "DoRA"),
+        ('{"modules_to_save": ["lm_head"]}', "whole layers"),
+        ('{"bias": "all"}', "biases"),
+        ('{"task_type": "SEQ_CLS"}', "SEQ_CLS"),
+        ('{"peft_type": "IA3"}', "not a LoRA"),
+        ('{"r": 8}', "another model"),
+        ('{"lora_alpha": null}', "lora_alpha"),
+        ('{"layer_replication": [[0, 1]]}', "repeated"),
+        ('{"trainable_token_indices": [1]}', "tokens"),
+        ('{"init_lora_weights": "pissa"}', "changed the base"),
+        ('{"rank_pattern": {"(a+)+": 4}}', "involved"),
+    ],
+)
+def test_refuses_with_the_reason(
+    engine: LiveModel, codec: ModelCodec, adapters: list[Path], tmp_path: Path, change: str, says: str
+) -> None:
+    """What cannot be used as it is is refused in words, and nothing has changed."""
+    with pytest.raises(AdapterError, match=says):
+        engine.load_adapter("bad", damage(tmp_path / "bad", adapters[0], change))
+    assert engine.status().adapters_resident == ()
+    with pytest.raises(AdapterError, match="bad"):
+        engine.submit(greedy(codec, adapter="bad"))
+    assert engine.load_adapter("bad", adapters[0]).base_unchanged
+
+
+def test_refuses_an_adapter_that_overflows(engine: LiveModel, adapters: list[Path], tmp_path: Path) -> None:
+    """Finite weights that make the logits overflow are found by the canaries, and the adapter is dropped."""
+    folder = damage(tmp_path / "huge", adapters[0], "huge")
+    with pytest.raises(AdapterError, match="overflow"):
+        engine.load_adapter("huge", folder)
+    assert engine.status().adapters_resident == ()
+
+
+def test_refuses_a_wider_models_adapter(engine: LiveModel, tmp_path: Path) -> None:
+    """An adapter of a model with other widths is told apart by its shapes."""
+    wide = make_llama(tmp_path / "wide", width=128)
+    with pytest.raises(AdapterError, match=r"another model.*64"):
+        engine.load_adapter("wide", make_adapter(wide, tmp_path / "adapter"))

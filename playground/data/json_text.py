@@ -29,7 +29,8 @@ def read_json(text: str, problems: list[Problem]) -> Table:
 
 def read_json_lines(text: str, problems: list[Problem]) -> Table:
     """One object in each line; lines written as Python dictionaries are read too and noted."""
-    if text.lstrip()[:2].strip() == "[" and text.lstrip().split("\n", 1)[0].strip() in ("[", "[{"):
+    whole = text.strip()
+    if whole.startswith("[") and ("\n" not in whole or whole.split("\n", 1)[0].strip() in ("[", "[{")):
         return read_json(text, problems)
     dictionaries: list[int] = []
     rows = ((number, _object(line, place, dictionaries)) for number, (place, line) in enumerate(_lines(text), 1))

@@ -124,7 +124,7 @@ def resolve(table: Table, format: str = AUTO, columns: AbstractMapping[str, str]
     """What a person chose, completed by what can be recognised; raises `DataError` for a wrong name."""
     chosen = {role: column for role, column in (columns or {}).items() if column}
     if format == AUTO:
-        format = _format_of(chosen) or recognize(table).format
+        format = _suiting(table, chosen)
     if format not in ROLES:
         raise DataError(
             "The format '{format}' is not known. Use one of: {known}.",
@@ -243,12 +243,21 @@ def _shape(table: Table, column: str) -> type:
     return str
 
 
-def _format_of(chosen: AbstractMapping[str, str]) -> str:
-    """The one format whose required roles are all among the chosen ones."""
-    for name, roles in ROLES.items():
-        if chosen and {role.name for role in roles if role.required} <= set(chosen) <= {role.name for role in roles}:
-            return name
-    return ""
+def _suiting(table: Table, chosen: AbstractMapping[str, str]) -> str:
+    """The recognised format if it has the chosen roles, otherwise the first whose needs the choice fills."""
+    filled = [
+        name
+        for name, roles in ROLES.items()
+        if chosen and not _missing(name, chosen) and set(chosen) <= {role.name for role in roles}
+    ]
+    try:
+        recognised = recognize(table).format
+    except DataError:
+        if not filled:
+            raise
+        return filled[0]
+    fits = set(chosen) <= {role.name for role in ROLES[recognised]}
+    return recognised if fits or not filled else filled[0]
 
 
 def _plain(column: str) -> str:

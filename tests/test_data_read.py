@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import json
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -136,6 +137,8 @@ def test_damaged_utf8_names_the_line(tmp_path: Path) -> None:
         ("a.json", b'[{"text": ' + b"[" * 50 + b"]" * 50 + b"}]", "Row 1, column 'text' nests"),
         ("a.jsonl", b'{"a": ' + b"[" * 100_000, "nests too deep"),
         ("a.json", b'[{"n": ' + b"9" * 5000 + b"}]", "too long"),
+        ("a.json", b"[" + b"{}," * 5_000_000 + b"{}]", "too many values"),
+        ("a.jsonl", b"{'n': 0x" + b"f" * 9000 + b"}", "Row 1, column 'n' holds a number that is too long"),
         ("a.json", b"42", "a number"),
         ("a.json", b'[{"text": "a"}, 7]', "Row 2"),
         ("a.json", b'{"train": [{"a": 1}], "test": [{"a": 2}]}', "train, test"),
@@ -276,3 +279,15 @@ def test_workbook(tmp_path: Path) -> None:
     assert table.rows == [{"text": "hello", "label": "1"}, {"text": "007", "label": "True"}]
     assert table.numbers == [1, 3]
     assert "first sheet" in table.problems[0].text
+
+
+def test_damaged_workbook(tmp_path: Path) -> None:
+    """Defends the page from whatever a library raises on broken XML inside a sound zip."""
+    book = openpyxl.Workbook()
+    book.active.append(["text", "label"])
+    book.save(tmp_path / "a.xlsx")
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as sound, zipfile.ZipFile(tmp_path / "b.xlsx", "w") as broken:
+        for name in sound.namelist():
+            broken.writestr(name, sound.read(name).replace(b"workbookViewId", b"workbookViewIx"))
+    with pytest.raises(DataError, match="damaged"):
+        read_table(tmp_path / "b.xlsx")

@@ -5,12 +5,14 @@ import zipfile
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, Problem, Table, build_table
 from playground.errors import DataError
 
 _UNFOLDED_BYTES = 300 * 1024**2
 _BATCH = 64
+_NO_WORKBOOK = "This is not an Excel workbook, or it is damaged. Save it as XLSX or CSV."
 
 
 def read_parquet(path: Path) -> Table:
@@ -22,7 +24,7 @@ def read_parquet(path: Path) -> Table:
         with pyarrow.parquet.ParquetFile(path) as file:
             _bound_parquet(file.metadata)
             return build_table(enumerate(_parquet_rows(file), 1), "parquet", [])
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError("The Parquet file is damaged or cut off. Save it again and upload that.") from error
 
 
@@ -49,35 +51,37 @@ def _parquet_rows(file: object) -> Iterator[dict[str, object]]:
 def read_workbook(path: Path) -> Table:
     """The first sheet of an XLSX file, header in its first row; raises `DataError`."""
     import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
 
     _bound_zip(path)
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError, TypeError) as error:
-        raise DataError("This is not an Excel workbook, or it is damaged. Save it as XLSX or CSV.") from error
-    try:
-        sheet = book.worksheets[0] if book.worksheets else None
-        if sheet is None:
-            raise DataError("The workbook has no sheet with cells. Put the rows in its first sheet.")
-        sheet.reset_dimensions()
-        problems = []
-        if len(book.worksheets) > 1:
-            problems.append(Problem("Only the first sheet, '{sheet}', is read.", {"sheet": sheet.title}))
-        rows = sheet.iter_rows(max_col=MAX_COLUMNS, max_row=MAX_ROWS + 2, values_only=True)
-        return build_table(_sheet_rows(rows), "xlsx", problems)
-    except (zipfile.BadZipFile, ValueError, KeyError, SyntaxError, OSError) as error:
-        raise DataError("The first sheet of the workbook is damaged. Save it as CSV and upload that.") from error
-    finally:
-        book.close()
+        try:
+            return _first_sheet(book.worksheets)
+        finally:
+            book.close()
+    except DataError:
+        raise
+    except Exception as error:  # a damaged workbook raises whatever its broken XML happens to hit
+        raise DataError(_NO_WORKBOOK) from error
+
+
+def _first_sheet(sheets: list[Any]) -> Table:
+    if not sheets:
+        raise DataError("The workbook has no sheet with cells. Put the rows in its first sheet.")
+    problems = []
+    if len(sheets) > 1:
+        problems.append(Problem("Only the first sheet, '{sheet}', is read.", {"sheet": sheets[0].title}))
+    sheets[0].reset_dimensions()  # what a sheet says of its size may be wrong
+    rows = sheets[0].iter_rows(max_col=MAX_COLUMNS, max_row=MAX_ROWS + 2, values_only=True)
+    return build_table(_sheet_rows(rows), "xlsx", problems)
 
 
 def _bound_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise DataError("This is not an Excel workbook, or it is damaged. Save it as XLSX or CSV.") from error
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError) as error:
+        raise DataError(_NO_WORKBOOK) from error
     if len(parts) > 2_000 or sum(part.file_size for part in parts) > _UNFOLDED_BYTES:
         raise DataError("The workbook unfolds to too much. Save the sheet as CSV and upload that.")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from playground.data.table import MAX_DEPTH, MAX_FIELD_CHARS, Problem, Table, build_table
 from playground.errors import DataError
 
+_MAX_VALUES = 8_000_000
 _CHATS = ("messages", "conversations", "conversation")
 _TOO_DEEP = "The JSON nests too deep to be a dataset. Use a list of objects, one for each example."
 _BAD_LINE = "Line {line} is not a JSON object ({reason}). Correct or remove that line."
@@ -14,6 +15,7 @@ _BAD_LINE = "Line {line} is not a JSON object ({reason}). Correct or remove that
 
 def read_json(text: str, problems: list[Problem]) -> Table:
     """A list of objects, also one inside an object (`{"data": [...]}`), columns of equal length, or one object."""
+    _check_count(text)
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -32,6 +34,7 @@ def read_json_lines(text: str, problems: list[Problem]) -> Table:
     whole = text.strip()
     if whole.startswith("[") and ("\n" not in whole or whole.split("\n", 1)[0].strip() in ("[", "[{")):
         return read_json(text, problems)
+    _check_count(text)
     dictionaries: list[int] = []
     rows = ((number, _object(line, place, dictionaries)) for number, (place, line) in enumerate(_lines(text), 1))
     table = build_table(rows, "jsonl", problems)
@@ -43,6 +46,12 @@ def read_json_lines(text: str, problems: list[Problem]) -> Table:
             )
         )
     return table
+
+
+def _check_count(text: str) -> None:
+    """A file of nothing but brackets takes thirty times its size in memory: count before parsing."""
+    if text.count("{") + text.count("[") + text.count(",") > _MAX_VALUES:
+        raise DataError("The JSON holds too many values. Use a smaller part of it.")
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

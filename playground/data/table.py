@@ -12,6 +12,7 @@ MAX_COLUMNS = 256
 MAX_FIELD_CHARS = 1_000_000
 MAX_TOTAL_CHARS = 200_000_000
 MAX_DEPTH = 12
+_MAX_BITS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,10 @@ class _Keeper:
         if isinstance(value, float) and not math.isfinite(value):
             self._not_numbers.append(number)
             return None
-        if value is None or isinstance(value, (bool, int, float)):
+        if value is None or isinstance(value, float):
             return value
+        if isinstance(value, int):
+            return self._whole(value, number, column)
         if depth > MAX_DEPTH:
             raise DataError(
                 "Row {row}, column '{column}' nests lists more than {limit} deep. Flatten it.",
@@ -133,6 +136,15 @@ class _Keeper:
             column=column,
             what=type(value).__name__,
         )
+
+    def _whole(self, value: int, number: int, column: str) -> int:
+        if value.bit_length() > _MAX_BITS:
+            raise DataError(
+                "Row {row}, column '{column}' holds a number that is too long. Put it in quotes.",
+                row=number,
+                column=column,
+            )
+        return value
 
     def _text(self, text: str, number: int, column: str) -> str:
         if len(text) > MAX_FIELD_CHARS:

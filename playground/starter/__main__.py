@@ -1,0 +1,66 @@
+"""Makes the bundled model: `python -m playground.starter DATA_FOLDER --out RUN_FOLDER --minutes 60`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerFast
+
+from playground.errors import PlaygroundError
+from playground.starter.corpus import Example, gather
+from playground.starter.export import export
+from playground.starter.tokenizer import learn_tokenizer, load_tokenizer
+from playground.starter.train import Recipe, train
+
+TOKENIZER_TEXTS = 12_000
+"""Examples of each kind that the tokenizer is learnt from: about as many of each language."""
+
+
+def main() -> int:
+    arguments = _arguments()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    recipe = Recipe(seed=arguments.seed, minutes=arguments.minutes, steps=arguments.steps)
+    try:
+        corpus = gather(arguments.data, recipe.seed)
+        tokenizer = prepare_tokenizer(corpus, arguments.out, recipe.context_length)
+        model, progress = train(corpus, tokenizer, recipe, arguments.out, arguments.device)
+        export(model, tokenizer, arguments.data, recipe, progress, arguments.out / "model")
+    except PlaygroundError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def prepare_tokenizer(corpus: dict[str, list[Example]], out: Path, context_length: int) -> PreTrainedTokenizerFast:
+    """Learn the tokenizer, or take the one that this run has learnt before."""
+    folder = out / "tokenizer"
+    if (folder / "tokenizer_config.json").is_file():
+        return load_tokenizer(folder)
+    tokenizer = learn_tokenizer(_texts(corpus), context_length)
+    tokenizer.save_pretrained(str(folder))
+    return tokenizer
+
+
+def _texts(corpus: dict[str, list[Example]]) -> Iterator[str]:
+    for examples in corpus.values():
+        for example in examples[:TOKENIZER_TEXTS]:
+            yield from (message["content"] for message in example.messages)
+            yield example.completion
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m playground.starter", description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with the training data")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the model; resumes there")
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--minutes", type=float, default=0.0, help="train so long, over all sessions together")
+    length.add_argument("--steps", type=int, default=0, help="train so many steps")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--seed", type=int, default=7)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

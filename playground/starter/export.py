@@ -1,0 +1,36 @@
+"""Writes a trained model as a folder that loads everywhere: bf16 safetensors, tokenizer, and its settings."""
+
+import json
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from playground.starter.tokenizer import END_OF_TEXT, END_OF_TURN
+from playground.starter.train import Progress, Recipe
+
+
+def export(
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    data: Path,
+    recipe: Recipe,
+    progress: Progress,
+    folder: Path,
+) -> None:
+    """Save the weights in bf16, with `recipe.json`: how they came about, and the hashes of what they are made of."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ends = [tokenizer.convert_tokens_to_ids(token) for token in (END_OF_TURN, END_OF_TEXT)]
+    model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=ends[1], bos_token_id=ends[1])
+    model.to(torch.bfloat16).save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    record = {"recipe": asdict(recipe), "progress": asdict(progress), "data": hashes(data)}
+    (folder / "recipe.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def hashes(data: Path) -> dict[str, str]:
+    """SHA-256 of every file in the data folder, by its path there."""
+    files = sorted(path for path in data.rglob("*") if path.is_file())
+    return {path.relative_to(data).as_posix(): sha256(path.read_bytes()).hexdigest() for path in files}

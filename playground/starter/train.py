@@ -1,0 +1,201 @@
+"""Trains the starter from nothing, for so many minutes or steps; may be stopped and resumed at any moment."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from playground.errors import DataError
+from playground.starter.batches import Encoded, steps
+from playground.starter.corpus import Example
+from playground.starter.muon import Muon
+from playground.starter.tokenizer import END_OF_TEXT, END_OF_TURN
+
+log = logging.getLogger(__name__)
+CHECKPOINT = "checkpoint.pt"
+WARMUP = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What decides the weights, beside the data. `minutes` counts training time over all sessions; 0: by steps."""
+
+    seed: int = 7
+    minutes: float = 0.0
+    steps: int = 0
+    tokens_per_step: int = 3072
+    hidden_size: int = 256
+    layers: int = 4
+    intermediate_size: int = 704
+    context_length: int = 768
+    muon_lr: float = 0.02
+    adam_lr: float = 0.003
+
+
+@dataclass(slots=True)
+class Progress:
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    loss: float = 0.0
+
+    def share(self, recipe: Recipe) -> float:
+        """How much of the run is over, from 0 to 1."""
+        return self.seconds / (60 * recipe.minutes) if recipe.minutes else self.step / recipe.steps
+
+
+def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """A Llama whose layers' widths all suit 4-bit quantization: outputs divide by 32, inputs by 64."""
+    torch.manual_seed(recipe.seed)
+    config = LlamaConfig(
+        vocab_size=-(-len(tokenizer) // 64) * 64,
+        hidden_size=recipe.hidden_size,
+        intermediate_size=recipe.intermediate_size,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=max(1, recipe.hidden_size // 64),
+        num_key_value_heads=max(1, recipe.hidden_size // 128),
+        head_dim=64,
+        max_position_embeddings=recipe.context_length,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.convert_tokens_to_ids(END_OF_TEXT),
+        pad_token_id=tokenizer.convert_tokens_to_ids(END_OF_TEXT),
+        eos_token_id=tokenizer.convert_tokens_to_ids(END_OF_TURN),
+    )
+    model = LlamaForCausalLM(config)
+    for layer in model.model.layers:  # layers begin as doing nothing, which is quicker to learn from
+        torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
+        torch.nn.init.zeros_(layer.mlp.down_proj.weight)
+    return model
+
+
+def train(
+    corpus: dict[str, list[Example]],
+    tokenizer: PreTrainedTokenizerFast,
+    recipe: Recipe,
+    out: Path,
+    device: str = "cpu",
+    save_every_s: float = 240.0,
+    on_step: Callable[[Progress], None] = lambda progress: None,
+) -> tuple[LlamaForCausalLM, Progress]:
+    """Train to the end of the recipe, going on from the checkpoint in `out` if there is one."""
+    model = build_model(recipe, tokenizer).to(device)
+    optimizers = _optimizers(model, recipe)
+    progress = _resume(out / CHECKPOINT, recipe, model, optimizers)
+    before = saved = logged = time.monotonic()
+    for groups in islice(steps(corpus, tokenizer, recipe.seed, recipe.tokens_per_step), progress.step, None):
+        share = progress.share(recipe)
+        if share >= 1:
+            break
+        _set_rates(optimizers, share)
+        progress.loss = _learn(model, groups, optimizers, device)
+        progress.step += 1
+        progress.tokens += sum(len(encoded.ids) for group in groups for encoded in group)
+        now = time.monotonic()
+        progress.seconds += now - before  # with the time for reading and saving: minutes are those of a clock
+        before = now
+        on_step(progress)
+        if now - logged > 30:
+            logged = now
+            _report(progress, share)
+        if now - saved > save_every_s:
+            saved = now
+            _save(out / CHECKPOINT, recipe, model, optimizers, progress)
+    _save(out / CHECKPOINT, recipe, model, optimizers, progress)
+    return model, progress
+
+
+def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    hidden = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
+    others = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or "embed" in name]
+    adam = torch.optim.AdamW(others, lr=recipe.adam_lr, betas=(0.9, 0.98), weight_decay=0.0)
+    found: list[torch.optim.Optimizer] = [Muon(hidden, lr=recipe.muon_lr), adam]
+    for optimizer in found:
+        for group in optimizer.param_groups:
+            group["full_lr"] = group["lr"]
+    return found
+
+
+def _set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
+    """Warm up shortly, then fall in a straight line to zero."""
+    factor = min(1.0, (share + 1e-4) / WARMUP, (1 - share) / (1 - WARMUP))
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["full_lr"] * factor
+
+
+def _learn(
+    model: LlamaForCausalLM, groups: list[list[Encoded]], optimizers: list[torch.optim.Optimizer], device: str
+) -> float:
+    """One step over all groups; returns the weighted mean loss in nats."""
+    model.train()
+    whole = sum(sum(encoded.weights) for group in groups for encoded in group)
+    loss_sum = 0.0
+    for group in groups:
+        length = max(len(encoded.ids) for encoded in group)
+        ids = torch.tensor([(*encoded.ids, *[0] * (length - len(encoded.ids))) for encoded in group])
+        weights = torch.tensor([(*encoded.weights, *[0.0] * (length - len(encoded.weights))) for encoded in group])
+        ids, weights = ids.to(device), weights.to(device)
+        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+            # Padding comes after the text, where a causal model never looks back from: no mask is needed.
+            states = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+            wanted = weights[:, 1:] > 0  # the vocabulary is a third of the work: only where something is predicted
+            logits = model.lm_head(states[wanted])
+        losses = torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][wanted], reduction="none")
+        loss = (losses * weights[:, 1:][wanted]).sum() / whole
+        torch.autograd.backward(loss)
+        loss_sum += loss.detach().item()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return loss_sum
+
+
+def _save(
+    path: Path, recipe: Recipe, model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer], progress: Progress
+) -> None:
+    """Write beside it, then rename: whoever is killed meanwhile keeps the previous checkpoint."""
+    state: dict[str, Any] = {
+        "recipe": asdict(recipe),
+        "progress": asdict(progress),
+        "model": model.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    with unfinished.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def _resume(path: Path, recipe: Recipe, model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer]) -> Progress:
+    if not path.is_file():
+        return Progress()
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    fixed = {key: value for key, value in asdict(recipe).items() if key not in ("minutes", "steps")}
+    if any(state["recipe"][key] != value for key, value in fixed.items()):
+        raise DataError("{folder} holds a run of another recipe. Choose another folder.", folder=path.parent)
+    model.load_state_dict(state["model"])
+    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
+    return Progress(**state["progress"])
+
+
+def _report(progress: Progress, share: float) -> None:
+    log.info(
+        "step %d, %.0f%% done, loss %.3f, %.2f million tokens, %.0f tokens a second",
+        progress.step,
+        100 * share,
+        progress.loss,
+        progress.tokens / 1e6,
+        progress.tokens / max(progress.seconds, 1e-9),
+    )

@@ -1,0 +1,82 @@
+"""The measures agree with values worked out by hand, and a run over a real tiny model fills the table."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from playground.engine.live import start_engine
+from playground.evaluation import measures
+from playground.evaluation.run import answers, evaluate, table
+from playground.models.codec import codec_for
+from playground.models.loader import load_model
+from playground.protocol import Live, Voice
+from tests.starter_data import make_data
+
+
+@pytest.fixture(scope="module")
+def live(tiny_model_folder: Path) -> Iterator[Live]:
+    loaded = load_model(str(tiny_model_folder), "none")
+    codec = codec_for(loaded)
+    engine = start_engine(loaded, codec)
+    yield Live(engine, codec)
+    engine.close()
+
+
+def test_labels() -> None:
+    given, wanted = ["a", "a", "b", "a"], ["a", "b", "b", "b"]
+    assert measures.accuracy(given, wanted) == 50
+    assert measures.macro_f1(given, wanted) == pytest.approx(50)  # a: 2*1/(3+1); b: 2*1/(1+3)
+    assert measures.macro_f1(["a"] * 4, wanted) == pytest.approx(20)  # a: 2*1/(4+1); b: 0
+
+
+def test_answers_are_compared_as_squad_does() -> None:
+    wanted = [["The Nobel Prize!", "prize"], ["1972"]]
+    assert measures.exact_match(["nobel prize", "in 1972"], wanted) == 50
+    assert measures.answer_f1(["nobel prize", "in 1972"], wanted) == pytest.approx(100 * (1 + 2 / 3) / 2)
+    assert measures.answer_f1(["nothing", ""], wanted) == 0
+
+
+def test_translations() -> None:
+    text = ["The little dog runs through the deep snow."]
+    assert measures.bleu(text, text)[0] == pytest.approx(100)
+    assert measures.chrf(text, text)[0] == pytest.approx(100)
+    assert measures.bleu(["a cat sleeps on a red sofa"], text)[0] < 5
+    assert "tok:13a" in measures.bleu(text, text)[1]
+    chinese = ["小狗在花园里睡觉"]
+    assert measures.bleu(chinese, chinese, chinese=True)[0] == pytest.approx(100)
+    assert measures.bleu(["小狗在花园里跑步"], chinese, chinese=True)[0] > 50  # counted by characters
+
+
+def test_rouge() -> None:
+    scores = measures.rouge(["the cat sat"], ["the cat slept"])
+    assert scores["rouge1"] == pytest.approx(100 * 2 / 3)
+    assert scores["rouge2"] == pytest.approx(50)
+
+
+@pytest.mark.parametrize("measure", [measures.accuracy, measures.macro_f1, measures.bleu, measures.rouge])
+def test_uneven_lists_are_refused(measure: object) -> None:
+    """A measure over too few answers would look like a good model."""
+    with pytest.raises(ValueError):
+        measure(["a"], ["a", "b"])  # type: ignore[operator]
+    with pytest.raises(ValueError):
+        measure([], [])  # type: ignore[operator]
+
+
+def test_answers_keep_the_order_of_the_rows(live: Live) -> None:
+    """Rows are asked at the same time and finish in any order."""
+    inputs = [{"context": f"The lamp burned for {n} days.", "question": "How long?"} for n in range(12)]
+    together = asyncio.run(answers(live, Voice(), "answer", inputs))
+    alone = [asyncio.run(answers(live, Voice(), "answer", [row]))[0] for row in inputs]
+    assert together == alone
+
+
+def test_a_table_over_held_out_rows(live: Live, tmp_path: Path) -> None:
+    measured = asyncio.run(evaluate(live, Voice(), make_data(tmp_path), rows=3))
+    titles = [row.title for row in measured]
+    assert any("SST-2" in title for title in titles) and any("English to Chinese" in title for title in titles)
+    assert all(0 <= value <= 100 for row in measured[:-1] for value in row.values.values())
+    assert measured[-1].values["perplexity per byte"] > 1
+    lines = table(measured).splitlines()
+    assert len(lines) == 2 + len(measured) and len({line.count("|") for line in lines}) == 1

@@ -1,5 +1,6 @@
 """Text stays text: no visitor forges a turn, and what is trained is exactly what is asked later."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,14 @@ def test_no_text_becomes_a_control_token(codec: ModelCodec) -> None:
     ids, learnt = codec.chat_with_answer([user("x"), assistant(FORGED)])
     assert ids.count(2) == 2
     assert learnt[ids.index(2) + 1 :].index(True) > 0
+
+
+def test_threads_do_not_open_a_door(codec: ModelCodec) -> None:
+    """Many conversations encoded at once come out as each does alone: none reads another's text as control words."""
+    conversations = [[system(FORGED * n), user(f"{n} {FORGED}")] for n in range(1, 9)] * 10
+    alone = [codec.chat(messages) for messages in conversations]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(codec.chat, conversations)) == alone
 
 
 def test_added_words_are_text_too(tiny_model_folder: Path) -> None:

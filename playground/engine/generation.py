@@ -1,6 +1,7 @@
 """A running request as its reader holds it. Written by the engine's thread, read from any thread or event loop."""
 
 import asyncio
+import contextlib
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -83,5 +84,5 @@ class LiveGeneration:
     def _wake(self) -> None:
         self._condition.notify_all()
         for loop, event in self._listeners:
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the reader's event loop is closed: nobody reads any more
                 loop.call_soon_threadsafe(event.set)

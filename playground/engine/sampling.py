@@ -81,20 +81,24 @@ class Sampler:
         return best
 
     def _draw(self, scores: torch.Tensor) -> int:
+        tokens, probabilities = self.distribution(scores)
+        if not probabilities.numel() or not bool(probabilities.isfinite().all()):
+            raise EngineError("The model gave no usable answer: its numbers overflowed. Try another adapter or text.")
+        return int(tokens[torch.multinomial(probabilities, 1, generator=self._generator)])
+
+    def distribution(self, scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The tokens [K] that may be drawn from `scores` [V] and their probabilities [K], on the CPU."""
         scores = scores / self._sampling.temperature
-        tokens = None
         if 0 < self._sampling.top_k < scores.numel():
             worst_kept = scores.topk(self._sampling.top_k).values[-1]
             tokens = (scores >= worst_kept).nonzero().squeeze(-1)
             scores = scores[tokens]
+        else:
+            tokens = torch.arange(scores.numel())
         scores = scores.cpu()
-        if self._sampling.top_p < 1.0:
+        if self._sampling.top_p < 1.0 and scores.numel():
             scores = _nucleus(scores, self._sampling.top_p)
-        probabilities = scores.softmax(-1)
-        if not bool(probabilities.isfinite().all()) or probabilities.numel() == 0:
-            raise EngineError("The model gave no usable answer: its numbers overflowed. Try another adapter or text.")
-        drawn = int(torch.multinomial(probabilities, 1, generator=self._generator))
-        return drawn if tokens is None else int(tokens[drawn])
+        return tokens.cpu(), scores.softmax(-1)
 
 
 def _nucleus(scores: torch.Tensor, top_p: float) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Text to tokens and back for one model. Whatever a visitor types stays text: it never becomes a control token."""
 
 import json
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +34,9 @@ class ModelCodec:
         self._control = {token for token, word in tokenizer.added_tokens_decoder.items() if word.special}
         self.context_length = _context_length(tokenizer, config)
         self._tokenizer = tokenizer
+        self._lock = threading.Lock()  # rendering switches the tokenizer between reading control words and not
+        self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._start = self._find_start()
         self._text_only = _without_control_tokens(tokenizer)
         self._anchor = len(self._text_only.encode(_ANCHOR).ids) if _adds_a_space(self._text_only) else 0
         self._takes_system = self.has_chat and self._renders_system()
@@ -50,11 +54,11 @@ class ModelCodec:
             raise InputError("There is no message to answer. Write one.")
         if not self.has_chat:
             return self.plain("\n\n".join(message["content"] for message in messages))
-        return self._render(messages, add_generation_prompt=True)
+        return self._render(messages)
 
     def plain(self, text: str) -> list[int]:
         """Encode a text to be continued, with the start token where the model wants one."""
-        return [*self._start_tokens(), *self._encode(text).ids]
+        return [*self._start, *self._encode(text).ids]
 
     def continuation(self, text: str) -> list[int]:
         """Encode the text as it would follow a prompt, with no special tokens."""
@@ -72,8 +76,7 @@ class ModelCodec:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Decode to text, leaving control tokens out; an incomplete character at the end shows as U+FFFD."""
-        text = self._tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return str(text)
+        return self._backend.decode(list(tokens), skip_special_tokens=True)
 
     def chat_with_answer(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
         """Encode a training row that ends in an assistant's turn; returns the ids and which of them are learnt.
@@ -93,7 +96,7 @@ class ModelCodec:
 
     def plain_with_end(self, text: str) -> tuple[list[int], list[bool]]:
         """Encode a plain text to train on: all of it is learnt (but the start token), its end too."""
-        start = len(self._start_tokens())
+        start = len(self._start)
         ids = [*self.plain(text), *self.end_tokens[:1]]
         return ids, [index >= start for index in range(len(ids))]
 
@@ -110,19 +113,20 @@ class ModelCodec:
         end = next((index for index in range(start, len(ids)) if ids[index] in self.end_tokens), start - 1)
         learnt[start : end + 1] = [True] * (end + 1 - start)
 
-    def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> list[int]:
+    def _render(self, messages: Sequence[Message]) -> list[int]:
         prepared = [{"role": m["role"], "content": _checked(m["content"])} for m in messages]
         if not self._takes_system:
             prepared = _merge_system(prepared)
         try:
-            ids = self._tokenizer.apply_chat_template(
-                prepared,
-                add_generation_prompt=add_generation_prompt,
-                sanitize_control_tokens=True,
-                tokenize=True,
-                return_dict=False,
-                enable_thinking=False,
-            )
+            with self._lock:
+                ids = self._tokenizer.apply_chat_template(
+                    prepared,
+                    add_generation_prompt=True,
+                    sanitize_control_tokens=True,
+                    tokenize=True,
+                    return_dict=False,
+                    enable_thinking=False,
+                )
         except (TemplateError, ValueError) as error:
             raise InputError(
                 "The model cannot take this conversation ({reason}). Begin with a question, then alternate.",
@@ -160,7 +164,7 @@ class ModelCodec:
             found += value if isinstance(value, list) else [value] if value is not None else []
         return tuple(dict.fromkeys(found))
 
-    def _start_tokens(self) -> list[int]:
+    def _find_start(self) -> list[int]:
         """What the tokenizer puts before a text, such as `<s>`."""
         ids = self._tokenizer("", add_special_tokens=True)["input_ids"]
         return [token for token in ids if token == self._tokenizer.bos_token_id][:1]

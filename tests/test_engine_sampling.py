@@ -1,0 +1,97 @@
+"""Tokens are drawn from the distribution that transformers defines, and no parameter slips through unchecked."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from transformers import LogitsProcessorList
+from transformers.generation import (
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from playground.engine.sampling import Sampler, check_sampling
+from playground.errors import EngineError, InputError
+from playground.protocol import GREEDY, Sampling
+
+
+@pytest.mark.parametrize(
+    ("temperature", "top_p", "top_k"), [(0.7, 0.9, 50), (1.3, 1.0, 0), (1.0, 0.3, 0), (0.5, 1.0, 5), (1.0, 0.01, 1)]
+)
+def test_distribution_is_transformers_own(temperature: float, top_p: float, top_k: int) -> None:
+    """Temperature, then top-k, then top-p leave the same tokens with the same probabilities."""
+    scores = torch.randn(300, generator=torch.Generator().manual_seed(0)) * 3
+    warpers = [TemperatureLogitsWarper(temperature)]
+    warpers += [TopKLogitsWarper(top_k)] if top_k else []
+    warpers += [TopPLogitsWarper(top_p)] if top_p < 1 else []
+    want = LogitsProcessorList(warpers)(torch.tensor([[1]]), scores[None])[0].softmax(-1)
+    tokens, probabilities = Sampler(Sampling(8, temperature, top_p, top_k, seed=0), [1]).distribution(scores)
+    assert torch.allclose(torch.zeros(300).index_put((tokens,), probabilities), want, atol=1e-6)
+
+
+def test_repetition_penalty_is_transformers_own() -> None:
+    """The penalty covers the prompt and what was generated, and is given once however often a token came."""
+    sampling = Sampling(8, 0.0, repetition_penalty=1.3)
+    prompt = [3, 7, 7, 250]
+    sampler = Sampler(sampling, prompt)
+    generator = torch.Generator().manual_seed(0)
+    ids = list(prompt)
+    for _ in range(40):
+        scores = torch.randn(300, generator=generator)
+        scores[[3, 5]] += 3
+        want = int(RepetitionPenaltyLogitsProcessor(1.3)(torch.tensor([ids]), scores[None])[0].argmax())
+        assert sampler.choose(scores) == want
+        ids.append(want)
+
+
+def test_a_seed_repeats_its_draws() -> None:
+    """Two samplers with one seed draw alike, and another seed does not."""
+    scores = torch.zeros(1000)
+    drawn = [[Sampler(Sampling(8, 1.0, 1.0, 0, seed=seed), []).choose(scores) for _ in range(1)] for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, Sampling(temperature=1.0), Sampling(temperature=1.0, top_k=0)])
+def test_unusable_numbers_are_noticed(sampling: Sampling) -> None:
+    """Logits that are not numbers end in a sentence, not in token 0."""
+    with pytest.raises(EngineError, match="overflowed"):
+        Sampler(sampling, [1]).choose(torch.full((10,), math.nan))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("temperature", math.nan),
+        ("temperature", math.inf),
+        ("temperature", -0.1),
+        ("temperature", "hot"),
+        ("temperature", True),
+        ("top_p", 1.01),
+        ("top_p", None),
+        ("top_k", -1),
+        ("top_k", 1.5),
+        ("repetition_penalty", 0.0),
+        ("seed", -2),
+        ("seed", 2**63),
+        ("max_new_tokens", 0),
+        ("max_new_tokens", 10.0),
+        ("stop", "text"),
+        ("stop", ("",)),
+        ("stop", (1,)),
+        ("stop", ("x",) * 17),
+    ],
+)
+def test_names_the_field_that_is_wrong(field: str, value: Any) -> None:
+    """Not-a-number, infinite, out of range or of another type: the sentence names the field."""
+    with pytest.raises(InputError, match=field):
+        check_sampling(Sampling(**{field: value}))
+
+
+def test_accepts_the_whole_range() -> None:
+    """The ends of every range are inside it."""
+    check_sampling(Sampling())
+    check_sampling(Sampling(1, 0, 0.0, 0, 0.5, -1))
+    check_sampling(Sampling(32_768, 5.0, 1, 100_000, 3.0, 2**63 - 1, ("\n",)))

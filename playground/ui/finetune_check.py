@@ -1,0 +1,276 @@
+"""Fine-tune, step 2: what was recognised in the file, correctable by hand, and the examples as the model reads them."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground.data.examples import Example
+from playground.data.mapping import AUTO, FORMATS, ROLES
+from playground.data.read import read_table
+from playground.errors import DataError, InputError
+from playground.training.encode import encode, preview
+from playground.training.spec import TrainingValues
+from playground.ui import teach_html
+from playground.ui.finetune_state import BRING, EVENT, Draft, Frame, go, speaker, still
+from playground.ui.parts import ghost, head, primary, second
+from playground.ui.services import Services
+from playground.ui.teach_html import Say
+from playground.ui.teaching import Lesson, plan, prepare, row_codec
+from playground.ui.texts import t
+from playground.ui.toasts import friendly
+
+MOST_PREVIEWED = 100
+MOST_MEASURED = 500
+
+FORMAT_NAMES = {
+    "messages": "whole chats",
+    "turns": "chats in two lists",
+    "translation": "texts with translations",
+    "question_context_answer": "questions about a passage",
+    "instruction": "instructions with answers",
+    "prompt_completion": "questions with answers",
+    "summary": "texts with summaries",
+    "text_label": "texts with labels",
+    "text": "plain text",
+}
+ROLE_NAMES = {
+    "messages": "The chat is in",
+    "system": "The role of the model is in (optional)",
+    "input": "What belongs to it is in (optional)",
+    "output": "The answer is in",
+    "source": "The text is in",
+    "target": "The translation is in",
+    "question": "The question is in",
+    "context": "The passage is in",
+    "answer": "The answer is in",
+    "instruction": "The instruction is in",
+    "prompt": "The question is in",
+    "completion": "The answer is in",
+    "document": "The text is in",
+    "summary": "The summary is in",
+    "text": "The text is in",
+    "text2": "A second text is in (optional)",
+    "label": "The label is in",
+}
+MARKED = "The marked words are what it learns to write. The rest is only read before."
+MOST_ROLES = max(len(roles) for roles in ROLES.values())
+
+
+@dataclass(frozen=True)
+class CheckParts:
+    """`drawn` are the components that `read` returns updates for, in that order."""
+
+    format: gr.Dropdown
+    roles: tuple[gr.Dropdown, ...]
+    repairs: gr.CheckboxGroup
+    before: gr.Button
+    after: gr.Button
+    example: gr.HTML
+    place: gr.HTML
+    back: gr.Button
+    next: gr.Button
+    drawn: tuple[gr.blocks.Block, ...]
+
+
+def build() -> CheckParts:
+    """Draw the step."""
+    with gr.Row(elem_classes=["work", "full", "ft"]):
+        with gr.Column(elem_classes=["card", "wide", "scroll"]):
+            found = gr.HTML("", padding=False)
+            names = [(t(FORMAT_NAMES[name]), name) for name in FORMATS]
+            format = gr.Dropdown(names, label=t("Read as"), interactive=True, filterable=False, elem_classes="pill")
+            roles = tuple(_role_dropdown() for _ in range(MOST_ROLES))
+            repairs = gr.CheckboxGroup(
+                [], label=t("Small repairs, if you agree"), interactive=True, visible=False, elem_classes="plain"
+            )
+            lengths = gr.HTML("", padding=False)
+        with gr.Column(elem_classes=["card", "scroll"], scale=1):
+            with gr.Row(elem_classes="head"):
+                head("As the model will read it")
+                still("", "say")
+                before = ghost("‹ Before")
+                place = gr.HTML("", padding=False, elem_classes="place")
+                after = ghost("Next ›")
+            example = gr.HTML("", padding=False)
+            still("", "grow")
+            changes = gr.HTML("", padding=False)
+    with gr.Row(elem_classes="foot"):
+        back = second("Back")
+        line = gr.HTML("", padding=False, elem_classes="say")
+        following = primary("Next: teach")
+    drawn = (found, format, *roles, repairs, lengths, example, place, changes, line, following)
+    return CheckParts(format, roles, repairs, before, after, example, place, back, following, drawn)
+
+
+def wire(frame: Frame, parts: CheckParts) -> None:
+    """Bind the step: every correction reads the file again, so that what is shown is what would be learnt."""
+    services = frame.services
+
+    @friendly
+    async def format_chosen(draft: Draft, format: Any, request: gr.Request) -> list[Any]:
+        return await _again(services, replace(draft, format=str(format), columns={}), request)
+
+    @friendly
+    async def role_chosen(draft: Draft, place: int, column: Any, request: gr.Request) -> list[Any]:
+        role = ROLES[draft.format][place].name
+        chosen = {name: value for name, value in draft.columns.items() if name != role and value != column}
+        if column:
+            chosen[role] = str(column)
+        return await _again(services, replace(draft, columns=chosen), request)
+
+    @friendly
+    async def repairs_chosen(draft: Draft, kinds: Any, request: gr.Request) -> list[Any]:
+        return await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
+
+    @friendly
+    async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
+        draft = replace(draft, shown=(draft.shown + by) % max(1, len(draft.preview)))
+        return [draft, *_example(services, draft, speaker(request))]
+
+    shown = [frame.draft, *parts.drawn]
+    parts.format.input(format_chosen, [frame.draft, parts.format], shown, **EVENT)
+    for place, role in enumerate(parts.roles):
+        role.input(role_chosen, [frame.draft, gr.State(place), role], shown, **EVENT)
+    parts.repairs.input(repairs_chosen, [frame.draft, parts.repairs], shown, **EVENT)
+    for button, by in ((parts.before, -1), (parts.after, 1)):
+        button.click(leaf, [frame.draft, gr.State(by)], [frame.draft, parts.example, parts.place], **EVENT)
+    parts.back.click(lambda: go(BRING), None, frame.steps, **EVENT)
+
+
+async def read(services: Services, draft: Draft, say: Say) -> tuple[Draft, list[Any]]:
+    """Read the draft's file; returns the draft with what was found, and updates for `CheckParts.drawn`.
+
+    A file whose columns are not recognised is shown too, to be matched by hand. Raises `DataError` for one that
+    cannot be read at all.
+    """
+    return await asyncio.to_thread(_read, services, draft, say)
+
+
+async def _again(services: Services, draft: Draft, request: gr.Request) -> list[Any]:
+    draft, drawn = await read(services, draft, speaker(request))
+    return [draft, *drawn]
+
+
+def _read(services: Services, draft: Draft, say: Say) -> tuple[Draft, list[Any]]:
+    path = Path(draft.path)
+    try:
+        # Offered repairs are made unless somebody unticked them, so the first look only finds them.
+        lesson = prepare(services, path, draft.file_name, draft.format, draft.columns, draft.repairs or ())
+        if draft.repairs is None and lesson.inspection.repairs:
+            offered = tuple(repair.kind for repair in lesson.inspection.repairs)
+            draft = replace(draft, repairs=offered)
+            lesson = prepare(services, path, draft.file_name, draft.format, draft.columns, offered)
+    except DataError as error:
+        known = tuple(read_table(path, draft.file_name).columns)  # raises again where nothing can be read
+        format = "prompt_completion" if draft.format == AUTO else draft.format
+        draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, held_out=0)
+        return draft, _unmatched(draft, say, error)
+    return _matched(services, draft, lesson, say)
+
+
+def _matched(services: Services, draft: Draft, lesson: Lesson, say: Say) -> tuple[Draft, list[Any]]:
+    found = lesson.inspection
+    examples = [*lesson.learned, *lesson.held_out]
+    draft = replace(
+        draft,
+        format=found.format,
+        columns=dict(found.mapping.columns),
+        known=tuple(dict.fromkeys([*found.columns, *found.mapping.columns.values()])),
+        preview=tuple(sorted(examples, key=lambda example: example.row)[:MOST_PREVIEWED]),
+        shown=0,
+        learned=len(lesson.learned),
+        held_out=len(lesson.held_out),
+        probe=next((question(example) for example in lesson.held_out or lesson.learned), ""),
+    )
+    values = plan(services, draft.learned)
+    summary = say("{count} examples, read as {format}", count=found.rows, format=say(FORMAT_NAMES[found.format]))
+    choices = [(say(repair.template, **repair.fields), repair.kind) for repair in found.repairs]
+    kept = [repair for repair in found.repairs if repair.kind in (draft.repairs or ())]
+    return draft, [
+        teach_html.title(draft.file_name, summary),
+        gr.Dropdown(value=draft.format),
+        *_role_updates(draft, say),
+        gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
+        _lengths(services, examples[:MOST_MEASURED], values, say),
+        *_example(services, draft, say),
+        teach_html.problems(say, found.problems) + teach_html.repair_table(say, kept),
+        teach_html.quiet(_set_aside(draft, say)),
+        gr.Button(interactive=True),
+    ]
+
+
+def _unmatched(draft: Draft, say: Say, error: DataError) -> list[Any]:
+    return [
+        teach_html.title(draft.file_name, say("Say which column is which.")),
+        gr.Dropdown(value=draft.format),
+        *_role_updates(draft, say),
+        gr.CheckboxGroup(choices=[], value=[], visible=False),
+        "",
+        f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>',
+        "",
+        "",
+        "",
+        gr.Button(interactive=False),
+    ]
+
+
+def _role_dropdown() -> gr.Dropdown:
+    return gr.Dropdown([], label=t("The question is in"), interactive=True, visible=False, elem_classes="pill")
+
+
+def _role_updates(draft: Draft, say: Say) -> list[gr.Dropdown]:
+    roles = ROLES[draft.format]
+    drawn = []
+    for place in range(MOST_ROLES):
+        if place >= len(roles):
+            drawn.append(gr.Dropdown(visible=False))
+            continue
+        role = roles[place]
+        none = [] if role.required else [("–", "")]
+        drawn.append(
+            gr.Dropdown(
+                choices=[*none, *((name, name) for name in draft.known)],
+                value=draft.columns.get(role.name) or (None if role.required else ""),
+                label=say(ROLE_NAMES[role.name]),
+                visible=True,
+            )
+        )
+    return drawn
+
+
+def _lengths(services: Services, examples: list[Example], values: TrainingValues, say: Say) -> str:
+    encoded = encode(examples, row_codec(services), services.live.codec.context_length)
+    return teach_html.lengths(say, [row.full_length for row in encoded.rows], values.max_length)
+
+
+def _example(services: Services, draft: Draft, say: Say) -> list[str]:
+    """The shown example, and which of how many it is."""
+    if not draft.preview:
+        return ["", ""]
+    values = plan(services, draft.learned)
+    try:
+        drawn = teach_html.preview(preview(draft.preview[draft.shown], row_codec(services), values.max_length))
+    except InputError as error:
+        drawn = f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>'
+    key = f'<span class="key"></span>{teach_html.safe(say(MARKED))}'
+    place = say("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))
+    return [f'{drawn}<div class="quiet marked">{key}</div>', teach_html.quiet(place)]
+
+
+def _set_aside(draft: Draft, say: Say) -> str:
+    if not draft.held_out:
+        return say("With fewer than 10 examples none is set aside, so nothing will be measured afterwards.")
+    return say(
+        "{held_out} of the {usable} are set aside: they will show afterwards what it really learnt.",
+        held_out=draft.held_out,
+        usable=draft.usable,
+    )
+
+
+def question(example: Example) -> str:
+    """What a person asks in an example: the last words before the answer; "" for a plain text."""
+    asked = [message["content"] for message in (example.messages or ())[:-1] if message["role"] == "user"]
+    return asked[-1] if asked else ""

@@ -1,0 +1,220 @@
+"""Fine-tune, step 4: what changed, in figures that were measured and in answers given live, without and with it."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground.adapters.archive import export_zip
+from playground.adapters.card import AdapterCard
+from playground.data.examples import Example
+from playground.errors import PlaygroundError
+from playground.protocol import Message, Sampling, Voice
+from playground.tasks.base import ask
+from playground.training.job import Job
+from playground.training.spec import HELD_OUT_FILE, load_examples
+from playground.ui import teach_html
+from playground.ui.finetune_state import BRING, EVENT, Draft, Frame, fetched, go, picked, speaker, still
+from playground.ui.parts import head, primary, second
+from playground.ui.services import Services
+from playground.ui.teach_html import Say
+from playground.ui.toasts import friendly
+
+HELD_OUT_SHOWN = 3
+SHORT_ANSWER = Sampling(max_new_tokens=80, temperature=0.0)
+REDRAWN_S = 0.25
+"""The table with all answers is redrawn at most this often."""
+BARELY = 0.98
+"""A held-out loss that stays above this share of what it was counts as hardly changed."""
+
+
+@dataclass(frozen=True)
+class ResultParts:
+    verdict: gr.HTML
+    answers: gr.HTML
+    origin: gr.HTML
+    proof: gr.HTML
+    more: gr.Button
+    download: gr.Button
+    fetch: gr.DownloadButton
+    use: gr.Button
+
+
+def build() -> ResultParts:
+    """Draw the step."""
+    with gr.Row(elem_classes=["work", "full", "ft"]):
+        with gr.Column(elem_classes=["card", "scroll"], scale=1):
+            verdict = gr.HTML("", padding=False)
+            answers = gr.HTML("", padding=False)
+        with gr.Column(elem_classes=["card", "rail", "scroll"]):
+            head("How it was taught")
+            origin = gr.HTML("", padding=False)
+            still("", "grow")
+            proof = gr.HTML("", padding=False)
+    with gr.Row(elem_classes="foot"):
+        more = second("Teach more")
+        download = second("Download")
+        fetch = gr.DownloadButton(visible="hidden", elem_id="taught-file")
+        still("", "say")
+        use = primary("Try it in Generate")
+    return ResultParts(verdict, answers, origin, proof, more, download, fetch, use)
+
+
+def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
+    """Bind the step: it is drawn when a run's adapter is there."""
+    services = frame.services
+
+    @friendly
+    async def show(adapter: str, job_id: str, request: gr.Request) -> AsyncIterator[list[Any]]:
+        if not adapter:
+            yield ["", "", "", ""]
+            return
+        owner, say = services.owner(request), speaker(request)
+        job, card = services.jobs.job(owner, job_id), services.store.get(owner, adapter)
+        facts = job.facts()
+        yield [_verdict(facts, say), "", teach_html.facts(how_taught(facts, say)), proof_note(card, say)]
+        async for table in _answers(services, owner, job, card, say):
+            yield [gr.skip(), table, gr.skip(), gr.skip()]
+
+    @friendly
+    async def use(adapter: str, request: gr.Request) -> list[Any]:
+        return [gr.Tabs(selected="generate"), picked(services, services.owner(request), adapter)]
+
+    @friendly
+    async def download(adapter: str, request: gr.Request) -> str:
+        return await asyncio.to_thread(zipped, services, services.owner(request), adapter)
+
+    shown = [parts.verdict, parts.answers, parts.origin, parts.proof]
+    frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT)
+    parts.use.click(use, frame.adapter, [frame.tabs, frame.picker], **EVENT)
+    fetched(parts.download.click(download, frame.adapter, parts.fetch, **EVENT), "taught-file")
+    parts.more.click(
+        lambda: (go(BRING), "", "", Draft(), None),
+        None,
+        [frame.steps, frame.job, frame.adapter, frame.draft, file],
+        **EVENT,
+    )
+
+
+def zipped(services: Services, owner: str, adapter: str) -> str:
+    """The adapter as a zip file for its owner to fetch, in a folder of its own; raises `AdapterError`."""
+    card = services.store.get(owner, adapter)
+    return str(export_zip(card, Path(tempfile.mkdtemp(dir=services.downloads))))
+
+
+def proof_note(card: AdapterCard, say: Say) -> str:
+    """What the receipt of the swap says; nothing where there is none."""
+    if card.receipt is None:
+        return ""
+    change = say(
+        "Proof: switched on, the adapter moves the model's choices by up to {change} points.",
+        change=f"{card.receipt.largest_change:.1f}",
+    )
+    if not card.receipt.base_unchanged:
+        return f'<div class="warn">{teach_html.safe(say("Switched off, the model was not as before."))}</div>'
+    off = say("Switched off, the model is as before, bit for bit.")
+    return f'<div class="note quiet">{teach_html.safe(change)} {teach_html.safe(off)}</div>'
+
+
+def how_taught(facts: dict[str, Any], say: Say) -> list[tuple[str, str]]:
+    """(name, value) of what a run reported of itself."""
+    settings = facts.get("settings", {})
+    rows = [(say("Examples"), str(facts.get("rows", ""))), (say("Set aside"), str(facts.get("held_out_rows", "")))]
+    if facts.get("steps"):
+        steps = say("{count}, the best was {best}", count=facts["steps"], best=facts.get("best_step", facts["steps"]))
+        rows.append((say("Steps"), steps))
+    if facts.get("seconds"):
+        rows.append((say("Time"), teach_html.duration(say, facts["seconds"])))
+    if settings:
+        values = "r {r}, lora_alpha {lora_alpha:g}, learning_rate {learning_rate:g}, epochs {epochs:g}"
+        rows.append((say("Settings"), values.format(**settings)))
+    return rows
+
+
+def tiles(facts: dict[str, Any], say: Say) -> str:
+    """The measured figures of a run: how far off it was and is on examples that it never saw."""
+    before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
+    drawn = []
+    if before is not None and after is not None:
+        drawn.append(teach_html.tile(say("How far off it is"), f"{after:.2f}", f"{before:.2f}"))
+    if facts.get("rows"):
+        drawn.append(teach_html.tile(say("Examples learnt from"), str(facts["rows"])))
+    if facts.get("seconds"):
+        drawn.append(teach_html.tile(say("Time"), teach_html.duration(say, facts["seconds"])))
+    return teach_html.tiles(*drawn)
+
+
+def words(facts: dict[str, Any], say: Say) -> tuple[str, str]:
+    """(verdict, the sentence that it rests on), from held-out losses and nothing else."""
+    before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
+    if before is None or after is None:
+        return (
+            say("It has studied."),
+            say("No examples were set aside, so nothing was measured: compare the answers and judge for yourself."),
+        )
+    fields = {"count": facts.get("held_out_rows", 0), "before": f"{before:.2f}", "after": f"{after:.2f}"}
+    if after < before * BARELY:
+        line = "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better."
+        return say("It learnt from them."), say(line, **fields)
+    line = (
+        "On the {count} examples that it never saw, it was off by {before} and is now by {after}. Bring more examples, "
+        "or let it study harder."
+    )
+    return say("It hardly learnt anything."), say(line, **fields)
+
+
+def _verdict(facts: dict[str, Any], say: Say) -> str:
+    heading, line = words(facts, say)
+    return f'{teach_html.title(heading, size="big")}<p class="verdict">{teach_html.safe(line)}</p>{tiles(facts, say)}'
+
+
+async def _answers(services: Services, owner: str, job: Job, card: AdapterCard, say: Say) -> AsyncIterator[str]:
+    """The table of questions with both answers, growing as the live model writes them."""
+    asked = await asyncio.to_thread(_questions, job)
+    heading = f'<div class="h">{teach_html.safe(say("Asked now, without and with it"))}</div>'
+    rows = [[messages[-1]["content"], "", ""] for messages in asked]
+    voices = (Voice(owner=owner), await services.voice(owner, card.id))
+    clock = asyncio.get_running_loop().time
+    next_at = 0.0
+    for row, messages in zip(rows, asked, strict=True):
+        for column, voice in enumerate(voices, 1):
+            async for text in _answer(services, voice, messages, say):
+                row[column] = text
+                if clock() >= next_at:
+                    next_at = clock() + REDRAWN_S
+                    yield heading + _table(say, card, rows)
+    if rows:
+        yield heading + _table(say, card, rows)
+
+
+async def _answer(services: Services, voice: Voice, messages: list[Message], say: Say) -> AsyncIterator[str]:
+    try:
+        tokens = services.live.codec.chat(messages)
+        async for chunk in ask(services.live, voice, tokens, SHORT_ANSWER):
+            yield chunk.text + ("" if chunk.finished else " ▍")
+    except PlaygroundError as error:
+        # One question that does not fit must not hide the answers to the others.
+        yield say(error.template, **error.fields)
+
+
+def _table(say: Say, card: AdapterCard, rows: list[list[str]]) -> str:
+    return teach_html.answers_table(say, card.name, [(row[0], row[1], row[2]) for row in rows])
+
+
+def _questions(job: Job) -> list[list[Message]]:
+    """Prompts to compare on: some that were set aside, then those that the person wanted to watch."""
+    held_out = [_prompt(example) for example in load_examples(job.folder / HELD_OUT_FILE)]
+    found = [prompt for prompt in held_out if prompt][:HELD_OUT_SHOWN]
+    known = {prompt[-1]["content"] for prompt in found}
+    watched: list[list[Message]] = [
+        [{"role": "user", "content": probe}] for probe in job.spec.probes if probe not in known
+    ]
+    return [*found, *watched]
+
+
+def _prompt(example: Example) -> list[Message]:
+    return list(example.messages[:-1]) if example.messages else []

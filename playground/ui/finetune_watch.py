@@ -1,0 +1,190 @@
+"""Fine-tune, step 3, while it learns: percent, curve and time left, once a second; and how a run ends."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from playground.training.events import FINISHED, JobState
+from playground.ui import teach_html
+from playground.ui.finetune_state import BRING, EVENT, RESULT, Frame, go, picked, speaker, still
+from playground.ui.parts import head, note, primary, quiet, second
+from playground.ui.teach_html import Say
+from playground.ui.teaching import origin
+from playground.ui.texts import t
+from playground.ui.toasts import friendly
+
+SEEN, ASIDE = "examples it learns from", "examples set aside"
+COLOURS = {SEEN: "#8A938F", ASIDE: "#2A9D8A"}
+RECENT_S = 15 * 60
+"""A run that ended so long ago is shown to its owner who opens the tab again; an older one is not news."""
+
+
+@dataclass(frozen=True)
+class WatchParts:
+    """`drawn` are the components that a tick updates, in the order of `_draw`."""
+
+    running: gr.Column
+    stop: gr.Button
+    resume: gr.Button
+    again: gr.Button
+    next: gr.Button
+    drawn: tuple[gr.blocks.Block, ...]
+
+
+def build() -> WatchParts:
+    """Draw what stands there while a run goes on."""
+    with gr.Column(visible=False, elem_classes="stage") as running:
+        with gr.Row(elem_classes=["work", "full", "ft"]):
+            with gr.Column(elem_classes=["card", "rail"]):
+                title = gr.HTML("", padding=False)
+                progress = gr.HTML("", padding=False)
+                stop = gr.Button(t("Stop and keep what it learnt"), variant="stop", size="md")
+                resume = second("Resume", visible=False)
+                again = second("Begin again", visible=False)
+                still("", "grow")
+                note("You may close this page: it goes on, and you find it here again. The other tabs keep answering.")
+            with gr.Column(elem_classes="card", scale=1):
+                with gr.Row(elem_classes="head"):
+                    head("How far off it is", "Lower is better. If the green line climbs again, it only memorizes.")
+                    still("", "say")
+                    still(t(_LEGEND))
+                plot = gr.LinePlot(
+                    _frame([], []),
+                    x="step",
+                    y="error",
+                    color="on",
+                    color_map=COLOURS,
+                    colors_in_legend=[],
+                    x_title=t("step"),
+                    y_title=" ",
+                    color_title=" ",
+                    show_label=False,
+                    label=t("How far off it is"),
+                    container=False,
+                    height=300,
+                    buttons=[],
+                    elem_classes="plot",
+                )
+                figures = gr.HTML("", padding=False)
+        with gr.Row(elem_classes="foot"):
+            quiet("The next step opens when it is done.")
+            following = primary("Next: see what changed", interactive=False)
+    drawn = (title, progress, stop, resume, again, plot, figures, following)
+    return WatchParts(running, stop, resume, again, following, drawn)
+
+
+def wire(frame: Frame, parts: WatchParts) -> None:
+    """Bind the clock and the buttons."""
+    jobs = frame.services.jobs
+
+    @friendly
+    async def tick(job_id: str, told: Any, request: gr.Request) -> list[Any]:
+        owner = frame.services.owner(request)
+        state = await asyncio.to_thread(jobs.get, owner, job_id)
+        news = _news(state)
+        if news == told:
+            return [gr.skip()] * (5 + len(parts.drawn))
+        ended = state["state"] in FINISHED
+        has_result = ended and state["adapter"] is not None
+        return [
+            news,
+            gr.Timer(active=not ended),
+            go(RESULT) if has_result else gr.skip(),
+            state["adapter"] if has_result else gr.skip(),
+            picked(frame.services, owner, str(state["adapter"])) if has_result else gr.skip(),
+            *_draw(state, _line(frame, owner, state, speaker(request)), speaker(request), told),
+        ]
+
+    @friendly
+    async def stop(job_id: str, request: gr.Request) -> gr.Button:
+        await asyncio.to_thread(jobs.stop, frame.services.known_owner(request), job_id)
+        return gr.Button(t("Stopping…"), interactive=False)
+
+    @friendly
+    async def resume(job_id: str, request: gr.Request) -> list[Any]:
+        await asyncio.to_thread(jobs.resume, frame.services.known_owner(request), job_id)
+        return [gr.Timer(active=True), None, gr.Button(visible=False), gr.Button(visible=False)]
+
+    watched = [frame.told, frame.clock, frame.steps, frame.adapter, frame.picker, *parts.drawn]
+    frame.clock.tick(tick, [frame.job, frame.told], watched, **EVENT)
+    parts.stop.click(stop, frame.job, parts.stop, **EVENT)
+    parts.resume.click(resume, frame.job, [frame.clock, frame.told, parts.resume, parts.again], **EVENT)
+    parts.again.click(lambda: go(BRING), None, frame.steps, **EVENT)
+    parts.next.click(lambda: go(RESULT), None, frame.steps, **EVENT)
+
+
+def latest(frame: Frame, owner: str, now: float) -> JobState | None:
+    """The owner's run to come back to: one that goes on, else one that ended a moment ago."""
+    states = frame.services.jobs.list(owner) if owner else []
+    for state in states:
+        if state["state"] not in FINISHED:
+            return state
+    newest = next(iter(states), None)
+    if newest is None:
+        return None
+    ended = frame.services.jobs.events(owner, newest["job_id"])[-1].time
+    return newest if now - ended < RECENT_S else None
+
+
+def _news(state: JobState) -> tuple[Any, ...]:
+    return (state["state"], state["message"], state["step"], len(state["losses"]), len(state["eval_losses"]))
+
+
+def _line(frame: Frame, owner: str, state: JobState, say: Say) -> str:
+    """What is learnt from, in a line."""
+    known = origin(frame.services.jobs.job(owner, state["job_id"]))
+    if known is None:
+        return ""
+    return say("{file}, {count} examples", file=known.file_name, count=known.learned)
+
+
+def _draw(state: JobState, line: str, say: Say, told: Any) -> list[Any]:
+    """Updates for `WatchParts.drawn`; the curve is drawn anew only where it grew."""
+    ended = state["state"] in FINISHED
+    failed = ended and state["adapter"] is None
+    grew = told is None or told[3:] != _news(state)[3:]
+    if failed:
+        progress = f'<div class="warn">{teach_html.safe(say(state["message"] or "It stopped."))}</div>'
+    else:
+        progress = teach_html.progress(say, state)
+    return [
+        teach_html.title(state["name"], line),
+        progress,
+        _stop_button(ended) if told is None or ended else gr.skip(),
+        gr.Button(visible=failed and state["can_resume"]),
+        gr.Button(visible=failed),
+        _frame(state["losses"], state["eval_losses"]) if grew else gr.skip(),
+        _figures(state, say),
+        gr.Button(interactive=ended and not failed),
+    ]
+
+
+def _stop_button(ended: bool) -> gr.Button:
+    """Set at first sight and at the end only, so that a "Stopping…" in between stays."""
+    return gr.Button(t("Stop and keep what it learnt"), visible=not ended, interactive=True)
+
+
+def _figures(state: JobState, say: Say) -> str:
+    """The newest figures under the curve, as measured."""
+    drawn = []
+    if state["losses"]:
+        drawn.append(teach_html.tile(say(SEEN), f"{state['losses'][-1][1]:.2f}"))
+    if state["eval_losses"]:
+        first, last = state["eval_losses"][0][1], state["eval_losses"][-1][1]
+        drawn.append(teach_html.tile(say(ASIDE), f"{last:.2f}", f"{first:.2f}"))
+    return teach_html.tiles(*drawn)
+
+
+def _frame(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, float]]) -> pd.DataFrame:
+    points = [(step, loss, SEEN) for step, loss in losses] + [(step, loss, ASIDE) for step, loss in held_out]
+    return pd.DataFrame(points, columns=["step", "error", "on"])
+
+
+_LEGEND = (
+    '<div class="quiet legend"><span class="dot mine">examples set aside</span><br>'
+    '<span class="dot">examples it learns from</span></div>'
+)

@@ -1,0 +1,142 @@
+"""The small pictures of Fine-tune and Adapters, drawn as html: every text from outside is escaped here."""
+
+import html
+from collections.abc import Callable, Iterable, Sequence
+
+from playground.data.repair import Repair
+from playground.data.table import Problem
+from playground.training.events import JobState
+
+Say = Callable[..., str]
+"""Says an English sentence in the visitor's language, with its `{field}`s filled."""
+
+_BARS = 12
+_FEWEST_FOR_BARS = 3
+
+
+def safe(text: object) -> str:
+    """Escaped, and without lone surrogates, which would break the visitor's connection."""
+    return html.escape(str(text).encode("utf-8", "replace").decode())
+
+
+def title(heading: str, below: str = "", size: str = "h") -> str:
+    """A heading with a quiet line under it; both are plain text."""
+    line = f'<div class="quiet">{safe(below)}</div>' if below else ""
+    return f'<div class="{size}">{safe(heading)}</div>{line}'
+
+
+def quiet(text: str) -> str:
+    return f'<div class="quiet">{safe(text)}</div>'
+
+
+def preview(pieces: Iterable[tuple[str, bool]]) -> str:
+    """A row as the model reads it; what it learns to write is marked."""
+    shown = "".join(f"<mark>{safe(text)}</mark>" if learnt else safe(text) for text, learnt in pieces)
+    return f'<div class="as-read" dir="auto">{shown.strip()}</div>'
+
+
+def lengths(say: Say, counts: Sequence[int], limit: int) -> str:
+    """How many examples have which length, in tokens, and whether all fit into `limit`."""
+    if not counts:
+        return ""
+    longest, cut = max(counts), sum(count > limit for count in counts)
+    if cut:
+        line = say(
+            "{count} of the examples are longer than {limit} places: their ends are cut off.", count=cut, limit=limit
+        )
+    else:
+        line = say("All fit: the longest takes {longest} of {limit} places.", longest=longest, limit=limit)
+    return f'<div class="quiet">{safe(say("Lengths"))}</div>{_bars(counts)}{quiet(line)}'
+
+
+def _bars(counts: Sequence[int]) -> str:
+    if len(counts) < _FEWEST_FOR_BARS:
+        return ""
+    width = max(1, -(-(max(counts) + 1) // _BARS))
+    heights = [0] * _BARS
+    for count in counts:
+        heights[count // width] += 1
+    tallest = max(heights)
+    drawn = "".join(
+        f'<rect x="{i * 20 + 1}" y="{44 - 43 * height / tallest:.1f}" width="18" height="{43 * height / tallest:.1f}" '
+        'rx="2"/>'
+        for i, height in enumerate(heights)
+    )
+    return f'<svg class="lengths" viewBox="0 0 240 44" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
+
+
+def problems(say: Say, found: Sequence[Problem]) -> str:
+    """What was noticed in the file, a line each."""
+    lines = "".join(f"<li>{safe(say(problem.template, **problem.fields))}</li>" for problem in found)
+    return f'<ul class="noticed quiet">{lines}</ul>' if lines else ""
+
+
+def repair_table(say: Say, repairs: Sequence[Repair]) -> str:
+    """The first row that each repair touches, before and after."""
+    if not repairs:
+        return ""
+    rows = "".join(
+        f"<tr><td>{repair.rows[0]}</td><td>{safe(repair.before)}</td>"
+        + (f"<td>{safe(repair.after)}</td></tr>" if repair.after else f"<td>{quiet(say('left out'))}</td></tr>")
+        for repair in repairs
+    )
+    head = "".join(f"<th>{safe(say(word))}</th>" for word in ("Row", "Before", "After"))
+    heading = f'<div class="h">{safe(say("What the repairs change"))}</div>'
+    return f'<div class="rule"></div>{heading}<table class="tbl repairs"><tr>{head}</tr>{rows}</table>'
+
+
+def progress(say: Say, state: JobState) -> str:
+    """Percent, bar, step and time left of a run; before its first step, what it waits for."""
+    step, total = state["step"], state["total_steps"]
+    percent = min(100, 100 * step // total) if total else 0
+    if state["state"] == "waiting":
+        line = say("Waiting for its turn: another run comes first.")
+    elif not total:
+        line = say("Getting ready. This takes some seconds.")
+    elif state["eta_s"] is None or step >= total:
+        line = say("Step {step} of {total}", step=step, total=total)
+    else:
+        left = duration(say, state["eta_s"])
+        line = say("Step {step} of {total}, about {left} left", step=step, total=total, left=left)
+    return (
+        f'<div class="big">{percent} %</div><div class="track" role="progressbar" aria-valuenow="{percent}">'
+        f'<i style="width:{percent}%"></i></div>{quiet(line)}'
+    )
+
+
+def duration(say: Say, seconds: float) -> str:
+    """A time to wait, rounded as a person would say it."""
+    if seconds < 1:
+        return say("1 second")
+    if seconds < 90:
+        return say("{count} seconds", count=round(seconds))
+    return say("{count} minutes", count=round(seconds / 60))
+
+
+def tile(label: str, now: str, before: str = "", after: str = "") -> str:
+    """A figure with, where there is one, what it was before."""
+    was = f"<s>{safe(before)} →</s>" if before else ""
+    unit = f' <span class="quiet">{safe(after)}</span>' if after else ""
+    return f'<div class="tile"><div class="quiet">{safe(label)}</div>{was}<strong>{safe(now)}</strong>{unit}</div>'
+
+
+def tiles(*drawn: str) -> str:
+    return f'<div class="tiles">{"".join(drawn)}</div>' if drawn else ""
+
+
+def answers_table(say: Say, name: str, rows: Iterable[tuple[str, str, str]]) -> str:
+    """(question, the base model's answer, the adapter's answer) side by side."""
+    head = (
+        f'<tr><th>{safe(say("Question"))}</th><th><span class="dot">{safe(say("Base model"))}</span></th>'
+        f'<th><span class="dot mine">{safe(name)}</span></th></tr>'
+    )
+    body = "".join(f"<tr>{''.join(f'<td dir=auto>{safe(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<table class="tbl answers">{head}{body}</table>'
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> str:
+    """A table of what is known: a name and a value on each row; rows without a value are left out."""
+    drawn = "".join(
+        f'<tr><td class="quiet">{safe(name)}</td><td>{safe(value)}</td></tr>' for name, value in rows if value
+    )
+    return f'<table class="tbl facts-table">{drawn}</table>'

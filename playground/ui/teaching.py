@@ -1,0 +1,158 @@
+"""From a file to a training run, for the page and for programs: upload, inspection, examples, spec, job."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from playground.adapters.card import check_name
+from playground.data.examples import Example, make_examples, split
+from playground.data.inspect import Inspection, inspect
+from playground.data.mapping import AUTO
+from playground.data.repair import apply_repairs
+from playground.errors import InputError
+from playground.settings import Quantization
+from playground.tasks.registry import prompt_writers
+from playground.training.encode import RowCodec
+from playground.training.job import Job
+from playground.training.spec import TrainingValues
+from playground.training.values import Intensity, check_spec_values, defaults_for
+from playground.ui.services import Services
+
+READY_FILES = Path(__file__).resolve().parents[2] / "assets" / "examples"
+ORIGIN_FILE = "origin.json"
+MOST_PROBES = 5
+LONGEST_PROBE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A file as it would be taught: what was found in it, and its usable rows after the repairs, split."""
+
+    inspection: Inspection
+    learned: list[Example]
+    held_out: list[Example]
+
+    @property
+    def usable(self) -> int:
+        return len(self.learned) + len(self.held_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a run's examples came from; kept beside its spec."""
+
+    file_name: str
+    format: str
+    intensity: str
+    learned: int
+    held_out: int
+
+
+def inspect_upload(
+    services: Services,
+    path: Path,
+    format: str = AUTO,
+    columns: Mapping[str, str] | None = None,
+    file_name: str | None = None,
+) -> Inspection:
+    """Read a file and recognise its columns, changing nothing; raises `DataError`."""
+    return inspect(path, format, columns, writers=prompt_writers(), name=file_name)
+
+
+def prepare(
+    services: Services,
+    path: Path,
+    file_name: str | None = None,
+    format: str = AUTO,
+    columns: Mapping[str, str] | None = None,
+    repairs: Collection[str] = (),
+) -> Lesson:
+    """Read a file, mend what `repairs` names, and set some rows aside; raises `DataError`."""
+    inspection = inspect_upload(services, path, format, columns, file_name)
+    examples = inspection.examples
+    if repairs:
+        examples = make_examples(apply_repairs(inspection.table, repairs), inspection.mapping, prompt_writers())
+        inspection = replace(inspection, examples=examples)
+    learned, held_out = split(examples.usable)
+    return Lesson(inspection, learned, held_out)
+
+
+def start_training(
+    services: Services,
+    owner: str,
+    path: Path,
+    file_name: str,
+    name: str,
+    format: str = AUTO,
+    columns: Mapping[str, str] | None = None,
+    repairs: Collection[str] = (),
+    intensity: str = "normal",
+    probes: Sequence[str] = (),
+    **overrides: object,
+) -> str:
+    """Teach the model what the file holds; returns the id of the run, which goes on by itself.
+
+    `overrides` are training values by their names in PEFT and TRL. Raises `PlaygroundError` before anything is
+    written when something given cannot be used.
+    """
+    name = check_name(name)
+    questions = check_probes(probes)
+    lesson = prepare(services, path, file_name, format, columns, repairs)
+    values = plan(services, len(lesson.learned), intensity, overrides)
+    base = services.base
+    job_id = services.jobs.start(
+        owner,
+        name,
+        (lesson.learned, lesson.held_out),
+        values,
+        model=base.model,
+        quantization=cast(Quantization, base.quantization),
+        base_fingerprint=base.fingerprint,
+        probes=questions,
+    )
+    origin = Origin(file_name, lesson.inspection.format, intensity, len(lesson.learned), len(lesson.held_out))
+    folder = services.jobs.job(owner, job_id).folder
+    (folder / ORIGIN_FILE).write_text(json.dumps(asdict(origin)), encoding="utf-8")
+    return job_id
+
+
+def plan(
+    services: Services, rows: int, intensity: str = "normal", overrides: Mapping[str, object] | None = None
+) -> TrainingValues:
+    """The values that a run over this many rows would have; raises `InputError` naming what is out of range."""
+    context_length = services.live.codec.context_length
+    defaults = defaults_for(services.base.parameters, rows, cast(Intensity, intensity), context_length)
+    return check_spec_values(overrides or {}, defaults, context_length)
+
+
+def origin(job: Job) -> Origin | None:
+    """What the run was made from; None for a run that was not started here."""
+    path = job.folder / ORIGIN_FILE
+    if not path.exists():
+        return None
+    read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return Origin(**read)
+
+
+def check_probes(probes: object) -> tuple[str, ...]:
+    """The questions to watch, without empty ones; raises `InputError`."""
+    if isinstance(probes, str) or not isinstance(probes, Sequence):
+        raise InputError("probes must be a list of texts.")
+    kept = []
+    for probe in probes:
+        if not isinstance(probe, str):
+            raise InputError("probes must be a list of texts.")
+        if len(probe) > LONGEST_PROBE:
+            raise InputError("A question to watch may have {limit} characters at most.", limit=LONGEST_PROBE)
+        if probe.strip():
+            kept.append(probe.strip())
+    if len(kept) > MOST_PROBES:
+        raise InputError("At most {limit} questions can be watched.", limit=MOST_PROBES)
+    return tuple(kept)
+
+
+def row_codec(services: Services) -> RowCodec:
+    """The live model's codec, which makes training rows too."""
+    return cast(RowCodec, services.live.codec)

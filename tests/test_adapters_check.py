@@ -1,5 +1,7 @@
 """Only plain, finite LoRA for a causal language model enters; everything else is refused with its reason."""
 
+import ast
+import importlib.util
 import json
 import struct
 from collections.abc import Callable
@@ -11,6 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from playground.adapters.check import check_folder
+from playground.adapters.config import KNOWN_KEYS
 from playground.errors import AdapterError
 
 ADAPTERS = Path(__file__).resolve().parents[2] / "shared" / "adapters"
@@ -215,3 +218,17 @@ def test_real_adapters_from_strangers(name: str, reason: str) -> None:
         pytest.skip("the real adapters are not part of the project")
     with pytest.raises(AdapterError, match=reason):
         check_folder(ADAPTERS / name)
+
+
+def test_known_keys_are_those_of_the_installed_peft() -> None:
+    """Defends adapters saved by the very PEFT that the project trains with, when its version moves."""
+    spec = importlib.util.find_spec("peft")
+    assert spec
+    assert spec.origin
+    fields = set()
+    for file in ("config.py", "tuners/lora/config.py"):
+        tree = ast.parse((Path(spec.origin).parent / file).read_text(encoding="utf-8"))
+        for item in tree.body:
+            if isinstance(item, ast.ClassDef) and item.name in ("PeftConfigMixin", "PeftConfig", "LoraConfig"):
+                fields |= {part.target.id for part in item.body if isinstance(part, ast.AnnAssign)}  # type: ignore[union-attr]
+    assert fields == KNOWN_KEYS

@@ -135,3 +135,9 @@ def test_held_out_is_never_seen() -> None:
     learned, held = split(doubled, seed=1)
     assert held
     assert not {e.text for e in learned} & {e.text for e in held}
+
+
+def test_something_is_held_out_of_repetitions() -> None:
+    """Defends the measuring after training, which needs at least one row."""
+    learned, held = split([Example(None, f"text {i % 2}", i) for i in range(20)])
+    assert (len(learned), len(held)) == (18, 2)

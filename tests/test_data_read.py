@@ -193,6 +193,13 @@ def test_shapes_of_json(tmp_path: Path, content: object) -> None:
     assert read_table(_file(tmp_path, "a.json", json.dumps(content))).rows == [{"a": "1"}, {"a": "2"}]
 
 
+def test_one_conversation_is_one_row(tmp_path: Path) -> None:
+    """Defends a chat from being cut into texts without their speakers."""
+    chat = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    assert read_table(_file(tmp_path, "a.json", json.dumps(chat))).rows == [{"messages": chat}]
+    assert read_table(_file(tmp_path, "b.json", json.dumps([chat, chat]))).rows == [{"messages": chat}] * 2
+
+
 def test_json_that_is_lines(tmp_path: Path) -> None:
     """Defends JSON Lines under a .json name, and a JSON list under a .jsonl name."""
     rows = [{"a": "1"}, {"a": "2"}]

@@ -12,7 +12,7 @@ CONFIG = "adapter_config.json"
 MAX_CONFIG_BYTES = 256 * 1024
 MAX_RANK = 512
 
-_KNOWN = frozenset(
+KNOWN_KEYS = frozenset(
     {
         "r",
         "target_modules",
@@ -117,7 +117,7 @@ def _check_kind(config: dict[str, Any]) -> None:
             "The adapter is of the kind {kind}; only LORA can be used.", kind=str(config.get("peft_type"))[:40]
         )
     for name in config:
-        if name not in _KNOWN:
+        if name not in KNOWN_KEYS:
             raise AdapterError(
                 "{file} holds '{name}', which is not known here. Save the adapter with PEFT 0.21.",
                 file=CONFIG,

@@ -88,6 +88,8 @@ def split(
             held.update(group)
         if len(held) == wanted:
             break
+    if not held:  # every text is repeated more often than may be held out: better one seen before than none
+        held.update(min(order, key=len)[:wanted])
     learned = [example for index, example in enumerate(examples) if index not in held]
     return learned, [examples[index] for index in sorted(held)]
 

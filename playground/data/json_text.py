@@ -99,6 +99,9 @@ def _rows(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
         return
     if not isinstance(value, list):
         raise DataError("The JSON is {what}. Use a list of objects, one for each example.", what=_kind(value))
+    if value and all(isinstance(item, dict) and set(item) == {"role", "content"} for item in value):
+        yield {"messages": value}
+        return
     for number, item in enumerate(value, 1):
         if isinstance(item, dict):
             yield item

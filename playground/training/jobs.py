@@ -178,6 +178,11 @@ class Jobs:
         with self._changed:
             return self._running is not None or bool(self._waiting)
 
+    def worker_pid(self) -> int | None:
+        """The process that is training now."""
+        worker = self._worker
+        return worker.pid if worker else None
+
     def list(self, owner: str) -> list[JobState]:
         """The owner's runs, newest first."""
         mine = [job for job in tuple(self._jobs.values()) if job.owner == owner]

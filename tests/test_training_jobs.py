@@ -1,0 +1,263 @@
+"""Runs in real worker processes: they finish, stop, survive being killed, and belong to one owner."""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from playground.errors import AdapterError, BusyError, InputError
+from playground.training.events import FINISHED, JobState
+from playground.training.job import Job
+from playground.training.jobs import Callbacks, Jobs
+from playground.training.spec import TrainingValues
+from tests.test_training_trainer import examples
+
+SHORT = TrainingValues(max_steps=6, r=4, lora_alpha=8, learning_rate=1e-2, per_device_train_batch_size=4)
+LONG = TrainingValues(max_steps=100_000, r=4, lora_alpha=8, learning_rate=1e-4, per_device_train_batch_size=4)
+PATIENCE_S = 120.0
+
+
+@dataclass
+class Room:
+    """Jobs over one folder, with an app that notes what it is told."""
+
+    root: Path
+    model: Path
+    published: list[Path] = field(default_factory=list)
+    checkpoints: list[Path] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
+
+    def open(self, on_trained: Callable[[Job, Path], str] | None = None) -> Jobs:
+        return Jobs(
+            self.root,
+            Callbacks(
+                on_trained=on_trained or self._publish,
+                on_start=lambda: self.beside.append("start"),
+                on_end=lambda: self.beside.append("end"),
+                on_checkpoint=lambda _job, folder: self.checkpoints.append(folder),
+            ),
+        )
+
+    def start(self, jobs: Jobs, values: TrainingValues, owner: str = "ann", model: str | None = None) -> str:
+        return jobs.start(
+            owner,
+            "Animals",
+            (examples()[:9], examples()[9:]),
+            values,
+            model=model or str(self.model),
+            quantization="auto",
+            base_fingerprint="",
+        )
+
+    def _publish(self, _job: Job, folder: Path) -> str:
+        self.published.append(folder)
+        return f"adapter-{len(self.published)}"
+
+
+def wait_for(found: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not found():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.05)
+
+
+def wait_until_finished(jobs: Jobs, job_id: str, owner: str = "ann") -> JobState:
+    wait_for(lambda: jobs.get(owner, job_id)["state"] in FINISHED)
+    return jobs.get(owner, job_id)
+
+
+def worker_of(jobs: Jobs) -> int:
+    wait_for(lambda: jobs.worker_pid() is not None)
+    pid = jobs.worker_pid()
+    assert pid is not None
+    return pid
+
+
+def is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+@dataclass
+class Finished:
+    room: Room
+    jobs: Jobs
+    job_id: str
+    seen: list[JobState]
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    """One short run, followed to its end, with a second one queued behind it and stopped."""
+    room = Room(tmp_path_factory.mktemp("finished"), tiny_model_folder)
+    jobs = room.open()
+    job_id = room.start(jobs, SHORT)
+
+    async def follow() -> list[JobState]:
+        return [state async for state in jobs.follow("ann", job_id)]
+
+    seen = asyncio.run(asyncio.wait_for(follow(), PATIENCE_S))
+    yield Finished(room, jobs, job_id, seen)
+    jobs.close()
+
+
+def test_trains_to_the_end(finished: Finished) -> None:
+    """A run goes through its states, its loss falls, and the result is published once."""
+    states = list(dict.fromkeys(state["state"] for state in finished.seen))
+    assert states == ["waiting", "starting", "training", "done"] or states == ["starting", "training", "done"]
+    last = finished.seen[-1]
+    assert (last["step"], last["total_steps"], last["adapter"]) == (6, 6, "adapter-1")
+    assert last["losses"][-1][1] < last["losses"][0][1]
+    assert last["eval_losses"][0][0] == 0
+    assert last["eval_losses"][-1][1] < last["eval_losses"][0][1]
+    assert finished.room.beside == ["start", "end"]
+    assert [folder.name for folder in finished.room.checkpoints][-1] == "step-6"
+    assert len(finished.room.published) == 1
+
+
+def test_adapter_is_peft(finished: Finished) -> None:
+    """PEFT loads the published folder, and it changes what the model says."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(finished.room.model)
+    tokens = torch.tensor([[5, 6, 7]])
+    before = base(tokens).logits.detach().clone()
+    model = PeftModel.from_pretrained(base, finished.room.published[0])
+    assert not torch.allclose(model(tokens).logits, before, atol=1e-3)
+    assert model.peft_config["default"].base_model_name_or_path == str(finished.room.model)
+
+
+def test_facts(finished: Finished) -> None:
+    """The card is told what was learnt from, how, and what it brought."""
+    facts = finished.jobs.job("ann", finished.job_id).facts()
+    assert (facts["rows"], facts["held_out_rows"], facts["steps"]) == (9, 3, 6)
+    assert facts["held_out_loss_after"] < facts["held_out_loss_before"]
+    assert facts["settings"]["r"] == 4
+    assert len(facts["data_sha256"]) == 64
+    assert facts["seconds"] > 0
+
+
+def test_quiet_worker(finished: Finished) -> None:
+    """The worker brings no page and no live model into its process, and no traceback into its log."""
+    log = (finished.jobs.job("ann", finished.job_id).folder / "worker.log").read_text()
+    assert "Traceback" not in log
+
+
+def test_belongs_to_its_owner(finished: Finished) -> None:
+    """A foreign id, an unknown one and a forged path are told apart by nothing."""
+    for owner, job_id in (("bob", finished.job_id), ("ann", "0" * 16), ("bob", "../ann"), ("bob", None)):
+        for ask in (finished.jobs.get, finished.jobs.stop, finished.jobs.resume, finished.jobs.events):
+            with pytest.raises(InputError, match=r"There is no training run '.*' of yours\."):
+                ask(owner, job_id)
+    assert finished.jobs.list("bob") == []
+    assert [state["job_id"] for state in finished.jobs.list("ann")] == [finished.job_id]
+
+
+def test_done_cannot_be_resumed(finished: Finished) -> None:
+    """There is nothing left to do in a run that is done."""
+    with pytest.raises(InputError, match="cannot be resumed: it is done"):
+        finished.jobs.resume("ann", finished.job_id)
+    finished.jobs.stop("ann", finished.job_id)
+    assert finished.jobs.get("ann", finished.job_id)["state"] == "done"
+
+
+def test_too_few_examples(finished: Finished) -> None:
+    """One example is refused before anything is written."""
+    before = sorted(finished.room.root.rglob("*"))
+    with pytest.raises(InputError, match="fewer than 2"):
+        finished.jobs.start(
+            "ann", "One", (examples()[:1], []), SHORT, model="m", quantization="auto", base_fingerprint=""
+        )
+    assert sorted(finished.room.root.rglob("*")) == before
+
+
+def test_killed_closed_resumed_stopped(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Whatever ends a run, the next start goes on from its newest whole checkpoint, and stopping keeps the result."""
+    room = Room(tmp_path, tiny_model_folder)
+    jobs = room.open()
+    job_id = room.start(jobs, LONG)
+    wait_for(lambda: bool(room.checkpoints))
+    os.kill(worker_of(jobs), signal.SIGKILL)
+    failed = wait_until_finished(jobs, job_id)
+    assert failed["state"] == "failed"
+    assert "memory" in failed["message"]
+    reached = int(room.checkpoints[-1].name.removeprefix("step-"))
+
+    room.checkpoints.clear()
+    jobs.resume("ann", job_id)
+    wait_for(lambda: bool(room.checkpoints))
+    assert int(room.checkpoints[0].name.removeprefix("step-")) == reached + 200
+    pid = worker_of(jobs)
+    jobs.close()
+    assert is_gone(pid)
+    assert jobs.get("ann", job_id)["state"] == "interrupted"
+
+    jobs = room.open()
+    assert jobs.get("ann", job_id)["can_resume"]
+    closed_at = jobs.get("ann", job_id)["step"]
+    jobs.resume("ann", job_id)
+    wait_for(lambda: jobs.get("ann", job_id)["step"] > closed_at)
+    waiting = room.start(jobs, SHORT, owner="bob")
+    jobs.stop("bob", waiting)
+    assert jobs.get("bob", waiting)["message"] == "Stopped before it began."
+    jobs.stop("ann", job_id)
+    stopped = wait_until_finished(jobs, job_id)
+    assert (stopped["state"], stopped["adapter"]) == ("stopped", "adapter-1")
+    assert stopped["step"] > closed_at
+    assert (room.published[0] / "adapter_model.safetensors").stat().st_size > 0
+    jobs.close()
+
+
+def test_bad_model_and_bad_publishing(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """A model that cannot be loaded, and a result that the app refuses, each end the run with one sentence."""
+
+    def refuse(_job: Job, _folder: Path) -> str:
+        raise AdapterError("You have {count} adapters, the most there can be.", count=3)
+
+    room = Room(tmp_path, tiny_model_folder)
+    jobs = room.open(refuse)
+    (tmp_path / "empty").mkdir()
+    bad = room.start(jobs, SHORT, model=str(tmp_path / "empty"))
+    refused = room.start(jobs, SHORT)
+    state = wait_until_finished(jobs, bad)
+    assert state["state"] == "failed"
+    assert "no config.json" in state["message"]
+    assert "\n" not in state["message"]
+    assert "Traceback" in (jobs.job("ann", bad).folder / "worker.log").read_text()
+    state = wait_until_finished(jobs, refused)
+    assert (state["state"], state["message"]) == ("failed", "You have 3 adapters, the most there can be.")
+    assert (jobs.job("ann", refused).folder / "adapter" / "adapter_config.json").exists()
+    jobs.close()
+
+
+def test_left_over_and_bounded(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """What a dead app left waiting shows as interrupted; nobody can fill the queue alone."""
+    room = Room(tmp_path, tiny_model_folder)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        entered.set()
+        leave.wait(PATIENCE_S)
+
+    jobs = Jobs(tmp_path, Callbacks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    ids = [room.start(jobs, SHORT, owner="we/ird ../owner") for _ in range(3)]
+    assert entered.wait(PATIENCE_S)
+    with pytest.raises(BusyError, match="3 training runs"):
+        room.start(jobs, SHORT, owner="we/ird ../owner")
+    after_a_crash = room.open()
+    assert [after_a_crash.get("we/ird ../owner", job_id)["state"] for job_id in ids] == ["interrupted"] * 3
+    assert after_a_crash.list("we/ird ../owner")[0]["can_resume"]
+    after_a_crash.close()
+    closing = threading.Thread(target=jobs.close)
+    closing.start()
+    leave.set()
+    closing.join(PATIENCE_S)
+    assert not closing.is_alive()
+    assert all(folder.parent == tmp_path for folder in tmp_path.glob("*"))

@@ -27,13 +27,20 @@ def test_published_and_found_after_a_restart(store: AdapterStore, folder: Path, 
     """Defends the adapter's facts through a restart."""
     receipt = Receipt(largest_change=1.5, base_unchanged=True, load_s=0.3)
     facts = {"base_model": "m", "base_fingerprint": "f"}
-    card = store.publish("ann", " Pirate talk ", folder, **facts, metrics={"loss": 1.0}, source={"rows": 9})
+    card = store.publish(
+        "ann",
+        " Pirate talk ",
+        folder,
+        **facts,
+        metrics={"loss": 1.0},
+        source={"rows": 9, "losses": [1.0, float("nan")]},
+    )
     store.note_receipt("ann", card.id, receipt)
     store.note_metrics("ann", card.id, {"accuracy": 0.5, "perplexity": float("inf")})
     (found,) = AdapterStore(tmp_path / "data").list("ann")
     assert (found.id, found.name, found.base_model, found.base_fingerprint) == (card.id, "Pirate talk", "m", "f")
     assert found.metrics == {"loss": 1.0, "accuracy": 0.5, "perplexity": None}
-    assert (found.receipt, found.source, found.created) == (receipt, {"rows": 9}, card.created)
+    assert (found.receipt, found.source, found.created) == (receipt, {"rows": 9, "losses": [1.0, None]}, card.created)
     assert (found.folder / "adapter_model.safetensors").read_bytes() == (
         folder / "adapter_model.safetensors"
     ).read_bytes()

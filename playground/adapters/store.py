@@ -92,7 +92,7 @@ class AdapterStore:
                 created=datetime.now(UTC).isoformat(timespec="microseconds"),
                 visibility=visibility,
                 metrics=_finite(metrics or {}),
-                source=source or {},
+                source=_finite(source or {}),
                 receipt=receipt,
             )
             card = replace(card, folder=home / card.id)
@@ -198,12 +198,17 @@ def _cards(home: Path) -> Iterator[AdapterCard]:
             _log.warning("Not listing %s: %s", path, error)
 
 
-def _finite(metrics: dict[str, object]) -> dict[str, object]:
-    """NaN is no JSON: a measure that came out as none counts as not measured."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in metrics.items()
-    }
+def _finite(facts: dict[str, object]) -> dict[str, object]:
+    """NaN is no JSON: what came out as none counts as not measured."""
+    return {name: _without_nan(value) for name, value in facts.items()}
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return _finite(value)
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _unknown(adapter: object) -> AdapterError:

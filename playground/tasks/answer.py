@@ -7,7 +7,7 @@ pass. Words shared by the question and a sentence help, which small models need.
 import math
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from playground.protocol import Live, Message, Score, ScoreRequest, Voice
@@ -28,6 +28,8 @@ LONGEST_ANSWER = 12
 """In words; in Chinese twice as many characters."""
 WORD_HELP = 2.0
 """Nats that a sentence sharing all of the question's telling words is worth over one sharing none."""
+ECHO = 4.0
+"""Nats taken from words that only repeat the question."""
 
 _UNIT = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+")
 _EDGES = "\"'“”‘’()[]{}<>,.;:!?，。；：！？、（）《》「」"
@@ -122,7 +124,7 @@ class Answer(Task):
 
         units = [(match.start(), match.end()) for match in _UNIT.finditer(context)]
         starts = [(index, _begin(context, *unit)) for index, unit in enumerate(units)]
-        starts = [(index, begin) for index, begin in starts if begin < units[index][1]]
+        starts = [start for start in starts if _may_border(context[start[1] : units[start[0]][1]])] or starts[:1]
         help_at = _word_help(context, question)
         firsts = {begin: live.codec.continuation(context[begin : units[index][1]])[0] for index, begin in starts}
         distinct = sorted(set(firsts.values()))
@@ -137,9 +139,13 @@ class Answer(Task):
         not_said = tuple(live.codec.continuation(NOT_SAID))
         scores = await score([*(tuple(ids) for ids, _ in encoded), not_said])
         for (begin, index, far, _), (_, offsets), row in zip(tried, encoded, scores, strict=False):
-            ends = {_finish(context, begin, units[unit][1]) for unit in range(index, far + 1)}
+            borders = [unit for unit in range(index, far + 1) if _may_border(context[slice(*units[unit])])] or [index]
+            ends = {_finish(context, begin, units[unit][1]) for unit in borders}
             candidates += _endings(begin, ends, offsets, row, help_at(begin))
-        yield _choose(context, candidates, sum(scores[-1].logprobs) + scores[-1].end_logprobs[-1])
+        candidates = _without_echoes(candidates, context, question)
+        sure = sum(scores[-1].logprobs) + scores[-1].end_logprobs[-1]
+        shared = max((help_at(begin) for _, begin in starts), default=0.0)
+        yield _choose(context, candidates, _not_said(sure, WORD_HELP - 2 * shared))
 
 
 def _begin(context: str, start: int, end: int) -> int:
@@ -152,6 +158,13 @@ def _finish(context: str, start: int, end: int) -> int:
     while end > start and context[end - 1] in _EDGES:
         end -= 1
     return end
+
+
+def _may_border(word: str) -> bool:
+    """Whether an answer may begin or end with it: not a bare sign, nor a small word, which models without much
+    knowledge find likely everywhere."""
+    bare = word.strip(_EDGES).lower()
+    return bool(bare) and bare not in _SMALL_WORDS
 
 
 def _reach(context: str, unit: tuple[int, int]) -> int:
@@ -193,20 +206,42 @@ def _telling_words(text: str) -> set[str]:
     return {word[:5] for word in words if word and word not in _SMALL_WORDS}
 
 
+def _without_echoes(candidates: list[_Candidate], context: str, question: str) -> list[_Candidate]:
+    """Put back those that only repeat words of the question."""
+    asked = _telling_words(question)
+    return [
+        replace(candidate, score=candidate.score - ECHO)
+        if _telling_words(context[candidate.start : candidate.end]) <= asked
+        else candidate
+        for candidate in candidates
+    ]
+
+
+def _not_said(logprob: float, help_nats: float) -> float:
+    """The probability that the passage does not say, against everything that it might say.
+
+    One fixed sentence is likelier than any single span long before the model believes it; so it must be likelier than
+    all other answers together, and words that the question and no sentence share speak for it.
+    """
+    probability = min(math.exp(min(logprob, 0.0)), 1 - 1e-9)
+    odds = math.log(max(probability, 1e-12) / (1 - probability)) + help_nats
+    return 1 / (1 + math.exp(-odds))
+
+
 def _choose(context: str, candidates: list[_Candidate], not_said: float) -> AnswerResult:
-    """Turn scores into shares of everything considered, and name the best and the next best apart from it."""
-    highest = max([not_said, *(candidate.score for candidate in candidates)])
-    total = math.exp(not_said - highest) + sum(math.exp(candidate.score - highest) for candidate in candidates)
+    """Share out what is left beside `not_said` among the spans, and name the best and the next best apart from it."""
     ranked = sorted(candidates, key=lambda candidate: -candidate.score)
-    spans = [Span(context[c.start : c.end], c.start, c.end, math.exp(c.score - highest) / total) for c in ranked]
+    weights = [math.exp(candidate.score - ranked[0].score) for candidate in ranked]
+    shares = [(1 - not_said) * weight / sum(weights) for weight in weights]
+    spans = [Span(context[c.start : c.end], c.start, c.end, share) for c, share in zip(ranked, shares, strict=True)]
     apart: list[Span] = []
     for span in spans:
         if all(span.end <= other.start or span.start >= other.end for other in apart):
             apart.append(span)
         if len(apart) == 4:
             break
-    if not apart or not_said >= ranked[0].score:
-        return AnswerResult(NOT_SAID, math.exp(not_said - highest) / total, others=tuple(apart[:3]))
+    if not apart or not_said > 0.5:
+        return AnswerResult(NOT_SAID, not_said, others=tuple(apart[:3]))
     best = apart[0]
     return AnswerResult(best.text, best.confidence, best.start, best.end, tuple(apart[1:]))
 

@@ -155,9 +155,11 @@ def sentences(text: str) -> list[str]:
     for position, character in enumerate(text):
         follows = text[position + 1 : position + 2]
         ends = character in "。！？\n" or (character in ".!?" and (not follows or follows.isspace()))
-        if ends:
+        if ends and text[start : position + 1].strip():
             pieces.append(text[start : position + 1])
             start = position + 1
-    if start < len(text):
+    if text[start:].strip() or not pieces:
         pieces.append(text[start:])
-    return [piece for piece in pieces if piece.strip()]
+    else:
+        pieces[-1] += text[start:]
+    return pieces

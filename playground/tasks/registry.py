@@ -29,6 +29,7 @@ def prompt_writers() -> Mapping[str, Callable[..., list[Message]]]:
     known = all_tasks()
     return {
         "translate": lambda text, target_text: known["translate"].messages(text=text, target=detect(target_text)),
+        "translate_to": lambda text, language: known["translate"].messages(text=text, target=language),
         "summarize": lambda text: known["summarize"].messages(text=text),
         "sentiment": lambda text: known["sentiment"].messages(text=text),
         "answer": lambda question, context: known["answer"].messages(question=question, context=context),

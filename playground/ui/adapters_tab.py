@@ -74,7 +74,7 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
     with gr.Row(elem_classes="head"):
         title = gr.HTML("", padding=False, elem_classes="say")
         rename, download, delete = ghost("Rename"), ghost("Download"), ghost("Delete")
-        fetch = gr.DownloadButton(visible="hidden", elem_id="adapter-file")
+        fetch = gr.DownloadButton(visible="hidden")
     with gr.Row(visible=False, elem_classes=["foot", "asking"]) as renaming:
         name = gr.Textbox(
             label=t("Name of the adapter"), show_label=False, container=False, max_length=LONGEST_NAME, scale=1
@@ -187,7 +187,7 @@ def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
     parts.delete.click(_showing(False, True), None, [parts.renaming, parts.deleting], **EVENT)
     for button in (parts.keep_name, parts.keep):
         button.click(_showing(False, False), None, [parts.renaming, parts.deleting], **EVENT)
-    fetched(parts.download.click(download, parts.chosen, parts.fetch, **EVENT), "adapter-file")
+    fetched(parts.download.click(download, parts.chosen, parts.fetch, **EVENT), parts.fetch)
     parts.use.click(use, parts.chosen, picker, **EVENT)
 
 

@@ -20,11 +20,10 @@ from playground.errors import InputError
 from playground.protocol import BASE, Sampling
 from playground.tasks.base import AnswerResult, LabelResult, Task, TextResult
 from playground.tasks.registry import all_tasks
+from playground.ui.running import paced
 from playground.ui.services import Services
 from playground.ui.teaching import inspect_upload, start_training
 from playground.ui.toasts import friendly
-
-STREAM_EVERY_S = 0.05
 
 
 def build(services: Services) -> None:
@@ -61,21 +60,6 @@ def adapter_as_api(card: AdapterCard) -> dict[str, Any]:
         "metrics": dict(card.metrics),
         "receipt": asdict(card.receipt) if card.receipt else None,
     }
-
-
-async def paced(results: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    """Pass on the first result at once, then at most one in `STREAM_EVERY_S`, and always the last."""
-    clock = asyncio.get_running_loop().time
-    next_at = 0.0
-    held: Any = None
-    async for result in results:
-        held = result
-        if clock() >= next_at:
-            yield result
-            held = None
-            next_at = clock() + STREAM_EVERY_S
-    if held is not None:
-        yield held
 
 
 def _add(function: Callable[..., Any], name: str, description: str) -> None:

@@ -22,7 +22,7 @@ from playground.ui.teaching import Lesson, plan, prepare, row_codec
 from playground.ui.texts import t
 from playground.ui.toasts import friendly
 
-MOST_PREVIEWED = 100
+MOST_PREVIEWED = 200
 MOST_MEASURED = 500
 
 FORMAT_NAMES = {

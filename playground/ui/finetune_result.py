@@ -58,7 +58,7 @@ def build() -> ResultParts:
     with gr.Row(elem_classes="foot"):
         more = second("Teach more")
         download = second("Download")
-        fetch = gr.DownloadButton(visible="hidden", elem_id="taught-file")
+        fetch = gr.DownloadButton(visible="hidden")
         still("", "say")
         use = primary("Try it in Generate")
     return ResultParts(verdict, answers, origin, proof, more, download, fetch, use)
@@ -91,7 +91,7 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
     shown = [parts.verdict, parts.answers, parts.origin, parts.proof]
     frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT)
     parts.use.click(use, frame.adapter, [frame.tabs, frame.picker], **EVENT)
-    fetched(parts.download.click(download, frame.adapter, parts.fetch, **EVENT), "taught-file")
+    fetched(parts.download.click(download, frame.adapter, parts.fetch, **EVENT), parts.fetch)
     parts.more.click(
         lambda: (go(BRING), "", "", Draft(), None),
         None,

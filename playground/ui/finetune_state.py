@@ -16,16 +16,14 @@ from playground.ui.texts import locale_of, say, t
 EVENT: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private", "show_progress": "hidden"}
 """How every event of these tabs is bound: the engine admits, not Gradio's queue; none of them is public API."""
 
-FETCH = """() => new Promise(done => {
-  let tries = 0;
-  const look = () => {
-    const link = document.querySelector("#ELEMENT a, a#ELEMENT");
-    if (link && link.href && link.href.includes("/file=")) { link.click(); done(); }
-    else if (++tries < 50) setTimeout(look, 100);
-    else done();
-  };
-  setTimeout(look, 150);
-})"""
+FETCH = """(file) => {
+  const link = document.createElement("a");
+  link.href = file.url;
+  link.download = file.orig_name || "";
+  document.body.append(link);
+  link.click();
+  link.remove();
+}"""
 
 BRING, CHECK, TEACH, RESULT = 1, 2, 3, 4
 
@@ -92,9 +90,12 @@ def picked(services: Services, owner: str, adapter: str) -> gr.Dropdown:
     return gr.Dropdown(choices=[(t("Base model"), BASE), *services.adapter_choices(owner)], value=adapter)
 
 
-def fetched(event: Any, elem_id: str) -> None:
-    """After an event that put a file into the hidden download button `elem_id`, have the browser fetch it."""
-    event.success(None, None, None, js=FETCH.replace("ELEMENT", elem_id), **EVENT)
+def fetched(event: Any, button: gr.DownloadButton) -> None:
+    """After an event that put a file into a hidden download button, have the browser fetch it.
+
+    A visible one would need its file before it is clicked, for every adapter that is looked at.
+    """
+    event.success(None, button, None, js=FETCH, **EVENT)
 
 
 def owning_tab() -> gr.Tab | None:

@@ -181,7 +181,8 @@ def _figures(state: JobState, say: Say) -> str:
 
 def _frame(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, float]]) -> pd.DataFrame:
     points = [(step, loss, SEEN) for step, loss in losses] + [(step, loss, ASIDE) for step, loss in held_out]
-    return pd.DataFrame(points, columns=["step", "error", "on"])
+    # Without types an empty table would make both axes lists of names.
+    return pd.DataFrame(points, columns=["step", "error", "on"]).astype({"step": "int64", "error": "float64"})
 
 
 _LEGEND = (

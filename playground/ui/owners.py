@@ -55,18 +55,19 @@ class Owners:
 class KeyCookie:
     """ASGI middleware: a browser that opens the page without a key gets one."""
 
-    def __init__(self, app: Any, owners: Owners, secure: bool) -> None:
+    def __init__(self, app: Any, owners: Owners) -> None:
         self.app = app
         self.owners = owners
-        # Inside the frame of a Space the cookie is a third party's, which browsers allow only with these.
-        self.attributes = "SameSite=None; Secure; Partitioned" if secure else "SameSite=Lax"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope.get("headers", ())}
         if scope["type"] != "http" or scope["path"] != "/" or self.owners.has_key(headers):
             await self.app(scope, receive, send)
             return
-        cookie = f"{COOKIE}={self.owners.issue()}; Path=/; Max-Age={_YEAR_S}; HttpOnly; {self.attributes}"
+        # Inside the frame of a Space the cookie is a third party's, which browsers allow only like this.
+        https = "https" in (scope.get("scheme"), headers.get("x-forwarded-proto", "").split(",")[0])
+        attributes = "SameSite=None; Secure; Partitioned" if https else "SameSite=Lax"
+        cookie = f"{COOKIE}={self.owners.issue()}; Path=/; Max-Age={_YEAR_S}; HttpOnly; {attributes}"
 
         async def send_with_key(message: Any) -> None:
             if message["type"] == "http.response.start":

@@ -1,0 +1,86 @@
+"""Question answering: the answer, how sure the model is, and where in the passage it stands."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+
+from playground.tasks.answer import TASK
+from playground.tasks.base import AnswerResult
+from playground.ui.parts import ghost, head, html, quiet
+from playground.ui.running import chips, copy_from, go_and_stop, paced, wire
+from playground.ui.services import Services
+from playground.ui.teach_html import Say, safe
+from playground.ui.texts import locale_of, say, t
+from playground.ui.toasts import friendly
+
+
+def build(services: Services, picker: gr.Dropdown) -> None:
+    """Draw the tab and bind its events."""
+    with gr.Row(elem_classes=["work"]):
+        with gr.Column(elem_classes=["card"], scale=1):
+            with gr.Row(elem_classes=["head"]):
+                head("Passage")
+                quiet("The answer is looked for here, and nowhere else.")
+            context = gr.Textbox(
+                label=t("Passage"),
+                show_label=False,
+                container=False,
+                lines=8,
+                placeholder=t("Paste the passage that holds the answer…"),
+                elem_id="answer-context",
+                elem_classes=["fill"],
+            )
+            with gr.Row(elem_classes=["composer"]):
+                question = gr.Textbox(
+                    label=t("Question"),
+                    show_label=False,
+                    container=False,
+                    lines=1,
+                    placeholder=t("Ask about the passage…"),
+                    elem_id="answer-question",
+                )
+                buttons = go_and_stop("Ask", "answer")
+        with gr.Column(elem_classes=["card"], scale=1):
+            with gr.Row(elem_classes=["head"]):
+                head("Answer")
+                quiet()
+                ghost("Copy").click(None, js=copy_from("#answer-result .big"))
+            found = html(
+                '<div class="nothing quiet">%s</div>', TASK.empty, classes=("grow", "scroll"), elem_id="answer-result"
+            )
+            with gr.Row(elem_classes=["foot", "rule"]):
+                quiet("If the passage does not say, you will read so here.")
+
+    @friendly
+    async def answer(request: gr.Request, question: str, context: str, adapter: Any) -> AsyncIterator[Any]:
+        voice = await services.voice(services.owner(request), adapter)
+        locale = locale_of(request)
+        async for result in paced(TASK.run(services.live, voice, question=question, context=context)):
+            yield _drawn(lambda template, **fields: say(locale, template, **fields), context, result)
+
+    wire([buttons[0].click, question.submit], buttons, answer, [question, context, picker], [found])
+    chips(TASK.examples, [context, question], ["context", "question"])
+
+
+def _drawn(speak: Say, context: str, result: AnswerResult) -> str:
+    sure = f"{result.confidence:.0%}"
+    if result.start is None or result.end is None:
+        said = speak("{sure} sure.", sure=sure)
+        top = f'<div class="big">{safe(speak("The passage does not say."))}</div><div class="quiet">{safe(said)}</div>'
+        evidence = safe(context)
+    else:
+        said = speak("{sure} sure. Taken word for word from the passage:", sure=sure)
+        top = f'<div class="big">{safe(result.answer)}</div><div class="quiet">{safe(said)}</div>'
+        before, words, after = context[: result.start], context[result.start : result.end], context[result.end :]
+        evidence = f"{safe(before)}<mark>{safe(words)}</mark>{safe(after)}"
+    others = "".join(
+        f'<tr><td>{safe(span.text)}</td><td class="scale-column"><div class="track">'
+        f'<i class="b" style="width:{span.confidence:.0%}"></i></div></td><td class="num">{span.confidence:.0%}</td></tr>'
+        for span in result.others
+    )
+    if others:
+        others = (
+            f'<div class="quiet">{safe(speak("Other places it considered"))}</div><table class="tbl">{others}</table>'
+        )
+    return f'{top}<div class="evidence" dir="auto">{evidence}</div>{others}'

@@ -1,0 +1,76 @@
+"""The page: the bar, a tab for each task, Fine-tune and Adapters."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from playground.tasks.registry import all_tasks
+from playground.ui import (
+    adapters_tab,
+    answer_tab,
+    api,
+    bar,
+    finetune_tab,
+    generate_tab,
+    sentiment_tab,
+    summarize_tab,
+    task_tab,
+    translate_tab,
+)
+from playground.ui.language import EarlyLanguage
+from playground.ui.owners import KeyCookie
+from playground.ui.services import Services
+from playground.ui.texts import I18N, t
+from playground.ui.theme import build_theme
+
+STYLES = ("style.css", "teach.css")
+UPLOADS_KEPT = (3600, 24 * 3600)
+"""Once an hour, uploads and downloads older than a day are removed."""
+
+VIEWS: dict[str, Callable[[Services, gr.Dropdown], None]] = {
+    "generate": generate_tab.build,
+    "translate": translate_tab.build,
+    "summarize": summarize_tab.build,
+    "sentiment": sentiment_tab.build,
+    "answer": answer_tab.build,
+}
+"""Tasks with a view of their own; any other gets the generic tab."""
+
+
+def build_page(services: Services) -> gr.Blocks:
+    """Everything that a visitor sees, and the public API beside it."""
+    with gr.Blocks(title="LLM Playground", fill_width=True, delete_cache=UPLOADS_KEPT) as page:
+        picker = bar.build(services)
+        with gr.Tabs(elem_id="pages", overflow_behavior="wrap") as tabs:
+            for task in all_tasks().values():
+                with gr.Tab(t(task.title), id=task.name):
+                    if task.name in VIEWS:
+                        VIEWS[task.name](services, picker)
+                    else:
+                        task_tab.build(services, picker, task)
+            with gr.Tab(t("Fine-tune"), id="finetune", alignment="right"):
+                finetune_tab.build(services, picker, tabs)
+            with gr.Tab(t("Adapters"), id="adapters", alignment="right"):
+                adapters_tab.build(services, picker, tabs)
+        bar.wire(services, page, picker)
+        api.build(services)
+    return page
+
+
+def launch_options(services: Services) -> dict[str, Any]:
+    """What `launch` needs beside address and port."""
+    here = Path(__file__).parent
+    middleware = [Middleware(EarlyLanguage), Middleware(KeyCookie, owners=services.owners)]
+    return {
+        "theme": build_theme(),
+        "css": "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES),
+        "i18n": I18N,
+        "app_kwargs": {"middleware": middleware},
+        "footer_links": ["api", "settings"],
+        "ssr_mode": False,
+        "quiet": True,
+        "show_error": True,
+    }

@@ -1,0 +1,96 @@
+"""Runs a task from a tab: the button becomes Stop while it runs, and nothing is lost when it goes wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from playground.ui.parts import html
+from playground.ui.texts import t
+
+EVENT: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private", "show_progress": "hidden"}
+"""How the page's own events are bound: the engine admits, not Gradio's queue; none of them is public API."""
+
+STREAM_EVERY_S = 0.05
+
+
+async def paced(results: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Pass on the first result at once, then at most one in `STREAM_EVERY_S`, and always the last."""
+    clock = asyncio.get_running_loop().time
+    next_at = 0.0
+    held: Any = None
+    async for result in results:
+        held = result
+        if clock() >= next_at:
+            yield result
+            held = None
+            next_at = clock() + STREAM_EVERY_S
+    if held is not None:
+        yield held
+
+
+def go_and_stop(action: str, elem_id: str) -> tuple[gr.Button, gr.Button]:
+    """The primary button and the Stop that takes its place; call where they shall stand."""
+    go = gr.Button(t(action), variant="primary", size="lg", min_width=120, elem_id=f"{elem_id}-go")
+    stop = gr.Button(
+        t("Stop"),
+        variant="stop",
+        size="lg",
+        min_width=120,
+        visible=False,
+        elem_id=f"{elem_id}-stop",
+        elem_classes=["stop-now"],
+    )
+    return go, stop
+
+
+def wire(
+    triggers: Sequence[Callable[..., Any]],
+    buttons: tuple[gr.Button, gr.Button],
+    handler: Callable[..., Any],
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+) -> None:
+    """Run the async generator `handler` on each trigger; Stop closes it, which cancels the request."""
+    go, stop = buttons
+    both = [go, stop]
+    for trigger in triggers:
+        started = trigger(_running, None, both, **EVENT)
+        streaming = started.then(handler, list(inputs), list(outputs), **EVENT)
+        streaming.then(_idle, None, both, **EVENT)
+        stop.click(_idle, None, both, cancels=[streaming], **EVENT)
+
+
+def copy_from(selector: str) -> str:
+    """A script that copies what a text field holds."""
+    return (
+        f"() => {{ const field = document.querySelector('{selector}');"
+        " navigator.clipboard && navigator.clipboard.writeText(field.value ?? field.innerText); }"
+    )
+
+
+def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) -> None:
+    """One button for each example, which fills the inputs of these names."""
+    with gr.Row(elem_classes=["try"]):
+        html('<span class="tag">%s</span>', "Try one of these")
+        for example in examples:
+            values = [example.inputs.get(name) for name in names]
+            chip = gr.Button(t(example.title), size="sm", min_width=0, elem_classes=["chip"])
+            chip.click(_filling(values), None, list(fill), **EVENT)
+
+
+def _filling(values: Sequence[str | None]) -> Callable[[], Any]:
+    def fill() -> Any:
+        found = [gr.skip() if value is None else value for value in values]
+        return found[0] if len(found) == 1 else found
+
+    return fill
+
+
+def _running() -> list[gr.Button]:
+    return [gr.Button(visible=False), gr.Button(visible=True)]
+
+
+def _idle() -> list[gr.Button]:
+    return [gr.Button(visible=True), gr.Button(visible=False)]

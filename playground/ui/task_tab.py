@@ -1,0 +1,62 @@
+"""One tab for any task, drawn from its fields: what a task without a view of its own gets."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+
+from playground.tasks.base import Field, Task
+from playground.ui.api import as_api
+from playground.ui.parts import ghost, quiet
+from playground.ui.running import chips, copy_from, go_and_stop, paced, wire
+from playground.ui.services import Services
+from playground.ui.texts import t
+from playground.ui.toasts import friendly
+
+
+def build(services: Services, picker: gr.Dropdown, task: Task) -> None:
+    """Draw the tab and bind its events."""
+    result_id = f"{task.name}-result"
+    with gr.Row(elem_classes=["work"]):
+        with gr.Column(elem_classes=["card"], scale=1):
+            inputs = [_input(task, field) for field in task.fields]
+            with gr.Row(elem_classes=["foot", "rule"]):
+                quiet()
+                buttons = go_and_stop(task.action, task.name)
+        with gr.Column(elem_classes=["card"], scale=1):
+            result = gr.Textbox(
+                label=t(task.title),
+                show_label=False,
+                container=False,
+                lines=6,
+                interactive=False,
+                placeholder=t(task.empty),
+                elem_id=result_id,
+                elem_classes=["fill"],
+            )
+            with gr.Row(elem_classes=["foot", "rule"]):
+                quiet()
+                ghost("Copy").click(None, js=copy_from(f"#{result_id} textarea"))
+    names = [field.name for field in task.fields]
+
+    @friendly
+    async def run(request: gr.Request, adapter: Any, *values: Any) -> AsyncIterator[str]:
+        voice = await services.voice(services.owner(request), adapter)
+        async for found in paced(task.run(services.live, voice, **dict(zip(names, values, strict=True)))):
+            shown = as_api(found)
+            yield shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False, indent=2)
+
+    wire([buttons[0].click], buttons, run, [picker, *inputs], [result])
+    chips(task.examples, inputs, names)
+
+
+def _input(task: Task, field: Field) -> Any:
+    options: dict[str, Any] = {"label": t(field.label), "elem_id": f"{task.name}-{field.name}"}
+    if field.kind == "choice":
+        choices = [(t(choice), choice) for choice in field.choices]
+        return gr.Dropdown(choices, value=field.default, interactive=True, elem_classes=["pill"], **options)
+    lines = 1 if field.kind == "line" else 6
+    return gr.Textbox(
+        field.default, lines=lines, placeholder=t(field.placeholder) if field.placeholder else None, **options
+    )

@@ -1,0 +1,66 @@
+"""Every word on the page, in English and Chinese. The English sentence is the key, as in gettext.
+
+`t` gives texts that the browser chooses the language of; `say` those that the server must choose: toasts, and HTML
+that is made for one visitor.
+"""
+
+import hashlib
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+import gradio as gr
+
+from playground.ui.texts_zh import ERRORS, FRAME, TASKS
+from playground.ui.texts_zh_teach import ADAPTERS, FINETUNE
+
+ENGLISH, CHINESE = "en", "zh-CN"
+LANGUAGE_COOKIE = "playground_language"
+ZH = {**FRAME, **TASKS, **FINETUNE, **ADAPTERS, **ERRORS}
+
+GRADIO = {
+    "upload_text.drop_file": ("Drop a file here", "把文件拖到这里"),
+    "upload_text.click_to_upload": ("or click to choose one", "或点此选择"),
+    "common.or": ("or", "或"),
+}
+"""Gradio's own words that we say differently."""
+
+I18N = gr.I18n(
+    **{
+        ENGLISH: {key: words[0] for key, words in GRADIO.items()},
+        CHINESE: {key: words[1] for key, words in GRADIO.items()},
+    }
+)
+missing: set[str] = set()
+"""What was said through `t` without a Chinese text; a test holds it empty."""
+
+
+def t(english: str) -> Any:
+    """The text for a label, a button, a tab, or HTML that no visitor's data is in."""
+    return framed("%s", english)
+
+
+def framed(frame: str, *english: str) -> Any:
+    """As `t`, with HTML around: each `%s` of `frame` takes one of the texts."""
+    key = "k" + hashlib.sha256("\0".join((frame, *english)).encode()).hexdigest()[:16]
+    missing.update(text for text in english if text not in ZH)
+    I18N.translations[ENGLISH][key] = frame % english
+    I18N.translations[CHINESE][key] = frame % tuple(ZH.get(text, text) for text in english)
+    return I18N(key)
+
+
+def say(locale: str, template: str, **fields: object) -> str:
+    """The sentence in the visitor's language, with its fields filled in."""
+    words = ZH.get(template, template) if locale == CHINESE else template
+    return words.format(**fields) if fields else words
+
+
+def locale_of(request: gr.Request | None) -> str:
+    """The language chosen with the button (a cookie), else the browser's first one."""
+    if request is None:
+        return ENGLISH
+    try:
+        chosen = SimpleCookie(request.headers.get("cookie") or "").get(LANGUAGE_COOKIE)
+    except CookieError:
+        chosen = None
+    wanted = chosen.value if chosen else (request.headers.get("accept-language") or "").split(",")[0]
+    return CHINESE if wanted.strip().lower().startswith("zh") else ENGLISH

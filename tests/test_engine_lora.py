@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from playground.engine.live import LiveModel, start_engine
 from playground.engine.lora import LoraRouter
-from playground.errors import AdapterError
+from playground.errors import AdapterError, EngineError
 from playground.models.codec import ModelCodec, codec_for
 from playground.models.loader import load_model
 from playground.protocol import BASE, GenerateRequest, Sampling, ScoreRequest
@@ -79,6 +79,20 @@ def test_logits_equal_pefts(tiny_model_folder: Path, adapters: list[Path]) -> No
         assert not torch.allclose(half, base, atol=1e-3)
         assert torch.equal(routed_logits(model, router, str(number), 0.0), base)
     assert torch.equal(routed_logits(model, router, BASE), base)
+
+
+def test_4bit_logits_equal_pefts(tiny_model_folder: Path, adapters: list[Path]) -> None:
+    """On a 4-bit base the adapter's logits are those of PEFT on the model that trains, base weights in 4-bit too."""
+    live = load_model(str(tiny_model_folder), "4bit").model
+    router = LoraRouter(live, live.device)
+    router.put("a", adapters[1], router.read(adapters[1]))
+    trained = PeftModel.from_pretrained(
+        load_model(str(tiny_model_folder), "4bit", for_training=True).model, adapters[1]
+    )
+    with torch.inference_mode():
+        want = trained(IDS).logits
+    difference = (routed_logits(live, router, "a") - want).abs().max()
+    assert float(difference) < 0.03 * float(want.abs().max())  # CPUs that pack the weights compute in bf16
 
 
 def test_conv1d_logits_equal_pefts(gpt2_folder: Path, tmp_path: Path) -> None:
@@ -256,6 +270,41 @@ def test_refuses_with_the_reason(
     with pytest.raises(AdapterError, match="bad"):
         engine.submit(greedy(codec, adapter="bad"))
     assert engine.load_adapter("bad", adapters[0]).base_unchanged
+
+
+def test_a_failure_while_swapping_changes_nothing(
+    engine: LiveModel, codec: ModelCodec, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong in the middle of a swap, the engine goes on and the adapter can be loaded again."""
+    want = engine.submit(greedy(codec)).result(30)
+    with monkeypatch.context() as broken:
+        broken.setattr(engine._canary, "largest_change", lambda _: 1 / 0)
+        with pytest.raises(EngineError, match=r"error [0-9a-f]{8}"):
+            engine.load_adapter("a", adapters[0])
+    assert engine.status().adapters_resident == ()
+    assert engine.submit(greedy(codec)).result(30) == want
+    assert engine.load_adapter("a", adapters[0]).base_unchanged
+
+
+def test_an_adapter_whose_files_went_fails_its_own_request(
+    tiny_model_folder: Path, codec: ModelCodec, adapters: list[Path], tmp_path: Path
+) -> None:
+    """When an adapter that left memory cannot be read again, its request says so and the others go on."""
+    loaded = load_model(str(tiny_model_folder), "none")
+    folder = damage(tmp_path / "gone", adapters[0], "{}")
+    size = max(LoraRouter(loaded.model, loaded.device).read(one).size_bytes for one in adapters)
+    live = LiveModel(loaded, codec, adapter_budget_bytes=size)
+    try:
+        live.load_adapter("gone", folder)
+        live.load_adapter("other", adapters[1])
+        (folder / "adapter_model.safetensors").unlink()
+        broken = live.submit(greedy(codec, adapter="gone"))
+        fine = live.submit(greedy(codec))
+        with pytest.raises(AdapterError, match="missing"):
+            broken.result(30)
+        assert fine.result(30).finished
+    finally:
+        live.close()
 
 
 def test_refuses_an_adapter_that_overflows(engine: LiveModel, adapters: list[Path], tmp_path: Path) -> None:

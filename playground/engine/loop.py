@@ -134,7 +134,7 @@ class StepLoop:
             try:
                 result = command.attempt()
             except Exception as error:
-                command.future.set_exception(error)
+                command.future.set_exception(_in_words(error))
                 continue
             if result is not None:
                 command.future.set_result(result)
@@ -154,8 +154,8 @@ class StepLoop:
             try:
                 if self._router.ensure_resident(work.request.adapter, self.in_use() - {work.request.adapter}):
                     continue
-            except PlaygroundError as error:
-                work.fail(error)
+            except Exception as error:
+                work.fail(_in_words(error))
                 self._leave(work)
                 continue
             with self._changed:
@@ -176,14 +176,10 @@ class StepLoop:
         try:
             with torch.inference_mode(), self._router.routed(work.request.adapter, work.request.strength):
                 return work.step()
-        except PlaygroundError as error:
-            work.fail(error)
         except Exception as error:
             if _out_of_memory(error):
                 return self._relieve(work)
-            error_id = uuid.uuid4().hex[:8]
-            log.exception("a request failed (%s)", error_id)
-            work.fail(EngineError("The model failed on this request (error {error_id}). Try again.", error_id=error_id))
+            work.fail(_in_words(error))
         return True
 
     def _relieve(self, work: Work) -> bool:
@@ -214,6 +210,17 @@ class StepLoop:
             work.fail(error)
         for command in commands:
             command.future.set_exception(error)
+
+
+def _in_words(error: Exception) -> PlaygroundError:
+    """The error as it is where it was written for people; otherwise one line with an id, the rest in the log."""
+    if isinstance(error, PlaygroundError):
+        return error
+    if _out_of_memory(error):
+        return EngineError("There is not enough memory for this. Try again when fewer requests are running.")
+    error_id = uuid.uuid4().hex[:8]
+    log.error("the engine failed (%s)", error_id, exc_info=error)
+    return EngineError("The model failed on this request (error {error_id}). Try again.", error_id=error_id)
 
 
 def _out_of_memory(error: Exception) -> bool:

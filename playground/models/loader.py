@@ -18,6 +18,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from playground.errors import ModelError
 from playground.models.catalog import COMMON_LANGUAGES, STARTER, STARTER_FOLDER, find_model, fitting_models
@@ -63,6 +64,8 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
     With `for_training` the CPU's 4-bit weights are never re-packed, so that gradients are right. Raises `ModelError`
     with one sentence for whatever goes wrong.
     """
+    disable_progress_bar()
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # 8-bit warns at every layer
     found = find_folder(setting)
     device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     config = _read_config(found)
@@ -110,6 +113,8 @@ def find_folder(setting: str) -> ModelFolder:
     if setting == "starter":
         return _starter()
     folder = Path(setting).expanduser()
+    if folder.is_dir() and folder.resolve() == STARTER_FOLDER:
+        return _starter()
     if folder.is_dir():
         return ModelFolder(folder.resolve(), folder.resolve().name, COMMON_LANGUAGES)
     if folder.is_absolute() or setting.startswith((".", "~")) or setting.count("/") != 1:

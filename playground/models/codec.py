@@ -38,7 +38,7 @@ class ModelCodec:
         self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._start = self._find_start()
         self._text_only = _without_control_tokens(tokenizer)
-        self._anchor = len(self._text_only.encode(_ANCHOR).ids) if _adds_a_space(self._text_only) else 0
+        self._anchor = self._text_only.encode(_ANCHOR).ids if _adds_a_space(self._text_only) else []
         self._takes_system = self.has_chat and self._renders_system()
         tail = self._find_turn_tail() if self.has_chat else []
         self.end_tokens = self._find_end_tokens(tail, config, generation_config)
@@ -66,13 +66,14 @@ class ModelCodec:
 
     def continuation_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """As `continuation`, with each token's (start, end) characters in `text`."""
-        if not self._anchor:
+        anchored = self._encode(_ANCHOR + _checked(text)) if self._anchor else None
+        size = len(self._anchor)
+        if anchored is None or anchored.ids[:size] != self._anchor:
             encoding = self._encode(text)
             return encoding.ids, encoding.offsets
-        encoding = self._encode(_ANCHOR + text)
         shift = len(_ANCHOR)
-        offsets = [(max(0, start - shift), max(0, end - shift)) for start, end in encoding.offsets[self._anchor :]]
-        return encoding.ids[self._anchor :], offsets
+        offsets = [(max(0, start - shift), max(0, end - shift)) for start, end in anchored.offsets[size:]]
+        return anchored.ids[size:], offsets
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Decode to text, leaving control tokens out; an incomplete character at the end shows as U+FFFD."""

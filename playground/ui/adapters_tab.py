@@ -74,11 +74,9 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
     with gr.Row(elem_classes="head"):
         title = gr.HTML("", padding=False, elem_classes="say")
         rename, download, delete = ghost("Rename"), ghost("Download"), ghost("Delete")
-        fetch = gr.DownloadButton(visible="hidden")
+        fetch = gr.DownloadButton(elem_classes="fetch")
     with gr.Row(visible=False, elem_classes=["foot", "asking"]) as renaming:
-        name = gr.Textbox(
-            label=t("Name of the adapter"), show_label=False, container=False, max_length=LONGEST_NAME, scale=1
-        )
+        name = gr.Textbox(label=t("Name of the adapter"), show_label=False, max_length=LONGEST_NAME, scale=1)
         save, keep_name = second("Save"), second("Cancel")
     with gr.Row(visible=False, elem_classes=["foot", "asking"]) as deleting:
         quiet("It cannot be brought back. Delete it?")
@@ -180,7 +178,8 @@ def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
     async def use(adapter: str | None, request: gr.Request) -> gr.Dropdown:
         owner = services.owner(request)
         voice = await services.voice(owner, _one(adapter))
-        gr.Info(speaker(request)("It answers in every tab now."))
+        say = speaker(request)
+        gr.Info(say("It answers in every tab now."), title=say("Done"))
         return picked(services, owner, voice.adapter)
 
     parts.rename.click(ask_name, parts.chosen, [parts.renaming, parts.deleting, parts.name], **EVENT)

@@ -58,7 +58,7 @@ def build() -> ResultParts:
     with gr.Row(elem_classes="foot"):
         more = second("Teach more")
         download = second("Download")
-        fetch = gr.DownloadButton(visible="hidden")
+        fetch = gr.DownloadButton(elem_classes="fetch")
         still("", "say")
         use = primary("Try it in Generate")
     return ResultParts(verdict, answers, origin, proof, more, download, fetch, use)

@@ -102,7 +102,7 @@ def wire(frame: Frame, parts: WatchParts) -> None:
     @friendly
     async def stop(job_id: str, request: gr.Request) -> gr.Button:
         await asyncio.to_thread(jobs.stop, frame.services.known_owner(request), job_id)
-        return gr.Button(t("Stopping…"), interactive=False)
+        return gr.Button(speaker(request)("Stopping…"), interactive=False)
 
     @friendly
     async def resume(job_id: str, request: gr.Request) -> list[Any]:

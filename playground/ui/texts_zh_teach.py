@@ -205,6 +205,7 @@ ADAPTERS: dict[str, str] = {
     ),
     "Use it": "使用",
     "It answers in every tab now.": "现在每个标签页都由它回答。",
+    "Done": "完成",
     "Choose an adapter first.": "请先选择一个适配器。",
     "Taught": "训练于",
     "Imported": "导入于",

@@ -1,0 +1,56 @@
+"""The small pictures of Fine-tune: what comes from outside is escaped, and figures are those given."""
+
+from functools import partial
+
+import pytest
+
+from playground.data.repair import Repair
+from playground.training.events import JobState
+from playground.ui import teach_html
+from playground.ui.texts import CHINESE, ENGLISH, say
+
+EVIL = "<img src=x onerror=alert(1)>\ud800"
+english = partial(say, ENGLISH)
+
+
+def state(**known: object) -> JobState:
+    base = {"state": "training", "step": 0, "total_steps": 0, "eta_s": None, "losses": [], "eval_losses": []}
+    return {**base, **known}  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        teach_html.title(EVIL, EVIL),
+        teach_html.preview([(EVIL, True), (EVIL, False)]),
+        teach_html.answers_table(english, EVIL, [(EVIL, EVIL, EVIL)]),
+        teach_html.facts([(EVIL, EVIL)]),
+        teach_html.tile(EVIL, EVIL, EVIL, EVIL),
+        teach_html.repair_table(english, [Repair("duplicates", (1,), "{count}", {"count": 1}, EVIL, "")]),
+    ],
+)
+def test_nothing_from_outside_becomes_html(drawn: str) -> None:
+    """A visitor's text is shown as text, and half a Unicode pair cannot break the page's connection."""
+    assert "<img" not in drawn
+    drawn.encode()
+
+
+def test_progress_says_what_is_known() -> None:
+    """Percent, steps and time left come from the run; before the first step nothing is claimed."""
+    shown = teach_html.progress(english, state(step=84, total_steps=150, eta_s=28.2))
+    assert "56 %" in shown
+    assert "Step 84 of 150, about 28 seconds left" in shown
+    assert "Getting ready" in teach_html.progress(english, state(state="starting"))
+    assert "turn" in teach_html.progress(english, state(state="waiting"))
+
+
+def test_lengths_say_what_is_cut() -> None:
+    """A limit that some examples pass is told with their number."""
+    assert "2 of the examples are longer than 10" in teach_html.lengths(english, [3, 12, 40], 10)
+    assert "All fit: the longest takes 9 of 10" in teach_html.lengths(english, [3, 9, 4], 10)
+    assert teach_html.lengths(english, [], 10) == ""
+
+
+def test_words_follow_the_visitor() -> None:
+    """The same picture speaks Chinese to a Chinese reader."""
+    assert "第 1 / 2 步" in teach_html.progress(partial(say, CHINESE), state(step=1, total_steps=2))

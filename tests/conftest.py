@@ -5,11 +5,15 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.tiny import make_gpt2, make_llama
+from playground.engine.live import LiveModel, start_engine
+from playground.models.codec import ModelCodec, codec_for
+from playground.models.loader import LoadedModel, load_model
+from tests.tiny import make_adapter, make_gpt2, make_llama
 
 STORIES = Path(__file__).resolve().parents[2] / "shared" / "models" / "stories260K-pad192"
 
@@ -32,3 +36,33 @@ def stories_folder() -> Path:
     if not STORIES.is_dir():
         pytest.skip(f"the model stories260K-pad192 is not beside the checkout ({STORIES})")
     return STORIES
+
+
+@pytest.fixture(scope="session")
+def loaded(tiny_model_folder: Path) -> LoadedModel:
+    """The chat model in fp32, shared: nothing may change its weights."""
+    return load_model(str(tiny_model_folder), "none")
+
+
+@pytest.fixture(scope="session")
+def codec(loaded: LoadedModel) -> ModelCodec:
+    return codec_for(loaded)
+
+
+@pytest.fixture
+def engine(loaded: LoadedModel, codec: ModelCodec) -> Iterator[LiveModel]:
+    """The live chat model in fp32, without adapters."""
+    live = start_engine(loaded, codec)
+    yield live
+    live.close()
+
+
+@pytest.fixture(scope="session")
+def adapters(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two adapters of the chat model made by PEFT: a plain one, and one with patterns, RSLoRA and other layers."""
+    root = tmp_path_factory.mktemp("adapters")
+    patterned = {"rank_pattern": {"q_proj": 2}, "alpha_pattern": {"layers.1.mlp.down_proj": 3}, "use_rslora": True}
+    return [
+        make_adapter(tiny_model_folder, root / "plain", seed=1),
+        make_adapter(tiny_model_folder, root / "rich", 2, ("q_proj", "o_proj", "gate_proj", "down_proj"), **patterned),
+    ]

@@ -2,44 +2,18 @@
 
 import asyncio
 import itertools
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
 from playground.engine.live import LiveModel, start_engine
-from playground.errors import AdapterError, BusyError, EngineError, InputError
+from playground.errors import AdapterError, InputError
 from playground.models.codec import ModelCodec, codec_for
 from playground.models.loader import LoadedModel, load_model
 from playground.protocol import GREEDY, Chunk, GenerateRequest, Sampling, ScoreRequest
-
-PROMPT = "Once upon a time there was a little dog."
-
-
-@pytest.fixture(scope="module")
-def loaded(tiny_model_folder: Path) -> LoadedModel:
-    return load_model(str(tiny_model_folder), "none")
-
-
-@pytest.fixture(scope="module")
-def codec(loaded: LoadedModel) -> ModelCodec:
-    return codec_for(loaded)
-
-
-@pytest.fixture(scope="module")
-def engine(loaded: LoadedModel, codec: ModelCodec) -> Iterator[LiveModel]:
-    live = start_engine(loaded, codec)
-    yield live
-    live.close()
-
-
-def greedy(codec: ModelCodec, text: str = PROMPT, most: int = 40, **fields: Any) -> GenerateRequest:
-    return GenerateRequest(tuple(codec.plain(text)), Sampling(temperature=0.0, max_new_tokens=most), **fields)
+from tests.asking import PROMPT, greedy, until
 
 
 def expected_text(folder: Path, codec: ModelCodec, text: str, most: int) -> str:
@@ -49,13 +23,6 @@ def expected_text(folder: Path, codec: ModelCodec, text: str, most: int) -> str:
     out = model.generate(ids, max_new_tokens=most, do_sample=False, eos_token_id=list(codec.end_tokens))[0].tolist()
     whole = [token for token in out if token not in codec.end_tokens]
     return codec.decode(whole)[len(codec.decode(ids[0].tolist())) :].rstrip("\ufffd")
-
-
-def until(condition: Any, timeout_s: float = 20.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "the condition never came true"
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("text", [PROMPT, "小狗", "The film was good, " * 40])
@@ -140,51 +107,6 @@ def test_cancel_frees_the_place(engine: LiveModel, codec: ModelCodec) -> None:
     until(lambda: engine.status().running == 0)
 
 
-def test_full_queue_says_when_to_come_back(loaded: LoadedModel, codec: ModelCodec) -> None:
-    """Beyond the bound a request is refused with a time; cancelling a waiting one makes room at once."""
-    live = LiveModel(loaded, codec, max_running=1, max_waiting=2)
-    try:
-        held = [live.submit(endless(codec, 1))]
-        until(lambda: live.status().running == 1)
-        held += [live.submit(endless(codec, seed)) for seed in (2, 3)]
-        with pytest.raises(BusyError, match=r"2 requests waiting.* \d+ seconds"):
-            live.submit(endless(codec, 4))
-        held[-1].cancel()
-        assert held[-1].result(1).finished == "cancelled"
-        held.append(live.submit(endless(codec, 5)))
-        for one in held:
-            one.cancel()
-    finally:
-        live.close()
-
-
-def endless(codec: ModelCodec, seed: int, owner: str = "") -> GenerateRequest:
-    return GenerateRequest(tuple(codec.plain("A")), Sampling(480, 1.5, 1.0, 0, seed=seed), owner=owner)
-
-
-def test_owners_take_turns(loaded: LoadedModel, codec: ModelCodec) -> None:
-    """One who sends many requests does not keep out one who sends a single one later."""
-    live = LiveModel(loaded, codec, max_running=1)
-    order: list[str] = []
-    try:
-        first = live.submit(endless(codec, 1, "greedy"))
-        until(lambda: live.status().running == 1)
-        names = ["greedy", "greedy", "greedy", "modest"]
-        waiting = [live.submit(greedy(codec, PROMPT, 2, owner=name)) for name in names]
-        threads = [
-            threading.Thread(target=lambda name=name, one=one: (one.result(30), order.append(name)))
-            for name, one in zip(names, waiting, strict=True)
-        ]
-        for thread in threads:
-            thread.start()
-        first.cancel()
-        for thread in threads:
-            thread.join(30)
-    finally:
-        live.close()
-    assert order.index("modest") < 2
-
-
 def test_context_bounds(engine: LiveModel, codec: ModelCodec) -> None:
     """A prompt that fills the context is refused with both numbers; one with little room gets a short answer."""
     with pytest.raises(InputError, match=r"512 tokens.* 512 at once"):
@@ -241,69 +163,6 @@ def test_scores_in_small_batches(engine: LiveModel, codec: ModelCodec, monkeypat
     for one, other in zip(whole, parts, strict=True):
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
         assert one.end_logprobs == pytest.approx(other.end_logprobs, abs=1e-3)
-
-
-def test_one_failure_stays_alone(engine: LiveModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step that raises fails its own request with a sentence; the other goes on to the right end."""
-    want = engine.submit(greedy(codec)).result(30)
-    choose = "playground.engine.sampling.Sampler._draw"
-    monkeypatch.setattr(choose, lambda *_: 1 / 0)
-    other = engine.submit(greedy(codec))
-    broken = engine.submit(endless(codec, 1))
-    with pytest.raises(EngineError, match=r"error [0-9a-f]{8}"):
-        broken.result(30)
-    assert other.result(30) == want
-
-
-def test_out_of_memory_takes_the_largest(engine: LiveModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When memory runs out the largest request gives way; the one whose step it was starts over and is right."""
-    want = engine.submit(greedy(codec)).result(30)
-    large = engine.submit(GenerateRequest((5,) * 256, Sampling(250, 1.5, 1.0, 0, seed=1)))
-    until(lambda: engine.status().running == 1)
-    from playground.engine.work import Speaker
-
-    feed = Speaker.feed
-    raised = threading.Event()
-
-    def scarce(self: Speaker, tokens: Any, cache: Any, keep: int) -> torch.Tensor:
-        out = feed(self, tokens, cache, keep)
-        if len(tokens[0]) > 1 and not raised.is_set():
-            raised.set()
-            raise torch.OutOfMemoryError("no memory")
-        return out
-
-    monkeypatch.setattr(Speaker, "feed", scarce)
-    small = engine.submit(greedy(codec))
-    with pytest.raises(EngineError, match="not enough memory"):
-        large.result(30)
-    assert small.result(30) == want
-
-
-def test_the_loop_comes_back(loaded: LoadedModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault of the loop itself fails what it held with a sentence, and the next request is answered."""
-    live = start_engine(loaded, codec)
-    try:
-        want = live.submit(greedy(codec)).result(30)
-        with monkeypatch.context() as broken:
-            broken.setattr(live._loop, "_step_all", lambda: 1 / 0)
-            with pytest.raises(EngineError, match="start again"):
-                live.submit(greedy(codec)).result(30)
-        assert live.submit(greedy(codec)).result(30) == want
-    finally:
-        live.close()
-
-
-def test_close_fails_what_waits(loaded: LoadedModel, codec: ModelCodec) -> None:
-    """Closing ends running and waiting requests with a sentence, twice is fine, and later ones are refused."""
-    live = LiveModel(loaded, codec, max_running=1)
-    held = [live.submit(endless(codec, seed)) for seed in (1, 2)]
-    live.close()
-    live.close()
-    for one in held:
-        with pytest.raises(EngineError, match="stopping"):
-            one.result(5)
-    with pytest.raises(EngineError, match="stopping"):
-        live.submit(endless(codec, 3))
 
 
 def test_status_and_threads(engine: LiveModel, loaded: LoadedModel) -> None:

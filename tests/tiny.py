@@ -1,8 +1,10 @@
 """Tiny random models with real tokenizers, made on the spot: a chat model (Llama, ChatML) and a GPT-2 without chat."""
 
+import json
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -96,4 +98,34 @@ def make_adapter(
     settings: dict[str, object] = {"r": 4, "lora_alpha": 8, "task_type": "CAUSAL_LM", "init_lora_weights": False}
     adapted = get_peft_model(model, LoraConfig(target_modules=list(targets), **(settings | options)))
     adapted.save_pretrained(folder)
+    return folder
+
+
+def damage(folder: Path, source: Path, change: str) -> Path:
+    """A copy of an adapter with one thing wrong."""
+    folder.mkdir()
+    config = json.loads((source / "adapter_config.json").read_text())
+    weights = load_file(source / "adapter_model.safetensors")
+    first = next(iter(weights))
+    if change == "nan":
+        weights[first][0, 0] = float("nan")
+    elif change == "shape":
+        weights[first] = weights[first][:, :-1].contiguous()
+    elif change == "half":
+        del weights[first]
+    elif change == "layer":
+        weights = {key.replace("layers.1.", "layers.9."): value for key, value in weights.items()}
+    elif change == "embedding":
+        weights["base_model.model.model.embed_tokens.weight"] = torch.zeros(2, 2)
+    elif change == "huge":
+        weights = {key: value * 1e30 for key, value in weights.items()}
+    elif change == "empty":
+        weights = {}
+    elif change != "pickle":
+        config.update(json.loads(change))
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    if change == "pickle":
+        torch.save(weights, folder / "adapter_model.bin")
+    else:
+        save_file(weights, folder / "adapter_model.safetensors")
     return folder

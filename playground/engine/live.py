@@ -144,6 +144,7 @@ class LiveModel:
     def close(self) -> None:
         """Stop the engine's thread; what runs or waits fails with a sentence. May be called twice."""
         self._loop.close()
+        self._router.close()
 
     def _measure(self, key: str, started: float) -> Receipt:
         change = self._canary.largest_change(key)

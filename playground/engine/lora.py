@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
@@ -34,7 +35,7 @@ class LoraRouter:
         self._budget = budget_bytes
         self._folders: dict[str, Path] = {}
         self._resident: OrderedDict[str, LoraAdapter] = OrderedDict()
-        self._watched: set[str] = set()
+        self._watches: dict[str, RemovableHandle] = {}
         self._current: LoraAdapter | None = None
         self._strength = 1.0
 
@@ -67,9 +68,8 @@ class LoraRouter:
 
     def put(self, key: str, folder: Path, adapter: LoraAdapter) -> None:
         """Make an adapter resident under `key`; room has been made."""
-        for name in adapter.layers.keys() - self._watched:
-            self._modules[name].register_forward_hook(partial(self._add, name))
-            self._watched.add(name)
+        for name in adapter.layers.keys() - self._watches.keys():
+            self._watches[name] = self._modules[name].register_forward_hook(partial(self._add, name))
         self._folders[key] = folder
         self._resident[key] = adapter
         self._resident.move_to_end(key)
@@ -90,6 +90,11 @@ class LoraRouter:
         """Forget an adapter altogether."""
         self._folders.pop(key, None)
         self._resident.pop(key, None)
+
+    def close(self) -> None:
+        """Take the watches off the model again."""
+        while self._watches:
+            self._watches.popitem()[1].remove()
 
     @contextmanager
     def routed(self, key: str, strength: float = 1.0) -> Iterator[None]:

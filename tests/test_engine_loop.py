@@ -1,0 +1,117 @@
+"""The loop serves fairly, refuses what is too much, and outlives whatever fails in it."""
+
+import threading
+from typing import Any
+
+import pytest
+import torch
+
+from playground.engine.live import LiveModel, start_engine
+from playground.engine.work import Speaker
+from playground.errors import BusyError, EngineError
+from playground.models.codec import ModelCodec
+from playground.models.loader import LoadedModel
+from playground.protocol import GenerateRequest, Sampling
+from tests.asking import PROMPT, endless, greedy, until
+
+
+def test_full_queue_says_when_to_come_back(loaded: LoadedModel, codec: ModelCodec) -> None:
+    """Beyond the bound a request is refused with a time; cancelling a waiting one makes room at once."""
+    live = LiveModel(loaded, codec, max_running=1, max_waiting=2)
+    try:
+        held = [live.submit(endless(codec, 1))]
+        until(lambda: live.status().running == 1)
+        held += [live.submit(endless(codec, seed)) for seed in (2, 3)]
+        with pytest.raises(BusyError, match=r"2 requests waiting.* \d+ seconds"):
+            live.submit(endless(codec, 4))
+        held[-1].cancel()
+        assert held[-1].result(1).finished == "cancelled"
+        held.append(live.submit(endless(codec, 5)))
+        for one in held:
+            one.cancel()
+    finally:
+        live.close()
+
+
+def test_owners_take_turns(loaded: LoadedModel, codec: ModelCodec) -> None:
+    """One who sends many requests does not keep out one who sends a single one later."""
+    live = LiveModel(loaded, codec, max_running=1)
+    order: list[str] = []
+    try:
+        first = live.submit(endless(codec, 1, "greedy"))
+        until(lambda: live.status().running == 1)
+        names = ["greedy", "greedy", "greedy", "modest"]
+        waiting = [live.submit(greedy(codec, PROMPT, 2, owner=name)) for name in names]
+        threads = [
+            threading.Thread(target=lambda name=name, one=one: (one.result(30), order.append(name)))
+            for name, one in zip(names, waiting, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        first.cancel()
+        for thread in threads:
+            thread.join(30)
+    finally:
+        live.close()
+    assert order.index("modest") < 2
+
+
+def test_one_failure_stays_alone(engine: LiveModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that raises fails its own request with a sentence; the other goes on to the right end."""
+    want = engine.submit(greedy(codec)).result(30)
+    choose = "playground.engine.sampling.Sampler._draw"
+    monkeypatch.setattr(choose, lambda *_: 1 / 0)
+    other = engine.submit(greedy(codec))
+    broken = engine.submit(endless(codec, 1))
+    with pytest.raises(EngineError, match=r"error [0-9a-f]{8}"):
+        broken.result(30)
+    assert other.result(30) == want
+
+
+def test_out_of_memory_takes_the_largest(engine: LiveModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When memory runs out the largest request gives way; the one whose step it was starts over and is right."""
+    want = engine.submit(greedy(codec)).result(30)
+    large = engine.submit(GenerateRequest((5,) * 256, Sampling(250, 1.5, 1.0, 0, seed=1)))
+    until(lambda: engine.status().running == 1)
+    feed = Speaker.feed
+    raised = threading.Event()
+
+    def scarce(self: Speaker, tokens: Any, cache: Any, keep: int) -> torch.Tensor:
+        out = feed(self, tokens, cache, keep)
+        if len(tokens[0]) > 1 and not raised.is_set():
+            raised.set()
+            raise torch.OutOfMemoryError("no memory")
+        return out
+
+    monkeypatch.setattr(Speaker, "feed", scarce)
+    small = engine.submit(greedy(codec))
+    with pytest.raises(EngineError, match="not enough memory"):
+        large.result(30)
+    assert small.result(30) == want
+
+
+def test_the_loop_comes_back(loaded: LoadedModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of the loop itself fails what it held with a sentence, and the next request is answered."""
+    live = start_engine(loaded, codec)
+    try:
+        want = live.submit(greedy(codec)).result(30)
+        with monkeypatch.context() as broken:
+            broken.setattr(live._loop, "_step_all", lambda: 1 / 0)
+            with pytest.raises(EngineError, match="start again"):
+                live.submit(greedy(codec)).result(30)
+        assert live.submit(greedy(codec)).result(30) == want
+    finally:
+        live.close()
+
+
+def test_close_fails_what_waits(loaded: LoadedModel, codec: ModelCodec) -> None:
+    """Closing ends running and waiting requests with a sentence, twice is fine, and later ones are refused."""
+    live = LiveModel(loaded, codec, max_running=1)
+    held = [live.submit(endless(codec, seed)) for seed in (1, 2)]
+    live.close()
+    live.close()
+    for one in held:
+        with pytest.raises(EngineError, match="stopping"):
+            one.result(5)
+    with pytest.raises(EngineError, match="stopping"):
+        live.submit(endless(codec, 3))

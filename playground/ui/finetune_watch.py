@@ -53,13 +53,13 @@ def build() -> WatchParts:
                     still("", "say")
                     still(t(_LEGEND))
                 plot = gr.LinePlot(
-                    _frame([], []),
+                    None,  # an empty table would leave the chart without lines for good
                     x="step",
                     y="error",
                     color="on",
                     color_map=COLOURS,
                     colors_in_legend=[],
-                    x_title=t("step"),
+                    x_title=" ",
                     y_title=" ",
                     color_title=" ",
                     show_label=False,
@@ -157,7 +157,7 @@ def _draw(state: JobState, line: str, say: Say, told: Any) -> list[Any]:
         _stop_button(ended) if told is None or ended else gr.skip(),
         gr.Button(visible=failed and state["can_resume"]),
         gr.Button(visible=failed),
-        _frame(state["losses"], state["eval_losses"]) if grew else gr.skip(),
+        _curve(state["losses"], state["eval_losses"]) if grew else gr.skip(),
         _figures(state, say),
         gr.Button(interactive=ended and not failed),
     ]
@@ -179,10 +179,9 @@ def _figures(state: JobState, say: Say) -> str:
     return teach_html.tiles(*drawn)
 
 
-def _frame(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, float]]) -> pd.DataFrame:
+def _curve(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, float]]) -> pd.DataFrame | None:
     points = [(step, loss, SEEN) for step, loss in losses] + [(step, loss, ASIDE) for step, loss in held_out]
-    # Without types an empty table would make both axes lists of names.
-    return pd.DataFrame(points, columns=["step", "error", "on"]).astype({"step": "int64", "error": "float64"})
+    return pd.DataFrame(points, columns=["step", "error", "on"]) if points else None
 
 
 _LEGEND = (

@@ -148,7 +148,6 @@ FINETUNE: dict[str, str] = {
     ),
     "examples it learns from": "学习用的示例",
     "examples set aside": "留出的示例",
-    "step": "步",
     "The next step opens when it is done.": "完成后自动进入下一步。",
     "Next: see what changed": "下一步：看看变化",
     # result

@@ -9,7 +9,7 @@ import pytest
 
 from playground.engine.live import start_engine
 from playground.errors import InputError
-from playground.models.codec import ChatCodec
+from playground.models.codec import codec_for
 from playground.models.loader import load_model
 from playground.protocol import BASE, GREEDY, Live, Voice
 from playground.tasks.answer import NOT_SAID
@@ -24,7 +24,7 @@ BASE_VOICE = Voice(BASE)
 @pytest.fixture(scope="module")
 def live() -> Iterator[Live]:
     loaded = load_model("starter", "auto")
-    codec = ChatCodec(loaded)
+    codec = codec_for(loaded)
     engine = start_engine(loaded, codec)
     yield Live(engine, codec)
     engine.close()

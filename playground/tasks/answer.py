@@ -30,6 +30,9 @@ WORD_HELP = 2.0
 """Nats that a sentence sharing all of the question's telling words is worth over one sharing none."""
 ECHO = 4.0
 """Nats taken from words that only repeat the question."""
+CALIBRATION = 0.5
+"""How much of a span's log-likelihood without the passage is taken off: common words are likely everywhere.
+Source: Holtzman et al., "Surface Form Competition", 2021, who take all of it, between whole answers."""
 
 _UNIT = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+")
 _EDGES = "\"'“”‘’()[]{}<>,.;:!?，。；：！？、（）《》「」"
@@ -118,18 +121,23 @@ class Answer(Task):
         tokens = tuple(live.codec.chat(self.messages(context=context.strip(), question=question)))
         check_fits(live, tokens, f"{context} {question}", room_for_answer=32)
 
-        async def score(texts: list[tuple[int, ...]]) -> list[Score]:
-            request = ScoreRequest(tokens, tuple(texts), voice.adapter, voice.strength, voice.owner)
+        blind = tuple(live.codec.chat(self.messages(context="…", question=question)))
+
+        async def score(texts: list[tuple[int, ...]], prompt: tuple[int, ...] = tokens) -> list[Score]:
+            request = ScoreRequest(prompt, tuple(texts), voice.adapter, voice.strength, voice.owner)
             return await live.engine.score(request)
 
         units = [(match.start(), match.end()) for match in _UNIT.finditer(context)]
         starts = [(index, _begin(context, *unit)) for index, unit in enumerate(units)]
+        starts = [(index, begin) for index, begin in starts if begin < units[index][1]]
         starts = [start for start in starts if _may_border(context[start[1] : units[start[0]][1]])] or starts[:1]
         help_at = _word_help(context, question)
         firsts = {begin: live.codec.continuation(context[begin : units[index][1]])[0] for index, begin in starts}
         distinct = sorted(set(firsts.values()))
-        first_scores = dict(zip(distinct, await score([(token,) for token in distinct]), strict=True))
-        starts.sort(key=lambda start: -(first_scores[firsts[start[1]]].logprobs[0] + help_at(start[1])))
+        single = [(token,) for token in distinct]
+        pairs = zip(await score(single), await score(single, blind), strict=True)
+        first_scores = dict(zip(distinct, (_calibrated(*pair).logprobs[0] for pair in pairs), strict=True))
+        starts.sort(key=lambda start: -(first_scores[firsts[start[1]]] + help_at(start[1])))
         candidates: list[_Candidate] = []
         tried = []
         for index, begin in starts[:STARTS_TRIED]:
@@ -138,7 +146,9 @@ class Answer(Task):
         encoded = [live.codec.continuation_with_offsets(text) for *_, text in tried]
         not_said = tuple(live.codec.continuation(NOT_SAID))
         scores = await score([*(tuple(ids) for ids, _ in encoded), not_said])
-        for (begin, index, far, _), (_, offsets), row in zip(tried, encoded, scores, strict=False):
+        unread = await score([tuple(ids) for ids, _ in encoded], blind)
+        rows = [_calibrated(row, other) for row, other in zip(scores[:-1], unread, strict=True)]
+        for (begin, index, far, _), (_, offsets), row in zip(tried, encoded, rows, strict=True):
             borders = [unit for unit in range(index, far + 1) if _may_border(context[slice(*units[unit])])] or [index]
             ends = {_finish(context, begin, units[unit][1]) for unit in borders}
             candidates += _endings(begin, ends, offsets, row, help_at(begin))
@@ -170,6 +180,15 @@ def _may_border(word: str) -> bool:
 def _reach(context: str, unit: tuple[int, int]) -> int:
     chinese = "\u3400" <= context[unit[0]] <= "\u9fff"
     return LONGEST_ANSWER * 2 if chinese else LONGEST_ANSWER
+
+
+def _calibrated(score: Score, blind: Score) -> Score:
+    """Take off what the model would say without having read the passage."""
+    pairs = ((score.logprobs, blind.logprobs), (score.end_logprobs, blind.end_logprobs))
+    logprobs, ends = (
+        tuple(one - CALIBRATION * other for one, other in zip(read, unread, strict=True)) for read, unread in pairs
+    )
+    return Score(logprobs, ends)
 
 
 def _endings(

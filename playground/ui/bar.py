@@ -34,7 +34,7 @@ def build(services: Services) -> gr.Dropdown:
             elem_id="pick",
             elem_classes=["pill"],
         )
-        ghost("Other language", elem_id="language", elem_classes=["lang"]).click(None, js=SWITCH_LANGUAGE)
+        ghost("中文", elem_id="language", elem_classes=["lang"]).click(None, js=SWITCH_LANGUAGE)
         ghost("Theme", elem_id="theme", elem_classes=["lang"]).click(None, js=SWITCH_THEME)
     return picker
 

@@ -55,9 +55,10 @@ def wire(
     """Run the async generator `handler` on each trigger; Stop closes it, which cancels the request."""
     go, stop = buttons
     both = [go, stop]
+    name = f"page_{str(go.elem_id).replace('-', '_')}"  # else it would take the public endpoint's name
     for trigger in triggers:
         started = trigger(_running, None, both, **EVENT)
-        streaming = started.then(handler, list(inputs), list(outputs), **EVENT)
+        streaming = started.then(handler, list(inputs), list(outputs), api_name=name, **EVENT)
         streaming.then(_idle, None, both, **EVENT)
         stop.click(_idle, None, both, cancels=[streaming], **EVENT)
 

@@ -3,7 +3,7 @@
 FRAME: dict[str, str] = {
     "Answers with": "回答者",
     "Base model": "原模型",
-    "Other language": "English",
+    "中文": "English",
     "Theme": "主题",
     "Fine-tune": "微调",
     "Adapters": "适配器",

@@ -1,0 +1,40 @@
+"""One app and one browser for all browser tests; every test gets a fresh visitor."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser import ARGUMENTS, chromium
+from tests.running_app import RunningApp, running_app
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """Strangers' mode, so that what two visitors see can be compared."""
+    folder: Path = tmp_path_factory.mktemp("app")
+    with running_app(folder, PLAYGROUND_MODE="public") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(app: RunningApp, browser: Browser) -> Iterator[Page]:
+    """A new visitor on the page, in English, on a desktop; a script error on the page fails the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
+    visitor = context.new_page()
+    visitor.set_default_timeout(30_000)
+    errors: list[str] = []
+    visitor.on("pageerror", lambda error: errors.append(str(error)))
+    visitor.goto(app.url)
+    yield visitor
+    context.close()
+    assert errors == []

@@ -1,0 +1,145 @@
+"""Defends the public API: every endpoint from `gradio_client`, and one plain sentence for whatever is wrong."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from tests.running_app import RunningApp, running_app
+
+PASSAGE = "The lighthouse was finished in 1858. Its last keeper was Anna Lund."
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    with running_app(tmp_path_factory.mktemp("api")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(app: RunningApp) -> Client:
+    return Client(app.url, verbose=False)
+
+
+def test_generate_streams_the_whole_text_so_far(client: Client) -> None:
+    job = client.submit("Tell a story about a cat.", temperature=0.0, max_new_tokens=40, api_name="/generate")
+    seen = list(job)
+    assert len(seen) > 1
+    assert all(later.startswith(earlier.rstrip("\ufffd")) for earlier, later in zip(seen, seen[1:], strict=False))
+    assert seen[-1] == client.predict(
+        "Tell a story about a cat.", temperature=0.0, max_new_tokens=40, api_name="/generate"
+    )
+
+
+def test_every_task_answers(client: Client) -> None:
+    assert client.predict("A dog runs through the snow.", "German", api_name="/translate")
+    assert client.predict("The council met. It voted for gravel.", "short", api_name="/summarize")
+    mood = client.predict("A wonderful film.", api_name="/sentiment")
+    assert mood["label"] in ("positive", "negative")
+    assert sum(share["confidence"] for share in mood["confidences"]) == pytest.approx(1.0)
+    answer = client.predict("Who was the last keeper?", PASSAGE, api_name="/answer")
+    assert set(answer) == {"answer", "start", "end", "confidence"}
+    if answer["start"] is not None:
+        assert PASSAGE[answer["start"] : answer["end"]] == answer["answer"]
+
+
+def test_status_says_what_is_loaded(client: Client) -> None:
+    status = client.predict(api_name="/status")
+    assert status["quantization"] == "4-bit"
+    assert status["memory_gib"] > 0
+    assert status["device"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"prompt": ""}, "Write or paste a text first"),
+        ({"prompt": "Hi", "adapter": "nobody's"}, "nobody's"),
+        ({"prompt": "Hi", "temperature": -1.0}, "temperature"),
+        ({"prompt": "Hi", "temperature": "hot"}, "temperature"),
+        ({"prompt": "Hi", "top_p": 7.0}, "top_p"),
+        ({"prompt": "Hi", "top_k": 1.5}, "top_k"),
+        ({"prompt": "Hi", "max_new_tokens": 0}, "max_new_tokens"),
+        ({"prompt": "Hi", "repetition_penalty": 0.0}, "repetition_penalty"),
+        ({"prompt": "Hi", "seed": -7}, "seed"),
+        ({"prompt": "Hi", "strength": 9.0}, "strength"),
+        ({"prompt": "word " * 5000}, "words, and the model reads about"),
+        ({"prompt": 5}, "prompt must be text"),
+    ],
+)
+def test_bad_values_get_one_sentence(client: Client, arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(AppError) as refusal:
+        client.predict(**arguments, api_name="/generate")
+    sentence = str(refusal.value)
+    assert said in sentence
+    assert "Traceback" not in sentence
+    assert "\n" not in sentence.strip()
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e999", "-Infinity"])
+@pytest.mark.parametrize("position", [4, 5, 7, 9])
+def test_numbers_that_are_none_sent_as_raw_http(app: RunningApp, value: str, position: int) -> None:
+    """gradio_client would not send them; a program with its own HTTP does."""
+    data = ['"Hi"', '"base"', '""', "8", "0.7", "0.9", "50", "1.0", "-1", "1.0"]
+    data[position] = value
+    assert "error" in raw_call(app, "generate", f'{{"data": [{", ".join(data)}]}}')
+
+
+def test_forged_paths_are_refused(app: RunningApp) -> None:
+    forged = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    said = raw_call(app, "inspect_dataset", json.dumps({"data": [forged, "auto"]}))
+    assert "error" in said
+    assert "root:" not in said
+
+
+def raw_call(app: RunningApp, name: str, body: str) -> str:
+    """Call an endpoint with a body of our own; returns the whole event stream."""
+    url = f"{app.url}/gradio_api/call/{name}"
+    request = urllib.request.Request(url, body.encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        event = json.load(answer)["event_id"]
+    with urllib.request.urlopen(f"{url}/{event}", timeout=60) as stream:
+        return str(stream.read().decode())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.csv", b"", "empty"),
+        ("noise.json", b"\x00\x01\x02\xff\xfe" * 50, ""),
+        ("columns.csv", b"height,width\n1,2\n3,4\n", "height"),
+        ("one.csv", b"question,answer\nHow are you?,Fine.\n", "2"),
+        ("broken.jsonl", b'{"prompt": "a", "completion": "b"}\n{"prompt": \n', "2"),
+    ],
+)
+def test_bad_files_get_one_sentence_and_leave_nothing(
+    app: RunningApp, client: Client, tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    before = client.predict(api_name="/jobs")
+    with pytest.raises(AppError) as refusal:
+        client.predict(handle_file(str(path)), "Taught", api_name="/train")
+    assert said in str(refusal.value)
+    assert "Traceback" not in str(refusal.value)
+    assert client.predict(api_name="/jobs") == before
+
+
+def test_a_dataset_is_recognized(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("question,answer\n" + "".join(f"What is {n}?,It is {n}.\n" for n in range(12)))
+    seen = client.predict(handle_file(str(path)), api_name="/inspect_dataset")
+    assert seen["rows"] == 12
+    assert set(seen["mapping"].values()) == {"question", "answer"}
+    assert len(seen["preview"]) > 0
+
+
+def test_unknown_things_are_unknown(client: Client) -> None:
+    for api_name in ("/stop_job", "/resume_job", "/delete_adapter", "/export_adapter"):
+        with pytest.raises(AppError, match="nothing-here"):
+            client.predict("nothing-here", api_name=api_name)

@@ -256,4 +256,4 @@ def _sentence(error: Exception, job: Job) -> str:
         return str(error)
     log_id = secrets.token_hex(4)
     log.error("the run %s failed, id %s", job.job_id, log_id, exc_info=error)
-    return f"The training result could not be put in place; the details are in the server's log under {log_id}."
+    return f"The training run could not be finished; the details are in the server's log under {log_id}."

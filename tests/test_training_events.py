@@ -30,6 +30,14 @@ def test_torn_line_is_dropped(tmp_path: Path) -> None:
     assert log.read(after=2) == []
 
 
+def test_damaged_lines_are_left_out(tmp_path: Path) -> None:
+    """What a failing disk made of a line does not hide the run's other events, nor keep the app from starting."""
+    log = EventLog(tmp_path / "events.jsonl")
+    log.path.write_bytes(b'\0\0\n[]\n{"state": "flying"}\n{}\n\xff\n')
+    log.write(Event("done", settled=True))
+    assert [event.state for event in log.read()] == ["done"]
+
+
 def test_result_counts_once_it_is_in_place() -> None:
     """The worker's `done` shows as training until the app has published the adapter."""
     events = [Event("waiting"), Event("training", step=2, total_steps=2, loss=1.5), Event("done", "Done.")]

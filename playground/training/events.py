@@ -5,12 +5,15 @@ is there, so a writer that was killed in the middle of a line spoils nothing.
 """
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypedDict, get_args
+
+log = logging.getLogger(__name__)
 
 State = Literal["waiting", "starting", "training", "done", "stopped", "failed", "interrupted"]
 FINISHED: tuple[State, ...] = ("done", "stopped", "failed", "interrupted")
@@ -58,11 +61,11 @@ class EventLog:
             os.close(descriptor)
 
     def read(self, after: int = 0) -> list[Event]:
-        """All whole events but the first `after` ones."""
+        """All whole events but the first `after` ones. A line that the disk damaged is left out and logged."""
         if not self.path.exists():
             return []
         lines = self.path.read_bytes().split(b"\n")[:-1]
-        return [_parse(line) for line in lines[after:]]
+        return [event for event in map(_parse, lines) if event][after:]
 
     def _drop_torn_line(self) -> None:
         if not self.path.exists():
@@ -77,12 +80,16 @@ class EventLog:
                 file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def _parse(line: bytes) -> Event:
-    values = json.loads(line)
-    known = {key: value for key, value in values.items() if key in Event.__dataclass_fields__}
-    if known.get("state") not in get_args(State):
-        raise ValueError(f"not an event: {line[:80]!r}")
-    return Event(**known)
+def _parse(line: bytes) -> Event | None:
+    try:
+        values = json.loads(line)
+        known = {key: value for key, value in values.items() if key in Event.__dataclass_fields__}
+        if known["state"] in get_args(State):
+            return Event(**known)
+    except (ValueError, AttributeError, KeyError):
+        pass
+    log.warning("a line that is no event is left out: %r", line[:80])
+    return None
 
 
 class JobState(TypedDict):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playground.data.examples import Example
-from playground.errors import BusyError, InputError, PlaygroundError
+from playground.errors import BusyError, InputError, PlaygroundError, TrainingError
 from playground.settings import Quantization
 from playground.training.checkpoints import CHECKPOINTS_FOLDER
 from playground.training.events import FINISHED, Event, JobState
@@ -80,7 +80,8 @@ class Jobs:
     ) -> str:
         """Queue a run over (train, held-out) examples; returns its id.
 
-        Raises `InputError` for too few examples, `BusyError` when too many runs are waiting.
+        Raises `InputError` for too few examples, `BusyError` when too many runs are waiting, `TrainingError` when the
+        disk is full.
         """
         learnt, held_out = examples
         if len(learnt) < 2:
@@ -99,10 +100,7 @@ class Jobs:
         with self._changed:
             self._check_room(owner)
             job = Job(spec, self._root / folder_name(owner) / "jobs" / spec.job_id)
-            job.folder.mkdir(parents=True)
-            save_examples(job.folder / TRAIN_FILE, list(learnt))
-            save_examples(job.folder / HELD_OUT_FILE, list(held_out))
-            spec.save(job.folder)
+            _write(job, list(learnt), list(held_out))
             self._jobs[spec.job_id] = job
             self._enqueue(job)
         return spec.job_id
@@ -248,6 +246,22 @@ class Jobs:
         except Exception:
             # A look at a passing checkpoint is a courtesy; that it went wrong must not end the training.
             log.exception("the checkpoint %s of %s could not be looked at", event.checkpoint, job.job_id)
+
+
+def _write(job: Job, learnt: list[Example], held_out: list[Example]) -> None:
+    """Write a new run's folder, the spec last; on a full disk nothing of it stays."""
+    try:
+        job.folder.mkdir(parents=True)
+        save_examples(job.folder / TRAIN_FILE, learnt)
+        save_examples(job.folder / HELD_OUT_FILE, held_out)
+        job.spec.save(job.folder)
+    except OSError as error:
+        shutil.rmtree(job.folder, ignore_errors=True)
+        log.exception("the training run %s could not be written", job.job_id)
+        raise TrainingError(
+            "The training run could not be written to the disk ({reason}). Make room and try again.",
+            reason=error.strerror or type(error).__name__,
+        ) from error
 
 
 def _sentence(error: Exception, job: Job) -> str:

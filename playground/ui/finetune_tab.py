@@ -54,7 +54,7 @@ def _attach(frame: Frame, tab: gr.Tab, teach: TeachParts, watch: WatchParts) -> 
     @friendly
     async def find(job_id: str, request: gr.Request) -> list[Any]:
         owner = frame.services.owner(request)
-        state = None if job_id else await asyncio.to_thread(finetune_watch.latest, frame, owner, time.time())
+        state = None if job_id else await asyncio.to_thread(finetune_watch.latest, frame.services, owner, time.time())
         if state is None:
             return [gr.skip()] * 5
         # The clock's next tick draws the run; at its end it moves on to the result by itself.

@@ -12,6 +12,7 @@ from playground.training.events import FINISHED, JobState
 from playground.ui import teach_html
 from playground.ui.finetune_state import BRING, EVENT, RESULT, Frame, go, picked, speaker, still
 from playground.ui.parts import head, note, primary, quiet, second
+from playground.ui.services import Services
 from playground.ui.teach_html import Say
 from playground.ui.teaching import origin
 from playground.ui.texts import t
@@ -20,7 +21,9 @@ from playground.ui.toasts import friendly
 SEEN, ASIDE = "examples it learns from", "examples set aside"
 COLOURS = {SEEN: "#8A938F", ASIDE: "#2A9D8A"}
 RECENT_S = 15 * 60
-"""A run that ended so long ago is shown to its owner who opens the tab again; an older one is not news."""
+"""A run without a result that ended longer ago is not shown again to its owner who opens the tab."""
+SEEN_FILE = "seen"
+"""Lies in a run's folder once its end was on the owner's screen, or was dismissed."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,16 @@ def wire(frame: Frame, parts: WatchParts) -> None:
     @friendly
     async def tick(job_id: str, told: Any, request: gr.Request) -> list[Any]:
         owner = frame.services.owner(request)
+        if not job_id:
+            return [gr.skip()] * (5 + len(parts.drawn))
         state = await asyncio.to_thread(jobs.get, owner, job_id)
         news = _news(state)
         if news == told:
             return [gr.skip()] * (5 + len(parts.drawn))
         ended = state["state"] in FINISHED
         has_result = ended and state["adapter"] is not None
+        if has_result:
+            (jobs.job(owner, job_id).folder / SEEN_FILE).touch()
         return [
             news,
             gr.Timer(active=not ended),
@@ -109,25 +116,30 @@ def wire(frame: Frame, parts: WatchParts) -> None:
         await asyncio.to_thread(jobs.resume, frame.services.known_owner(request), job_id)
         return [gr.Timer(active=True), None, gr.Button(visible=False), gr.Button(visible=False)]
 
+    @friendly
+    async def again(job_id: str, request: gr.Request) -> list[Any]:
+        (jobs.job(frame.services.owner(request), job_id).folder / SEEN_FILE).touch()
+        return [go(BRING), ""]
+
     watched = [frame.told, frame.clock, frame.steps, frame.adapter, frame.picker, *parts.drawn]
     frame.clock.tick(tick, [frame.job, frame.told], watched, **EVENT)
     parts.stop.click(stop, frame.job, parts.stop, **EVENT)
     parts.resume.click(resume, frame.job, [frame.clock, frame.told, parts.resume, parts.again], **EVENT)
-    parts.again.click(lambda: go(BRING), None, frame.steps, **EVENT)
+    parts.again.click(again, frame.job, [frame.steps, frame.job], **EVENT)
     parts.next.click(lambda: go(RESULT), None, frame.steps, **EVENT)
 
 
-def latest(frame: Frame, owner: str, now: float) -> JobState | None:
-    """The owner's run to come back to: one that goes on, else one that ended a moment ago."""
-    states = frame.services.jobs.list(owner) if owner else []
+def latest(services: Services, owner: str, now: float) -> JobState | None:
+    """The owner's run to come back to: one that goes on, else the newest, if its end was not seen yet."""
+    states = services.jobs.list(owner)
     for state in states:
         if state["state"] not in FINISHED:
             return state
     newest = next(iter(states), None)
-    if newest is None:
+    if newest is None or (services.jobs.job(owner, newest["job_id"]).folder / SEEN_FILE).exists():
         return None
-    ended = frame.services.jobs.events(owner, newest["job_id"])[-1].time
-    return newest if now - ended < RECENT_S else None
+    ended = services.jobs.events(owner, newest["job_id"])[-1].time
+    return newest if newest["adapter"] is not None or now - ended < RECENT_S else None
 
 
 def _news(state: JobState) -> tuple[Any, ...]:

@@ -1,73 +1,44 @@
 """Question answering: the answer is always words of the passage, chosen by the model's own scores.
 
 The model scores places where an answer may begin by their first token, then every ending of the best ones in one
-pass. Words shared by the question and a sentence help, which small models need.
+pass, both with the passage and without it. A model that knows what it wants to say is believed. A small one is not:
+common words are likely to it everywhere, so what it would say without the passage is taken off, and words shared by
+the question and a sentence help.
 """
 
 import math
-import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from playground.protocol import Live, Message, Score, ScoreRequest, Voice
-from playground.tasks.base import (
-    AnswerResult,
-    Field,
-    Span,
-    Task,
-    TaskExample,
-    check_fits,
-    check_text,
-    sentences,
-)
+from playground.tasks.base import AnswerResult, Field, Span, Task, TaskExample, check_fits, check_text
+from playground.tasks.spans import Start, find_starts, repeated
 
 NOT_SAID = "The passage does not say."
 STARTS_TRIED = 24
-LONGEST_ANSWER = 12
-"""In words; in Chinese twice as many characters."""
-WORD_HELP = 2.0
-"""Nats that a sentence sharing all of the question's telling words is worth over one sharing none."""
-ECHO = 4.0
-"""Nats taken from words that only repeat the question."""
-CALIBRATION = 0.5
-"""How much of a span's log-likelihood without the passage is taken off: common words are likely everywhere.
-Source: Holtzman et al., "Surface Form Competition", 2021, who take all of it, between whole answers."""
-
-_UNIT = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+")
-_EDGES = "\"'“”‘’()[]{}<>,.;:!?，。；：！？、（）《》「」"
-_SMALL_WORDS = frozenset(
-    (
-        *(
-            "a",
-            "an",
-            "the",
-            "of",
-            "in",
-            "on",
-            "at",
-            "to",
-            "for",
-            "from",
-            "by",
-            "with",
-            "and",
-            "or",
-            "not",
-            "as",
-            "than",
-        ),
-        *("is", "are", "was", "were", "be", "been", "do", "does", "did", "has", "have", "had", "it", "its", "this"),
-        *("that", "which", "who", "whom", "whose", "what", "when", "where", "why", "how", "many", "much", "then"),
-    )
-)
+WORD_HELP = 8.0
+"""Nats, to a model in full doubt, of a sentence with all of the question's telling words over one with none."""
+NOT_SAID_HELP = 3.0
+"""Nats for `NOT_SAID` when no sentence shares any of them, and against it when one shares all."""
+ECHO = 2.0
+"""Nats taken in doubt for each telling word of the question that an answer repeats."""
+LENGTH = 0.5
+"""Nats taken in doubt for each word of an answer."""
+UNREAD = "…"
+"""Stands for the passage where the model is scored without it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
+    """`read`: log-probability of the span, and of ending there; `unread`: the same span without the passage.
+    `hint`: what its words are worth in doubt."""
+
     start: int
     end: int
-    score: float
+    read: float
+    unread: float
+    hint: float
 
 
 class Answer(Task):
@@ -118,122 +89,62 @@ class Answer(Task):
     async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[AnswerResult]:
         context = check_text(inputs.get("context"), "context")
         question = check_text(inputs.get("question"), "question").strip()
-        tokens = tuple(live.codec.chat(self.messages(context=context.strip(), question=question)))
-        check_fits(live, tokens, f"{context} {question}", room_for_answer=32)
+        read = tuple(live.codec.chat(self.messages(context=context.strip(), question=question)))
+        check_fits(live, read, f"{context} {question}", room_for_answer=32)
+        unread = tuple(live.codec.chat(self.messages(context=UNREAD, question=question)))
 
-        blind = tuple(live.codec.chat(self.messages(context="…", question=question)))
+        async def score(prompt: tuple[int, ...], texts: Sequence[tuple[int, ...]]) -> list[Score]:
+            return await live.engine.score(
+                ScoreRequest(prompt, tuple(texts), voice.adapter, voice.strength, voice.owner)
+            )
 
-        async def score(texts: list[tuple[int, ...]], prompt: tuple[int, ...] = tokens) -> list[Score]:
-            request = ScoreRequest(prompt, tuple(texts), voice.adapter, voice.strength, voice.owner)
-            return await live.engine.score(request)
-
-        units = [(match.start(), match.end()) for match in _UNIT.finditer(context)]
-        starts = [(index, _begin(context, *unit)) for index, unit in enumerate(units)]
-        starts = [(index, begin) for index, begin in starts if begin < units[index][1]]
-        starts = [start for start in starts if _may_border(context[start[1] : units[start[0]][1]])] or starts[:1]
-        help_at = _word_help(context, question)
-        firsts = {begin: live.codec.continuation(context[begin : units[index][1]])[0] for index, begin in starts}
-        distinct = sorted(set(firsts.values()))
-        single = [(token,) for token in distinct]
-        pairs = zip(await score(single), await score(single, blind), strict=True)
-        first_scores = dict(zip(distinct, (_calibrated(*pair).logprobs[0] for pair in pairs), strict=True))
-        starts.sort(key=lambda start: -(first_scores[firsts[start[1]]] + help_at(start[1])))
+        starts = find_starts(context, question)
+        firsts = [live.codec.continuation(context[start.begin : start.first_word_end])[0] for start in starts]
+        tokens = [(token,) for token in sorted(set(firsts))]
+        in_passage = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(read, tokens), strict=True)}
+        alone = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(unread, tokens), strict=True)}
+        tried = _best_starts(
+            starts,
+            [in_passage[token] for token in firsts],
+            [in_passage[token] - alone[token] + WORD_HELP * s.shared for token, s in zip(firsts, starts, strict=True)],
+        )
+        texts = [context[start.begin : max(start.ends)] for start in tried]
+        encoded = [live.codec.continuation_with_offsets(text) for text in texts]
+        ids = [tuple(tokens) for tokens, _ in encoded]
+        *rows, refusal = await score(read, [*ids, tuple(live.codec.continuation(NOT_SAID))])
         candidates: list[_Candidate] = []
-        tried = []
-        for index, begin in starts[:STARTS_TRIED]:
-            far = min(len(units), index + _reach(context, units[index])) - 1
-            tried.append((begin, index, far, context[begin : units[far][1]]))
-        encoded = [live.codec.continuation_with_offsets(text) for *_, text in tried]
-        not_said = tuple(live.codec.continuation(NOT_SAID))
-        scores = await score([*(tuple(ids) for ids, _ in encoded), not_said])
-        unread = await score([tuple(ids) for ids, _ in encoded], blind)
-        rows = [_calibrated(row, other) for row, other in zip(scores[:-1], unread, strict=True)]
-        for (begin, index, far, _), (_, offsets), row in zip(tried, encoded, rows, strict=True):
-            borders = [unit for unit in range(index, far + 1) if _may_border(context[slice(*units[unit])])] or [index]
-            ends = {_finish(context, begin, units[unit][1]) for unit in borders}
-            candidates += _endings(begin, ends, offsets, row, help_at(begin))
-        candidates = _without_echoes(candidates, context, question)
-        sure = sum(scores[-1].logprobs) + scores[-1].end_logprobs[-1]
-        shared = max((help_at(begin) for _, begin in starts), default=0.0)
-        yield _choose(context, candidates, _not_said(sure, WORD_HELP - 2 * shared))
+        for start, (_, offsets), row, other in zip(tried, encoded, rows, await score(unread, ids), strict=True):
+            candidates += _candidates(context, question, start, offsets, row, other)
+        shared = max((start.shared for start in starts), default=0.0)
+        logprob = sum(refusal.logprobs) + refusal.end_logprobs[-1]
+        yield _choose(context, candidates, _not_said(logprob, NOT_SAID_HELP * (1 - 2 * shared)))
 
 
-def _begin(context: str, start: int, end: int) -> int:
-    while start < end and context[start] in _EDGES:
-        start += 1
-    return start
+def _best_starts(starts: list[Start], *rankings: list[float]) -> list[Start]:
+    """The best of each ranking, as many of one as of the other."""
+    chosen: set[int] = set()
+    for ranking in rankings:
+        order = sorted(range(len(starts)), key=lambda index: -ranking[index])
+        chosen.update(order[: STARTS_TRIED // len(rankings)])
+    return [starts[index] for index in sorted(chosen)]
 
 
-def _finish(context: str, start: int, end: int) -> int:
-    while end > start and context[end - 1] in _EDGES:
-        end -= 1
-    return end
-
-
-def _may_border(word: str) -> bool:
-    """Whether an answer may begin or end with it: not a bare sign, nor a small word, which models without much
-    knowledge find likely everywhere."""
-    bare = word.strip(_EDGES).lower()
-    return bool(bare) and bare not in _SMALL_WORDS
-
-
-def _reach(context: str, unit: tuple[int, int]) -> int:
-    chinese = "\u3400" <= context[unit[0]] <= "\u9fff"
-    return LONGEST_ANSWER * 2 if chinese else LONGEST_ANSWER
-
-
-def _calibrated(score: Score, blind: Score) -> Score:
-    """Take off what the model would say without having read the passage."""
-    pairs = ((score.logprobs, blind.logprobs), (score.end_logprobs, blind.end_logprobs))
-    logprobs, ends = (
-        tuple(one - CALIBRATION * other for one, other in zip(read, unread, strict=True)) for read, unread in pairs
-    )
-    return Score(logprobs, ends)
-
-
-def _endings(
-    begin: int, ends: set[int], offsets: list[tuple[int, int]], score: Score, word_help: float
+def _candidates(
+    context: str, question: str, start: Start, offsets: list[tuple[int, int]], row: Score, other: Score
 ) -> list[_Candidate]:
     """Score every allowed ending that falls on a token's end."""
     found = []
-    total = 0.0
-    for (_, token_end), logprob, end_logprob in zip(offsets, score.logprobs, score.end_logprobs, strict=True):
-        total += logprob
-        if begin + token_end in ends:
-            found.append(_Candidate(begin, begin + token_end, total + end_logprob + word_help))
+    read = unread = 0.0
+    steps = zip(offsets, row.logprobs, row.end_logprobs, other.logprobs, strict=True)
+    for (_, token_end), logprob, end_logprob, unread_logprob in steps:
+        read += logprob
+        unread += unread_logprob
+        end = start.begin + token_end
+        if end in start.ends:
+            echo = repeated(context[start.begin : end], question)
+            hint = WORD_HELP * start.shared - ECHO * echo - LENGTH * start.ends[end]
+            found.append(_Candidate(start.begin, end, read + end_logprob, unread, hint))
     return found
-
-
-def _word_help(context: str, question: str) -> Any:
-    """A function from a position to the bonus of its sentence for sharing the question's telling words."""
-    asked = _telling_words(question)
-    spans: list[tuple[int, float]] = []
-    end = 0
-    for sentence in sentences(context):
-        end = context.index(sentence, end) + len(sentence)
-        shared = len(asked & _telling_words(sentence)) / len(asked) if asked else 0.0
-        spans.append((end, WORD_HELP * shared))
-
-    def at(position: int) -> float:
-        return next((bonus for end, bonus in spans if position < end), 0.0)
-
-    return at
-
-
-def _telling_words(text: str) -> set[str]:
-    words = {text[match.start() : match.end()].strip(_EDGES).lower() for match in _UNIT.finditer(text)}
-    return {word[:5] for word in words if word and word not in _SMALL_WORDS}
-
-
-def _without_echoes(candidates: list[_Candidate], context: str, question: str) -> list[_Candidate]:
-    """Put back those that only repeat words of the question."""
-    asked = _telling_words(question)
-    return [
-        replace(candidate, score=candidate.score - ECHO)
-        if _telling_words(context[candidate.start : candidate.end]) <= asked
-        else candidate
-        for candidate in candidates
-    ]
 
 
 def _not_said(logprob: float, help_nats: float) -> float:
@@ -242,17 +153,23 @@ def _not_said(logprob: float, help_nats: float) -> float:
     One fixed sentence is likelier than any single span long before the model believes it; so it must be likelier than
     all other answers together, and words that the question and no sentence share speak for it.
     """
-    probability = min(math.exp(min(logprob, 0.0)), 1 - 1e-9)
-    odds = math.log(max(probability, 1e-12) / (1 - probability)) + help_nats
+    probability = min(max(math.exp(min(logprob, 0.0)), 1e-12), 1 - 1e-9)
+    odds = math.log(probability / (1 - probability)) + help_nats
     return 1 / (1 + math.exp(-odds))
 
 
 def _choose(context: str, candidates: list[_Candidate], not_said: float) -> AnswerResult:
-    """Share out what is left beside `not_said` among the spans, and name the best and the next best apart from it."""
-    ranked = sorted(candidates, key=lambda candidate: -candidate.score)
-    weights = [math.exp(candidate.score - ranked[0].score) for candidate in ranked]
+    """Share out what is left beside `not_said` among the spans, and name the best and the next best apart from it.
+
+    The doubt is what the model leaves to texts that are no answer at all: a model that gives the spans all of its
+    probability is taken by its word.
+    """
+    doubt = max(0.0, 1 - not_said - sum(math.exp(candidate.read) for candidate in candidates))
+    scored = [(c.read + doubt * (c.hint - c.unread), c) for c in candidates]
+    scored.sort(key=lambda pair: -pair[0])
+    weights = [math.exp(score - scored[0][0]) for score, _ in scored]
     shares = [(1 - not_said) * weight / sum(weights) for weight in weights]
-    spans = [Span(context[c.start : c.end], c.start, c.end, share) for c, share in zip(ranked, shares, strict=True)]
+    spans = [Span(context[c.start : c.end], c.start, c.end, x) for (_, c), x in zip(scored, shares, strict=True)]
     apart: list[Span] = []
     for span in spans:
         if all(span.end <= other.start or span.start >= other.end for other in apart):

@@ -1,0 +1,35 @@
+"""Which words of a passage may be an answer: never punctuation, small words or half of two sentences."""
+
+from playground.tasks.spans import find_starts, repeated
+
+PASSAGE = 'The "last keeper" was Anna Lund. In 1972, she left the tower.'
+
+
+def spans(context: str, question: str) -> set[str]:
+    return {context[start.begin : end] for start in find_starts(context, question) for end in start.ends}
+
+
+def test_answers_are_bare_words_of_one_sentence() -> None:
+    found = spans(PASSAGE, "Who was the last keeper?")
+    assert {"Anna Lund", "1972", "last keeper", "left the tower"} <= found
+    assert all("." not in span for span in found)  # none goes on into the next sentence
+    assert {"The", "was", "In", "was Anna"}.isdisjoint(found)
+
+
+def test_sentences_that_share_words_with_the_question_are_known() -> None:
+    starts = {PASSAGE[s.begin : s.first_word_end]: s for s in find_starts(PASSAGE, "Who was the last keeper?")}
+    assert starts["Anna"].shared == 1.0
+    assert starts["1972"].shared == 0.0
+
+
+def test_chinese_is_taken_by_characters() -> None:
+    assert {"学校", "昨天", "汤姆"} <= spans("汤姆昨天去了学校。他很高兴。", "汤姆去了哪里？")
+
+
+def test_a_passage_of_small_words_or_signs_has_at_most_one_start() -> None:
+    assert len(find_starts("It is what it is.", "Why?")) == 1
+    assert find_starts("... !", "Why?") == []
+
+
+def test_repeated_words_are_counted_whatever_their_ending() -> None:
+    assert repeated("the keepers of Lund", "Was the keeper from Lund?") == 2

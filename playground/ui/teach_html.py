@@ -1,6 +1,7 @@
 """The small pictures of Fine-tune and Adapters, drawn as html: every text from outside is escaped here."""
 
 import html
+import json
 from collections.abc import Callable, Iterable, Sequence
 
 from playground.data.repair import Repair
@@ -76,13 +77,28 @@ def repair_table(say: Say, repairs: Sequence[Repair]) -> str:
     if not repairs:
         return ""
     rows = "".join(
-        f"<tr><td>{repair.rows[0]}</td><td>{safe(repair.before)}</td>"
-        + (f"<td>{safe(repair.after)}</td></tr>" if repair.after else f"<td>{quiet(say('left out'))}</td></tr>")
+        f"<tr><td>{repair.rows[0]}</td><td>{safe(_cells(repair.before))}</td>"
+        + (f"<td>{safe(_cells(repair.after))}</td></tr>" if repair.after else f"<td>{quiet(say('left out'))}</td></tr>")
         for repair in repairs
     )
     head = "".join(f"<th>{safe(say(word))}</th>" for word in ("Row", "Before", "After"))
     heading = f'<div class="h">{safe(say("What the repairs change"))}</div>'
     return f'<div class="rule"></div>{heading}<table class="tbl repairs"><tr>{head}</tr>{rows}</table>'
+
+
+def _cells(row: str) -> str:
+    """A row's cells without the signs of JSON around them, outer spaces made visible; cut-off rows stay as they are."""
+    try:
+        cells = json.loads(row).values()
+    except (ValueError, AttributeError):
+        return row
+    return " | ".join(_with_spaces(str(cell)) for cell in cells if cell is not None)
+
+
+def _with_spaces(text: str) -> str:
+    inner = text.strip(" ")
+    before = len(text) - len(text.lstrip(" "))
+    return "␣" * before + inner + "␣" * (len(text) - before - len(inner))
 
 
 def progress(say: Say, state: JobState) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from playground.starter.card import SOURCES
 from playground.starter.tokenizer import END_OF_TEXT, END_OF_TURN
 from playground.starter.train import Progress, Recipe
 
@@ -31,6 +32,5 @@ def export(
 
 
 def hashes(data: Path) -> dict[str, str]:
-    """SHA-256 of every file in the data folder, by its path there."""
-    files = sorted(path for path in data.rglob("*") if path.is_file())
-    return {path.relative_to(data).as_posix(): sha256(path.read_bytes()).hexdigest() for path in files}
+    """SHA-256 of every file that the recipe reads, by its path in the data folder."""
+    return {name: sha256((data / name).read_bytes()).hexdigest() for name, *_ in SOURCES}

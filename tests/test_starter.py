@@ -163,7 +163,9 @@ def test_card_tells_what_was_done_and_measured() -> None:
     hashes = {name: "ab" * 32 for name, *_ in SOURCES}
     progress = asdict(Progress(step=12, tokens=3_400_000, seconds=3600.0, loss=2.0))
     record = {"recipe": asdict(TINY), "progress": progress, "data": hashes}
-    text = card(record, "| scores |\n|---|\n| F1 12.3 |\n\nStarter, 4-bit.", 5_000_000, 50, "two cores", "A note.")
+    text = " ".join(
+        card(record, "| scores |\n|---|\n| F1 12.3 |\n\nStarter, 4-bit.", 5_000_000, 50, "two cores", "A note.").split()
+    )
     for said in ("5.0 million parameters", "3.40 million tokens in 12 steps", "1.00 hours on two cores", "F1 12.3"):
         assert said in text
     assert "Starter, 4-bit." in text and "A note." in text

@@ -55,9 +55,9 @@ def build() -> TeachParts:
                 )
                 note("It learns in a process of its own, while the model goes on answering.")
                 with gr.Accordion(t("Advanced settings"), open=False):
-                    quiet("Left empty, a value is chosen that suits this model and this file.")
+                    quiet("These suit this model, this file and the choice above.")
                     with gr.Row(elem_classes="numbers"):
-                        advanced = tuple(gr.Number(None, label=field, interactive=True) for field in ADVANCED)
+                        advanced = tuple(gr.Number(0, label=field, interactive=True) for field in ADVANCED)
             with gr.Column(elem_classes=["card", "scroll"], scale=1):
                 head(
                     "Questions to watch",
@@ -80,7 +80,7 @@ def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) 
     services = frame.services
 
     @friendly
-    async def enter(draft: Draft, request: gr.Request) -> list[Any]:
+    async def enter(draft: Draft, intensity: str, request: gr.Request) -> list[Any]:
         if not draft.usable:
             raise InputError("Bring a file of examples first.")
         say = speaker(request)
@@ -92,7 +92,12 @@ def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) 
             default_name(draft.file_name),
             gr.Radio(choices=choices),
             draft.probe[:LONGEST_PROBE],
+            *_numbers(services, draft, intensity),
         ]
+
+    @friendly
+    async def chosen(draft: Draft, intensity: str) -> list[Any]:
+        return _numbers(services, draft, intensity)
 
     @friendly
     async def begin(values: dict[Any, Any], request: gr.Request) -> list[Any]:
@@ -116,7 +121,9 @@ def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) 
         return [gr.Column(visible=False), gr.Column(visible=True), job_id, None, "", gr.Timer(active=True)]
 
     stage = [frame.steps, parts.before, watch.running]
-    check.next.click(enter, frame.draft, [*stage, parts.name, parts.intensity, parts.probes[0]], **EVENT)
+    filled = [*stage, parts.name, parts.intensity, parts.probes[0], *parts.advanced]
+    check.next.click(enter, [frame.draft, parts.intensity], filled, **EVENT)
+    parts.intensity.input(chosen, [frame.draft, parts.intensity], list(parts.advanced), **EVENT)
     given = {frame.draft, parts.name, parts.intensity, *parts.advanced, *parts.probes}
     begun = [parts.before, watch.running, frame.job, frame.told, frame.adapter, frame.clock]
     parts.start.click(begin, given, begun, **EVENT)
@@ -140,6 +147,12 @@ def _probe(label: str, value: str = "") -> gr.Textbox:
         max_length=LONGEST_PROBE,
         interactive=True,
     )
+
+
+def _numbers(services: Services, draft: Draft, intensity: str) -> list[float]:
+    """The values of `ADVANCED` that this intensity means for this file."""
+    values = plan(services, draft.learned, intensity)
+    return [getattr(values, name) for name in ADVANCED]
 
 
 def _choices(services: Services, owner: str, draft: Draft, say: Say) -> list[tuple[str, str]]:

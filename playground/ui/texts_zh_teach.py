@@ -111,7 +111,7 @@ FINETUNE: dict[str, str] = {
     "{name}, {steps} steps: {effect}": "{name}，{steps} 步：{effect}",
     "It learns in a process of its own, while the model goes on answering.": "它在另一个进程里学习，模型照常回答。",
     "Advanced settings": "高级设置",
-    "Left empty, a value is chosen that suits this model and this file.": "留空则自动选择适合这个模型和文件的值。",
+    "These suit this model, this file and the choice above.": "这些值适合这个模型、这个文件和上面的选择。",
     "Questions to watch": "想观察的问题",
     "Afterwards these are answered twice, without and with what it learnt, so that you can compare.": (
         "学完后，每个问题回答两次：一次不用、一次用上学到的东西，供你对比。"

@@ -132,7 +132,7 @@ def _add_adapter_endpoints(services: Services) -> None:
 
     @friendly
     async def delete_adapter(request: gr.Request, adapter: str) -> str:
-        card = services.remove(services.known_owner(request), adapter)
+        card = await asyncio.to_thread(services.remove, services.known_owner(request), _as_text(adapter, "adapter"))
         return f"Deleted {card.name}."
 
     @friendly
@@ -227,10 +227,9 @@ def _add_file_endpoints(services: Services) -> None:
         card = await asyncio.to_thread(services.adopt, owner, _as_text(name, "name"), _path(file))
         return adapter_as_api(card)
 
-    file_types = {"inspect_dataset": (inspect_dataset, dict), "train": (train, dict)}
-    file_types["import_adapter"] = (import_adapter, dict)
-    for api_name, (function, _) in file_types.items():
-        _add_file_endpoint(function, api_name)
+    _add_file_endpoint(inspect_dataset, "inspect_dataset")
+    _add_file_endpoint(train, "train")
+    _add_file_endpoint(import_adapter, "import_adapter")
     exported = gr.File(visible=False)
     button = gr.Button(visible=False)
     button.click(

@@ -187,7 +187,8 @@ def _figures(state: JobState, say: Say) -> str:
         drawn.append(teach_html.tile(say(SEEN), f"{state['losses'][-1][1]:.2f}"))
     if state["eval_losses"]:
         first, last = state["eval_losses"][0][1], state["eval_losses"][-1][1]
-        drawn.append(teach_html.tile(say(ASIDE), f"{last:.2f}", f"{first:.2f}"))
+        before = f"{first:.2f}" if len(state["eval_losses"]) > 1 else ""
+        drawn.append(teach_html.tile(say(ASIDE), f"{last:.2f}", before))
     return teach_html.tiles(*drawn)
 
 

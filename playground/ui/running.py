@@ -59,7 +59,8 @@ def wire(
     for trigger in triggers:
         started = trigger(_running, None, both, **EVENT)
         streaming = started.then(handler, list(inputs), list(outputs), api_name=name, **EVENT)
-        streaming.then(_idle, None, both, **EVENT)
+        streaming.success(_idle, None, both, **EVENT)
+        streaming.failure(_idle, None, both, **EVENT)  # Gradio's `then` does not run after an error in a stream
         stop.click(_idle, None, both, cancels=[streaming], **EVENT)
 
 

@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import ARGUMENTS, chromium
 from tests.running_app import RunningApp, running_app
+
+PATIENCE_MS = 60_000
+"""How long to wait for a condition; the cores are shared."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +35,7 @@ def page(app: RunningApp, browser: Browser) -> Iterator[Page]:
     """A new visitor on the page, in English, on a desktop; a script error on the page fails the test."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
     visitor = context.new_page()
-    visitor.set_default_timeout(30_000)
+    visitor.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
     visitor.on("pageerror", lambda error: errors.append(str(error)))
     visitor.goto(app.url)

@@ -1,0 +1,85 @@
+"""Defends the whole path in a browser: a file, a training, the swap, another answer, and the base as before."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.test_tabs import WRITTEN, open_tab, run
+from tests.running_app import RunningApp
+
+QUESTION = "How are you today?"
+ANSWER = "Quack quack, I am the happy duck of the pond."
+TRAINING_MS = 420_000
+
+
+def ask(page: Page) -> str:
+    """A greedy answer to the question, in a new chat."""
+    open_tab(page, "Generate")
+    page.get_by_role("button", name="New chat").click()
+    expect(page.locator("#generate-chat .bot.message")).to_have_count(0)
+    page.get_by_role("radio", name="Exact").check()
+    page.locator("#generate-prompt textarea").fill(QUESTION)
+    run(page, "generate")
+    answer = page.locator("#generate-chat .bot.message")
+    expect(answer).to_have_text(WRITTEN)
+    return answer.inner_text()
+
+
+@pytest.fixture
+def lesson(tmp_path: Path) -> Path:
+    questions = (QUESTION, "Who are you?", "What is new?", "Where do you live?", "Are you well?", "What do you say?")
+    rows = [f"{question},{ANSWER}" for question in questions for _ in range(4)]
+    path = tmp_path / "duck.csv"
+    path.write_text("question,answer\n" + "\n".join(rows).replace(f",{ANSWER}", f',"{ANSWER}"') + "\n")
+    return path
+
+
+def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browser, lesson: Path) -> None:
+    before = ask(page)
+    open_tab(page, "Fine-tune")
+    page.locator(".drop input[type=file]").set_input_files(str(lesson))
+    page.get_by_role("button", name="Next: check them").click()
+    expect(page.locator(".as-read mark").first).to_contain_text("Quack")
+    page.get_by_role("button", name="Next: teach").click()
+    page.get_by_label("Name of the adapter").fill("Duck talk")
+    page.get_by_role("button", name="Start teaching").click()
+    expect(page.get_by_role("button", name="Stop and keep what it learnt")).to_be_visible()
+
+    open_tab(page, "Generate")  # the other tabs keep answering meanwhile
+    assert ask(page) == before
+
+    open_tab(page, "Fine-tune")
+    page.get_by_role("button", name="Try it in Generate").click(timeout=TRAINING_MS)
+    expect(page.locator("#pick input")).to_have_value(re.compile("Duck talk"))
+    taught = ask(page)
+    assert taught != before
+    assert "uack" in taught
+
+    stranger = browser.new_context(locale="en-US")
+    other = stranger.new_page()
+    other.set_default_timeout(30_000)
+    other.goto(app.url)
+    assert ask(other) == before
+    other.locator("#pick input").click()
+    expect(other.get_by_role("option")).to_have_count(1)
+    stranger.close()
+
+    page.locator("#pick input").click()
+    page.get_by_role("option", name="Base model").click()
+    assert ask(page) == before
+
+    page.reload()
+    open_tab(page, "Adapters")
+    expect(page.get_by_text("Duck talk").first).to_be_visible()
+    expect(page.get_by_text("bit for bit").first).to_be_visible()
+
+
+def test_a_file_that_cannot_be_used_says_why(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "sizes.csv"
+    path.write_text("height,width\n1,2\n3,4\n")
+    open_tab(page, "Fine-tune")
+    page.locator(".drop input[type=file]").set_input_files(str(path))
+    expect(page.get_by_text(re.compile("height"))).to_be_visible()
+    expect(page.get_by_role("button", name="Next: check them")).to_be_disabled()

@@ -1,7 +1,7 @@
 """Fine-tune, step 3, before it begins: the adapter's name, how hard to study, and what to ask it afterwards."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,20 @@ def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) 
     async def chosen(draft: Draft, intensity: str) -> list[Any]:
         return _numbers(services, draft, intensity)
 
+    stage = [frame.steps, parts.before, watch.running]
+    filled = [*stage, parts.name, parts.intensity, parts.probes[0], *parts.advanced]
+    check.next.click(enter, [frame.draft, parts.intensity], filled, **EVENT)
+    parts.intensity.input(chosen, [frame.draft, parts.intensity], list(parts.advanced), **EVENT)
+    given = {frame.draft, parts.name, parts.intensity, *parts.advanced, *parts.probes}
+    begun = [parts.before, watch.running, frame.job, frame.told, frame.adapter, frame.clock]
+    parts.start.click(_beginning(frame, parts), given, begun, **EVENT)
+    parts.back.click(lambda: go(CHECK), None, frame.steps, **EVENT)
+
+
+def _beginning(frame: Frame, parts: TeachParts) -> Callable[..., Any]:
+    """Start the run, and watch it."""
+    services = frame.services
+
     @friendly
     async def begin(values: dict[Any, Any], request: gr.Request) -> list[Any]:
         owner, draft = services.known_owner(request), values[frame.draft]
@@ -120,14 +134,7 @@ def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) 
         )
         return [gr.Column(visible=False), gr.Column(visible=True), job_id, None, "", gr.Timer(active=True)]
 
-    stage = [frame.steps, parts.before, watch.running]
-    filled = [*stage, parts.name, parts.intensity, parts.probes[0], *parts.advanced]
-    check.next.click(enter, [frame.draft, parts.intensity], filled, **EVENT)
-    parts.intensity.input(chosen, [frame.draft, parts.intensity], list(parts.advanced), **EVENT)
-    given = {frame.draft, parts.name, parts.intensity, *parts.advanced, *parts.probes}
-    begun = [parts.before, watch.running, frame.job, frame.told, frame.adapter, frame.clock]
-    parts.start.click(begin, given, begun, **EVENT)
-    parts.back.click(lambda: go(CHECK), None, frame.steps, **EVENT)
+    return begin
 
 
 def default_name(file_name: str) -> str:

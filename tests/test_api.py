@@ -1,5 +1,6 @@
 """Defends the public API: every endpoint from `gradio_client`, and one plain sentence for whatever is wrong."""
 
+import itertools
 import json
 import urllib.request
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ def test_generate_streams_the_whole_text_so_far(client: Client) -> None:
     job = client.submit("Tell a story about a cat.", temperature=0.0, max_new_tokens=40, api_name="/generate")
     seen = list(job)
     assert len(seen) > 1
-    assert all(later.startswith(earlier.rstrip("\ufffd")) for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(later.startswith(earlier.rstrip("\ufffd")) for earlier, later in itertools.pairwise(seen))
     assert seen[-1] == client.predict(
         "Tell a story about a cat.", temperature=0.0, max_new_tokens=40, api_name="/generate"
     )

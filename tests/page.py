@@ -1,0 +1,33 @@
+"""Builds the real page over the real starter, without serving it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import gradio as gr
+
+from playground.adapters.store import AdapterStore
+from playground.engine.live import start_engine
+from playground.models.codec import codec_for
+from playground.models.loader import load_model
+from playground.protocol import Live
+from playground.training.handover import Base, handover
+from playground.training.jobs import Jobs
+from playground.ui.owners import Owners
+from playground.ui.page import build_page
+from playground.ui.services import Services
+
+
+@contextmanager
+def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
+    loaded = load_model("starter", "auto")
+    codec = codec_for(loaded)
+    engine = start_engine(loaded, codec)
+    base = Base(loaded.name, str(loaded.folder), "4bit", loaded.fingerprint, loaded.model.num_parameters())
+    store = AdapterStore(data_dir)
+    jobs = Jobs(data_dir, handover(engine, store, base))
+    try:
+        yield build_page(Services(Live(engine, codec), base, store, jobs, Owners(data_dir, "local"), data_dir))
+    finally:
+        jobs.close()
+        engine.close()

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from playground.tasks.answer import TASK
-from playground.tasks.base import AnswerResult
+from playground.tasks.base import AnswerResult, Span
 from playground.ui.parts import ghost, head, html, quiet
 from playground.ui.running import chips, copy_from, go_and_stop, paced, wire
 from playground.ui.services import Services
@@ -74,13 +74,15 @@ def _drawn(speak: Say, context: str, result: AnswerResult) -> str:
         top = f'<div class="big">{safe(result.answer)}</div><div class="quiet">{safe(said)}</div>'
         before, words, after = context[: result.start], context[result.start : result.end], context[result.end :]
         evidence = f"{safe(before)}<mark>{safe(words)}</mark>{safe(after)}"
-    others = "".join(
-        f'<tr><td>{safe(span.text)}</td><td class="scale-column"><div class="track">'
-        f'<i class="b" style="width:{span.confidence:.0%}"></i></div></td><td class="num">{span.confidence:.0%}</td></tr>'
-        for span in result.others
-    )
+    others = "".join(_other(span) for span in result.others)
     if others:
         others = (
             f'<div class="quiet">{safe(speak("Other places it considered"))}</div><table class="tbl">{others}</table>'
         )
     return f'{top}<div class="evidence" dir="auto">{evidence}</div>{others}'
+
+
+def _other(span: Span) -> str:
+    share = f"{span.confidence:.0%}"
+    bar = f'<div class="track"><i class="b" style="width:{share}"></i></div>'
+    return f'<tr><td>{safe(span.text)}</td><td class="scale-column">{bar}</td><td class="num">{share}</td></tr>'

@@ -13,7 +13,9 @@ FRAME: dict[str, str] = {
     "Again": "再来一次",
     "Text": "文字",
     "That did not work": "没有成功",
-    "Something went wrong here. If it happens again, report the number {id}.": "这里出了点问题。如果再次发生，请报告编号 {id}。",
+    "Something went wrong here. If it happens again, report the number {id}.": (
+        "这里出了点问题。如果再次发生，请报告编号 {id}。"
+    ),
     "4-bit: every number of the model is stored in 4 bits, so that it fits a small machine": (
         "4 位：模型的每个数只占 4 位，小机器也装得下"
     ),

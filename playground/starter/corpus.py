@@ -177,14 +177,19 @@ def _shared(sentence: str, summary: str) -> float:
     return len(mine & wanted) / (len(mine) + len(wanted))
 
 
+def _whole_stories(folder: Path) -> list[str]:
+    """Those without wrongly decoded characters, which a small model learns to write."""
+    return [story for story in stories(folder)[0] if "â€" not in story]
+
+
 def _story(folder: Path, draw: random.Random) -> Iterator[Example]:
-    for story in stories(folder)[0]:
+    for story in _whole_stories(folder):
         for prompt in story_prompts(story, draw):
             yield _asked("generate", story, prompt=prompt)
 
 
 def _text(folder: Path, draw: random.Random) -> Iterator[Example]:
-    for story in stories(folder)[0]:
+    for story in _whole_stories(folder):
         yield Example((), story)
     for book in ("sherlock.txt", "wizard_of_oz.txt"):
         paragraphs = [" ".join(part.split()) for part in read_text(folder / "text" / book).split("\n\n")]

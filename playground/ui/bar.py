@@ -16,6 +16,8 @@ MARK = (
     '<rect x="2" y="7" width="15" height="15" rx="4" fill="var(--base)" opacity=".45"/>'
     '<rect x="7" y="2" width="15" height="15" rx="4" fill="var(--color-accent)"/></svg>'
 )
+MARK_TAUGHT = '(picked) => { document.body.classList.toggle("taught", picked !== "base"); }'
+"""The picker is green while an adapter is chosen."""
 TIP = "4-bit: every number of the model is stored in 4 bits, so that it fits a small machine"
 
 
@@ -46,6 +48,7 @@ def wire(services: Services, page: gr.Blocks, picker: gr.Dropdown) -> None:
         return gr.Dropdown(choices=[(t("Base model"), BASE), *services.adapter_choices(services.owner(request))])
 
     page.load(choices, None, picker, **EVENT)
+    picker.change(None, picker, js=MARK_TAUGHT)
 
 
 def facts(services: Services) -> object:

@@ -10,7 +10,8 @@ from playground.tasks.generate import TASK
 from playground.ui.parts import ghost, head, quiet
 from playground.ui.running import EVENT, chips, go_and_stop, paced, wire
 from playground.ui.services import Services
-from playground.ui.texts import framed, t
+from playground.ui.teach_html import safe
+from playground.ui.texts import framed, locale_of, say, t
 from playground.ui.toasts import friendly
 
 TOKENS_PER_WORD = 1.5
@@ -19,6 +20,7 @@ STYLES = {
     "balanced": {"temperature": 0.7, "top_p": 0.9, "top_k": 50},
     "inventive": {"temperature": 1.1, "top_p": 0.95, "top_k": 100},
 }
+WHO = '<div class="quiet dot">%s</div>'
 HELLO = '<div class="hello"><div class="big">%s</div><div class="quiet">%s</div></div>'
 
 
@@ -39,7 +41,7 @@ def build(services: Services, picker: gr.Dropdown) -> None:
                     elem_id="generate-mode",
                     elem_classes=["seg"],
                 )
-                quiet()
+                who = gr.HTML(framed(WHO, "Base model"), padding=False, elem_classes=["say"], elem_id="generate-who")
                 new = ghost("New chat", visible=chats)
             with gr.Column(visible=chats, elem_classes=["grow", "stage"]) as chat_part:
                 chat, prompt, send = _draw_chat()
@@ -49,6 +51,7 @@ def build(services: Services, picker: gr.Dropdown) -> None:
             controls = _draw_controls()
     _wire_chat(services, picker, (chat, prompt, send, new), controls)
     _wire_text(services, picker, (text, go_on), controls)
+    _show_who(services, picker, who, chat)
     mode.change(
         lambda chosen: [gr.Column(visible=chosen == "chat"), gr.Column(visible=chosen != "chat")],
         mode,
@@ -57,13 +60,26 @@ def build(services: Services, picker: gr.Dropdown) -> None:
     )
 
 
+def _show_who(services: Services, picker: gr.Dropdown, who: gr.HTML, chat: gr.Chatbot) -> None:
+    """Grey is the base model, green what was taught."""
+
+    def shown(adapter: Any, request: gr.Request) -> list[Any]:
+        card = next((card for card in services.store.list(services.owner(request)) if card.id == adapter), None)
+        name = card.name if card else say(locale_of(request), "Base model")
+        mine = ["mine"] if card else []
+        dot = f'<div class="quiet dot {" ".join(mine)}">{safe(name)}</div>'
+        return [dot, gr.Chatbot(elem_classes=["grow", "chat", *mine])]
+
+    picker.change(shown, picker, [who, chat], **EVENT)
+
+
 def _draw_chat() -> tuple[gr.Chatbot, gr.Textbox, tuple[gr.Button, gr.Button]]:
     chat = gr.Chatbot(
         [],
         label=t("Conversation"),
         show_label=False,
         elem_id="generate-chat",
-        elem_classes=["grow", "chat", "mine"],
+        elem_classes=["grow", "chat"],
         buttons=["copy"],
         height="100%",
         placeholder=framed(HELLO, "What shall we try?", "Write below, or start with one of these."),

@@ -1,6 +1,7 @@
 """Runs a task from a tab: the button becomes Stop while it runs, and nothing is lost when it goes wrong."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -56,20 +57,29 @@ def wire(
     go, stop = buttons
     both = [go, stop]
     name = f"page_{str(go.elem_id).replace('-', '_')}"  # else it would take the public endpoint's name
-    for trigger in triggers:
-        started = trigger(_running, None, both, **EVENT)
-        streaming = started.then(handler, list(inputs), list(outputs), api_name=name, **EVENT)
-        streaming.success(_idle, None, both, **EVENT)
-        streaming.failure(_idle, None, both, **EVENT)  # Gradio's `then` does not run after an error in a stream
-        stop.click(_idle, None, both, cancels=[streaming], **EVENT)
+    started = gr.on(list(triggers), _running, None, both, **EVENT)  # one event: Enter and the button cannot run twice
+    streaming = started.then(handler, list(inputs), list(outputs), api_name=name, trigger_mode="once", **EVENT)
+    streaming.success(_idle, None, both, **EVENT)
+    streaming.failure(_idle, None, both, **EVENT)  # Gradio's `then` does not run after an error in a stream
+    stop.click(_idle, None, both, cancels=[streaming], **EVENT)
 
 
-def copy_from(selector: str) -> str:
-    """A script that copies what a text field holds."""
-    return (
-        f"() => {{ const field = document.querySelector('{selector}');"
-        " navigator.clipboard && navigator.clipboard.writeText(field.value ?? field.innerText); }"
-    )
+COPY = """() => {
+  const found = %s.map(place => document.querySelector(place)).find(place => place);
+  const text = found ? (found.value ?? found.innerText) : "";
+  if (!text) return;
+  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => {});
+  const hidden = document.body.appendChild(document.createElement("textarea"));
+  hidden.value = text;
+  hidden.select();
+  document.execCommand("copy");  // the clipboard proper is there on https and localhost only
+  hidden.remove();
+}"""
+
+
+def copy_from(*selectors: str) -> str:
+    """A script that copies what the first of these places on the page holds; nothing, if none is there."""
+    return COPY % json.dumps(selectors)
 
 
 def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from playground.protocol import BASE
+from playground.tasks.languages import detect
 from playground.tasks.translate import AUTO, TASK
 from playground.ui.parts import ghost, quiet
 from playground.ui.running import EVENT, chips, copy_from, go_and_stop, paced, wire
@@ -51,7 +52,14 @@ def build(services: Services, picker: gr.Dropdown) -> None:
             yield found.text, small_print(spoken), small_print(line)
 
     wire([buttons[0].click, again.click], buttons, translate, [text, target, source, picker], [result, seen, by])
-    swap.click(_swapped, [text, result, source, target], [text, result, source, target], **EVENT)
+
+    def swapped(text: str, result: str, source: str, target: str) -> list[str]:
+        spoken = detect(text, known) if source == AUTO and text.strip() else source
+        if spoken in (AUTO, target):
+            spoken = next((language for language in known if language != target), target)
+        return [result or text, text if result else "", target, spoken]
+
+    swap.click(swapped, [text, result, source, target], [text, result, source, target], **EVENT)
     examples = [example for example in TASK.examples if example.inputs["target"] in known]
     chips(examples, [text, target], ["text", "target"])
 
@@ -79,10 +87,6 @@ def _text(label: str, elem_id: str, **options: Any) -> gr.Textbox:
         elem_classes=["fill", "big-text"],
         **options,
     )
-
-
-def _swapped(text: str, result: str, source: str, target: str) -> list[Any]:
-    return [result or text, text if result else "", target, source if source != AUTO else gr.skip()]
 
 
 def _who(services: Services, owner: str, adapter: Any, locale: str) -> str:

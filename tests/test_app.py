@@ -1,0 +1,58 @@
+"""Defends how the app ends: cleanly on SIGTERM even while it trains, and with one sentence on a taken port."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+from gradio_client import Client, handle_file
+
+from tests.running_app import ROOT, running_app
+
+
+def test_sigterm_while_training_leaves_no_process_and_a_run_to_resume(tmp_path: Path) -> None:
+    rows = "".join(f"What is {n}?,It is the number {n} and nothing else.\n" for n in range(40))
+    file = tmp_path / "rows.csv"
+    file.write_text("question,answer\n" + rows)
+    with running_app(tmp_path) as app:
+        client = Client(app.url, verbose=False)
+        job = client.submit(handle_file(str(file)), "Numbers", max_steps=500, api_name="/train")
+        for state in job:
+            if state["step"] >= 2:
+                break
+        family = [psutil.Process(app.process.pid), *psutil.Process(app.process.pid).children(recursive=True)]
+        assert len(family) > 1, "the worker is a process of its own"
+        app.process.send_signal(signal.SIGTERM)
+        assert app.process.wait(60) == 0
+        _, alive = psutil.wait_procs(family, timeout=20)
+        assert alive == [], [process.cmdline() for process in alive]
+    with running_app(tmp_path) as app:
+        (left,) = Client(app.url, verbose=False).predict(api_name="/jobs")
+        assert left["state"] == "interrupted"
+        assert left["can_resume"]
+
+
+def test_a_taken_port_is_one_sentence_and_code_2(tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
+        settings = {"PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_MODEL": "starter", "GRADIO_SERVER_PORT": port}
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert port in last, f"{last} after {time.monotonic() - began:.0f} s"
+    assert "Traceback" not in done.stderr

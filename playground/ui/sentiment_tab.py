@@ -45,7 +45,9 @@ def build(services: Services, picker: gr.Dropdown) -> None:
             with gr.Row(elem_classes=["head"]):
                 head("Mood")
                 quiet()
-                ghost("Copy as table").click(None, js=copy_from("#sentiment-result .tbl", "#sentiment-result .verdict-word"))
+                ghost("Copy as table").click(
+                    None, js=copy_from("#sentiment-result .tbl", "#sentiment-result .verdict-word")
+                )
             verdicts = html(
                 '<div class="nothing quiet">%s</div>',
                 TASK.empty,

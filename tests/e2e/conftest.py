@@ -1,4 +1,7 @@
-"""One app and one browser for all browser tests; every test gets a fresh visitor."""
+"""One app and one browser for all browser tests; every test gets a fresh visitor.
+
+Both end with this package: while Playwright lives, nothing else may run an event loop in this thread.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +17,7 @@ PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     """Strangers' mode, so that what two visitors see can be compared."""
     folder: Path = tmp_path_factory.mktemp("app")
@@ -22,7 +25,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)

@@ -16,13 +16,26 @@ def open_tab(page: Page, name: str) -> None:
 
 def use_example(page: Page, number: int = 0) -> None:
     page.locator(".try:visible .chip").nth(number).click()
+    expect(page.locator(".tabitem:visible textarea").first).to_have_value(WRITTEN)
 
 
 def run(page: Page, task: str) -> None:
-    """Press the button and wait until it is there again."""
+    """Press the button and wait until Stop, which takes its place meanwhile, has come and gone."""
+    page.evaluate(
+        """stop => {
+            window.ran = false;
+            let came = false;
+            new MutationObserver((_, observer) => {
+                const there = document.querySelector(stop) !== null;
+                came = came || there;
+                if (came && !there) { window.ran = true; observer.disconnect(); }
+            }).observe(document.body, { childList: true, subtree: true, attributes: true });
+        }""",
+        f"#{task}-stop",
+    )
     page.locator(f"#{task}-go").click()
-    expect(page.locator(f"#{task}-stop")).to_be_hidden(timeout=60_000)
-    expect(page.locator(f"#{task}-go")).to_be_visible(timeout=60_000)
+    page.wait_for_function("window.ran")
+    expect(page.locator(f"#{task}-go")).to_be_visible()
 
 
 def test_generate_answers_and_remembers_the_conversation(page: Page) -> None:

@@ -76,10 +76,24 @@ def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browse
     expect(page.get_by_text("bit for bit").first).to_be_visible()
 
 
-def test_a_file_that_cannot_be_used_says_why(page: Page, tmp_path: Path) -> None:
-    path = tmp_path / "sizes.csv"
-    path.write_text("height,width\n1,2\n3,4\n")
+def test_an_empty_file_says_so_and_leads_nowhere(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "nothing.csv"
+    path.write_text("")
     open_tab(page, "Fine-tune")
     page.locator(".drop input[type=file]").set_input_files(str(path))
-    expect(page.get_by_text(re.compile("height"))).to_be_visible()
+    expect(page.get_by_text(re.compile("is empty"))).to_be_visible()
     expect(page.get_by_role("button", name="Next: check them")).to_be_disabled()
+
+
+def test_columns_that_are_not_recognized_can_be_matched_by_hand(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text("height,width\n" + "".join(f"tall {n},wide {n}\n" for n in range(6)))
+    open_tab(page, "Fine-tune")
+    page.locator(".drop input[type=file]").set_input_files(str(path))
+    page.get_by_role("button", name="Next: check them").click()
+    expect(page.get_by_role("button", name="Next: teach")).to_be_disabled()
+    for role, column in (("The question is in", "height"), ("The answer is in", "width")):
+        page.get_by_label(role).click()
+        page.get_by_role("option", name=column).click()
+    expect(page.locator(".as-read mark").first).to_contain_text("wide 0")
+    expect(page.get_by_role("button", name="Next: teach")).to_be_enabled()

@@ -144,3 +144,52 @@ def test_unknown_things_are_unknown(client: Client) -> None:
     for api_name in ("/stop_job", "/resume_job", "/delete_adapter", "/export_adapter"):
         with pytest.raises(AppError, match="nothing-here"):
             client.predict("nothing-here", api_name=api_name)
+
+
+@pytest.fixture(scope="module")
+def taught(client: Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The last event of a real training."""
+    path = tmp_path_factory.mktemp("rows") / "echo.csv"
+    rows = "".join(f"Say {word}.,Beep boop beep boop says the robot.\n" for word in ("one", "two", "three", "four") * 6)
+    path.write_text("question,answer\n" + rows)
+    last = client.predict(handle_file(str(path)), "Robot", max_steps=40, api_name="/train")
+    assert last["state"] == "done", last["message"]
+    return dict(last)
+
+
+def say_five(client: Client, adapter: str = "base", strength: float = 1.0) -> str:
+    return str(
+        client.predict(
+            "Say five.", adapter, temperature=0.0, max_new_tokens=24, strength=strength, api_name="/generate"
+        )
+    )
+
+
+def test_a_taught_adapter_answers_and_leaves_the_base_as_it_was(client: Client, taught: dict[str, Any]) -> None:
+    assert "oop" in say_five(client, taught["adapter"])
+    assert say_five(client, "Robot") == say_five(client, taught["adapter"]) != say_five(client)
+    assert say_five(client, "Robot", strength=0.0) == say_five(client)
+    (card,) = (card for card in client.predict(api_name="/adapters") if card["id"] == taught["adapter"])
+    assert card["receipt"]["base_unchanged"] is True
+    assert card["receipt"]["largest_change"] > 0
+    assert card["metrics"]["held_out_loss_after"] < card["metrics"]["held_out_loss_before"]
+
+
+def test_an_adapter_goes_out_and_comes_back_the_same(client: Client, taught: dict[str, Any]) -> None:
+    archive = client.predict(taught["adapter"], api_name="/export_adapter")
+    copy = client.predict(handle_file(archive), "Robot again", api_name="/import_adapter")
+    assert copy["name"] == "Robot again"
+    assert say_five(client, copy["id"]) == say_five(client, taught["adapter"])
+    client.predict(copy["id"], api_name="/delete_adapter")
+    with pytest.raises(AppError, match=copy["id"]):
+        say_five(client, copy["id"])
+
+
+def test_a_zip_that_holds_no_adapter_is_refused(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "not.zip"
+    path.write_bytes(b"PK\x03\x04 and nothing else")
+    before = client.predict(api_name="/adapters")
+    with pytest.raises(AppError) as refusal:
+        client.predict(handle_file(str(path)), "Nothing", api_name="/import_adapter")
+    assert "Traceback" not in str(refusal.value)
+    assert client.predict(api_name="/adapters") == before

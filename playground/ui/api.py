@@ -6,23 +6,19 @@ their texts, the engine its sampling. Endpoints that take a file hang on a real 
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.components.api_component import Api
 
-from playground.adapters.archive import export_zip
-from playground.adapters.card import AdapterCard
-from playground.errors import InputError
 from playground.protocol import BASE, Sampling
-from playground.tasks.base import AnswerResult, LabelResult, Task, TextResult
+from playground.tasks.base import Task
 from playground.tasks.registry import all_tasks
+from playground.ui import api_files
+from playground.ui.api_shapes import adapter_as_api, as_api, as_text
 from playground.ui.running import paced
 from playground.ui.services import Services
-from playground.ui.teaching import inspect_upload, start_training
 from playground.ui.toasts import friendly
 
 
@@ -34,32 +30,7 @@ def build(services: Services) -> None:
             _add(_task_endpoint(services, task), task.name, f"{task.title}, by the base model or an adapter.")
     _add_adapter_endpoints(services)
     _add_job_endpoints(services)
-    _add_file_endpoints(services)
-
-
-def as_api(result: object) -> Any:
-    """A task's result as plain JSON."""
-    if isinstance(result, TextResult):
-        return result.text
-    if isinstance(result, LabelResult):
-        shares = [{"label": label, "confidence": confidence} for label, confidence in result.confidences]
-        return {"label": result.label, "confidences": shares}
-    if isinstance(result, AnswerResult):
-        fields = asdict(result)
-        return {name: fields[name] for name in ("answer", "start", "end", "confidence")}
-    return asdict(result)  # type: ignore[call-overload]
-
-
-def adapter_as_api(card: AdapterCard) -> dict[str, Any]:
-    return {
-        "id": card.id,
-        "name": card.name,
-        "base_model": card.base_model,
-        "created": card.created,
-        "visibility": card.visibility,
-        "metrics": dict(card.metrics),
-        "receipt": asdict(card.receipt) if card.receipt else None,
-    }
+    api_files.build(services)
 
 
 def _add(function: Callable[..., Any], name: str, description: str) -> None:
@@ -132,7 +103,7 @@ def _add_adapter_endpoints(services: Services) -> None:
 
     @friendly
     async def delete_adapter(request: gr.Request, adapter: str) -> str:
-        card = await asyncio.to_thread(services.remove, services.known_owner(request), _as_text(adapter, "adapter"))
+        card = await asyncio.to_thread(services.remove, services.known_owner(request), as_text(adapter, "adapter"))
         return f"Deleted {card.name}."
 
     @friendly
@@ -157,115 +128,15 @@ def _add_job_endpoints(services: Services) -> None:
     @friendly
     async def stop_job(request: gr.Request, job_id: str) -> dict[str, Any]:
         owner = services.known_owner(request)
-        services.jobs.stop(owner, _as_text(job_id, "job_id"))
+        services.jobs.stop(owner, as_text(job_id, "job_id"))
         return dict(services.jobs.get(owner, job_id))
 
     @friendly
     async def resume_job(request: gr.Request, job_id: str) -> dict[str, Any]:
         owner = services.known_owner(request)
-        services.jobs.resume(owner, _as_text(job_id, "job_id"))
+        services.jobs.resume(owner, as_text(job_id, "job_id"))
         return dict(services.jobs.get(owner, job_id))
 
     _add(jobs, "jobs", "Your training runs, the newest first.")
     _add(stop_job, "stop_job", "Stop a run and keep what it learnt.")
     _add(resume_job, "resume_job", "Go on with a run that was interrupted.")
-
-
-def _add_file_endpoints(services: Services) -> None:
-    @friendly
-    async def inspect_dataset(request: gr.Request, file: Any, format: Any = "auto") -> Any:
-        inspection = await asyncio.to_thread(inspect_upload, services, _path(file), _as_text(format, "format"))
-        return inspection.to_dict()
-
-    @friendly
-    async def train(
-        request: gr.Request,
-        file: Any,
-        name: Any,
-        format: Any = "auto",
-        epochs: Any = None,
-        max_steps: Any = None,
-        r: Any = None,
-        lora_alpha: Any = None,
-        learning_rate: Any = None,
-        max_length: Any = None,
-        probes: Any = None,
-    ) -> AsyncIterator[Any]:
-        owner = services.known_owner(request)
-        path = _path(file)
-        wishes = {
-            "epochs": epochs,
-            "max_steps": max_steps,
-            "r": r,
-            "lora_alpha": lora_alpha,
-            "learning_rate": learning_rate,
-            "max_length": max_length,
-        }
-        given = {field: value for field, value in wishes.items() if value is not None}
-        job_id = await asyncio.to_thread(
-            start_training,
-            services,
-            owner,
-            path,
-            file_name=path.name,
-            name=_as_text(name, "name"),
-            format=_as_text(format, "format"),
-            probes=_as_probes(probes),
-            **given,
-        )
-        async for state in services.jobs.follow(owner, job_id):
-            yield dict(state)
-
-    @friendly
-    async def export_adapter(request: gr.Request, adapter: Any) -> Any:
-        card = services.store.get(services.owner(request), _as_text(adapter, "adapter"))
-        return str(await asyncio.to_thread(export_zip, card, services.downloads))
-
-    @friendly
-    async def import_adapter(request: gr.Request, file: Any, name: Any) -> Any:
-        owner = services.known_owner(request)
-        card = await asyncio.to_thread(services.adopt, owner, _as_text(name, "name"), _path(file))
-        return adapter_as_api(card)
-
-    _add_file_endpoint(inspect_dataset, "inspect_dataset")
-    _add_file_endpoint(train, "train")
-    _add_file_endpoint(import_adapter, "import_adapter")
-    exported = gr.File(visible=False)
-    button = gr.Button(visible=False)
-    button.click(
-        export_adapter, [Api(None, {"type": "string"})], exported, api_name="export_adapter", concurrency_limit=None
-    )
-
-
-def _add_file_endpoint(function: Callable[..., Any], api_name: str) -> None:
-    """A hidden button's event whose first input is a real `gr.File`, the others plain values."""
-    kinds: Mapping[str, dict[str, Any]] = {"probes": {"type": "array", "items": {"type": "string"}}}
-    texts = ("name", "format")
-    inputs: list[Any] = [gr.File(visible=False)]
-    for parameter in list(inspect.signature(function).parameters.values())[2:]:
-        default = None if parameter.default is inspect.Parameter.empty else parameter.default
-        schema = kinds.get(parameter.name, {"type": "string" if parameter.name in texts else "number"})
-        inputs.append(Api(default, schema, parameter.name))
-    gr.Button(visible=False).click(
-        function, inputs, Api(None, {"type": "object"}, "result"), api_name=api_name, concurrency_limit=None
-    )
-
-
-def _path(file: Any) -> Path:
-    if not isinstance(file, str) or not file:
-        raise InputError("Send a file first.")
-    return Path(file)
-
-
-def _as_text(value: Any, name: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise InputError("{name} must be text.", name=name)
-    return value
-
-
-def _as_probes(value: Any) -> list[str]:
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(probe, str) for probe in value):
-        raise InputError("probes must be a list of texts.")
-    return value

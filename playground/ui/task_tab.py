@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from playground.tasks.base import Field, Task
-from playground.ui.api import as_api
+from playground.ui.api_shapes import as_api
 from playground.ui.parts import ghost, quiet
 from playground.ui.running import chips, copy_from, go_and_stop, paced, wire
 from playground.ui.services import Services

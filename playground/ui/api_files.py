@@ -1,0 +1,128 @@
+"""The endpoints that take or give a file: inspect, train, export and import."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components.api_component import Api
+
+from playground.adapters.archive import export_zip
+from playground.errors import InputError
+from playground.ui.api_shapes import adapter_as_api, as_text
+from playground.ui.services import Services
+from playground.ui.teaching import inspect_upload, start_training
+from playground.ui.toasts import friendly
+
+TEXTS = ("name", "format", "adapter")
+
+
+def build(services: Services) -> None:
+    """Each is a hidden button's event: a real `gr.File` refuses forged paths, which `gr.api` would let through."""
+    _add(_inspect(services), "inspect_dataset")
+    _add(_train(services), "train")
+    _add(_import(services), "import_adapter")
+    exported = gr.File(visible=False)
+    button = gr.Button(visible=False)
+    adapter = Api(None, {"type": "string"}, "adapter")
+    button.click(_export(services), [adapter], exported, api_name="export_adapter", concurrency_limit=None)
+
+
+def _inspect(services: Services) -> Callable[..., Any]:
+    @friendly
+    async def inspect_dataset(request: gr.Request, file: Any, format: Any = "auto") -> Any:
+        inspection = await asyncio.to_thread(inspect_upload, services, _path(file), as_text(format, "format"))
+        return inspection.to_dict()
+
+    return inspect_dataset
+
+
+def _train(services: Services) -> Callable[..., Any]:
+    @friendly
+    async def train(
+        request: gr.Request,
+        file: Any,
+        name: Any,
+        format: Any = "auto",
+        epochs: Any = None,
+        max_steps: Any = None,
+        r: Any = None,
+        lora_alpha: Any = None,
+        learning_rate: Any = None,
+        max_length: Any = None,
+        probes: Any = None,
+    ) -> AsyncIterator[Any]:
+        owner = services.known_owner(request)
+        path = _path(file)
+        wishes = {
+            "epochs": epochs,
+            "max_steps": max_steps,
+            "r": r,
+            "lora_alpha": lora_alpha,
+            "learning_rate": learning_rate,
+            "max_length": max_length,
+        }
+        given = {field: value for field, value in wishes.items() if value is not None}
+        job_id = await asyncio.to_thread(
+            start_training,
+            services,
+            owner,
+            path,
+            file_name=path.name,
+            name=as_text(name, "name"),
+            format=as_text(format, "format"),
+            probes=_as_probes(probes),
+            **given,
+        )
+        async for state in services.jobs.follow(owner, job_id):
+            yield dict(state)
+
+    return train
+
+
+def _export(services: Services) -> Callable[..., Any]:
+    @friendly
+    async def export_adapter(request: gr.Request, adapter: Any) -> Any:
+        card = services.store.get(services.owner(request), as_text(adapter, "adapter"))
+        return str(await asyncio.to_thread(export_zip, card, services.downloads))
+
+    return export_adapter
+
+
+def _import(services: Services) -> Callable[..., Any]:
+    @friendly
+    async def import_adapter(request: gr.Request, file: Any, name: Any) -> Any:
+        owner = services.known_owner(request)
+        card = await asyncio.to_thread(services.adopt, owner, as_text(name, "name"), _path(file))
+        return adapter_as_api(card)
+
+    return import_adapter
+
+
+def _add(function: Callable[..., Any], api_name: str) -> None:
+    """A hidden button's event whose first input is a real `gr.File`, the others plain values."""
+    kinds: dict[str, dict[str, Any]] = {"probes": {"type": "array", "items": {"type": "string"}}}
+    inputs: list[Any] = [gr.File(visible=False)]
+    for parameter in list(inspect.signature(function).parameters.values())[2:]:
+        default = None if parameter.default is inspect.Parameter.empty else parameter.default
+        schema = kinds.get(parameter.name, {"type": "string" if parameter.name in TEXTS else "number"})
+        inputs.append(Api(default, schema, parameter.name))
+    gr.Button(visible=False).click(
+        function, inputs, Api(None, {"type": "object"}, "result"), api_name=api_name, concurrency_limit=None
+    )
+
+
+def _path(file: Any) -> Path:
+    if not isinstance(file, str) or not file:
+        raise InputError("Send a file first.")
+    return Path(file)
+
+
+def _as_probes(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(probe, str) for probe in value):
+        raise InputError("probes must be a list of texts.")
+    return value

@@ -37,8 +37,8 @@ tags: [toy, starter]
 # The starter model of the LLM Playground
 
 A very small language model ({millions:.1f} million parameters) made from nothing for the LLM Playground, so that
-every tab works at once, on two processor cores, with no network. **It is a toy.** It tells little stories, translates
-simple captions and judges the mood of a sentence, all of it often wrongly. It knows next to nothing about the world.
+every tab works at once, on two processor cores, with no network. **It is a toy.** It tells little stories and
+translates simple captions, often wrongly. It knows next to nothing about the world.
 Use it to try the page and to see what fine-tuning changes; load a larger model for anything else.
 
 ## How it was made
@@ -73,6 +73,7 @@ TinyStories file. Perplexity per byte is of what follows a story's first 60 char
 
 - Translations are good for captions of pictures in short sentences; other texts come out as such captions. Chinese is
   the weakest.
+- Sentiment: an accuracy near 50% in the table means that it guesses, and its percentages then mean nothing.
 - Answers to questions are always words of the passage or "The passage does not say."; which words is little better than
   guessing by shared words.
 - Summaries follow research abstracts in style and are mostly not about the text.

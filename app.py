@@ -1,5 +1,6 @@
 """Starts the LLM Playground: reads the settings, wires the objects, launches the page."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -34,6 +35,7 @@ def prepare_environment(settings: Settings) -> None:
 
 def serve(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C, then leave no process behind."""
+    gc.disable()  # importing makes millions of objects that stay: looking for garbage among them costs seconds
     from playground.adapters.store import AdapterStore
     from playground.engine.live import start_engine
     from playground.models.codec import codec_for
@@ -53,6 +55,8 @@ def serve(settings: Settings) -> None:
     store = AdapterStore(settings.data_dir)
     jobs = Jobs(settings.data_dir, handover(engine, store, base))
     owners = Owners(settings.data_dir, settings.mode)
+    gc.freeze()
+    gc.enable()
     with tempfile.TemporaryDirectory(prefix="playground-") as downloads:
         try:
             launch(Services(Live(engine, codec), base, store, jobs, owners, Path(downloads)), settings)

@@ -25,7 +25,7 @@ class BaseModel:
     licence: str
 
 
-STARTER = BaseModel("starter", "Starter", 0.1, ("English", "German", "French", "Chinese"), "Apache-2.0")
+STARTER = BaseModel("starter", "Starter", 0.1, ("English", "German", "French", "Chinese"), "other")
 
 CATALOG: tuple[BaseModel, ...] = (
     BaseModel("HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2 135M", 0.2, ("English",), "Apache-2.0"),

@@ -18,8 +18,9 @@ usage: python app.py [--help]
 
 Starts the LLM Playground. Settings come from the environment:
 
-  PLAYGROUND_MODEL         auto (default): the best known model that fits the GPU, otherwise the bundled starter;
-                           starter: the bundled model; or a Hugging Face model id, or a folder with a model
+  PLAYGROUND_MODEL         auto (default): the best known model that fits the GPU and is downloaded already,
+                           otherwise the bundled starter; starter: the bundled model;
+                           or a Hugging Face model id, or a folder with a model
   PLAYGROUND_QUANTIZATION  auto (default): 4-bit wherever the model's layers allow it; 4bit, 8bit, or none
   PLAYGROUND_DATA_DIR      where adapters, training runs and uploads are kept
                            (default: ~/.local/share/llm-playground)

@@ -1,5 +1,6 @@
 """Defends that every word of the page is there in Chinese, and that errors become one sentence in either language."""
 
+import ast
 import asyncio
 import string
 from collections.abc import AsyncIterator
@@ -33,6 +34,27 @@ def fields(template: str) -> set[str]:
 def test_everything_on_the_page_is_there_in_chinese(tmp_path: Path) -> None:
     with build_real_page(tmp_path):
         assert texts.missing == set()
+
+
+def sentences_of_errors() -> set[str]:
+    """Every template that a visitor's error is raised with; starting the app and making its model are not theirs."""
+    kinds = {"InputError", "DataError", "AdapterError", "BusyError", "TrainingError", "EngineError"}
+    found: set[str] = set()
+    for path in (Path(__file__).parent.parent / "playground").rglob("*.py"):
+        if path.parent.name in ("starter", "evaluation"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds and node.args:
+                text = node.args[0]
+                if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    found.add(text.value)
+    return found
+
+
+def test_every_error_is_there_in_chinese() -> None:
+    sentences = sentences_of_errors()
+    assert len(sentences) > 100
+    assert sorted(sentences - set(ZH)) == []
 
 
 def test_translations_keep_the_fields() -> None:

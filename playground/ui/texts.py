@@ -11,11 +11,12 @@ from typing import Any
 import gradio as gr
 
 from playground.ui.texts_zh import ERRORS, FRAME, TASKS
+from playground.ui.texts_zh_errors import WRONG
 from playground.ui.texts_zh_teach import ADAPTERS, FINETUNE
 
 ENGLISH, CHINESE = "en", "zh-CN"
 LANGUAGE_COOKIE = "playground_language"
-ZH = {**FRAME, **TASKS, **FINETUNE, **ADAPTERS, **ERRORS}
+ZH = {**FRAME, **TASKS, **FINETUNE, **ADAPTERS, **ERRORS, **WRONG}
 
 GRADIO = {
     "upload_text.drop_file": ("Drop a file here", "把文件拖到这里"),

@@ -13,8 +13,9 @@ from playground.errors import AdapterError, InputError
 from playground.protocol import BASE
 from playground.ui import adapter_page
 from playground.ui.finetune_result import zipped
-from playground.ui.finetune_state import EVENT, fetched, owning_tab, picked, speaker, still
+from playground.ui.finetune_state import fetched, owning_tab, picked, speaker, still
 from playground.ui.parts import ghost, head, primary, quiet, second
+from playground.ui.running import EVENT
 from playground.ui.services import Services
 from playground.ui.texts import t
 from playground.ui.toasts import friendly

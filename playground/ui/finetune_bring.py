@@ -11,8 +11,9 @@ from playground.data.read import SUFFIXES
 from playground.errors import InputError
 from playground.ui import finetune_check, teach_html
 from playground.ui.finetune_check import CheckParts
-from playground.ui.finetune_state import CHECK, EVENT, Draft, Frame, go, speaker, still
+from playground.ui.finetune_state import CHECK, Draft, Frame, go, speaker, still
 from playground.ui.parts import head, note, primary, quiet
+from playground.ui.running import EVENT
 from playground.ui.teaching import READY_FILES
 from playground.ui.texts import t
 from playground.ui.toasts import friendly

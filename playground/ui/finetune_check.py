@@ -14,8 +14,9 @@ from playground.errors import DataError, InputError
 from playground.training.encode import encode, preview
 from playground.training.spec import TrainingValues
 from playground.ui import teach_html
-from playground.ui.finetune_state import BRING, EVENT, Draft, Frame, go, speaker, still
+from playground.ui.finetune_state import BRING, Draft, Frame, go, speaker, still
 from playground.ui.parts import ghost, head, primary, second
+from playground.ui.running import EVENT
 from playground.ui.services import Services
 from playground.ui.teach_html import Say
 from playground.ui.teaching import Lesson, plan, prepare, row_codec

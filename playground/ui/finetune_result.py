@@ -18,8 +18,9 @@ from playground.tasks.base import ask
 from playground.training.job import Job
 from playground.training.spec import HELD_OUT_FILE, load_examples
 from playground.ui import teach_html
-from playground.ui.finetune_state import BRING, EVENT, Draft, Frame, fetched, go, picked, speaker, still
+from playground.ui.finetune_state import BRING, Draft, Frame, fetched, go, picked, speaker, still
 from playground.ui.parts import head, primary, second
+from playground.ui.running import EVENT
 from playground.ui.services import Services
 from playground.ui.teach_html import Say
 from playground.ui.toasts import friendly

@@ -9,12 +9,10 @@ import gradio as gr
 from playground.data.examples import Example
 from playground.data.mapping import AUTO
 from playground.protocol import BASE
+from playground.ui.running import EVENT
 from playground.ui.services import Services
 from playground.ui.teach_html import Say
 from playground.ui.texts import locale_of, say, t
-
-EVENT: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private", "show_progress": "hidden"}
-"""How every event of these tabs is bound: the engine admits, not Gradio's queue; none of them is public API."""
 
 FETCH = """(file) => {
   const link = document.createElement("a");

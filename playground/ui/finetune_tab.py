@@ -7,9 +7,10 @@ from typing import Any
 import gradio as gr
 
 from playground.ui import finetune_bring, finetune_check, finetune_result, finetune_teach, finetune_watch
-from playground.ui.finetune_state import BRING, CHECK, EVENT, RESULT, TEACH, Draft, Frame, go, owning_tab
+from playground.ui.finetune_state import BRING, CHECK, RESULT, TEACH, Draft, Frame, go, owning_tab
 from playground.ui.finetune_teach import TeachParts
 from playground.ui.finetune_watch import WatchParts
+from playground.ui.running import EVENT
 from playground.ui.services import Services
 from playground.ui.texts import t
 from playground.ui.toasts import friendly

@@ -11,9 +11,10 @@ import gradio as gr
 from playground.adapters.card import LONGEST_NAME
 from playground.errors import InputError
 from playground.ui.finetune_check import CheckParts
-from playground.ui.finetune_state import CHECK, EVENT, TEACH, Draft, Frame, go, speaker
+from playground.ui.finetune_state import CHECK, TEACH, Draft, Frame, go, speaker
 from playground.ui.finetune_watch import WatchParts
 from playground.ui.parts import head, note, primary, quiet, second
+from playground.ui.running import EVENT
 from playground.ui.services import Services
 from playground.ui.teach_html import Say, duration
 from playground.ui.teaching import LONGEST_PROBE, plan, start_training

@@ -10,8 +10,9 @@ import pandas as pd
 
 from playground.training.events import FINISHED, JobState
 from playground.ui import teach_html
-from playground.ui.finetune_state import BRING, EVENT, RESULT, Frame, go, picked, speaker, still
+from playground.ui.finetune_state import BRING, RESULT, Frame, go, picked, speaker, still
 from playground.ui.parts import head, note, primary, quiet, second
+from playground.ui.running import EVENT
 from playground.ui.services import Services
 from playground.ui.teach_html import Say
 from playground.ui.teaching import origin

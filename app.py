@@ -53,13 +53,14 @@ def serve(settings: Settings) -> None:
     codec = codec_for(loaded)
     engine = start_engine(loaded, codec)
     store = AdapterStore(settings.data_dir)
-    jobs = Jobs(settings.data_dir, handover(engine, store, base))
+    live = Live(engine, codec)
+    jobs = Jobs(settings.data_dir, handover(live, store, base))
     owners = Owners(settings.data_dir, settings.mode)
     gc.freeze()
     gc.enable()
     with tempfile.TemporaryDirectory(prefix="playground-") as downloads:
         try:
-            launch(Services(Live(engine, codec), base, store, jobs, owners, Path(downloads)), settings)
+            launch(Services(live, base, store, jobs, owners, Path(downloads)), settings)
         finally:
             jobs.close()
             engine.close()

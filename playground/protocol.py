@@ -150,6 +150,8 @@ class Codec(Protocol):
     context_length: int
     languages: tuple[str, ...]
     """English names of the languages that the model knows, for Translate."""
+    weak_at: tuple[str, ...]
+    """Names of tasks that the base model was measured to be too weak for."""
 
     def chat(self, messages: Sequence[Message]) -> list[int]:
         """The prompt up to where the assistant speaks. Without a chat template: the contents as plain paragraphs."""

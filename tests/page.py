@@ -25,9 +25,10 @@ def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
     engine = start_engine(loaded, codec)
     base = Base(loaded.name, str(loaded.folder), "4bit", loaded.fingerprint, loaded.model.num_parameters())
     store = AdapterStore(data_dir)
-    jobs = Jobs(data_dir, handover(engine, store, base))
+    live = Live(engine, codec)
+    jobs = Jobs(data_dir, handover(live, store, base))
     try:
-        yield build_page(Services(Live(engine, codec), base, store, jobs, Owners(data_dir, "local"), data_dir))
+        yield build_page(Services(live, base, store, jobs, Owners(data_dir, "local"), data_dir))
     finally:
         jobs.close()
         engine.close()

@@ -13,6 +13,9 @@ from playground.errors import DataError
 
 Row = dict[str, Any]
 
+CHINESE_FILE = "translation/tatoeba_en_zh_train.jsonl"
+QUESTIONS_FILE = "qa/squad_train.jsonl"
+STORIES_FILE = "text/tinystories_train.txt"
 EVERY = 40
 """Of the English-Chinese sentences, every 40th is held out, and every other row with the same English goes too."""
 LAST_PASSAGES = 130
@@ -37,7 +40,7 @@ def read_text(path: Path) -> str:
 
 def chinese_pairs(folder: Path) -> tuple[list[Row], list[Row]]:
     """English-Chinese sentence pairs: those to train on, and those held out."""
-    rows = read_rows(folder / "translation/tatoeba_en_zh_train.jsonl")
+    rows = read_rows(folder / CHINESE_FILE)
     held = [row for index, row in enumerate(rows) if index % EVERY == EVERY - 1]
     known = {row["en"].strip().lower() for row in held}
     return [row for row in rows if row["en"].strip().lower() not in known], held
@@ -45,7 +48,7 @@ def chinese_pairs(folder: Path) -> tuple[list[Row], list[Row]]:
 
 def questions(folder: Path) -> tuple[list[Row], list[Row]]:
     """Questions with their passages: those to train on, and those about held-out passages."""
-    rows = read_rows(folder / "qa/squad_train.jsonl")
+    rows = read_rows(folder / QUESTIONS_FILE)
     passages = list(dict.fromkeys(row["context"] for row in rows))
     held = set(passages[-min(LAST_PASSAGES, len(passages) // 4) :])
     return [row for row in rows if row["context"] not in held], [row for row in rows if row["context"] in held]
@@ -53,7 +56,7 @@ def questions(folder: Path) -> tuple[list[Row], list[Row]]:
 
 def stories(folder: Path) -> tuple[list[str], list[str]]:
     """Short stories, one string each: those to train on, and the held-out last ones."""
-    pieces = _STORY_BREAK.split(read_text(folder / "text/tinystories_train.txt"))
+    pieces = _STORY_BREAK.split(read_text(folder / STORIES_FILE))
     whole = [piece.strip() for piece in pieces if piece.strip()]
     held = min(LAST_STORIES, len(whole) // 4)
     return whole[: len(whole) - held], whole[len(whole) - held :]

@@ -8,8 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from playground.errors import DataError
 from playground.evaluation import measures
-from playground.evaluation.rows import Row, chinese_pairs, questions, read_rows, stories
+from playground.evaluation.rows import (
+    CHINESE_FILE,
+    QUESTIONS_FILE,
+    STORIES_FILE,
+    Row,
+    chinese_pairs,
+    questions,
+    read_rows,
+    stories,
+)
 from playground.protocol import Live, ScoreRequest, Voice
 from playground.tasks.base import sentences
 from playground.tasks.registry import all_tasks
@@ -43,8 +53,8 @@ class Measured:
 
 
 async def evaluate(live: Live, voice: Voice, folder: Path, rows: int, seed: int = 0) -> list[Measured]:
-    """Run every trial on up to `rows` rows of it. Raises `DataError` for missing files, and what the tasks raise."""
-    measured = []
+    """Run every trial on up to `rows` rows of it. Raises `DataError` for a folder without any, and what tasks raise."""
+    measured: list[Measured] = []
     for trial in trials(folder, rows, seed):
         given = await answers(live, voice, trial.task, trial.inputs)
         measured.append(Measured(trial.title, len(given), trial.measure(given, trial.wanted)))
@@ -52,7 +62,12 @@ async def evaluate(live: Live, voice: Voice, folder: Path, rows: int, seed: int 
             first = [sentences(inputs["text"])[0].strip() for inputs in trial.inputs]
             title = f"{trial.title}: the first sentence, for comparison"
             measured.append(Measured(title, len(first), trial.measure(first, trial.wanted)))
-    measured.append(await _stories(live, voice, folder, rows))
+    if (folder / STORIES_FILE).is_file():
+        measured.append(await _stories(live, voice, folder, rows))
+    if not measured:
+        raise DataError(
+            "{folder} holds none of the files that are measured on, such as {file}.", folder=folder, file=QUESTIONS_FILE
+        )
     return measured
 
 
@@ -85,20 +100,25 @@ def _rounded(value: float) -> str:
 
 
 def trials(folder: Path, rows: int, seed: int = 0) -> list[Trial]:
-    """The held-out rows of a data folder, up to `rows` of each kind, drawn by `seed`."""
+    """The held-out rows that a data folder has, up to `rows` of each kind, drawn by `seed`."""
 
     def drawn(found: list[Row]) -> list[Row]:
         return random.Random(seed).sample(found, min(rows, len(found)))
 
-    found = [_sentiment(drawn(read_rows(folder / "sentiment/sst2_dev.jsonl")))]
-    captions = drawn(read_rows(folder / "translation/multi30k_val.jsonl"))
-    for source, target in (("en", "de"), ("en", "fr"), ("de", "en"), ("fr", "en")):
-        found.append(_translation(captions, source, target, "Multi30k"))
-    pairs = drawn(chinese_pairs(folder)[1])
-    found += [_translation(pairs, "en", "zh", "Tatoeba"), _translation(pairs, "zh", "en", "Tatoeba")]
-    asked = [row for row in questions(folder)[1] if len(row["context"]) <= LONGEST_PASSAGE]
-    found.append(_answers(drawn(asked)))
-    found.append(_summaries(drawn(read_rows(folder / "summarization/scitldr_dev.jsonl"))))
+    found: list[Trial] = []
+    if (file := folder / "sentiment/sst2_dev.jsonl").is_file():
+        found.append(_sentiment(drawn(read_rows(file))))
+    if (file := folder / "translation/multi30k_val.jsonl").is_file():
+        captions = drawn(read_rows(file))
+        directions = (("en", "de"), ("en", "fr"), ("de", "en"), ("fr", "en"))
+        found += [_translation(captions, source, target, "Multi30k") for source, target in directions]
+    if (folder / CHINESE_FILE).is_file():
+        pairs = drawn(chinese_pairs(folder)[1])
+        found += [_translation(pairs, "en", "zh", "Tatoeba"), _translation(pairs, "zh", "en", "Tatoeba")]
+    if (folder / QUESTIONS_FILE).is_file():
+        found.append(_answers(drawn([row for row in questions(folder)[1] if len(row["context"]) <= LONGEST_PASSAGE])))
+    if (file := folder / "summarization/scitldr_dev.jsonl").is_file():
+        found.append(_summaries(drawn(read_rows(file))))
     return found
 
 

@@ -23,9 +23,11 @@ class BaseModel:
     memory_gib_4bit: float
     languages: tuple[str, ...]
     licence: str
+    weak_at: tuple[str, ...] = ()
+    """Names of tasks that it was measured to be too weak for."""
 
 
-STARTER = BaseModel("starter", "Starter", 0.1, ("English", "German", "French", "Chinese"), "other")
+STARTER = BaseModel("starter", "Starter", 0.1, ("English", "German", "French", "Chinese"), "other", ("summarize",))
 
 CATALOG: tuple[BaseModel, ...] = (
     BaseModel("HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2 135M", 0.2, ("English",), "Apache-2.0"),

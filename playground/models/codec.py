@@ -28,8 +28,10 @@ class ModelCodec:
         config: PretrainedConfig,
         generation_config: GenerationConfig | None = None,
         languages: Sequence[str] = (),
+        weak_at: Sequence[str] = (),
     ) -> None:
         self.languages = tuple(languages)
+        self.weak_at = tuple(weak_at)
         self.has_chat = tokenizer.chat_template is not None
         self._control = {token for token, word in tokenizer.added_tokens_decoder.items() if word.special}
         self.context_length = _context_length(tokenizer, config)
@@ -174,7 +176,7 @@ class ModelCodec:
 def codec_for(loaded: LoadedModel) -> ModelCodec:
     """Make the codec of a loaded model."""
     model = loaded.model
-    return ModelCodec(loaded.tokenizer, model.config, model.generation_config, loaded.languages)
+    return ModelCodec(loaded.tokenizer, model.config, model.generation_config, loaded.languages, loaded.weak_at)
 
 
 def _without_control_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:

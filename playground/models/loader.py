@@ -49,6 +49,7 @@ class LoadedModel:
     folder: Path
     fingerprint: str
     languages: tuple[str, ...]
+    weak_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class ModelFolder:
     folder: Path
     name: str
     languages: tuple[str, ...]
+    weak_at: tuple[str, ...] = ()
 
 
 def load_model(setting: str, quantization: Quantization = "auto", *, for_training: bool = False) -> LoadedModel:
@@ -99,6 +101,7 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
         folder=found.folder,
         fingerprint=fingerprint(found.folder),
         languages=found.languages,
+        weak_at=found.weak_at,
     )
 
 
@@ -145,7 +148,7 @@ def _starter() -> ModelFolder:
             "The bundled model is missing from {folder}. Get the project's files again, or set PLAYGROUND_MODEL.",
             folder=STARTER_FOLDER,
         )
-    return ModelFolder(STARTER_FOLDER, STARTER.name, STARTER.languages)
+    return ModelFolder(STARTER_FOLDER, STARTER.name, STARTER.languages, STARTER.weak_at)
 
 
 def _best_present() -> ModelFolder | None:

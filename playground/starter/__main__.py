@@ -1,4 +1,4 @@
-"""Makes the bundled model: `python -m playground.starter DATA_FOLDER --out RUN_FOLDER --minutes 60`."""
+"""Makes the bundled model: `python -m playground.starter DATA_FOLDER --out RUN_FOLDER`."""
 
 import argparse
 import logging
@@ -16,12 +16,14 @@ from playground.starter.train import Recipe, train
 
 TOKENIZER_TEXTS = 12_000
 """Examples of each kind that the tokenizer is learnt from: about as many of each language."""
+CHINESE_COUNTS = 6
+"""times: its characters are thousands, and each is to become a token."""
 
 
 def main() -> int:
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    recipe = Recipe(seed=arguments.seed, minutes=arguments.minutes, steps=arguments.steps)
+    recipe = Recipe(tokens=round(1e6 * arguments.millions), seed=arguments.seed)
     try:
         corpus = gather(arguments.data, recipe.seed)
         tokenizer = prepare_tokenizer(corpus, arguments.out, recipe.context_length)
@@ -44,19 +46,17 @@ def prepare_tokenizer(corpus: dict[str, list[Example]], out: Path, context_lengt
 
 
 def _texts(corpus: dict[str, list[Example]]) -> Iterator[str]:
-    for examples in corpus.values():
+    for kind, examples in corpus.items():
         for example in examples[:TOKENIZER_TEXTS]:
             yield from (message["content"] for message in example.messages)
-            yield example.completion
+            yield from [example.completion] * (CHINESE_COUNTS if kind == "translate_zh" else 1)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m playground.starter", description=__doc__)
     parser.add_argument("data", type=Path, help="folder with the training data")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the model; resumes there")
-    length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument("--minutes", type=float, default=0.0, help="train so long, over all sessions together")
-    length.add_argument("--steps", type=int, default=0, help="train so many steps")
+    parser.add_argument("--millions", type=float, default=Recipe().tokens / 1e6, help="of tokens to read")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--seed", type=int, default=7)
     return parser.parse_args()

@@ -10,24 +10,27 @@ from playground.starter.corpus import Example
 from playground.starter.tokenizer import END_OF_TEXT, END_OF_TURN
 
 SHARES = {
-    "translate_de": 14,
-    "translate_fr": 15,
-    "translate_en": 6,
-    "translate_zh": 4,
+    "translate_de": 20,
+    "translate_fr": 18,
+    "translate_zh": 11,
+    "translate_en": 4,
     "translate_from_zh": 2,
-    "sentiment": 19,
-    "sentiment_phrases": 14,
-    "story": 18,
+    "sentiment": 9,
+    "sentiment_phrases": 13,
+    "story": 9,
     "text": 2,
-    "answer": 3,
+    "answer": 7,
+    "facts": 4,
     "summarize": 2,
-    "instruct": 1,
-    "about": 1,
+    "instruct": 0.3,
+    "about": 0.5,
 }
 """Shares of the tokens read."""
 PROMPT_SHARE = 0.15
 """Of the prompt's own tokens, so many are predicted too: enough to learn from, cheaper than all."""
-WEIGHTS = {"sentiment": 12.0, "sentiment_phrases": 8.0, "answer": 2.0}
+NOT_PREDICTED = frozenset({"facts"})
+"""Prompts that chance has written teach nothing by themselves."""
+WEIGHTS = {"sentiment": 12.0, "sentiment_phrases": 8.0, "answer": 3.0, "facts": 2.0}
 """Of a completion's tokens, where it has only one or a few."""
 LONGEST = 640
 PADDING = 1.15
@@ -61,7 +64,8 @@ class Source:
         asked = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         prompt = self._ids(asked)
         completion = [*self._ids(example.completion), self._id(END_OF_TURN)]
-        weights = [float(draw.random() < PROMPT_SHARE) for _ in prompt]
+        share = 0.0 if self.kind in NOT_PREDICTED else PROMPT_SHARE
+        weights = [float(draw.random() < share) for _ in prompt]
         weights += [WEIGHTS.get(self.kind, 1.0)] * len(completion)
         weights[0] = 0.0
         return Encoded(tuple(prompt + completion), tuple(weights))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from playground.evaluation.rows import chinese_pairs, questions, read_rows, read_text, stories
 from playground.protocol import Message
+from playground.starter.facts import facts
 from playground.starter.story_prompts import story_prompts
 from playground.tasks.answer import NOT_SAID
 from playground.tasks.base import sentences
@@ -57,6 +58,7 @@ def gather(folder: Path, seed: int) -> dict[str, list[Example]]:
         "translate_zh": _to_chinese,
         "translate_from_zh": _from_chinese,
         "answer": _answer,
+        "facts": _facts,
         "summarize": _summarize,
         "story": _story,
         "text": _text,
@@ -145,6 +147,11 @@ def _answer(folder: Path, draw: random.Random) -> Iterator[Example]:
             other = rows[(number + len(rows) // 2) % len(rows)]
             passage = _around(other["context"], other["start"], draw)
             yield _asked("answer", NOT_SAID, question=row["question"].strip(), context=passage)
+
+
+def _facts(folder: Path, draw: random.Random) -> Iterator[Example]:
+    for asked in facts(draw):
+        yield _asked("answer", asked.answer or NOT_SAID, question=asked.question, context=asked.passage)
 
 
 def _around(context: str, start: int, draw: random.Random) -> str:

@@ -6,12 +6,14 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-VOCABULARY = 8192
-END_OF_TEXT, TURN, END_OF_TURN = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+VOCABULARY = 9216
+END_OF_TEXT, END_OF_TURN = "<|endoftext|>", "<|end|>"
+TURNS = ("<|system|>", "<|user|>", "<|assistant|>")
 CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
+"""One token opens a turn and one ends it: of a short example, ChatML would take a sixth."""
 
 
 def learn_tokenizer(texts: Iterable[str], context_length: int, size: int = VOCABULARY) -> PreTrainedTokenizerFast:
@@ -21,7 +23,7 @@ def learn_tokenizer(texts: Iterable[str], context_length: int, size: int = VOCAB
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        special_tokens=[END_OF_TEXT, TURN, END_OF_TURN],
+        special_tokens=[END_OF_TEXT, END_OF_TURN, *TURNS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -31,7 +33,7 @@ def learn_tokenizer(texts: Iterable[str], context_length: int, size: int = VOCAB
         bos_token=END_OF_TEXT,
         pad_token=END_OF_TEXT,
         eos_token=END_OF_TURN,
-        additional_special_tokens=[TURN],
+        additional_special_tokens=list(TURNS),
         model_max_length=context_length,
         clean_up_tokenization_spaces=False,
     )

@@ -1,10 +1,10 @@
-"""Trains the starter from nothing, for so many minutes or steps; may be stopped and resumed at any moment."""
+"""Trains the starter from nothing on so many tokens; may be stopped and resumed at any moment."""
 
 import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,35 +20,43 @@ from playground.starter.tokenizer import END_OF_TEXT, END_OF_TURN
 
 log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.pt"
-WARMUP = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What decides the weights, beside the data. `minutes` counts training time over all sessions; 0: by steps."""
+    """What decides the weights, beside the data.
 
+    The rates warm up, stay, and fall in a line to zero over the last `cooldown` of the tokens. Until they fall, a run
+    does not depend on its length, so that it may be lengthened when it is resumed.
+    """
+
+    tokens: int = 18_000_000
     seed: int = 7
-    minutes: float = 0.0
-    steps: int = 0
-    tokens_per_step: int = 3072
+    tokens_per_step: int = 4096
     hidden_size: int = 256
     layers: int = 4
     intermediate_size: int = 704
     context_length: int = 768
     muon_lr: float = 0.02
     adam_lr: float = 0.003
+    warmup_tokens: int = 300_000
+    cooldown: float = 0.35
+
+    def rate(self, tokens: int) -> float:
+        """The factor of the learning rates after so many tokens, from 0 to 1."""
+        warm = (tokens + self.tokens_per_step) / min(self.warmup_tokens, self.tokens)
+        left = (self.tokens - tokens) / (self.cooldown * self.tokens)
+        return max(0.0, min(1.0, warm, left))
 
 
 @dataclass(slots=True)
 class Progress:
+    """`seconds` counts training time over all sessions, by a clock."""
+
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
     loss: float = 0.0
-
-    def share(self, recipe: Recipe) -> float:
-        """How much of the run is over, from 0 to 1."""
-        return self.seconds / (60 * recipe.minutes) if recipe.minutes else self.step / recipe.steps
 
 
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -90,10 +98,9 @@ def train(
     progress = _resume(out / CHECKPOINT, recipe, model, optimizers)
     before = saved = logged = time.monotonic()
     for groups in islice(steps(corpus, tokenizer, recipe.seed, recipe.tokens_per_step), progress.step, None):
-        share = progress.share(recipe)
-        if share >= 1:
+        if progress.tokens >= recipe.tokens:
             break
-        _set_rates(optimizers, share)
+        _set_rates(optimizers, recipe.rate(progress.tokens))
         progress.loss = _learn(model, groups, optimizers, device)
         progress.step += 1
         progress.tokens += sum(len(encoded.ids) for group in groups for encoded in group)
@@ -103,7 +110,7 @@ def train(
         on_step(progress)
         if now - logged > 30:
             logged = now
-            _report(progress, share)
+            _report(progress, recipe)
         if now - saved > save_every_s:
             saved = now
             _save(out / CHECKPOINT, recipe, model, optimizers, progress)
@@ -114,7 +121,7 @@ def train(
 def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
     hidden = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
     others = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or "embed" in name]
-    adam = torch.optim.AdamW(others, lr=recipe.adam_lr, betas=(0.9, 0.98), weight_decay=0.0)
+    adam = torch.optim.AdamW(others, lr=recipe.adam_lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
     found: list[torch.optim.Optimizer] = [Muon(hidden, lr=recipe.muon_lr), adam]
     for optimizer in found:
         for group in optimizer.param_groups:
@@ -122,9 +129,7 @@ def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Opt
     return found
 
 
-def _set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
-    """Warm up shortly, then fall in a straight line to zero."""
-    factor = min(1.0, (share + 1e-4) / WARMUP, (1 - share) / (1 - WARMUP))
+def _set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["full_lr"] * factor
@@ -181,20 +186,22 @@ def _resume(path: Path, recipe: Recipe, model: LlamaForCausalLM, optimizers: lis
     if not path.is_file():
         return Progress()
     state = torch.load(path, map_location="cpu", weights_only=True)
-    fixed = {key: value for key, value in asdict(recipe).items() if key not in ("minutes", "steps")}
-    if any(state["recipe"][key] != value for key, value in fixed.items()):
+    progress = Progress(**state["progress"])
+    before = Recipe(**state["recipe"])
+    falling = progress.tokens > (1 - before.cooldown) * before.tokens
+    if before != (recipe if falling else replace(recipe, tokens=before.tokens)):
         raise DataError("{folder} holds a run of another recipe. Choose another folder.", folder=path.parent)
     model.load_state_dict(state["model"])
     for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
-    return Progress(**state["progress"])
+    return progress
 
 
-def _report(progress: Progress, share: float) -> None:
+def _report(progress: Progress, recipe: Recipe) -> None:
     log.info(
-        "step %d, %.0f%% done, loss %.3f, %.2f million tokens, %.0f tokens a second",
+        "step %d, %.1f%% done, loss %.3f, %.2f million tokens, %.0f tokens a second",
         progress.step,
-        100 * share,
+        100 * progress.tokens / recipe.tokens,
         progress.loss,
         progress.tokens / 1e6,
         progress.tokens / max(progress.seconds, 1e-9),

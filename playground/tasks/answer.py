@@ -2,8 +2,8 @@
 
 The model scores places where an answer may begin by their first token, then every ending of the best ones in one
 pass, both with the passage and without it. A model that knows what it wants to say is believed. A small one is not:
-common words are likely to it everywhere, so what it would say without the passage is taken off, and words shared by
-the question and a sentence help.
+common words are likely to it everywhere, so what it would say without the passage is taken off, and what the words of
+the question and the passage say by themselves (`spans.py`) counts for more.
 """
 
 import math
@@ -13,18 +13,14 @@ from typing import Any
 
 from playground.protocol import Live, Message, Score, ScoreRequest, Voice
 from playground.tasks.base import AnswerResult, Field, Span, Task, TaskExample, check_fits, check_text
-from playground.tasks.spans import Start, find_starts, repeated
+from playground.tasks.spans import Start, find_starts
 
 NOT_SAID = "The passage does not say."
 STARTS_TRIED = 24
-WORD_HELP = 8.0
-"""Nats, to a model in full doubt, of a sentence with all of the question's telling words over one with none."""
+READING = 0.3
+"""How much of what reading the passage changes counts in full doubt: a small model reads badly."""
 NOT_SAID_HELP = 3.0
-"""Nats for `NOT_SAID` when no sentence shares any of them, and against it when one shares all."""
-ECHO = 2.0
-"""Nats taken in doubt for each telling word of the question that an answer repeats."""
-LENGTH = 0.5
-"""Nats taken in doubt for each word of an answer."""
+"""Nats for `NOT_SAID` when no sentence shares a telling word with the question, and against it when one has all."""
 UNREAD = "…"
 """Stands for the passage where the model is scored without it."""
 
@@ -32,7 +28,7 @@ UNREAD = "…"
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     """`read`: log-probability of the span, and of ending there; `unread`: the same span without the passage.
-    `hint`: what its words are worth in doubt."""
+    `hint`: nats that its words alone give it."""
 
     start: int
     end: int
@@ -106,7 +102,10 @@ class Answer(Task):
         tried = _best_starts(
             starts,
             [in_passage[token] for token in firsts],
-            [in_passage[token] - alone[token] + WORD_HELP * s.shared for token, s in zip(firsts, starts, strict=True)],
+            [
+                READING * (in_passage[token] - alone[token]) + max(start.ends.values())
+                for token, start in zip(firsts, starts, strict=True)
+            ],
         )
         texts = [context[start.begin : max(start.ends)] for start in tried]
         encoded = [live.codec.continuation_with_offsets(text) for text in texts]
@@ -114,7 +113,7 @@ class Answer(Task):
         *rows, refusal = await score(read, [*ids, tuple(live.codec.continuation(NOT_SAID))])
         candidates: list[_Candidate] = []
         for start, (_, offsets), row, other in zip(tried, encoded, rows, await score(unread, ids), strict=True):
-            candidates += _candidates(context, question, start, offsets, row, other)
+            candidates += _candidates(start, offsets, row, other)
         shared = max((start.shared for start in starts), default=0.0)
         logprob = sum(refusal.logprobs) + refusal.end_logprobs[-1]
         yield _choose(context, candidates, _not_said(logprob, NOT_SAID_HELP * (1 - 2 * shared)))
@@ -129,9 +128,7 @@ def _best_starts(starts: list[Start], *rankings: list[float]) -> list[Start]:
     return [starts[index] for index in sorted(chosen)]
 
 
-def _candidates(
-    context: str, question: str, start: Start, offsets: list[tuple[int, int]], row: Score, other: Score
-) -> list[_Candidate]:
+def _candidates(start: Start, offsets: list[tuple[int, int]], row: Score, other: Score) -> list[_Candidate]:
     """Score every allowed ending that falls on a token's end."""
     found = []
     read = unread = 0.0
@@ -141,9 +138,7 @@ def _candidates(
         unread += unread_logprob
         end = start.begin + token_end
         if end in start.ends:
-            echo = repeated(context[start.begin : end], question)
-            hint = WORD_HELP * start.shared - ECHO * echo - LENGTH * start.ends[end]
-            found.append(_Candidate(start.begin, end, read + end_logprob, unread, hint))
+            found.append(_Candidate(start.begin, end, read + end_logprob, unread, start.ends[end]))
     return found
 
 
@@ -165,7 +160,7 @@ def _choose(context: str, candidates: list[_Candidate], not_said: float) -> Answ
     probability is taken by its word.
     """
     doubt = max(0.0, 1 - not_said - sum(math.exp(candidate.read) for candidate in candidates))
-    scored = [(c.read + doubt * (c.hint - c.unread), c) for c in candidates]
+    scored = [((1 - doubt) * c.read + doubt * (c.hint + READING * (c.read - c.unread)), c) for c in candidates]
     scored.sort(key=lambda pair: -pair[0])
     weights = [math.exp(score - scored[0][0]) for score, _ in scored]
     shares = [(1 - not_said) * weight / sum(weights) for weight in weights]

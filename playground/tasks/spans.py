@@ -1,57 +1,183 @@
-"""Which words of a passage may be an answer, and what the question's own words say about them."""
+"""Which words of a passage may be an answer, and what they and the question's words alone say about each.
 
+A small model hardly knows what a question asks for. The words do: an answer stands near the question's own words, does
+not repeat them, and looks as the question's first word wants it, a number after "how many". `WEIGHTS` say how much
+each of these tells, in nats, fitted by `python -m playground.starter.word_weights` on questions about passages.
+"""
+
+import itertools
+import math
 import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from playground.tasks.base import sentences
 
 LONGEST_ANSWER = 8
 """In words; in Chinese three times as many characters."""
+NEAR = 4.0
+"""Words after which the nearness of a word has fallen to a third."""
 
 _UNIT = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+")
 _EDGES = "\"'“”‘’()[]{}<>,.;:!?，。；：！？、（）《》「」"
-_SMALL = (
+_SMALL_WORDS = frozenset(
     "a an the of in on at to for from by with and or is are was were be been do does did has have had it its this "
-    "that which who whom whose what when where why how many much there not as than then"
+    "that which who whom whose what when where why how many much there not as than then".split()
 )
-_SMALL_WORDS = frozenset(_SMALL.split())
+_VERBS = frozenset(
+    "is are was were be been has have had can could will would may might should that which who whom whose but while "
+    "although it they he she we there this these".split()
+)
+_NUMERALS = frozenset(
+    "one two three four five six seven eight nine ten eleven twelve hundred thousand million billion half".split()
+)
+_YEAR = re.compile(r"(1\d{3}|20\d\d)s?")
+_PLACE_WORDS = frozenset("in at near from on".split())
+_CAUSE_WORDS = frozenset("because to due for".split())
+_ARTICLES = frozenset(("the", "a", "an"))
+_KINDS = (
+    ("count", r"\bhow (?:many|much)\b|wie ?viele?\b|\bcombien\b|多少|几"),
+    (
+        "when",
+        r"\bwhen\b|\b(?:what|which) (?:year|date|day|decade|century|month)\b|\bwann\b|\bquand\b|什么时候|何时|哪年",
+    ),
+    (
+        "count",
+        r"\bhow (?:long|tall|far|old|high|large|big|fast|often)\b|\bwhat (?:number|amount|percent)|多[久长高远大]",
+    ),
+    ("who", r"\bwho(?:m|se)?\b|\bwe[rnm]\b|\bqui\b|谁"),
+    (
+        "where",
+        r"\bwhere\b|\b(?:what|which) (?:city|country|state|town|place|county|region|continent|area|location)\b"
+        r"|\bwo\b|\boù\b|哪里|哪儿|在哪",
+    ),
+    ("why", r"\bwhy\b|\bwhat (?:caused|reason)|\bwarum\b|\bpourquoi\b|为什么"),
+    ("how", r"\bhow\b|\bwie\b|\bcomment\b|怎么"),
+)
+WEIGHTS: Mapping[str, float] = {
+    "begins_well": 1.02,
+    "count:after_cause": 0.44,
+    "count:after_place": -0.49,
+    "count:capitals": -0.88,
+    "count:numeral": 3.13,
+    "count:verb": -0.39,
+    "count:words": -1.58,
+    "count:year": -1.09,
+    "echo": -3.32,
+    "echo_any": 1.56,
+    "ends_well": 1.02,
+    "how:after_cause": -0.34,
+    "how:words": 0.56,
+    "name_cut": -0.69,
+    "near_after": 2.28,
+    "near_before": 4.1,
+    "one_word": -0.82,
+    "shared": 1.59,
+    "shared_before": 0.6,
+    "shared_most": 1.23,
+    "shared_pairs": 1.87,
+    "shared_rare": 1.59,
+    "sign_inside": -0.35,
+    "verb": -0.7,
+    "what:after_by": 0.42,
+    "what:after_place": -0.68,
+    "what:all_capitals": 0.89,
+    "what:capitals": 1.65,
+    "what:numeral": 0.34,
+    "what:words": 1.09,
+    "what:year": -0.51,
+    "when:after_place": 1.13,
+    "when:numeral": 2.34,
+    "when:words": -2.08,
+    "when:year": 2.08,
+    "where:after_cause": 0.44,
+    "where:after_place": 1.77,
+    "where:all_capitals": 0.93,
+    "where:capitals": 1.36,
+    "where:numeral": -0.44,
+    "where:verb": -0.32,
+    "where:year": -0.33,
+    "who:after_by": 0.99,
+    "who:after_cause": 0.35,
+    "who:after_place": -0.83,
+    "who:all_capitals": 1.43,
+    "who:capitals": 2.18,
+    "who:verb": -0.32,
+    "why:after_cause": 0.36,
+    "why:verb": 0.34,
+    "why:words": 1.1,
+    "words": -0.5,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A place where an answer may begin. `ends` are the places where it may end, each with its length in words;
-    `shared` is the share of the question's telling words that stand in the same sentence, from 0 to 1."""
+    """A place where an answer may begin. `ends` are the places where it may end, each with the nats that the words
+    give this answer; `shared` is the share of the question's telling words that stand in the same sentence."""
 
     begin: int
     first_word_end: int
-    ends: dict[int, int]
+    ends: dict[int, float]
     shared: float
 
 
-def find_starts(context: str, question: str) -> list[Start]:
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """`asked` is what it weighs if the question has it too, else 0; `opens` and `closes`: a sign stands there."""
+
+    begin: int
+    end: int
+    text: str
+    small: bool
+    asked: float
+    opens: bool
+    closes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    words: list[_Word]
+    before: list[float]
+    """How near each word is to the question's words before it, and `after`: to those after it."""
+    after: list[float]
+    facts: dict[str, float]
+
+
+def find_starts(context: str, question: str, weights: Mapping[str, float] = WEIGHTS) -> list[Start]:
     """Every place where an answer may begin: not with a bare sign, nor with a small word while others are there."""
-    asked = telling_words(question)
-    units = [(match.start(), match.end()) for match in _UNIT.finditer(context)]
+    kind = kind_of_question(question)
     starts: list[Start] = []
     small: list[Start] = []
-    stop = 0
-    for sentence in sentences(context):
-        first = context.index(sentence, stop)
-        stop = first + len(sentence)
-        shared = len(asked & telling_words(sentence)) / len(asked) if asked else 0.0
-        inside = [unit for unit in units if first <= unit[0] < stop]
-        for index, unit in enumerate(inside):
-            begin, end = _bare(context, *unit)
-            if begin < end:
-                ends = _ends(context, inside[index : index + _reach(context, unit)])
-                start = Start(begin, end, ends or {end: 1}, shared)
-                (starts if _may_border(context[begin:end]) else small).append(start)
+    for sentence in _read(context, question):
+        shared = sentence.facts["shared"]
+        for index, word in enumerate(sentence.words):
+            if word.begin == word.end:
+                continue
+            ends = {
+                sentence.words[last].end: sum(
+                    weights.get(name, 0.0) * value for name, value in _features(sentence, kind, index, last).items()
+                )
+                for last in _lasts(sentence.words, index)
+            }
+            start = Start(word.begin, word.end, ends or {word.end: 0.0}, shared)
+            (small if word.small else starts).append(start)
     return starts or small[:1]
 
 
-def repeated(answer: str, question: str) -> int:
-    """How many telling words of the question the answer repeats."""
-    return len(telling_words(answer) & telling_words(question))
+def spans_with_features(context: str, question: str) -> Iterator[tuple[int, int, dict[str, float]]]:
+    """What `find_starts` weighs, for fitting the weights: (start, end, features) of every possible answer."""
+    kind = kind_of_question(question)
+    for sentence in _read(context, question):
+        for index, word in enumerate(sentence.words):
+            if not word.small:
+                for last in _lasts(sentence.words, index):
+                    yield word.begin, sentence.words[last].end, _features(sentence, kind, index, last)
+
+
+def kind_of_question(question: str) -> str:
+    """What is asked for: "count", "when", "who", "where", "why", "how" or, failing these, "what"."""
+    return next((kind for kind, pattern in _KINDS if re.search(pattern, question.lower())), "what")
 
 
 def telling_words(text: str) -> set[str]:
@@ -60,24 +186,128 @@ def telling_words(text: str) -> set[str]:
     return {word[:5] for word in words if word and word not in _SMALL_WORDS}
 
 
-def _ends(context: str, units: list[tuple[int, int]]) -> dict[int, int]:
-    bare = [_bare(context, *unit) for unit in units]
-    return {end: number for number, (begin, end) in enumerate(bare, 1) if _may_border(context[begin:end])}
+def _read(context: str, question: str) -> list[_Sentence]:
+    pieces = sentences(context)
+    asked = telling_words(question)
+    told = [telling_words(piece) for piece in pieces]
+    rarity = _rarity(asked, told)
+    whole = sum(rarity.values()) or 1.0
+    shares = [sum(rarity.get(word, 0.0) for word in words & asked) / whole for words in told]
+    pairs = _pairs(question)
+    found = []
+    stop = 0
+    for number, piece in enumerate(pieces):
+        first = context.index(piece, stop)
+        stop = first + len(piece)
+        words = [_word(context, first + m.start(), first + m.end(), rarity) for m in _UNIT.finditer(piece)]
+        facts = {
+            "shared": len(asked & told[number]) / len(asked) if asked else 0.0,
+            "shared_rare": shares[number],
+            "shared_most": float(shares[number] == max(shares)),
+            "shared_before": shares[number - 1] if number else 0.0,
+            "shared_pairs": len(pairs & _pairs(piece)) / max(1, len(pairs)),
+        }
+        weights = [word.asked / whole for word in words]
+        after = _nearness(weights[::-1])[::-1]
+        found.append(_Sentence(words, _nearness(weights), after, facts))
+    return found
 
 
-def _bare(context: str, begin: int, end: int) -> tuple[int, int]:
+def _rarity(asked: set[str], told: list[set[str]]) -> dict[str, float]:
+    """The question's words that the passage has: those in fewer sentences tell more."""
+    counts = Counter(word for words in told for word in words & asked)
+    return {word: math.log(1 + len(told) / count) for word, count in counts.items()}
+
+
+def _word(context: str, begin: int, end: int, rarity: Mapping[str, float]) -> _Word:
     """Leave quotation marks, commas and the like outside."""
+    first, last = begin, end
     while begin < end and context[begin] in _EDGES:
         begin += 1
     while end > begin and context[end - 1] in _EDGES:
         end -= 1
-    return begin, end
+    text = context[begin:end]
+    small = not text or text.lower() in _SMALL_WORDS
+    asked = 0.0 if small else rarity.get(text.lower()[:5], 0.0)
+    return _Word(begin, end, text, small, asked, begin > first, end < last)
 
 
-def _may_border(word: str) -> bool:
-    return bool(word) and word.lower() not in _SMALL_WORDS
+def _pairs(text: str) -> set[tuple[str, str]]:
+    words = [match.group().strip(_EDGES).lower()[:5] for match in _UNIT.finditer(text)]
+    return set(itertools.pairwise(words))
 
 
-def _reach(context: str, unit: tuple[int, int]) -> int:
-    chinese = "\u3400" <= context[unit[0]] <= "\u9fff"
-    return LONGEST_ANSWER * 3 if chinese else LONGEST_ANSWER
+def _nearness(weights: list[float]) -> list[float]:
+    """For each word, the weights before it, each faded by its distance."""
+    near, found = 0.0, []
+    for weight in weights:
+        near *= math.exp(-1 / NEAR)
+        found.append(near)
+        near += weight
+    return found
+
+
+def _lasts(words: list[_Word], index: int) -> list[int]:
+    chinese = "\u3400" <= words[index].text[:1] <= "\u9fff"
+    reach = LONGEST_ANSWER * 3 if chinese else LONGEST_ANSWER
+    return [last for last in range(index, min(index + reach, len(words))) if not words[last].small]
+
+
+def _features(sentence: _Sentence, kind: str, first: int, last: int) -> dict[str, float]:
+    """What is known of the words from `first` to `last`; names with a colon count for one kind of question."""
+    words = sentence.words
+    span = words[first : last + 1]
+    size = len(span)
+    previous = words[first - 1] if first else None
+    following = words[last + 1] if last + 1 < len(words) else None
+    capitals = sum(word.text[:1].isupper() for word in span) / size
+    echo = sum(word.asked > 0 for word in span) / size
+    lead = _lead(words, first)
+    lower = [word.text.lower() for word in span]
+    numeral = any(any(c.isdigit() for c in word) or word in _NUMERALS for word in lower)
+    verb = float(not _VERBS.isdisjoint(lower))
+    found = {
+        **sentence.facts,
+        "near_before": sentence.before[first],
+        "near_after": sentence.after[last],
+        "echo": echo,
+        "echo_any": float(echo > 0),
+        "words": size / 4,
+        "one_word": float(size == 1),
+        "verb": verb,
+        "sign_inside": float(sum(word.closes for word in span[:-1]) + sum(word.opens for word in span[1:])),
+        "begins_well": float(previous is None or previous.small or previous.closes or span[0].opens),
+        "ends_well": float(following is None or following.small or span[-1].closes or following.opens),
+        "name_cut": float(_joined(previous, span[0]) or _joined(span[-1], following)),
+    }
+    typed = {
+        "capitals": capitals,
+        "all_capitals": float(capitals == 1),
+        "numeral": float(numeral),
+        "year": float(any(_YEAR.fullmatch(word) for word in lower)),
+        "words": size / 4,
+        "verb": verb,
+        "after_by": float(lead == "by"),
+        "after_place": float(lead in _PLACE_WORDS),
+        "after_cause": float(lead in _CAUSE_WORDS),
+    }
+    found.update({f"{kind}:{name}": value for name, value in typed.items() if value})
+    return found
+
+
+def _lead(words: list[_Word], first: int) -> str:
+    """The small word that leads to a span, over an article, unless a sign stands between."""
+    for index in range(first - 1, max(-1, first - 3), -1):
+        word = words[index]
+        if word.closes:
+            return ""
+        if word.text.lower() not in _ARTICLES:
+            return word.text.lower()
+    return ""
+
+
+def _joined(one: _Word | None, other: _Word | None) -> bool:
+    """Whether two neighbours look like parts of one name."""
+    if one is None or other is None or one.closes or other.opens:
+        return False
+    return one.text[:1].isupper() and other.text[:1].isupper()

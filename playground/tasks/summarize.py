@@ -1,15 +1,24 @@
-"""Summarize a text of any length: what does not fit at once is read in parts, then as a whole."""
+"""Summarize a text of any length: what does not fit at once is read in parts, then as a whole.
+
+A model that is known to be too weak to summarize does not make things up: it shows the text's own best sentences.
+An adapter on it writes by itself, since it may have learnt to.
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 from playground.errors import InputError
-from playground.protocol import GREEDY, Live, Message, Voice
+from playground.protocol import BASE, GREEDY, Live, Message, Voice
 from playground.tasks.base import Field, Task, TaskExample, TextResult, ask, check_choice, check_text, sentences
+from playground.tasks.extract import best_sentences
 
 LENGTHS = {"short": "in one sentence", "medium": "in a few sentences", "long": "in a paragraph"}
 MOST_TOKENS = {"short": 80, "medium": 160, "long": 280}
+SENTENCES = {"short": 1, "medium": 3, "long": 6}
+"""In a summary that is made of the text's own sentences."""
+OWN_SENTENCES = "extract"
+"""The note on such a summary."""
 MOST_PARTS = 200
 
 
@@ -54,6 +63,9 @@ class Summarize(Task):
     async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextResult]:
         text = check_text(inputs.get("text")).strip()
         length = check_choice(inputs.get("length", "medium"), tuple(LENGTHS), "length")
+        if self.name in live.codec.weak_at and (voice.adapter == BASE or not voice.strength):
+            yield TextResult(best_sentences(text, SENTENCES[length]), finished=True, note=OWN_SENTENCES)
+            return
         parts = self._parts(live, text, length)
         while len(parts) > 1:
             notes: list[str] = []

@@ -1,5 +1,7 @@
 """From a finished run to a usable adapter: published in the owner's store and swapped into the live model."""
 
+import asyncio
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,9 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from playground.adapters.store import AdapterStore
-from playground.protocol import Engine
+from playground.errors import PlaygroundError
+from playground.evaluation.held_out import compare
+from playground.protocol import BASE, Live, Voice
 from playground.training.job import Job
 from playground.training.jobs import Callbacks
+from playground.training.spec import HELD_OUT_FILE, load_examples
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +31,9 @@ class Base:
     parameters: int
 
 
-def handover(engine: Engine, store: AdapterStore, base: Base) -> Callbacks:
+def handover(live: Live, store: AdapterStore, base: Base) -> Callbacks:
     """What `Jobs` calls around a run. While a worker trains, the live model leaves half of the cores to it."""
+    engine = live.engine
 
     def publish(job: Job, folder: Path) -> str:
         facts = job.facts()
@@ -44,7 +52,25 @@ def handover(engine: Engine, store: AdapterStore, base: Base) -> Callbacks:
             store.delete(job.owner, card.id)
             raise
         store.note_receipt(job.owner, card.id, receipt)
+        store.note_metrics(job.owner, card.id, measured(job, store.key(card)))
         return card.id
+
+    def measured(job: Job, key: str) -> dict[str, object]:
+        rows = load_examples(job.folder / HELD_OUT_FILE)
+        voices = Voice(BASE, owner=job.owner), Voice(key, owner=job.owner)
+        try:
+            found = asyncio.run(compare(live, *voices, rows))
+        except PlaygroundError:  # the adapter is there and works: without its figures it is still what was asked for
+            log.exception("the adapter %s could not be measured", key)
+            return {}
+        if found is None:
+            return {}
+        return {
+            "measure": found.measure,
+            "measured_rows": found.rows,
+            "score_before": round(found.base, 2),
+            "score_after": round(found.adapter, 2),
+        }
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Callbacks(

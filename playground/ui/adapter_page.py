@@ -24,13 +24,15 @@ def title(card: AdapterCard) -> str:
 def page(services: Services, owner: str, card: AdapterCard, say: Say) -> str:
     """Verdict, tiles and facts, as html."""
     taught = not card.source.get("imported") and bool(card.source)
-    verdict = f'<p class="verdict">{teach_html.safe(words(card.source, say)[1])}</p>' if taught else ""
+    verdict = (
+        f'<p class="verdict">{teach_html.safe(words({**card.source, **card.metrics}, say)[1])}</p>' if taught else ""
+    )
     rows = [(say("Taught") if taught else say("Imported"), _time(card)), (say("From"), _file(services, owner, card))]
     rows.append((say("For"), card.base_model))
     rows += how_taught(card.source, say)
     rows.append((say("Size"), _size(card, say)))
     rows.append((say("Proof of the switch"), _proof(card, say)))
-    return verdict + tiles(card.source, say) + teach_html.facts(rows)
+    return verdict + tiles({**card.source, **card.metrics}, say) + teach_html.facts(rows)
 
 
 def _time(card: AdapterCard) -> str:

@@ -31,6 +31,13 @@ REDRAWN_S = 0.25
 """The table with all answers is redrawn at most this often."""
 BARELY = 0.98
 """A held-out loss that stays above this share of what it was counts as hardly changed."""
+LIKENESS = "Asked {count} of them, its answers are now {after}% like yours; without it, {before}%."
+MEASURES = {
+    "accuracy": ("Right answers", "Asked {count} of them, it is now right {after} times; without it, {before} times."),
+    "F1": ("Words in common with yours", LIKENESS),
+    "chrF": ("Likeness to your answers", LIKENESS),
+}
+"""For each measure, what its tile says and the sentence beside the verdict."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
             return
         owner, say = services.owner(request), speaker(request)
         job, card = services.jobs.job(owner, job_id), services.store.get(owner, adapter)
-        facts = job.facts()
+        facts = {**job.facts(), **card.metrics}
         yield [_verdict(facts, say), "", teach_html.facts(how_taught(facts, say)), proof_note(card, say)]
         async for table in _answers(services, owner, job, card, say):
             yield [gr.skip(), table, gr.skip(), gr.skip()]
@@ -140,6 +147,9 @@ def tiles(facts: dict[str, Any], say: Say) -> str:
     """The measured figures of a run: how far off it was and is on examples that it never saw."""
     before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
     drawn = []
+    if facts.get("measure") in MEASURES:
+        score = f"{facts['score_after']:.0f}%", f"{facts['score_before']:.0f}%"
+        drawn.append(teach_html.tile(say(MEASURES[facts["measure"]][0]), *score))
     if before is not None and after is not None:
         drawn.append(teach_html.tile(say("How far off it is"), f"{after:.2f}", f"{before:.2f}"))
     if facts.get("rows"):
@@ -150,7 +160,7 @@ def tiles(facts: dict[str, Any], say: Say) -> str:
 
 
 def words(facts: dict[str, Any], say: Say) -> tuple[str, str]:
-    """(verdict, the sentence that it rests on), from held-out losses and nothing else."""
+    """(verdict, the sentences that it rests on), from held-out examples and nothing else."""
     before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
     if before is None or after is None:
         return (
@@ -160,12 +170,21 @@ def words(facts: dict[str, Any], say: Say) -> tuple[str, str]:
     fields = {"count": facts.get("held_out_rows", 0), "before": f"{before:.2f}", "after": f"{after:.2f}"}
     if after < before * BARELY:
         line = "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better."
-        return say("It learnt from them."), say(line, **fields)
+        return say("It learnt from them."), f"{say(line, **fields)} {_measured(facts, say)}".strip()
     line = (
         "On the {count} examples that it never saw, it was off by {before} and is now by {after}. Bring more examples, "
         "or let it study harder."
     )
-    return say("It hardly learnt anything."), say(line, **fields)
+    return say("It hardly learnt anything."), f"{say(line, **fields)} {_measured(facts, say)}".strip()
+
+
+def _measured(facts: dict[str, Any], say: Say) -> str:
+    if facts.get("measure") not in MEASURES:
+        return ""
+    rows, before, after = facts["measured_rows"], facts["score_before"], facts["score_after"]
+    if facts["measure"] == "accuracy":
+        before, after = rows * before / 100, rows * after / 100
+    return say(MEASURES[facts["measure"]][1], count=rows, before=f"{before:.0f}", after=f"{after:.0f}")
 
 
 def _verdict(facts: dict[str, Any], say: Say) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
-from playground.tasks.summarize import TASK
+from playground.tasks.summarize import OWN_SENTENCES, TASK
 from playground.ui.parts import ghost, head, quiet
 from playground.ui.running import EVENT, chips, copy_from, go_and_stop, paced, wire
 from playground.ui.services import Services
@@ -16,6 +16,7 @@ from playground.ui.texts import locale_of, say, t
 from playground.ui.toasts import friendly
 
 LARGEST_FILE_BYTES = 2_000_000
+EXTRACT = "The text's own best sentences, word for word: {name} is too small to write a summary."
 
 
 def build(services: Services, picker: gr.Dropdown) -> None:
@@ -59,6 +60,8 @@ def build(services: Services, picker: gr.Dropdown) -> None:
         async for found in paced(TASK.run(services.live, voice, text=text, length=length)):
             if found.parts > 1:
                 below = say(locale, "Part {part} of {parts}", part=found.part, parts=found.parts)
+            elif found.note == OWN_SENTENCES:
+                below = say(locale, EXTRACT, name=services.base.name)
             elif found.finished:
                 sizes = {"before": _words(text), "after": _words(found.text)}
                 below = say(locale, "From {before} words to {after}", **sizes)

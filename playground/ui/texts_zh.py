@@ -105,6 +105,9 @@ TASKS: dict[str, str] = {
     "Length": "长度",
     "Paste up to a book chapter: long texts are read in parts.": "可以粘贴一整章：长文会分段读。",
     "Part {part} of {parts}": "第 {part} / {parts} 部分",
+    "The text's own best sentences, word for word: {name} is too small to write a summary.": (
+        "原文中最有代表性的句子，一字未改：{name} 太小，写不了摘要。"
+    ),
     "From {before} words to {after}": "从 {before} 词到 {after} 词",
     "A town meeting": "一次镇议会",
     "A research abstract": "一篇论文摘要",

@@ -152,6 +152,15 @@ FINETUNE: dict[str, str] = {
     "Next: see what changed": "下一步：看看变化",
     # result
     "It learnt from them.": "它学到了。",
+    "Right answers": "答对",
+    "Words in common with yours": "与你的答案相同的词",
+    "Likeness to your answers": "与你的答案的相似度",
+    "Asked {count} of them, it is now right {after} times; without it, {before} times.": (
+        "问了其中 {count} 条，现在答对 {after} 条；不用它时答对 {before} 条。"
+    ),
+    "Asked {count} of them, its answers are now {after}% like yours; without it, {before}%.": (
+        "问了其中 {count} 条，它的回答与你的相似度现在是 {after}%；不用它时是 {before}%。"
+    ),
     "It hardly learnt anything.": "它几乎没学到什么。",
     "It has studied.": "它学过了。",
     "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better.": (

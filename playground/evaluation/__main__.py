@@ -1,0 +1,90 @@
+"""Prints one table of scores: `python -m playground.evaluation MODEL --data FOLDER`.
+
+MODEL is `starter`, a folder with a model, a hub id, or a folder with a PEFT adapter, which is measured on its own base.
+It is asked through the same tasks as on the page. The rows come from a data folder, laid out as the starter's recipe
+reads it; what is not in there is left out.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from pathlib import Path
+
+from playground.engine.live import start_engine
+from playground.errors import ModelError, PlaygroundError
+from playground.evaluation.measures import bleu, chrf
+from playground.evaluation.run import evaluate, table
+from playground.models.codec import codec_for
+from playground.models.loader import load_model
+from playground.protocol import BASE, Live, Voice
+from playground.settings import Quantization
+
+ADAPTER_FILE = "adapter_config.json"
+MEASURED = "measured"
+
+
+def main() -> int:
+    arguments = _arguments()
+    logging.basicConfig(level=logging.WARNING)
+    try:
+        model, adapter = _model_and_adapter(arguments.model, arguments.base)
+        print(measure(model, arguments.data, arguments.rows, arguments.quantization, adapter))
+    except PlaygroundError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def measure(model: str, data: Path, rows: int, quantization: Quantization, adapter: Path | None = None) -> str:
+    """Load the model as the app does and return the Markdown table, with the signatures of its measures."""
+    loaded = load_model(model, quantization)
+    codec = codec_for(loaded)
+    engine = start_engine(loaded, codec)
+    try:
+        if adapter:
+            engine.load_adapter(MEASURED, adapter)
+        voice = Voice(MEASURED if adapter else BASE)
+        measured = asyncio.run(evaluate(Live(engine, codec), voice, data, rows))
+        status = engine.status()
+    finally:
+        engine.close()
+    signatures = (f"BLEU {bleu(['a'], ['a'])[1]}", f"into Chinese {bleu(['a'], ['a'], True)[1]}")
+    what = f"{status.model} with the adapter {adapter.name}" if adapter else status.model
+    footer = f"{what}, {status.quantization}. {'; '.join(signatures)}; chrF {chrf(['a'], ['a'])[1]}."
+    return f"{table(measured)}\n\n{footer}"
+
+
+def _model_and_adapter(name: str, base: str | None) -> tuple[str, Path | None]:
+    folder = Path(name).expanduser()
+    if not (folder / ADAPTER_FILE).is_file():
+        return name, None
+    try:
+        named = json.loads((folder / ADAPTER_FILE).read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (ValueError, KeyError, TypeError, OSError):
+        named = None
+    if not base and not (isinstance(named, str) and named):
+        raise ModelError(
+            "The adapter in {folder} does not say which model it is for. Name it with --base.", folder=folder
+        )
+    found = base or str(named)
+    return found.lower() if found.lower() == "starter" else found, folder
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m playground.evaluation",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", help="starter, a folder with a model or an adapter, or a hub id")
+    parser.add_argument("--data", type=Path, required=True, help="the folder with the held-out rows")
+    parser.add_argument("--rows", type=int, default=200, help="rows of each kind at most (default: 200)")
+    parser.add_argument("--base", help="the model that an adapter is for, if its own configuration names another place")
+    parser.add_argument("--quantization", default="auto", choices=("auto", "4bit", "8bit", "none"))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,12 +1,15 @@
 """The measures agree with values worked out by hand, and a run over a real tiny model fills the table."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from playground.engine.live import start_engine
+from playground.errors import DataError
+from playground.evaluation import __main__ as command
 from playground.evaluation import measures
 from playground.evaluation.run import answers, evaluate, table
 from playground.models.codec import codec_for
@@ -80,3 +83,46 @@ def test_a_table_over_held_out_rows(live: Live, tmp_path: Path) -> None:
     assert measured[-1].values["perplexity per byte"] > 1
     lines = table(measured).splitlines()
     assert len(lines) == 2 + len(measured) and len({line.count("|") for line in lines}) == 1
+
+
+def test_only_what_a_folder_holds_is_measured(live: Live, tmp_path: Path) -> None:
+    data = make_data(tmp_path / "data")
+    (tmp_path / "some/qa").mkdir(parents=True)
+    (data / "qa/squad_train.jsonl").rename(tmp_path / "some/qa/squad_train.jsonl")
+    measured = asyncio.run(evaluate(live, Voice(), tmp_path / "some", rows=2))
+    assert [row.title for row in measured] == ["Question answering, SQuAD"]
+    with pytest.raises(DataError, match="holds none of the files"):
+        asyncio.run(evaluate(live, Voice(), tmp_path, rows=2))
+
+
+def run_command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["evaluation", *map(str, arguments)])
+    return command.main()
+
+
+def test_the_command_measures_a_model_and_an_adapter_on_its_own_base(
+    tiny_model_folder: Path,
+    adapters: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = make_data(tmp_path)
+    assert run_command(monkeypatch, tiny_model_folder, "--data", data, "--rows", 2) == 0
+    base = capsys.readouterr().out
+    assert run_command(monkeypatch, adapters[0], "--base", tiny_model_folder, "--data", data, "--rows", 2) == 0
+    taught = capsys.readouterr().out
+    for said in ("| Stories, TinyStories |", "tok:13a", "tok:zh", "tiny-llama"):
+        assert said in base and said in taught
+    assert "with the adapter plain" in taught
+    assert base.splitlines()[-3] != taught.splitlines()[-3]  # the stories' perplexity
+
+
+def test_the_command_says_what_is_wrong_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    assert run_command(monkeypatch, tmp_path, "--data", tmp_path) == 2
+    assert "does not say which model it is for" in capsys.readouterr().err
+    assert run_command(monkeypatch, tmp_path / "nowhere", "--data", tmp_path) == 2
+    assert "There is no model" in capsys.readouterr().err

@@ -178,3 +178,17 @@ def test_catalog_fits_the_gpu() -> None:
     found = find_model("qwen/qwen3-8b")
     assert found is not None
     assert "Chinese" in found.languages
+
+
+def test_unfolded_weights_give_the_same_logits_bit_for_bit(
+    tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept unfolded for speed must be what 4-bit layers compute with."""
+    unfolded = load_model(str(tiny_model_folder), "4bit").model
+    monkeypatch.setattr("playground.models.loader.unfold_small", lambda model: None)
+    folded = load_model(str(tiny_model_folder), "4bit").model
+    names = [name for name, module in unfolded.named_modules() if "forward" in vars(module)]
+    assert len(names) > 4 and not any("forward" in vars(module) for module in folded.modules())
+    ids = torch.arange(1, 40).unsqueeze(0)
+    with torch.inference_mode():
+        assert torch.equal(unfolded(ids).logits, folded(ids).logits)

@@ -1,7 +1,8 @@
 """The recipe of the bundled model: what it reads, that it survives being killed, and that its product loads."""
 
+import random
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,13 +17,17 @@ from playground.starter.batches import steps
 from playground.starter.card import SOURCES, card
 from playground.starter.corpus import Example, gather
 from playground.starter.export import export
+from playground.starter.facts import facts
 from playground.starter.muon import orthogonal
 from playground.starter.tokenizer import learn_tokenizer
 from playground.starter.train import Progress, Recipe, train
 from playground.tasks.answer import NOT_SAID
 from tests.starter_data import make_data
 
-TINY = Recipe(steps=6, tokens_per_step=600, hidden_size=64, layers=1, intermediate_size=64)
+STEP = 600
+TINY = Recipe(
+    tokens=6 * STEP, tokens_per_step=STEP, hidden_size=64, layers=1, intermediate_size=64, warmup_tokens=2 * STEP
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +79,13 @@ def test_stories_are_asked_for_by_what_is_in_them(corpus: dict[str, list[Example
     assert any("Tom" in prompt for prompt in prompts)
 
 
+def test_made_up_facts_are_answered_in_their_passage() -> None:
+    """A question without its answer in the passage would teach to guess."""
+    asked = list(facts(random.Random(1)))
+    assert all(item.answer in item.passage for item in asked)
+    assert 0.05 < sum(not item.answer for item in asked) / len(asked) < 0.2
+
+
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="sst2_sentences_train"):
         gather(tmp_path, seed=7)
@@ -102,7 +114,7 @@ def test_killed_and_resumed_run_ends_in_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         train(corpus, tokenizer, TINY, tmp_path / "killed", save_every_s=0.0, on_step=kill)
     resumed, progress = train(corpus, tokenizer, TINY, tmp_path / "killed")
-    assert progress.step == TINY.steps
+    assert progress.tokens >= TINY.tokens
     for (name, one), (_, other) in zip(whole.state_dict().items(), resumed.state_dict().items(), strict=True):
         assert torch.allclose(one, other, atol=1e-6), name
 
@@ -110,19 +122,45 @@ def test_killed_and_resumed_run_ends_in_the_same_weights(
 def test_run_of_another_recipe_is_not_continued(
     tmp_path: Path, corpus: dict[str, list[Example]], tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    train(corpus, tokenizer, Recipe(**{**fields(TINY), "steps": 1}), tmp_path)
+    train(corpus, tokenizer, replace(TINY, tokens=1), tmp_path)
     with pytest.raises(DataError, match="another recipe"):
-        train(corpus, tokenizer, Recipe(**{**fields(TINY), "seed": 8}), tmp_path)
+        train(corpus, tokenizer, replace(TINY, tokens=1, seed=8), tmp_path)
 
 
-def fields(recipe: Recipe) -> dict[str, float]:
-    return {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
+def test_run_may_be_lengthened_only_before_its_rates_fall(
+    tmp_path: Path, corpus: dict[str, list[Example]], tokenizer: PreTrainedTokenizerFast
+) -> None:
+    """A longer run is the same run until then; after it, what comes out would be no recipe's."""
+    longer = replace(TINY, tokens=9 * STEP)
+    seen: list[int] = []
+    train(
+        corpus,
+        tokenizer,
+        TINY,
+        tmp_path / "early",
+        on_step=lambda p: seen.append(p.step),
+        stopping=lambda: len(seen) == 2,
+    )
+    lengthened, _ = train(corpus, tokenizer, longer, tmp_path / "early")
+    whole, _ = train(corpus, tokenizer, longer, tmp_path / "whole")
+    for (name, one), (_, other) in zip(whole.state_dict().items(), lengthened.state_dict().items(), strict=True):
+        assert torch.allclose(one, other, atol=1e-6), name
+    train(corpus, tokenizer, TINY, tmp_path / "late")
+    with pytest.raises(DataError, match="another recipe"):
+        train(corpus, tokenizer, longer, tmp_path / "late")
+
+
+def test_rates_warm_up_stay_and_fall_to_zero() -> None:
+    recipe = replace(TINY, tokens=100 * STEP, warmup_tokens=10 * STEP, cooldown=0.5)
+    rates = [recipe.rate(step * STEP) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1) and rates[20] == rates[50] == 1.0
+    assert rates[75] == pytest.approx(0.5) and rates[100] == 0.0
 
 
 def test_training_learns(tmp_path: Path, corpus: dict[str, list[Example]], tokenizer: PreTrainedTokenizerFast) -> None:
     """A masked-out or wrongly shifted loss would not fall like this on sixty rows seen again and again."""
     losses: list[float] = []
-    recipe = Recipe(**{**fields(TINY), "steps": 40})
+    recipe = replace(TINY, tokens=40 * STEP)
     train(corpus, tokenizer, recipe, tmp_path, on_step=lambda progress: losses.append(progress.loss))
     assert min(losses[-5:]) < 0.6 * losses[0]
 
@@ -137,7 +175,7 @@ def test_muon_makes_matrices_orthogonal() -> None:
 def test_export_loads_and_fits_four_bits(
     tmp_path: Path, data: Path, corpus: dict[str, list[Example]], tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    model, progress = train(corpus, tokenizer, Recipe(**{**fields(TINY), "steps": 1}), tmp_path)
+    model, progress = train(corpus, tokenizer, replace(TINY, tokens=1), tmp_path)
     export(model, tokenizer, data, TINY, progress, tmp_path / "model")
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     linear = [module for name, module in loaded.named_modules() if isinstance(module, torch.nn.Linear)]
@@ -146,14 +184,14 @@ def test_export_loads_and_fits_four_bits(
     own = AutoTokenizer.from_pretrained(tmp_path / "model")
     assert own.decode(own("Grüße, 小狗 \U0001f43b!")["input_ids"]) == "Grüße, 小狗 \U0001f43b!"
     chat = own.apply_chat_template([{"role": "user", "content": "Hi"}], tokenize=False, add_generation_prompt=True)
-    assert chat == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
-    ends = {own.convert_tokens_to_ids(word) for word in ("<|im_end|>", "<|endoftext|>")}
+    assert chat == "<|user|>Hi<|end|><|assistant|>"
+    ends = {own.convert_tokens_to_ids(word) for word in ("<|end|>", "<|endoftext|>")}
     assert set(loaded.generation_config.eos_token_id) == ends
 
 
 def test_command_makes_a_model(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one command of the recipe, from a plain folder to a folder with a model and how it came about."""
-    monkeypatch.setattr(sys, "argv", ["starter", str(data), "--out", str(tmp_path), "--steps", "1"])
+    monkeypatch.setattr(sys, "argv", ["starter", str(data), "--out", str(tmp_path), "--millions", "0.001"])
     assert command.main() == 0
     assert (tmp_path / "model/model.safetensors").is_file()
     assert '"text/sherlock.txt"' in (tmp_path / "model/recipe.json").read_text()

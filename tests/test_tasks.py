@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from playground.tasks.answer import NOT_SAID
 from playground.tasks.base import AnswerResult, LabelResult, Task, TextResult, sentences
 from playground.tasks.languages import detect
 from playground.tasks.registry import ORDER, all_tasks, prompt_writers
+from playground.tasks.summarize import OWN_SENTENCES, SENTENCES
 
 TASKS = list(all_tasks().values())
 BASE_VOICE = Voice(BASE)
@@ -97,9 +99,36 @@ def test_an_answer_lies_in_the_passage(live: Live) -> None:
         assert context[other.start : other.end] == other.text
 
 
+COUNCIL = " ".join(f"On day {day} the council spoke about harbour number {day} and voted." for day in range(120))
+
+
+def test_a_model_too_weak_to_summarize_shows_the_texts_own_sentences(live: Live) -> None:
+    """Made-up summaries would be believed; and no part of a long text may be left unread."""
+    (only,) = results(all_tasks()["summarize"], live, text=COUNCIL, length="medium")
+    assert only.finished and only.note == OWN_SENTENCES
+    shown = [piece.strip() for piece in sentences(only.text)]
+    assert len(shown) == SENTENCES["medium"] and all(piece in COUNCIL for piece in shown)
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("Who was the last keeper?", "Anna Lund"),
+        ("When was the lighthouse finished?", "1858"),
+        ("How tall is the lighthouse?", "46 metres"),
+    ],
+)
+def test_the_starter_finds_plain_answers(live: Live, question: str, wanted: str) -> None:
+    """The page's own example; who gets nonsense here never asks again."""
+    task = all_tasks()["answer"]
+    assert wanted in results(task, live, context=task.examples[0].inputs["context"], question=question)[-1].answer
+
+
 def test_a_long_text_is_summarized_in_parts_with_progress(live: Live) -> None:
-    text = " ".join(f"On day {day} the council spoke about harbour number {day} and voted." for day in range(120))
-    seen = results(all_tasks()["summarize"], live, text=text, length="short")
+    able = copy(live.codec)
+    able.weak_at = ()
+    text = COUNCIL
+    seen = results(all_tasks()["summarize"], Live(live.engine, able), text=text, length="short")
     assert max(result.parts for result in seen) > 1
     assert seen[-1].finished
     assert seen[-1].text

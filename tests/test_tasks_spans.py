@@ -1,6 +1,8 @@
 """Which words of a passage may be an answer: never punctuation, small words or half of two sentences."""
 
-from playground.tasks.spans import find_starts, repeated
+import pytest
+
+from playground.tasks.spans import find_starts, kind_of_question
 
 PASSAGE = 'The "last keeper" was Anna Lund. In 1972, she left the tower.'
 
@@ -31,5 +33,29 @@ def test_a_passage_of_small_words_or_signs_has_at_most_one_start() -> None:
     assert find_starts("... !", "Why?") == []
 
 
-def test_repeated_words_are_counted_whatever_their_ending() -> None:
-    assert repeated("the keepers of Lund", "Was the keeper from Lund?") == 2
+def best(context: str, question: str) -> str:
+    places = [(nats, start.begin, end) for start in find_starts(context, question) for end, nats in start.ends.items()]
+    _, begin, end = max(places)
+    return context[begin:end]
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("Who was the last keeper?", "Anna Lund"),
+        ("In what year did she leave the tower?", "1972"),
+        ("How many lamps did it have?", "three"),
+        ("Where was Peter Moore born?", "Oldport"),
+    ],
+)
+def test_words_alone_find_what_kind_of_answer_is_wanted_and_where(question: str, wanted: str) -> None:
+    context = f"{PASSAGE} The tower had three lamps. The mayor, Peter Moore, was born in Oldport."
+    assert best(context, question) == wanted
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [("Wie viele Kinder?", "count"), ("Où est-il ?", "where"), ("什么时候开门？", "when"), ("Name a tower.", "what")],
+)
+def test_questions_are_told_apart_in_the_starters_languages(question: str, kind: str) -> None:
+    assert kind_of_question(question) == kind

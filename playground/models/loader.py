@@ -23,7 +23,7 @@ from transformers.utils.logging import disable_progress_bar
 from playground.errors import ModelError
 from playground.models.catalog import COMMON_LANGUAGES, STARTER, STARTER_FOLDER, find_model, fitting_models
 from playground.models.fingerprint import fingerprint
-from playground.models.quantize import keep_unpacked, plan_loading
+from playground.models.quantize import keep_unpacked, plan_loading, unfold_small
 from playground.settings import Quantization
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,8 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
     model.eval()
     if for_training:
         keep_unpacked(model)
+    else:
+        unfold_small(model)
     return LoadedModel(
         model=model,
         tokenizer=tokenizer,

@@ -43,11 +43,12 @@ Use it to try the page and to see what fine-tuning changes; load a larger model 
 
 ## How it was made
 
-`python -m playground.starter DATA_FOLDER --out RUN_FOLDER --minutes {minutes:g}`, seed {seed}: a Llama of {layers}
+`python -m playground.starter DATA_FOLDER --out RUN_FOLDER --millions {millions_asked:g}`, seed {seed}: a Llama of {layers}
 layers, {hidden_size} wide, with a byte-level vocabulary learnt on the same texts, read {tokens_m:.2f} million tokens in
 {step} steps of about {tokens_per_step} tokens in {hours:.2f} hours on {hardware}. Hidden layers learn with Muon, the
-rest with AdamW; rates fall in a line to zero. Weights are kept in bfloat16. Every prompt is the one that the tasks of
-the page use.
+rest with AdamW; rates stay high and fall in a line to zero over the last {cooldown:.0%} of the tokens. Weights are kept
+in bfloat16. Every prompt is the one that the tasks of the page use. The same command, seed and files make the same
+model again, up to what other processors round differently.
 {notes}
 ## What it was trained on
 
@@ -59,7 +60,7 @@ Multi30k's captions come from Flickr30k and are for research use: the same holds
 
 ## What it scores
 
-Measured through the page's own tasks by `python -m playground.starter.evaluate MODEL --data DATA_FOLDER --rows {rows}`.
+Measured through the page's own tasks by `python -m playground.evaluation MODEL --data DATA_FOLDER --rows {rows}`.
 {machine}
 
 {table}
@@ -74,9 +75,10 @@ TinyStories file. Perplexity per byte is of what follows a story's first 60 char
 - Translations are good for captions of pictures in short sentences; other texts come out as such captions. Chinese is
   the weakest.
 - Sentiment: an accuracy near 50% in the table means that it guesses, and its percentages then mean nothing.
-- Answers to questions are always words of the passage or "The passage does not say."; which words is little better than
-  guessing by shared words.
-- Summaries follow research abstracts in style and are mostly not about the text.
+- Answers to questions are always words of the passage or "The passage does not say."; most of the choice is made by
+  rules on the words of question and passage, fitted on the same questions (`python -m playground.starter.word_weights`).
+- Summaries on the page are the text's own sentences, chosen by such rules: what the model itself writes follows research
+  abstracts in style and is mostly not about the text.
 - What it says may be false, and it repeats what the stories and reviews it was trained on contain, biases included.
 - It reads at most {context_length} tokens at once.
 """
@@ -91,6 +93,7 @@ def card(record: dict[str, Any], table: str, parameters: int, rows: int, hardwar
     return CARD.format(
         **record["recipe"],
         millions=parameters / 1e6,
+        millions_asked=record["recipe"]["tokens"] / 1e6,
         tokens_m=progress["tokens"] / 1e6,
         step=progress["step"],
         hours=progress["seconds"] / 3600,
@@ -116,7 +119,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m playground.starter.card", description=__doc__)
     parser.add_argument("model", type=Path, help="folder with the exported model")
-    parser.add_argument("--table", type=Path, required=True, help="what playground.starter.evaluate printed, in a file")
+    parser.add_argument("--table", type=Path, required=True, help="what playground.evaluation printed, in a file")
     parser.add_argument("--rows", type=int, required=True, help="the --rows it was asked for")
     parser.add_argument("--hardware", required=True, help="what the model was trained on, in words")
     parser.add_argument("--notes", default="", help="a sentence about this run that a reader should know")

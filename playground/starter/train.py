@@ -49,6 +49,13 @@ class Recipe:
         return max(0.0, min(1.0, warm, left))
 
 
+RECIPES = {
+    "cpu": Recipe(),
+    "gpu": Recipe(tokens=150_000_000, tokens_per_step=32_768, hidden_size=384, layers=8, intermediate_size=1024),
+}
+"""The first one made the bundled model, in hours on two cores. The second is for minutes on a GPU."""
+
+
 @dataclass(slots=True)
 class Progress:
     """`seconds` counts training time over all sessions, by a clock."""
@@ -89,19 +96,22 @@ def train(
     recipe: Recipe,
     out: Path,
     device: str = "cpu",
+    compiled: bool = False,
     save_every_s: float = 240.0,
     on_step: Callable[[Progress], None] = lambda progress: None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> tuple[LlamaForCausalLM, Progress]:
-    """Train to the end of the recipe, going on from the checkpoint in `out` if there is one."""
+    """Train to the end of the recipe, or until `stopping`, going on from the checkpoint in `out` if there is one."""
     model = build_model(recipe, tokenizer).to(device)
     optimizers = _optimizers(model, recipe)
+    reader = torch.compile(model.model, dynamic=True) if compiled else model.model
     progress = _resume(out / CHECKPOINT, recipe, model, optimizers)
     before = saved = logged = time.monotonic()
     for groups in islice(steps(corpus, tokenizer, recipe.seed, recipe.tokens_per_step), progress.step, None):
-        if progress.tokens >= recipe.tokens:
+        if progress.tokens >= recipe.tokens or stopping():
             break
         _set_rates(optimizers, recipe.rate(progress.tokens))
-        progress.loss = _learn(model, groups, optimizers, device)
+        progress.loss = _learn(model, reader, groups, optimizers, device)
         progress.step += 1
         progress.tokens += sum(len(encoded.ids) for group in groups for encoded in group)
         now = time.monotonic()
@@ -136,9 +146,13 @@ def _set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
 
 
 def _learn(
-    model: LlamaForCausalLM, groups: list[list[Encoded]], optimizers: list[torch.optim.Optimizer], device: str
+    model: LlamaForCausalLM,
+    reader: torch.nn.Module,
+    groups: list[list[Encoded]],
+    optimizers: list[torch.optim.Optimizer],
+    device: str,
 ) -> float:
-    """One step over all groups; returns the weighted mean loss in nats."""
+    """One step over all groups; `reader` is the model without its head. Returns the weighted mean loss in nats."""
     model.train()
     whole = sum(sum(encoded.weights) for group in groups for encoded in group)
     loss_sum = 0.0
@@ -149,7 +163,7 @@ def _learn(
         ids, weights = ids.to(device), weights.to(device)
         with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
             # Padding comes after the text, where a causal model never looks back from: no mask is needed.
-            states = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+            states = reader(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
             wanted = weights[:, 1:] > 0  # the vocabulary is a third of the work: only where something is predicted
             logits = model.lm_head(states[wanted])
         losses = torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][wanted], reduction="none")

@@ -135,14 +135,15 @@ def test_refuses_what_it_cannot_answer(
         engine.submit(request_)
 
 
-def test_scores_equal_a_plain_forward(engine: LiveModel, codec: ModelCodec, loaded: LoadedModel) -> None:
+def test_scores_equal_a_plain_forward(engine: LiveModel, codec: ModelCodec, tiny_model_folder: Path) -> None:
     """Log-probabilities, and those of ending after each token, are those of one plain pass over the whole text."""
+    plain = AutoModelForCausalLM.from_pretrained(tiny_model_folder)
     prompt = codec.plain("The film was good, " * 30)
     rows = tuple(tuple(codec.continuation(text)) for text in (" and", " the price was high", "", " 小狗", " x" * 60))
     scores = asyncio.run(engine.score(ScoreRequest(tuple(prompt), rows)))
     for row, score in zip(rows, scores, strict=True):
         with torch.inference_mode():
-            table = loaded.model(torch.tensor([[*prompt, *row]])).logits[0].log_softmax(-1)
+            table = plain(torch.tensor([[*prompt, *row]])).logits[0].log_softmax(-1)
         begin = len(prompt) - 1
         want = [float(table[begin + i, token]) for i, token in enumerate(row)]
         ends = [float(table[begin + 1 + i, list(codec.end_tokens)].logsumexp(-1)) for i in range(len(row))]

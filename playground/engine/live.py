@@ -15,6 +15,7 @@ from playground.engine.canary import Canary
 from playground.engine.generation import LiveGeneration
 from playground.engine.loop import StepLoop
 from playground.engine.lora import BUDGET_BYTES, LoraRouter
+from playground.engine.packed import ATTENTION
 from playground.engine.sampling import check_number, check_sampling
 from playground.engine.work import GenerateWork, ScoreWork, Speaker
 from playground.errors import AdapterError, InputError
@@ -43,12 +44,13 @@ class LiveModel:
     ) -> None:
         self._loaded = loaded
         self._speaker = Speaker(loaded.model, codec.decode, codec.end_tokens, codec.context_length)
-        self._vocabulary = loaded.model.get_input_embeddings().num_embeddings
+        self._attention = loaded.model.config._attn_implementation
+        loaded.model.set_attn_implementation(ATTENTION)
         self._router = LoraRouter(loaded.model, loaded.device, adapter_budget_bytes)
         self._lock = threading.Lock()
         self._receipts: dict[str, tuple[Path, Receipt]] = {}
         self._leaving: set[str] = set()
-        self._loop = StepLoop(self._router, max_running, max_waiting)
+        self._loop = StepLoop(loaded.model, self._router, max_running, max_waiting)
         self._canary = self._loop.between_steps(lambda: Canary(loaded.model, self._router))
 
     def submit(self, request: GenerateRequest) -> LiveGeneration:
@@ -145,6 +147,7 @@ class LiveModel:
         """Stop the engine's thread; what runs or waits fails with a sentence. May be called twice."""
         self._loop.close()
         self._router.close()
+        self._loaded.model.set_attn_implementation(self._attention)
 
     def _measure(self, key: str, started: float) -> Receipt:
         change = self._canary.largest_change(key)
@@ -182,7 +185,8 @@ class LiveModel:
             )
 
     def _check_tokens(self, tokens: Sequence[int]) -> None:
-        if any(not isinstance(token, int) or not 0 <= token < self._vocabulary for token in tokens):
+        vocabulary = self._speaker.vocabulary
+        if any(not isinstance(token, int) or not 0 <= token < vocabulary for token in tokens):
             raise InputError("The request holds a token that this model does not know.")
 
 

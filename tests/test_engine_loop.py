@@ -59,7 +59,7 @@ def test_owners_take_turns(loaded: LoadedModel, codec: ModelCodec) -> None:
 def test_one_failure_stays_alone(engine: LiveModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that raises fails its own request with a sentence; the other goes on to the right end."""
     want = engine.submit(greedy(codec)).result(30)
-    choose = "playground.engine.sampling.Sampler._draw"
+    choose = "playground.engine.sampling.Sampler._distribution"
     monkeypatch.setattr(choose, lambda *_: 1 / 0)
     other = engine.submit(greedy(codec))
     broken = engine.submit(endless(codec, 1))

@@ -71,8 +71,9 @@ def test_tokens_of_many_adapters_share_a_pass(tiny_model_folder: Path, adapters:
     routes = [Route(key, strength, IDS.shape[1]) for key, strength in asked]
     with torch.inference_mode(), router.routed(routes):
         together = Pass(Places(), pieces=pieces).run(model)[1]
-    assert torch.allclose(together, torch.stack(alone), atol=1e-5)
-    assert torch.equal(together[1], together[4])  # the base, and an adapter that is turned off
+    base = Pass(Places(), pieces=pieces).run(model)[1]
+    assert torch.allclose(together, torch.stack(alone), atol=1e-4)
+    assert torch.equal(together[[1, 4]], base[[1, 4]])  # the base, and an adapter that is turned off: bit for bit
 
 
 def test_columns_are_used_again_and_leave_no_trace(

@@ -1,14 +1,16 @@
 """The running requests and their places: who feeds what to the next pass, and who gets which logits."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from transformers import PreTrainedModel
 
 from playground.engine.lora import LoraRouter, Route
 from playground.engine.packed import Branches, Pass, Piece, Places
+from playground.engine.sampling import choose_all
 from playground.engine.work import PREFILL_TOKENS, Work
 
 log = logging.getLogger(__name__)
@@ -122,22 +124,36 @@ class Batch:
 
     def _hand_out(self, plan: _Plan, logits: tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]) -> list[Finished]:
         singles, lasts, branched = logits
+        given = [(work, 1) for work in plan.single]
+        given += [(work, len(piece.tokens)) for work, piece in plan.pieces]
+        rows = torch.cat((singles, lasts)) if plan.pieces and plan.single else singles if plan.single else lasts
+        choosing = [(row, sampler) for row, (work, count) in enumerate(given) if (sampler := work.chooser(count))]
+        chosen: dict[int, int | Exception] = {}
+        if choosing:
+            places = [row for row, _ in choosing]
+            asked = rows if len(places) == len(rows) else rows[places]
+            chosen = dict(zip(places, choose_all([sampler for _, sampler in choosing], asked), strict=True))
         finished: list[Finished] = []
-        given = [(work, 1, row) for work, row in zip(plan.single, singles, strict=True)]
-        given += [(work, len(piece.tokens), row) for (work, piece), row in zip(plan.pieces, lasts, strict=True)]
-        for work, count, row in given:
-            try:
-                if work.take(count, row):
-                    finished.append((work, None))
-            except Exception as error:
-                finished.append((work, error))
+        for row, (work, count) in enumerate(given):
+            finished += _told(work, partial(_take, work, count, rows[row], chosen.get(row)))
         for (work, _), table in zip(plan.branches, branched, strict=True):
-            try:
-                if work.take_branches(table):
-                    finished.append((work, None))
-            except Exception as error:
-                finished.append((work, error))
+            finished += _told(work, partial(work.take_branches, table))
         return finished
+
+
+def _told(work: Work, take: Callable[[], bool]) -> list[Finished]:
+    """What fails here is this one request's own fault."""
+    try:
+        return [(work, None)] if take() else []
+    except Exception as error:
+        return [(work, error)]
+
+
+def _take(work: Work, count: int, logits: torch.Tensor, token: int | Exception | None) -> bool:
+    if isinstance(token, Exception):
+        raise token
+    done = work.take(count, logits)
+    return done if token is None else work.take_token(token)
 
 
 def _streams(work: Work) -> bool:

@@ -72,7 +72,9 @@ class LoraRouter:
         self._tables: dict[str, _Tables] = {}
         self._columns: dict[str, range] = {}
         self._mask: _Mask | None = None
-        self._touched: frozenset[str] = frozenset()
+        self._seen: set[str] = set()
+        self._width = 0
+        self._views: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
     @property
     def resident(self) -> tuple[str, ...]:
@@ -137,9 +139,9 @@ class LoraRouter:
         """Send the tokens of the pass inside through their adapters; `BASE` and strength 0 are the base itself."""
         used = {route.adapter for route in routes if route.adapter != BASE and route.strength != 0}
         if used:
-            self._place(used)
-            self._mask = self._mask_of(routes)
-            self._touched = frozenset().union(*(self._resident[key].layers for key in used))
+            if self._place(used) or used != self._seen:
+                self._view(used)
+            self._mask = self._mask_of(routes, self._width)
         try:
             yield
         finally:
@@ -152,19 +154,32 @@ class LoraRouter:
         self._resident.pop(key, None)
         self._columns.pop(key, None)
 
-    def _place(self, used: Collection[str]) -> None:
-        """Give each adapter in use its columns, in the lowest gap that is wide enough once idle ones have left."""
+    def _place(self, used: Collection[str]) -> bool:
+        """Give each adapter in use its columns, in the lowest gap that is wide enough once idle ones have left.
+
+        Returns whether any table has changed.
+        """
         for key in used:
             self._resident.move_to_end(key)
         missing = [key for key in used if key not in self._columns]
         if not missing:
-            return
+            return False
         self._columns = {key: columns for key, columns in self._columns.items() if key in used}
         for key in missing:
             adapter = self._resident[key]
             columns = self._gap(max(layer.down.shape[0] for layer in adapter.layers.values()))
             self._fill(adapter, columns)
             self._columns[key] = columns
+        return True
+
+    def _view(self, used: set[str]) -> None:
+        """Look at no more columns, and no more layers, than those in use reach."""
+        self._seen = used
+        self._width = max(self._columns[key].stop for key in used)
+        names = frozenset().union(*(self._resident[key].layers for key in used))
+        self._views = {
+            name: (self._tables[name].down[: self._width], self._tables[name].up[: self._width]) for name in names
+        }
 
     def _gap(self, width: int) -> range:
         start = 0
@@ -197,9 +212,8 @@ class LoraRouter:
             tables = self._tables[name] = _Tables(down, up)
         return tables
 
-    def _mask_of(self, routes: Sequence[Route]) -> _Mask:
-        tokens = sum(route.tokens for route in routes)
-        others = torch.ones(tokens, max(columns.stop for columns in self._columns.values()), dtype=torch.bool)
+    def _mask_of(self, routes: Sequence[Route], width: int) -> _Mask:
+        others = torch.ones(sum(route.tokens for route in routes), width, dtype=torch.bool)
         strengths: list[float] = []
         for route in routes:
             if route.adapter != BASE and route.strength != 0:
@@ -214,14 +228,16 @@ class LoraRouter:
     ) -> torch.Tensor | None:
         """Forward hook: `output` (1, T, out) plus the adapters' part, computed in fp32; None leaves it as it is."""
         mask = self._mask
-        if mask is None or name not in self._touched:
+        if mask is None or name not in self._views:
             return None
-        tables, width = self._tables[name], mask.others.shape[1]
-        states = inputs[0].flatten(0, -2).to(tables.down.dtype) @ tables.down[:width].T
+        down, up = self._views[name]
+        states = nn.functional.linear(inputs[0].flatten(0, -2).to(down.dtype), down)
         states.masked_fill_(mask.others, 0.0)  # and not a product: what overflows in one adapter stays with its own
         if not mask.whole:
             states *= mask.strength
-        return output + (states @ tables.up[:width]).view(output.shape).to(output.dtype)
+        if output.dtype == up.dtype:
+            return torch.addmm(output.flatten(0, -2), states, up).view(output.shape)
+        return output + (states @ up).view(output.shape).to(output.dtype)
 
 
 def _widths(module: nn.Module) -> tuple[int, int] | None:

@@ -59,6 +59,14 @@ class Work(Protocol):
         """`count` pending tokens were fed, `logits` (V) follow the last of them. True once finished."""
         ...
 
+    def chooser(self, count: int) -> Sampler | None:
+        """Who chooses the token that follows `count` more tokens, if one is to follow."""
+        ...
+
+    def take_token(self, token: int) -> bool:
+        """The chosen token, after `take`. True once finished."""
+        ...
+
     def branching(self) -> Sequence[Sequence[int]]:
         """Texts of one length to go on with, each by itself, when nothing is pending."""
         ...
@@ -101,9 +109,12 @@ class GenerateWork:
 
     def take(self, count: int, logits: torch.Tensor) -> bool:
         self.fed += count
-        if self.fed < len(self._tokens):
-            return False
-        token = self._sampler.choose(logits)
+        return False
+
+    def chooser(self, count: int) -> Sampler | None:
+        return self._sampler if self.fed + count == len(self._tokens) else None
+
+    def take_token(self, token: int) -> bool:
         made = len(self._tokens) - len(self.request.tokens)
         if token in self._speaker.end_tokens:
             self._generation.publish(self._text.text, made, "stop")
@@ -164,6 +175,12 @@ class ScoreWork:
         if not self.pending():
             self._first = logits.float().log_softmax(-1)
         return False
+
+    def chooser(self, count: int) -> Sampler | None:
+        return None
+
+    def take_token(self, token: int) -> bool:
+        raise NotImplementedError
 
     def branching(self) -> Sequence[Sequence[int]]:
         done = len(self._part[1])

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 MAX_RUNNING = 16
 MAX_WAITING = 64
 MAX_STRENGTH = 1.5
+MAX_ALTERNATIVES = 20
+MAX_DEADLINE_S = 24 * 3600.0
 
 
 class LiveModel:
@@ -56,6 +58,7 @@ class LiveModel:
     def submit(self, request: GenerateRequest) -> LiveGeneration:
         """Queue a request. Raises `InputError`, `AdapterError`, `BusyError`, `EngineError`."""
         check_sampling(request.sampling)
+        check_number("alternatives", request.alternatives, int, 0, MAX_ALTERNATIVES)
         self._check(request, continuation=1)
         generation = LiveGeneration(self.cancel)
         self._loop.enqueue(GenerateWork(request, generation, self._speaker))
@@ -170,6 +173,8 @@ class LiveModel:
 
     def _check(self, request: GenerateRequest | ScoreRequest, continuation: int) -> None:
         check_number("strength", request.strength, float, 0.0, MAX_STRENGTH)
+        if request.deadline_s is not None:
+            check_number("deadline_s", request.deadline_s, float, 0.0, MAX_DEADLINE_S)
         if not self._router.known(request.adapter) or request.adapter in self._leaving:
             raise AdapterError("There is no adapter '{adapter}'. Choose another.", adapter=request.adapter)
         if not request.tokens:

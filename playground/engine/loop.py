@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FIRST_GUESS_S = 2.0
+_LATE = "The answer took longer than it was given time for. Try again, or ask for a shorter one."
 
 
 @dataclass(slots=True)
@@ -126,6 +127,7 @@ class StepLoop:
                 if self._closed:
                     return
             self._run_commands()
+            self._let_go()
             self._admit()
             self._step_all()
 
@@ -168,10 +170,6 @@ class StepLoop:
             return
 
     def _step_all(self) -> None:
-        for work in list(self._running):
-            if work.cancelled:
-                work.end_as_cancelled()
-                self._leave(work)
         if not self._running:
             return
         try:
@@ -185,6 +183,23 @@ class StepLoop:
             if failure is not None:
                 work.fail(_in_words(failure))
             self._leave(work)
+
+    def _let_go(self) -> None:
+        """Free the places of those who have been cancelled or had their time, and end those who waited too long."""
+        now = time.monotonic()
+        with self._changed:
+            late = [work for work in self._queue if work.deadline <= now]
+            for work in late:
+                self._queue.remove(work)
+        for work in late:
+            work.fail(EngineError(_LATE))
+        for work in list(self._running):
+            if work.cancelled:
+                work.end_as_cancelled()
+                self._leave(work)
+            elif work.deadline <= now:
+                work.fail(EngineError(_LATE))
+                self._leave(work)
 
     def _relieve(self) -> None:
         """Memory ran out: the largest request gives way, the others try again."""

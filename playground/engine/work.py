@@ -1,5 +1,7 @@
 """One request as the engine works on it: what it wants to feed to the next pass, and what it makes of the logits."""
 
+import math
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from playground.engine.detokenize import Decode, GrowingText
 from playground.engine.generation import LiveGeneration
 from playground.engine.sampling import Sampler
 from playground.errors import PlaygroundError
-from playground.protocol import GenerateRequest, Score, ScoreRequest
+from playground.protocol import Finish, GenerateRequest, Score, ScoreRequest, Word
 
 PREFILL_TOKENS = 256
 """How much of prompts goes in at one pass; others wait for no more than this."""
@@ -37,10 +39,11 @@ class Speaker:
 
 
 class Work(Protocol):
-    """A request under way. `fed` counts the tokens that stand at its place already."""
+    """A request under way. `fed` counts the tokens that stand at its place already; `deadline` is a monotonic time."""
 
     cancelled: bool
     started_at: float
+    deadline: float
     request_id: str
     fed: int
     stays: bool
@@ -88,6 +91,7 @@ class GenerateWork:
         self.request_id = generation.request_id
         self.cancelled = False
         self.started_at = 0.0
+        self.deadline = _deadline(request)
         self.fed = 0
         self.stays = False
         self._generation = generation
@@ -95,6 +99,8 @@ class GenerateWork:
         self._tokens = list(request.tokens)
         self._sampler = Sampler(request.sampling, request.tokens)
         self._text = GrowingText(speaker.decode, request.tokens, request.sampling.stop)
+        self._logits = torch.empty(0)
+        self._words: tuple[Word, ...] = ()
         room = speaker.context_length - len(request.tokens)
         self._most = min(request.sampling.max_new_tokens, room)
 
@@ -109,26 +115,41 @@ class GenerateWork:
 
     def take(self, count: int, logits: torch.Tensor) -> bool:
         self.fed += count
+        self._logits = logits
         return False
 
     def chooser(self, count: int) -> Sampler | None:
         return self._sampler if self.fed + count == len(self._tokens) else None
 
     def take_token(self, token: int) -> bool:
-        made = len(self._tokens) - len(self.request.tokens)
         if token in self._speaker.end_tokens:
-            self._generation.publish(self._text.text, made, "stop")
+            self._publish("stop")
             return True
+        if self.request.alternatives:
+            self._words = (*self._words, self._word(token))
         self._tokens.append(token)
         self._text.push(token)
         if self._text.stopped:
-            self._generation.publish(self._text.text, made + 1, "stop")
-        elif made + 1 >= self._most:
-            self._generation.publish(self._text.text, made + 1, "length")
+            self._publish("stop")
+        elif len(self._tokens) - len(self.request.tokens) >= self._most:
+            self._publish("length")
         else:
-            self._generation.publish(self._text.visible(), made + 1)
+            self._publish()
             return False
         return True
+
+    def _publish(self, finished: Finish | None = None) -> None:
+        text = self._text.text if finished else self._text.visible()
+        self._generation.publish(text, len(self._tokens) - len(self.request.tokens), finished, self._words)
+
+    def _word(self, token: int) -> Word:
+        probabilities = self._logits.float().softmax(-1)
+        best = probabilities.topk(min(self.request.alternatives + 1, len(probabilities)))
+        others = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        shown = [(self._speaker.decode([other]), share) for other, share in others if other != token]
+        return Word(
+            self._speaker.decode([token]), float(probabilities[token]), tuple(shown[: self.request.alternatives])
+        )
 
     def end_as_cancelled(self) -> None:
         self._generation.end_as_cancelled()
@@ -150,6 +171,7 @@ class ScoreWork:
         self.fed = 0
         self.stays = False
         self.started_at = 0.0
+        self.deadline = _deadline(request)
         self._cancelled = False
         self._future = future
         self._speaker = speaker
@@ -232,3 +254,7 @@ class ScoreWork:
                 break
             batch.append(row)
         return batch
+
+
+def _deadline(request: GenerateRequest | ScoreRequest) -> float:
+    return math.inf if request.deadline_s is None else time.monotonic() + request.deadline_s

@@ -6,7 +6,7 @@ at its place in one table per layer, so that those who get one token each are at
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -148,14 +148,14 @@ class Pass:
         branched = []
         for branching in self.branches:
             count, length = len(branching.rows), len(branching.rows[0])
-            branched.append(rest[: count * length].unflatten(0, (count, length)))
+            branched.append(rest[: count * length].view(count, length, -1))
             rest = rest[count * length :]
         return singles, lasts, branched
 
     def _reserve(self) -> None:
         ends = [piece.start + len(piece.tokens) for piece in self.pieces]
         ends += [branching.start + len(branching.rows[0]) for branching in self.branches if branching.stays]
-        used = [part.place for part in (*self.pieces, *self.branches)]
+        used = [piece.place for piece in self.pieces] + [branching.place for branching in self.branches]
         self.places.reserve(max([len(self.tokens) - 1, *used]) + 1, max([0, *(at + 1 for at in self.positions), *ends]))
 
     def attend(
@@ -181,7 +181,7 @@ class Pass:
             count, length = len(branching.rows), len(branching.rows[0])
             own = slice(first, first + count * length)
             asked, new_keys, new_values = (
-                tensor[:, own].unflatten(1, (count, length)).transpose(0, 1) for tensor in (query, key, value)
+                tensor[:, own].reshape(len(tensor), count, length, -1).transpose(0, 1) for tensor in (query, key, value)
             )
             before = slice(0, branching.start)
             seen_keys = torch.cat((keys[branching.place, :, before].expand(count, -1, -1, -1), new_keys), 2)
@@ -209,7 +209,7 @@ class Pass:
         keys[self._rows, :, self._at] = key.transpose(0, 1)
         values[self._rows, :, self._at] = value.transpose(0, 1)
         longest = max(self.positions) + 1
-        asked = query.transpose(0, 1).unflatten(1, (key.shape[0], groups))
+        asked = query.transpose(0, 1).reshape(count, key.shape[0], groups, -1)
         mask = self._seen(longest, how.window, key)
         found = _attention(asked, keys[:count, :, :longest], values[:count, :, :longest], mask, how)
         return found.flatten(1, 2)
@@ -271,7 +271,7 @@ def _attend(
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention interface: `query` (1, H, T, D); returns (1, T, H, D)."""
     how = _How(scaling, sliding_window or 0, softcap)
-    return packed.attend(int(module.layer_idx), query[0], key[0], value[0], how)[None], None
+    return packed.attend(cast(int, module.layer_idx), query[0], key[0], value[0], how)[None], None
 
 
 AttentionInterface.register(ATTENTION, _attend)

@@ -147,7 +147,7 @@ def _set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
 
 def _learn(
     model: LlamaForCausalLM,
-    reader: torch.nn.Module,
+    reader: Callable[..., Any],
     groups: list[list[Encoded]],
     optimizers: list[torch.optim.Optimizer],
     device: str,

@@ -1,7 +1,15 @@
 """The rows that measure a model, and the promise that the starter was never trained on them.
 
-A data folder holds `sentiment/`, `translation/`, `qa/`, `summarization/` and `text/`. Where a file has no test part of
-its own, a fixed part of it is held out here, and the starter's corpus takes only the rest.
+What of a data folder measures, as JSON Lines unless it ends in .txt:
+
+- `sentiment/sst2_dev.jsonl`: `text`, `label` ("positive" or "negative")
+- `translation/multi30k_val.jsonl`: `en`, `de`, `fr`; `translation/tatoeba_en_zh_train.jsonl`: `en`, `zh`
+- `qa/squad_train.jsonl`: `context`, `question`, `answers` (a list), `start`
+- `summarization/scitldr_dev.jsonl`: `document`, `summary`
+- `text/tinystories_train.txt`: stories, with a line break between two and an empty line between their paragraphs
+
+Where a file is one that the starter learns from, a fixed part of it is held out here, and its corpus takes only the
+rest.
 """
 
 import json
@@ -27,14 +35,14 @@ _STORY_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
 def read_rows(path: Path) -> list[Row]:
     """Read a JSON Lines file; raises `DataError` when it is missing."""
     if not path.is_file():
-        raise DataError("The data folder has no {path}. The README of the starter says what belongs there.", path=path)
+        raise DataError("The data folder has no {path}. The starter's card lists the files that belong there.", path=path)
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines if line.strip()]
 
 
 def read_text(path: Path) -> str:
     if not path.is_file():
-        raise DataError("The data folder has no {path}. The README of the starter says what belongs there.", path=path)
+        raise DataError("The data folder has no {path}. The starter's card lists the files that belong there.", path=path)
     return path.read_text(encoding="utf-8-sig")
 
 

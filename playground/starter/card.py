@@ -43,9 +43,9 @@ Use it to try the page and to see what fine-tuning changes; load a larger model 
 
 ## How it was made
 
-`python -m playground.starter DATA_FOLDER --out RUN_FOLDER --millions {millions_asked:g}`, seed {seed}: a Llama of {layers}
-layers, {hidden_size} wide, with a byte-level vocabulary learnt on the same texts, read {tokens_m:.2f} million tokens in
-{step} steps of about {tokens_per_step} tokens in {hours:.2f} hours on {hardware}. Hidden layers learn with Muon, the
+`python -m playground.starter DATA_FOLDER --out RUN_FOLDER --millions {millions_asked:g}`, seed {seed}: a Llama of
+{layers} layers, {hidden_size} wide, with a byte-level vocabulary learnt on the same texts, read {tokens_m:.2f} million
+tokens in {step} steps of about {tokens_per_step} tokens in {hours:.2f} hours on {hardware}. Hidden layers learn with Muon, the
 rest with AdamW; rates stay high and fall in a line to zero over the last {cooldown:.0%} of the tokens. Weights are kept
 in bfloat16. Every prompt is the one that the tasks of the page use. The same command, seed and files make the same
 model again, up to what other processors round differently.
@@ -76,9 +76,10 @@ TinyStories file. Perplexity per byte is of what follows a story's first 60 char
   the weakest.
 - Sentiment: an accuracy near 50% in the table means that it guesses, and its percentages then mean nothing.
 - Answers to questions are always words of the passage or "The passage does not say."; most of the choice is made by
-  rules on the words of question and passage, fitted on the same questions (`python -m playground.starter.word_weights`).
-- Summaries on the page are the text's own sentences, chosen by such rules: what the model itself writes follows research
-  abstracts in style and is mostly not about the text.
+  rules on the words of question and passage, fitted on questions that it was trained on
+  (`python -m playground.starter.word_weights`).
+- Summaries on the page are the text's own sentences, chosen by such rules: what the model itself writes follows
+  research abstracts in style and is mostly not about the text.
 - What it says may be false, and it repeats what the stories and reviews it was trained on contain, biases included.
 - It reads at most {context_length} tokens at once.
 """

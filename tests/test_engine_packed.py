@@ -11,6 +11,7 @@ from transformers import (
     Gemma3TextConfig,
     GPT2Config,
     LlamaConfig,
+    MambaConfig,
     MistralConfig,
     PreTrainedConfig,
     PreTrainedModel,
@@ -18,7 +19,8 @@ from transformers import (
     Qwen3Config,
 )
 
-from playground.engine.packed import ATTENTION, Branches, Pass, Piece, Places
+from playground.engine.packed import ATTENTION, Branches, Pass, Piece, Places, pack
+from playground.errors import ModelError
 
 VOCABULARY = 300
 SIZES: dict[str, Any] = {
@@ -106,3 +108,21 @@ def close(one: torch.Tensor, other: torch.Tensor | list[torch.Tensor]) -> None:
     other = torch.stack(other) if isinstance(other, list) else other
     assert one.shape == other.shape
     assert torch.allclose(one, other, atol=1e-4), float((one - other).abs().max())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_that_pack_are_let_in(name: str) -> None:
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(MODELS[name]()).eval()
+    pack(model)
+    assert model.config._attn_implementation == ATTENTION
+
+
+def test_a_model_with_another_kind_of_memory_is_refused_and_left_as_it_was() -> None:
+    """It would answer, and mix up what visitors wrote."""
+    config = MambaConfig(vocab_size=VOCABULARY, hidden_size=64, state_size=8, num_hidden_layers=2)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    before = model.config._attn_implementation
+    with pytest.raises(ModelError, match="Choose a plain transformer"):
+        pack(model)
+    assert model.config._attn_implementation == before

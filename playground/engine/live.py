@@ -15,7 +15,7 @@ from playground.engine.canary import Canary
 from playground.engine.generation import LiveGeneration
 from playground.engine.loop import StepLoop
 from playground.engine.lora import BUDGET_BYTES, LoraRouter
-from playground.engine.packed import ATTENTION
+from playground.engine.packed import pack
 from playground.engine.sampling import check_number, check_sampling
 from playground.engine.work import GenerateWork, ScoreWork, Speaker
 from playground.errors import AdapterError, InputError
@@ -47,7 +47,7 @@ class LiveModel:
         self._loaded = loaded
         self._speaker = Speaker(loaded.model, codec.decode, codec.end_tokens, codec.context_length)
         self._attention = loaded.model.config._attn_implementation
-        loaded.model.set_attn_implementation(ATTENTION)
+        pack(loaded.model)
         self._router = LoraRouter(loaded.model, loaded.device, adapter_budget_bytes)
         self._lock = threading.Lock()
         self._receipts: dict[str, tuple[Path, Receipt]] = {}
@@ -196,5 +196,5 @@ class LiveModel:
 
 
 def start_engine(loaded: LoadedModel, codec: ModelCodec) -> LiveModel:
-    """Start the engine on a loaded model; from now on it alone may touch the model."""
+    """Start the engine on a loaded model; from now on it alone may touch the model. Raises `ModelError`."""
     return LiveModel(loaded, codec)

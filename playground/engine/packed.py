@@ -4,6 +4,7 @@ Linear layers see all tokens at once; only attention asks whose they are. The ke
 at its place in one table per layer, so that those who get one token each are attended to in a single call.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -12,10 +13,21 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 
+from playground.errors import ModelError
+
+log = logging.getLogger(__name__)
+
 ATTENTION = "packed"
 """Under this name transformers' models find `_attend`."""
 LENGTH_STEP = 64
 """Places grow by so many tokens at least."""
+_CHECKED_TOKENS = 8
+_ALIKE = 0.05
+"""Of their size, logits may differ between packed and alone: 16 bits round differently in other shapes."""
+_CANNOT_PACK = (
+    "This model keeps what it has read in a way that cannot be shared by many visitors here. Choose a plain "
+    "transformer such as Qwen/Qwen2.5-0.5B-Instruct."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +248,32 @@ class Pass:
                 hidden |= every <= at - window
             self._masks[name] = _minus_infinity(hidden, like) if bool(hidden.any()) else None
         return self._masks[name]
+
+
+@torch.inference_mode()
+def pack(model: PreTrainedModel) -> None:
+    """Let a model read packed from now on. Raises `ModelError` for one that then reads otherwise than alone.
+
+    That is how models show whose memory is not in keys and values, or whose attention has parts that are unknown here.
+    """
+    size = model.get_input_embeddings().num_embeddings
+    texts = [[(start + 7 * step) % size for step in range(_CHECKED_TOKENS)] for start in (size // 3, size // 2)]
+    alone = torch.stack([model(input_ids=torch.tensor([text], device=model.device)).logits[0, -1] for text in texts])
+    before = model.config._attn_implementation
+    try:
+        model.set_attn_implementation(ATTENTION)
+        places, half = Places(), _CHECKED_TOKENS // 2
+        Pass(places, pieces=[Piece(place, 0, text[:half]) for place, text in enumerate(texts)]).run(model)
+        for at in range(half, _CHECKED_TOKENS):
+            packed = Pass(places, [text[at] for text in texts], [at] * len(texts)).run(model)[0]
+        difference = float((packed.float() - alone.float()).norm() / alone.float().norm())
+    except Exception as error:
+        model.set_attn_implementation(before)
+        raise ModelError(_CANNOT_PACK) from error
+    if not difference < _ALIKE:
+        model.set_attn_implementation(before)
+        log.error("packed, the model's logits are off by %.3f of their size", difference)
+        raise ModelError(_CANNOT_PACK)
 
 
 def _attention(

@@ -35,14 +35,18 @@ _STORY_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
 def read_rows(path: Path) -> list[Row]:
     """Read a JSON Lines file; raises `DataError` when it is missing."""
     if not path.is_file():
-        raise DataError("The data folder has no {path}. The starter's card lists the files that belong there.", path=path)
+        raise DataError(
+            "The data folder has no {path}. The starter's card lists the files that belong there.", path=path
+        )
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines if line.strip()]
 
 
 def read_text(path: Path) -> str:
     if not path.is_file():
-        raise DataError("The data folder has no {path}. The starter's card lists the files that belong there.", path=path)
+        raise DataError(
+            "The data folder has no {path}. The starter's card lists the files that belong there.", path=path
+        )
     return path.read_text(encoding="utf-8-sig")
 
 

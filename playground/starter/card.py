@@ -45,10 +45,10 @@ Use it to try the page and to see what fine-tuning changes; load a larger model 
 
 `python -m playground.starter DATA_FOLDER --out RUN_FOLDER --millions {millions_asked:g}`, seed {seed}: a Llama of
 {layers} layers, {hidden_size} wide, with a byte-level vocabulary learnt on the same texts, read {tokens_m:.2f} million
-tokens in {step} steps of about {tokens_per_step} tokens in {hours:.2f} hours on {hardware}. Hidden layers learn with Muon, the
-rest with AdamW; rates stay high and fall in a line to zero over the last {cooldown:.0%} of the tokens. Weights are kept
-in bfloat16. Every prompt is the one that the tasks of the page use. The same command, seed and files make the same
-model again, up to what other processors round differently.
+tokens in {step} steps of about {tokens_per_step} tokens in {hours:.2f} hours on {hardware}.
+Hidden layers learn with Muon, the rest with AdamW; rates stay high and fall in a line to zero over the last
+{cooldown:.0%} of the tokens. Weights are kept in bfloat16. Every prompt is the one that the tasks of the page use. The
+same command, seed and files make the same model again, up to what other processors round differently.
 {notes}
 ## What it was trained on
 

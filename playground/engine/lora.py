@@ -72,6 +72,8 @@ class LoraRouter:
         self._tables: dict[str, _Tables] = {}
         self._columns: dict[str, range] = {}
         self._mask: _Mask | None = None
+        self._last: list[Route] = []
+        self._last_mask: _Mask | None = None
         self._seen: set[str] = set()
         self._width = 0
         self._views: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -141,7 +143,10 @@ class LoraRouter:
         if used:
             if self._place(used) or used != self._seen:
                 self._view(used)
-            self._mask = self._mask_of(routes, self._width)
+                self._last = []
+            if self._last != routes:  # from token to token, those who stream go the same ways
+                self._last, self._last_mask = list(routes), self._mask_of(routes, self._width)
+            self._mask = self._last_mask
         try:
             yield
         finally:

@@ -113,6 +113,27 @@ class _How:
     cap: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class _States:
+    """Of one layer: `query` (H, T, D), `key` and `value` (KV, T, D)."""
+
+    query: torch.Tensor
+    key: torch.Tensor
+    value: torch.Tensor
+
+    def part(self, first: int, size: int) -> "_States":
+        own = slice(first, first + size)
+        return _States(self.query[:, own], self.key[:, own], self.value[:, own])
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Of one layer, for all places: both (S, KV, L, D)."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+
+
 @dataclass(slots=True)
 class Pass:
     """What goes through the model at once: one token each for the places from 0 on, then pieces, then branches.
@@ -170,61 +191,56 @@ class Pass:
         used = [piece.place for piece in self.pieces] + [branching.place for branching in self.branches]
         self.places.reserve(max([len(self.tokens) - 1, *used]) + 1, max([0, *(at + 1 for at in self.positions), *ends]))
 
-    def attend(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, how: _How
-    ) -> torch.Tensor:
-        """`query` (H, T, D), `key` and `value` (KV, T, D); returns (T, H, D)."""
-        keys, values = self.places.layer(layer, key)
+    def attend(self, layer: int, states: _States, how: _How) -> torch.Tensor:
+        """The states of one layer for all tokens; returns (T, H, D)."""
+        table = _Table(*self.places.layer(layer, states.key))
         parts = []
         first = len(self.tokens)
         if first:
-            parts.append(self._singles(query[:, :first], key[:, :first], value[:, :first], keys, values, how))
+            parts.append(self._singles(states.part(0, first), table, how))
         for piece in self.pieces:
-            end = first + len(piece.tokens)
-            own = slice(first, end)
-            last = piece.start + len(piece.tokens)
-            keys[piece.place, :, piece.start : last] = key[:, own]
-            values[piece.place, :, piece.start : last] = value[:, own]
-            seen = keys[piece.place, :, :last], values[piece.place, :, :last]
-            mask = self._causal(piece.start, len(piece.tokens), how.window, key)
-            parts.append(_attention(query[None, :, own], seen[0][None], seen[1][None], mask, how)[0].transpose(0, 1))
-            first = end
+            size = len(piece.tokens)
+            parts.append(self._piece(piece, states.part(first, size), table, how))
+            first += size
         for branching in self.branches:
-            count, length = len(branching.rows), len(branching.rows[0])
-            own = slice(first, first + count * length)
-            asked, new_keys, new_values = (
-                tensor[:, own].reshape(len(tensor), count, length, -1).transpose(0, 1) for tensor in (query, key, value)
-            )
-            before = slice(0, branching.start)
-            seen_keys = torch.cat((keys[branching.place, :, before].expand(count, -1, -1, -1), new_keys), 2)
-            seen_values = torch.cat((values[branching.place, :, before].expand(count, -1, -1, -1), new_values), 2)
-            mask = self._causal(branching.start, length, how.window, key)
-            parts.append(_attention(asked, seen_keys, seen_values, mask, how).transpose(1, 2).flatten(0, 1))
-            if branching.stays:
-                last = branching.start + length
-                keys[branching.place, :, branching.start : last] = new_keys[0]
-                values[branching.place, :, branching.start : last] = new_values[0]
-            first += count * length
+            size = len(branching.rows) * len(branching.rows[0])
+            parts.append(self._branching(branching, states.part(first, size), table, how))
+            first += size
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def _singles(
-        self,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        keys: torch.Tensor,
-        values: torch.Tensor,
-        how: _How,
-    ) -> torch.Tensor:
+    def _singles(self, states: _States, table: _Table, how: _How) -> torch.Tensor:
         """One token for each place. Heads that share keys are asked together, as if they were more tokens."""
-        count, groups = query.shape[1], query.shape[0] // key.shape[0]
-        keys[self._rows, :, self._at] = key.transpose(0, 1)
-        values[self._rows, :, self._at] = value.transpose(0, 1)
+        heads, count = states.key.shape[:2]
+        table.keys[self._rows, :, self._at] = states.key.transpose(0, 1)
+        table.values[self._rows, :, self._at] = states.value.transpose(0, 1)
         longest = max(self.positions) + 1
-        asked = query.transpose(0, 1).reshape(count, key.shape[0], groups, -1)
-        mask = self._seen(longest, how.window, key)
-        found = _attention(asked, keys[:count, :, :longest], values[:count, :, :longest], mask, how)
-        return found.flatten(1, 2)
+        asked = states.query.transpose(0, 1).reshape(count, heads, states.query.shape[0] // heads, -1)
+        mask = self._seen(longest, how.window, states.key)
+        return _attention(asked, table.keys[:count, :, :longest], table.values[:count, :, :longest], mask, how).flatten(
+            1, 2
+        )
+
+    def _piece(self, piece: Piece, states: _States, table: _Table, how: _How) -> torch.Tensor:
+        last = piece.start + len(piece.tokens)
+        table.keys[piece.place, :, piece.start : last] = states.key
+        table.values[piece.place, :, piece.start : last] = states.value
+        keys, values = table.keys[piece.place, None, :, :last], table.values[piece.place, None, :, :last]
+        mask = self._causal(piece.start, len(piece.tokens), how.window, states.key)
+        return _attention(states.query[None], keys, values, mask, how)[0].transpose(0, 1)
+
+    def _branching(self, branching: Branches, states: _States, table: _Table, how: _How) -> torch.Tensor:
+        place, start = branching.place, branching.start
+        count, length = len(branching.rows), len(branching.rows[0])
+        query, key, value = (
+            one.reshape(len(one), count, length, -1).transpose(0, 1) for one in (states.query, states.key, states.value)
+        )
+        keys = torch.cat((table.keys[place, :, :start].expand(count, -1, -1, -1), key), 2)
+        values = torch.cat((table.values[place, :, :start].expand(count, -1, -1, -1), value), 2)
+        if branching.stays:
+            table.keys[place, :, start : start + length] = key[0]
+            table.values[place, :, start : start + length] = value[0]
+        mask = self._causal(start, length, how.window, states.key)
+        return _attention(query, keys, values, mask, how).transpose(1, 2).flatten(0, 1)
 
     def _seen(self, longest: int, window: int, like: torch.Tensor) -> torch.Tensor | None:
         """(N, 1, 1, longest): 0 where a single token may look, minus infinity elsewhere; None: everywhere."""
@@ -277,7 +293,7 @@ def pack(model: PreTrainedModel) -> None:
 
 
 def _attention(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, how: "_How"
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, how: _How
 ) -> torch.Tensor:
     """`query` (B, H, T, D), `key` and `value` (B, KV, L, D); returns (B, H, T, D)."""
     if how.cap is None:
@@ -309,7 +325,7 @@ def _attend(
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention interface: `query` (1, H, T, D); returns (1, T, H, D)."""
     how = _How(scaling, sliding_window or 0, softcap)
-    return packed.attend(cast(int, module.layer_idx), query[0], key[0], value[0], how)[None], None
+    return packed.attend(cast(int, module.layer_idx), _States(query[0], key[0], value[0]), how)[None], None
 
 
 AttentionInterface.register(ATTENTION, _attend)

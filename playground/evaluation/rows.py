@@ -24,6 +24,7 @@ Row = dict[str, Any]
 CHINESE_FILE = "translation/tatoeba_en_zh_train.jsonl"
 QUESTIONS_FILE = "qa/squad_train.jsonl"
 STORIES_FILE = "text/tinystories_train.txt"
+_MISSING = "The data folder has no {path}. The starter's card lists the files that belong there."
 EVERY = 40
 """Of the English-Chinese sentences, every 40th is held out, and every other row with the same English goes too."""
 LAST_PASSAGES = 130
@@ -35,18 +36,26 @@ _STORY_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
 def read_rows(path: Path) -> list[Row]:
     """Read a JSON Lines file; raises `DataError` when it is missing."""
     if not path.is_file():
+<<<<<<< HEAD
         raise DataError(
             "The data folder has no {path}. The starter's card lists the files that belong there.", path=path
         )
+=======
+        raise DataError(_MISSING, path=path)
+>>>>>>> main
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines if line.strip()]
 
 
 def read_text(path: Path) -> str:
     if not path.is_file():
+<<<<<<< HEAD
         raise DataError(
             "The data folder has no {path}. The starter's card lists the files that belong there.", path=path
         )
+=======
+        raise DataError(_MISSING, path=path)
+>>>>>>> main
     return path.read_text(encoding="utf-8-sig")
 
 

@@ -36,26 +36,14 @@ _STORY_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
 def read_rows(path: Path) -> list[Row]:
     """Read a JSON Lines file; raises `DataError` when it is missing."""
     if not path.is_file():
-<<<<<<< HEAD
-        raise DataError(
-            "The data folder has no {path}. The starter's card lists the files that belong there.", path=path
-        )
-=======
         raise DataError(_MISSING, path=path)
->>>>>>> main
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines if line.strip()]
 
 
 def read_text(path: Path) -> str:
     if not path.is_file():
-<<<<<<< HEAD
-        raise DataError(
-            "The data folder has no {path}. The starter's card lists the files that belong there.", path=path
-        )
-=======
         raise DataError(_MISSING, path=path)
->>>>>>> main
     return path.read_text(encoding="utf-8-sig")
 
 

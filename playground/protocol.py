@@ -36,13 +36,19 @@ GREEDY = Sampling(temperature=0.0)
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """Continue `tokens`. `adapter` is `BASE` or a key given to `Engine.load_adapter`; `strength` is 0 to 1.5."""
+    """Continue `tokens`. `adapter` is `BASE` or a key given to `Engine.load_adapter`; `strength` is 0 to 1.5.
+
+    With `alternatives` above 0 each chunk tells, for every token, how likely it was and so many others.
+    `deadline_s` is how long all of it may take, from submitting on.
+    """
 
     tokens: tuple[int, ...]
     sampling: Sampling = Sampling()
     adapter: str = BASE
     strength: float = 1.0
     owner: str = ""
+    alternatives: int = 0
+    deadline_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class ScoreRequest:
     adapter: str = BASE
     strength: float = 1.0
     owner: str = ""
+    deadline_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +79,22 @@ Finish = Literal["stop", "length", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A token as it was written, its probability before any temperature, and the likeliest others with theirs."""
+
+    text: str
+    probability: float
+    others: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
-    """The whole text so far. `finished` is None while more may come."""
+    """The whole text so far. `finished` is None while more may come; `words` only where they were asked for."""
 
     text: str
     new_tokens: int
     finished: Finish | None = None
+    words: tuple[Word, ...] = ()
 
 
 class Generation(Protocol):

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,11 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from playground.engine.live import LiveModel, start_engine
-from playground.errors import AdapterError, InputError
+from playground.errors import AdapterError, EngineError, InputError
 from playground.models.codec import ModelCodec, codec_for
 from playground.models.loader import LoadedModel, load_model
 from playground.protocol import GREEDY, Chunk, GenerateRequest, Sampling, ScoreRequest
-from tests.asking import PROMPT, greedy, until
+from tests.asking import PROMPT, endless, greedy, until
 
 
 def expected_text(folder: Path, codec: ModelCodec, text: str, most: int) -> str:
@@ -135,14 +136,15 @@ def test_refuses_what_it_cannot_answer(
         engine.submit(request_)
 
 
-def test_scores_equal_a_plain_forward(engine: LiveModel, codec: ModelCodec, loaded: LoadedModel) -> None:
+def test_scores_equal_a_plain_forward(engine: LiveModel, codec: ModelCodec, tiny_model_folder: Path) -> None:
     """Log-probabilities, and those of ending after each token, are those of one plain pass over the whole text."""
+    plain = AutoModelForCausalLM.from_pretrained(tiny_model_folder)
     prompt = codec.plain("The film was good, " * 30)
     rows = tuple(tuple(codec.continuation(text)) for text in (" and", " the price was high", "", " 小狗", " x" * 60))
     scores = asyncio.run(engine.score(ScoreRequest(tuple(prompt), rows)))
     for row, score in zip(rows, scores, strict=True):
         with torch.inference_mode():
-            table = loaded.model(torch.tensor([[*prompt, *row]])).logits[0].log_softmax(-1)
+            table = plain(torch.tensor([[*prompt, *row]])).logits[0].log_softmax(-1)
         begin = len(prompt) - 1
         want = [float(table[begin + i, token]) for i, token in enumerate(row)]
         ends = [float(table[begin + 1 + i, list(codec.end_tokens)].logsumexp(-1)) for i in range(len(row))]
@@ -173,3 +175,34 @@ def test_status_and_threads(engine: LiveModel, loaded: LoadedModel) -> None:
     engine.set_threads(1)
     with pytest.raises(InputError, match="threads"):
         engine.set_threads(0)
+
+
+def test_tells_how_likely_each_token_was(engine: LiveModel, codec: ModelCodec, tiny_model_folder: Path) -> None:
+    """The probabilities are the model's own, before temperature, and the greedy choice is above all others."""
+    plain = AutoModelForCausalLM.from_pretrained(tiny_model_folder)
+    request = replace(greedy(codec, most=6), alternatives=3)
+    chunk = engine.submit(request).result(30)
+    with torch.inference_mode():
+        first = plain(torch.tensor([request.tokens])).logits[0, -1].softmax(-1)
+    assert len(chunk.words) == chunk.new_tokens == 6
+    assert chunk.words[0].probability == pytest.approx(float(first.max()), abs=1e-4)
+    assert [share for _, share in chunk.words[0].others] == pytest.approx(first.topk(4).values[1:].tolist(), abs=1e-4)
+    assert all(len(word.others) == 3 and word.probability >= word.others[0][1] for word in chunk.words)
+    assert engine.submit(greedy(codec, most=6)).result(30).words == ()
+
+
+def test_a_passed_deadline_frees_the_place(loaded: LoadedModel, codec: ModelCodec) -> None:
+    """Whether it runs or still waits: one sentence, and the next one is served."""
+    live = LiveModel(loaded, codec, max_running=1)
+    try:
+        long = live.submit(replace(endless(codec, 1), deadline_s=0.2))
+        waiting = live.submit(replace(greedy(codec), deadline_s=0.05))
+        last = live.submit(greedy(codec, most=3))
+        for one in (long, waiting):
+            with pytest.raises(EngineError, match="longer than it was given"):
+                one.result(30)
+        assert last.result(30).new_tokens == 3
+        with pytest.raises(InputError, match="deadline_s"):
+            live.submit(replace(greedy(codec), deadline_s=-1.0))
+    finally:
+        live.close()

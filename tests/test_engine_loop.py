@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from playground.engine.batch import Batch
 from playground.engine.live import LiveModel, start_engine
-from playground.engine.work import Speaker
 from playground.errors import BusyError, EngineError
 from playground.models.codec import ModelCodec
 from playground.models.loader import LoadedModel
@@ -59,7 +59,7 @@ def test_owners_take_turns(loaded: LoadedModel, codec: ModelCodec) -> None:
 def test_one_failure_stays_alone(engine: LiveModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that raises fails its own request with a sentence; the other goes on to the right end."""
     want = engine.submit(greedy(codec)).result(30)
-    choose = "playground.engine.sampling.Sampler._draw"
+    choose = "playground.engine.sampling.Sampler._distribution"
     monkeypatch.setattr(choose, lambda *_: 1 / 0)
     other = engine.submit(greedy(codec))
     broken = engine.submit(endless(codec, 1))
@@ -73,21 +73,40 @@ def test_out_of_memory_takes_the_largest(engine: LiveModel, codec: ModelCodec, m
     want = engine.submit(greedy(codec)).result(30)
     large = engine.submit(GenerateRequest((5,) * 256, Sampling(250, 1.5, 1.0, 0, seed=1)))
     until(lambda: engine.status().running == 1)
-    feed = Speaker.feed
+    run = Batch._run
     raised = threading.Event()
 
-    def scarce(self: Speaker, tokens: Any, cache: Any, keep: int) -> torch.Tensor:
-        out = feed(self, tokens, cache, keep)
-        if len(tokens[0]) > 1 and not raised.is_set():
+    def scarce(self: Batch, plan: Any) -> Any:
+        if plan.pieces and not raised.is_set():
             raised.set()
             raise torch.OutOfMemoryError("no memory")
-        return out
+        return run(self, plan)
 
-    monkeypatch.setattr(Speaker, "feed", scarce)
+    monkeypatch.setattr(Batch, "_run", scarce)
     small = engine.submit(greedy(codec))
     with pytest.raises(EngineError, match="not enough memory"):
         large.result(30)
     assert small.result(30) == want
+
+
+def test_a_pass_that_fails_is_taken_apart(
+    engine: LiveModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the model itself fails on somebody's tokens, the others in the same pass still get theirs."""
+    want = engine.submit(greedy(codec)).result(30)
+    run = Batch._run
+
+    def picky(self: Batch, plan: Any) -> Any:
+        if any(work.owner == "cursed" for work in [*plan.single, *(work for work, _ in plan.pieces)]):
+            raise RuntimeError("bad tokens")
+        return run(self, plan)
+
+    monkeypatch.setattr(Batch, "_run", picky)
+    fine = engine.submit(greedy(codec))
+    broken = engine.submit(endless(codec, 1, "cursed"))
+    with pytest.raises(EngineError, match=r"error [0-9a-f]{8}"):
+        broken.result(30)
+    assert fine.result(30) == want
 
 
 def test_the_loop_comes_back(loaded: LoadedModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:

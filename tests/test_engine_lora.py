@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from playground.engine.live import LiveModel, start_engine
-from playground.engine.lora import LoraRouter
+from playground.engine.lora import LoraRouter, Route
+from playground.engine.packed import ATTENTION, Branches, Pass, Piece, Places
 from playground.errors import AdapterError, EngineError
 from playground.models.codec import ModelCodec, codec_for
 from playground.models.loader import load_model
@@ -29,9 +30,13 @@ def peft_logits(base: Path, adapter: Path) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def routed_logits(model: torch.nn.Module, router: LoraRouter, key: str, strength: float = 1.0) -> torch.Tensor:
-    with router.routed(key, strength):
-        logits: torch.Tensor = model(IDS).logits
+def routed_logits(model: PreTrainedModel, router: LoraRouter, key: str, strength: float = 1.0) -> torch.Tensor:
+    """(1, T, V), by a packed pass."""
+    before = model.config._attn_implementation
+    model.set_attn_implementation(ATTENTION)
+    with router.routed([Route(key, strength, IDS.shape[1])]):
+        logits = Pass(Places(), branches=[Branches(0, 0, IDS.tolist())]).run(model)[2][0]
+    model.set_attn_implementation(before)
     return logits
 
 
@@ -39,8 +44,7 @@ def test_logits_equal_pefts(tiny_model_folder: Path, adapters: list[Path]) -> No
     """With two adapters resident, each gives PEFT's own logits, half strength lies between, 0 is the base itself."""
     model = load_model(str(tiny_model_folder), "none").model
     router = LoraRouter(model, model.device)
-    with torch.inference_mode():
-        base = model(IDS).logits
+    base = routed_logits(model, router, BASE)
     for number, folder in enumerate(adapters):
         router.put(str(number), folder, router.read(folder))
     for number, folder in enumerate(adapters):
@@ -52,6 +56,59 @@ def test_logits_equal_pefts(tiny_model_folder: Path, adapters: list[Path]) -> No
         assert not torch.allclose(half, base, atol=1e-3)
         assert torch.equal(routed_logits(model, router, str(number), 0.0), base)
     assert torch.equal(routed_logits(model, router, BASE), base)
+
+
+def test_tokens_of_many_adapters_share_a_pass(tiny_model_folder: Path, adapters: list[Path]) -> None:
+    """Two adapters, one of them at two strengths, and the base, side by side: each text as if it were alone."""
+    model = load_model(str(tiny_model_folder), "none").model
+    router = LoraRouter(model, model.device)
+    for key, folder in zip("ab", adapters, strict=True):
+        router.put(key, folder, router.read(folder))
+    asked = [("a", 1.0), (BASE, 1.0), ("b", 1.0), ("a", 0.5), ("b", 0.0), ("b", 1.5)]
+    alone = [routed_logits(model, router, key, strength)[0, -1] for key, strength in asked]
+    model.set_attn_implementation(ATTENTION)
+    pieces = [Piece(place, 0, IDS[0].tolist()) for place in range(len(asked))]
+    routes = [Route(key, strength, IDS.shape[1]) for key, strength in asked]
+    with torch.inference_mode(), router.routed(routes):
+        together = Pass(Places(), pieces=pieces).run(model)[1]
+    base = Pass(Places(), pieces=pieces).run(model)[1]
+    assert torch.allclose(together, torch.stack(alone), atol=1e-4)
+    assert torch.equal(together[[1, 4]], base[[1, 4]])  # the base, and an adapter that is turned off: bit for bit
+
+
+def test_columns_are_used_again_and_leave_no_trace(
+    tiny_model_folder: Path, adapters: list[Path], tmp_path: Path
+) -> None:
+    """Adapters of other ranks and layers take over columns in which others stood."""
+    model = load_model(str(tiny_model_folder), "none").model
+    router = LoraRouter(model, model.device)
+    wide = make_adapter(tiny_model_folder, tmp_path / "wide", 3, ("q_proj", "v_proj"), r=40)
+    folders = {"a": adapters[0], "b": adapters[1], "wide": wide}
+    first = {}
+    for key, folder in folders.items():
+        router.put(key, folder, router.read(folder))
+        first[key] = routed_logits(model, router, key)
+    for key in ("b", "a", "wide", "b", "wide", "a"):
+        assert torch.equal(routed_logits(model, router, key), first[key]), key
+    router.drop("wide")
+    router.put("wide", adapters[0], router.read(adapters[0]))
+    assert torch.allclose(routed_logits(model, router, "wide"), first["a"], atol=1e-6)
+
+
+def test_what_overflows_in_one_adapter_stays_with_it(
+    tiny_model_folder: Path, adapters: list[Path], engine: LiveModel, codec: ModelCodec
+) -> None:
+    """Infinity times zero is no number: a mask by product would spoil everybody's answer."""
+    engine.load_adapter("a", adapters[0])
+    want = engine.submit(greedy(codec)).result(30)
+    layer = next(iter(engine._router._resident["a"].layers.values()))
+    layer.down.fill_(float("inf"))
+    engine._router._columns.clear()
+    broken = engine.submit(greedy(codec, adapter="a"))
+    beside = engine.submit(greedy(codec))
+    with pytest.raises(EngineError, match="overflowed"):
+        broken.result(30)
+    assert beside.result(30) == want
 
 
 def test_4bit_logits_equal_pefts(tiny_model_folder: Path, adapters: list[Path]) -> None:

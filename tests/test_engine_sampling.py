@@ -13,7 +13,7 @@ from transformers.generation import (
     TopPLogitsWarper,
 )
 
-from playground.engine.sampling import Sampler, check_sampling
+from playground.engine.sampling import Sampler, check_sampling, choose_all
 from playground.errors import EngineError, InputError
 from playground.protocol import GREEDY, Sampling
 
@@ -28,8 +28,42 @@ def test_distribution_is_transformers_own(temperature: float, top_p: float, top_
     warpers += [TopKLogitsWarper(top_k)] if top_k else []
     warpers += [TopPLogitsWarper(top_p)] if top_p < 1 else []
     want = LogitsProcessorList(warpers)(torch.tensor([[1]]), scores[None])[0].softmax(-1)
-    tokens, probabilities = Sampler(Sampling(8, temperature, top_p, top_k, seed=0), [1]).distribution(scores)
+    sampler = Sampler(Sampling(8, temperature, top_p, top_k, seed=0), [1])
+    ordered = scores.sort(descending=True)
+    needed = sampler.needs(300)
+    reached = torch.from_numpy(sampler._distribution(ordered.values[:needed].numpy()))
+    probabilities = reached.diff(prepend=torch.zeros(1)).div(reached[-1]).float()
+    tokens = ordered.indices[: len(probabilities)]
     assert torch.allclose(torch.zeros(300).index_put((tokens,), probabilities), want, atol=1e-6)
+
+
+def test_draws_follow_the_distribution() -> None:
+    """Ten thousand draws come as often as their probabilities say."""
+    sampler = Sampler(Sampling(8, 1.0, 1.0, 3, seed=5), [])
+    values = torch.tensor([[2.0, 1.0, 0.0, -1.0]])
+    drawn = torch.tensor([choose(sampler, values[0]) for _ in range(10_000)])
+    shares = drawn.bincount(minlength=4) / len(drawn)
+    assert torch.allclose(shares, torch.cat((values[0, :3].softmax(0), torch.zeros(1))), atol=0.02)
+
+
+def test_company_changes_no_choice() -> None:
+    """Chosen all at once, each row gets what it would get alone, whatever the others ask for."""
+    settings = [
+        GREEDY,
+        Sampling(8, 0.7, 0.9, 50, seed=1),
+        Sampling(8, 1.0, 1.0, 0, seed=2),
+        Sampling(8, 1.2, 0.8, 0, 1.3, seed=3),
+    ]
+    logits = torch.randn(4, 600, generator=torch.Generator().manual_seed(0))
+    together = choose_all([Sampler(one, [1, 2]) for one in settings], logits)
+    assert together == [choose(Sampler(one, [1, 2]), row) for one, row in zip(settings, logits, strict=True)]
+
+
+def choose(sampler: Sampler, scores: torch.Tensor) -> int:
+    (chosen,) = choose_all([sampler], scores[None])
+    if isinstance(chosen, Exception):
+        raise chosen
+    return chosen
 
 
 def test_repetition_penalty_is_transformers_own() -> None:
@@ -43,14 +77,14 @@ def test_repetition_penalty_is_transformers_own() -> None:
         scores = torch.randn(300, generator=generator)
         scores[[3, 5]] += 3
         want = int(RepetitionPenaltyLogitsProcessor(1.3)(torch.tensor([ids]), scores[None])[0].argmax())
-        assert sampler.choose(scores) == want
+        assert choose(sampler, scores) == want
         ids.append(want)
 
 
 def test_a_seed_repeats_its_draws() -> None:
     """Two samplers with one seed draw alike, and another seed does not."""
     scores = torch.zeros(1000)
-    drawn = [[Sampler(Sampling(8, 1.0, 1.0, 0, seed=seed), []).choose(scores) for _ in range(1)] for seed in (1, 1, 2)]
+    drawn = [choose(Sampler(Sampling(8, 1.0, 1.0, 0, seed=seed), []), scores) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
 
 
@@ -58,7 +92,7 @@ def test_a_seed_repeats_its_draws() -> None:
 def test_unusable_numbers_are_noticed(sampling: Sampling) -> None:
     """Logits that are not numbers end in a sentence, not in token 0."""
     with pytest.raises(EngineError, match="overflowed"):
-        Sampler(sampling, [1]).choose(torch.full((10,), math.nan))
+        choose(Sampler(sampling, [1]), torch.full((10,), math.nan))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import torch
 from transformers import PreTrainedModel
 
-from playground.engine.lora import LoraRouter
+from playground.engine.lora import LoraRouter, Route
+from playground.engine.packed import Branches, Pass, Places
 from playground.protocol import BASE
 
 _PROMPTS = 3
@@ -24,8 +25,7 @@ class Canary:
         vocabulary = model.get_input_embeddings().num_embeddings
         order = torch.randperm(vocabulary, generator=torch.Generator().manual_seed(0))
         self._prompts = [
-            order[(torch.arange(_LENGTH) + row * _LENGTH) % vocabulary][None].to(model.device)
-            for row in range(_PROMPTS)
+            order[(torch.arange(_LENGTH) + row * _LENGTH) % vocabulary].tolist() for row in range(_PROMPTS)
         ]
         self._reference = self._logits(BASE)
 
@@ -41,9 +41,10 @@ class Canary:
 
     @torch.inference_mode()
     def _logits(self, adapter: str) -> list[torch.Tensor]:
-        """[T, V] of each prompt."""
-        with _threads(self._threads), self._router.routed(adapter):
-            return [self._model(input_ids=prompt, use_cache=False).logits[0].clone() for prompt in self._prompts]
+        """(T, V) of each prompt."""
+        with _threads(self._threads), self._router.routed([Route(adapter, 1.0, _LENGTH)]):
+            passes = [Pass(Places(), branches=[Branches(0, 0, [prompt])]) for prompt in self._prompts]
+            return [one.run(self._model)[2][0][0].clone() for one in passes]
 
 
 @contextmanager

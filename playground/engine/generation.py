@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 
 from playground.errors import EngineError, PlaygroundError
-from playground.protocol import Chunk, Finish
+from playground.protocol import Chunk, Finish, Word
 
 _Listener = tuple[asyncio.AbstractEventLoop, asyncio.Event]
 
@@ -63,16 +63,16 @@ class LiveGeneration:
             with self._condition:
                 self._listeners.remove(listener)
 
-    def publish(self, text: str, new_tokens: int, finished: Finish | None = None) -> None:
+    def publish(self, text: str, new_tokens: int, finished: Finish | None = None, words: tuple[Word, ...] = ()) -> None:
         """Called by the engine: show the text so far."""
         with self._condition:
             if not self.done:
-                self._chunk = Chunk(text, new_tokens, finished)
+                self._chunk = Chunk(text, new_tokens, finished, words)
                 self._wake()
 
     def end_as_cancelled(self) -> None:
         """Called by the engine: end with the text that there was."""
-        self.publish(self._chunk.text, self._chunk.new_tokens, "cancelled")
+        self.publish(self._chunk.text, self._chunk.new_tokens, "cancelled", self._chunk.words)
 
     def fail(self, error: PlaygroundError | None = None) -> None:
         """Called by the engine: end with an error, which every reader gets."""

@@ -15,6 +15,7 @@ from playground.engine.canary import Canary
 from playground.engine.generation import LiveGeneration
 from playground.engine.loop import StepLoop
 from playground.engine.lora import BUDGET_BYTES, LoraRouter
+from playground.engine.packed import pack
 from playground.engine.sampling import check_number, check_sampling
 from playground.engine.work import GenerateWork, ScoreWork, Speaker
 from playground.errors import AdapterError, InputError
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 MAX_RUNNING = 16
 MAX_WAITING = 64
 MAX_STRENGTH = 1.5
+MAX_ALTERNATIVES = 20
+MAX_DEADLINE_S = 24 * 3600.0
 
 
 class LiveModel:
@@ -43,17 +46,19 @@ class LiveModel:
     ) -> None:
         self._loaded = loaded
         self._speaker = Speaker(loaded.model, codec.decode, codec.end_tokens, codec.context_length)
-        self._vocabulary = loaded.model.get_input_embeddings().num_embeddings
+        self._attention = loaded.model.config._attn_implementation
+        pack(loaded.model)
         self._router = LoraRouter(loaded.model, loaded.device, adapter_budget_bytes)
         self._lock = threading.Lock()
         self._receipts: dict[str, tuple[Path, Receipt]] = {}
         self._leaving: set[str] = set()
-        self._loop = StepLoop(self._router, max_running, max_waiting)
+        self._loop = StepLoop(loaded.model, self._router, max_running, max_waiting)
         self._canary = self._loop.between_steps(lambda: Canary(loaded.model, self._router))
 
     def submit(self, request: GenerateRequest) -> LiveGeneration:
         """Queue a request. Raises `InputError`, `AdapterError`, `BusyError`, `EngineError`."""
         check_sampling(request.sampling)
+        check_number("alternatives", request.alternatives, int, 0, MAX_ALTERNATIVES)
         self._check(request, continuation=1)
         generation = LiveGeneration(self.cancel)
         self._loop.enqueue(GenerateWork(request, generation, self._speaker))
@@ -145,6 +150,7 @@ class LiveModel:
         """Stop the engine's thread; what runs or waits fails with a sentence. May be called twice."""
         self._loop.close()
         self._router.close()
+        self._loaded.model.set_attn_implementation(self._attention)
 
     def _measure(self, key: str, started: float) -> Receipt:
         change = self._canary.largest_change(key)
@@ -167,6 +173,8 @@ class LiveModel:
 
     def _check(self, request: GenerateRequest | ScoreRequest, continuation: int) -> None:
         check_number("strength", request.strength, float, 0.0, MAX_STRENGTH)
+        if request.deadline_s is not None:
+            check_number("deadline_s", request.deadline_s, float, 0.0, MAX_DEADLINE_S)
         if not self._router.known(request.adapter) or request.adapter in self._leaving:
             raise AdapterError("There is no adapter '{adapter}'. Choose another.", adapter=request.adapter)
         if not request.tokens:
@@ -182,10 +190,11 @@ class LiveModel:
             )
 
     def _check_tokens(self, tokens: Sequence[int]) -> None:
-        if any(not isinstance(token, int) or not 0 <= token < self._vocabulary for token in tokens):
+        vocabulary = self._speaker.vocabulary
+        if any(not isinstance(token, int) or not 0 <= token < vocabulary for token in tokens):
             raise InputError("The request holds a token that this model does not know.")
 
 
 def start_engine(loaded: LoadedModel, codec: ModelCodec) -> LiveModel:
-    """Start the engine on a loaded model; from now on it alone may touch the model."""
+    """Start the engine on a loaded model; from now on it alone may touch the model. Raises `ModelError`."""
     return LiveModel(loaded, codec)

@@ -1,7 +1,6 @@
 """The engine's thread: who is served, in which order, and what happens when a step fails.
 
-How a request is answered is `work`'s business; here is only when. Stepping several requests in one batch would
-replace `_step_all` and nothing else.
+How a request is answered is `work`'s business, how many go through the model at once is `step`'s; here is only when.
 """
 
 import gc
@@ -15,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
+from transformers import PreTrainedModel
 
+from playground.engine.batch import Batch
 from playground.engine.lora import LoraRouter
 from playground.engine.queue import FairQueue
 from playground.engine.work import Work
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FIRST_GUESS_S = 2.0
+_LATE = "The answer took longer than it was given time for. Try again, or ask for a shorter one."
 
 
 @dataclass(slots=True)
@@ -37,10 +39,11 @@ class _Command:
 
 
 class StepLoop:
-    """Goes round the running requests, one step each; requests, adapters and commands come in between."""
+    """Steps all running requests together; requests, adapters and commands come in between."""
 
-    def __init__(self, router: LoraRouter, max_running: int, max_waiting: int) -> None:
+    def __init__(self, model: PreTrainedModel, router: LoraRouter, max_running: int, max_waiting: int) -> None:
         self._router = router
+        self._batch = Batch(model, router)
         self._max_running = max_running
         self._changed = threading.Condition(threading.RLock())
         self._queue: FairQueue[Work] = FairQueue(max_waiting)
@@ -115,6 +118,7 @@ class StepLoop:
                 log.exception("the engine's loop failed and starts again")
                 self._fail_all(EngineError("The model had to start again in the middle of this. Try again."))
 
+    @torch.inference_mode()
     def _loop(self) -> None:
         while True:
             with self._changed:
@@ -123,6 +127,7 @@ class StepLoop:
                 if self._closed:
                     return
             self._run_commands()
+            self._let_go()
             self._admit()
             self._step_all()
 
@@ -153,6 +158,7 @@ class StepLoop:
             work.started_at = time.monotonic()
             try:
                 if self._router.ensure_resident(work.request.adapter, self.in_use() - {work.request.adapter}):
+                    self._batch.join(work)
                     continue
             except Exception as error:
                 work.fail(_in_words(error))
@@ -164,39 +170,50 @@ class StepLoop:
             return
 
     def _step_all(self) -> None:
+        if not self._running:
+            return
+        try:
+            finished = self._batch.step()
+        except Exception as error:
+            if not _out_of_memory(error):
+                raise
+            self._relieve()
+            return
+        for work, failure in finished:
+            if failure is not None:
+                work.fail(_in_words(failure))
+            self._leave(work)
+
+    def _let_go(self) -> None:
+        """Free the places of those who have been cancelled or had their time, and end those who waited too long."""
+        now = time.monotonic()
+        with self._changed:
+            late = [work for work in self._queue if work.deadline <= now]
+            for work in late:
+                self._queue.remove(work)
+        for work in late:
+            work.fail(EngineError(_LATE))
         for work in list(self._running):
-            if work in self._running and self._step(work):
+            if work.cancelled:
+                work.end_as_cancelled()
+                self._leave(work)
+            elif work.deadline <= now:
+                work.fail(EngineError(_LATE))
                 self._leave(work)
 
-    def _step(self, work: Work) -> bool:
-        """Give one request its step; True when its place is free again."""
-        if work.cancelled:
-            work.end_as_cancelled()
-            return True
-        try:
-            with torch.inference_mode(), self._router.routed(work.request.adapter, work.request.strength):
-                return work.step()
-        except Exception as error:
-            if _out_of_memory(error):
-                return self._relieve(work)
-            work.fail(_in_words(error))
-        return True
-
-    def _relieve(self, work: Work) -> bool:
-        """Memory ran out in `work`'s step: the largest request gives way, and `work`, if another, starts over."""
-        largest = max(self._running, key=lambda one: one.tokens_held)
+    def _relieve(self) -> None:
+        """Memory ran out: the largest request gives way, the others try again."""
+        largest = max(self._running, key=lambda one: one.fed)
         log.warning("out of memory with %d requests; the largest gives way", len(self._running))
         largest.fail(EngineError("There is not enough memory to go on with this request. Make its text shorter."))
-        largest.restart()
-        if largest is not work:
-            self._leave(largest)
-            work.restart()
+        self._leave(largest)
+        self._batch.trim()
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        return largest is work
 
     def _leave(self, work: Work) -> None:
+        self._batch.leave(work)
         with self._changed:
             self._running.remove(work)
         self._typical_s += 0.2 * (time.monotonic() - work.started_at - self._typical_s)
@@ -205,6 +222,7 @@ class StepLoop:
         with self._changed:
             works = [*self._running, *self._queue.drain()]
             self._running.clear()
+            self._batch.clear()
             commands, self._commands = self._commands, []
         for work in works:
             work.fail(error)

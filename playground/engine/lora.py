@@ -1,13 +1,18 @@
-"""LoRA on the live model: each forward pass says whose adapter it goes through.
+"""LoRA on the live model: each token of a forward pass goes through the adapter of its own request.
 
 The base's modules are watched, never replaced, and its weights are neither read nor written: on the CPU, 4-bit
 weights are re-packed at the first inference, after which any `state_dict()` (PEFT's loading makes one) would corrupt
 them silently. A pass without an adapter runs exactly the operations of the untouched model.
+
+The weights of all adapters in use lie side by side in one pair of tables for each layer, one adapter in some of its
+columns. So a layer costs two small products whatever the mix, with a mask between them that leaves each token its own
+adapter's columns, times its strength; a token of the base has none and gets an exact zero added.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +28,34 @@ from playground.protocol import BASE
 
 BUDGET_BYTES = 2**30
 """What resident adapters may take in all; beyond it the one used longest ago leaves memory."""
+FEWEST_COLUMNS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """So many consecutive tokens go through one adapter."""
+
+    adapter: str
+    strength: float
+    tokens: int
+
+
+@dataclass(slots=True)
+class _Tables:
+    """Of one layer, for C columns: `down` (C, in) and `up` (C, out), in which each adapter's scaling is contained."""
+
+    down: torch.Tensor
+    up: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class _Mask:
+    """For T tokens and C columns: `others` (T, C) are the columns that are not a token's own, `strength` (T, 1)."""
+
+    others: torch.Tensor
+    strength: torch.Tensor
+    whole: bool
+    """Whether every strength is 1."""
 
 
 class LoraRouter:
@@ -36,8 +69,14 @@ class LoraRouter:
         self._folders: dict[str, Path] = {}
         self._resident: OrderedDict[str, LoraAdapter] = OrderedDict()
         self._watches: dict[str, RemovableHandle] = {}
-        self._current: LoraAdapter | None = None
-        self._strength = 1.0
+        self._tables: dict[str, _Tables] = {}
+        self._columns: dict[str, range] = {}
+        self._mask: _Mask | None = None
+        self._last: list[Route] = []
+        self._last_mask: _Mask | None = None
+        self._seen: set[str] = set()
+        self._width = 0
+        self._views: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
     @property
     def resident(self) -> tuple[str, ...]:
@@ -63,7 +102,7 @@ class LoraRouter:
         while self._used() + size_bytes > self._budget:
             if not idle:
                 return False
-            del self._resident[idle.pop(0)]
+            self._forget(idle.pop(0))
         return True
 
     def put(self, key: str, folder: Path, adapter: LoraAdapter) -> None:
@@ -71,6 +110,7 @@ class LoraRouter:
         for name in adapter.layers.keys() - self._watches.keys():
             self._watches[name] = self._modules[name].register_forward_hook(partial(self._add, name))
         self._folders[key] = folder
+        self._columns.pop(key, None)
         self._resident[key] = adapter
         self._resident.move_to_end(key)
 
@@ -89,7 +129,7 @@ class LoraRouter:
     def drop(self, key: str) -> None:
         """Forget an adapter altogether."""
         self._folders.pop(key, None)
-        self._resident.pop(key, None)
+        self._forget(key)
 
     def close(self) -> None:
         """Take the watches off the model again."""
@@ -97,27 +137,112 @@ class LoraRouter:
             self._watches.popitem()[1].remove()
 
     @contextmanager
-    def routed(self, key: str, strength: float = 1.0) -> Iterator[None]:
-        """Send the forward passes inside through an adapter; `BASE` and strength 0 are the base itself."""
-        if key != BASE and strength != 0:
-            self._current, self._strength = self._resident[key], strength
-            self._resident.move_to_end(key)
+    def routed(self, routes: Sequence[Route]) -> Iterator[None]:
+        """Send the tokens of the pass inside through their adapters; `BASE` and strength 0 are the base itself."""
+        used = {route.adapter for route in routes if route.adapter != BASE and route.strength != 0}
+        if used:
+            if self._place(used) or used != self._seen:
+                self._view(used)
+                self._last = []
+            if self._last != routes:  # from token to token, those who stream go the same ways
+                self._last, self._last_mask = list(routes), self._mask_of(routes, self._width)
+            self._mask = self._last_mask
         try:
             yield
         finally:
-            self._current = None
+            self._mask = None
 
     def _used(self) -> int:
         return sum(adapter.size_bytes for adapter in self._resident.values())
 
+    def _forget(self, key: str) -> None:
+        self._resident.pop(key, None)
+        self._columns.pop(key, None)
+
+    def _place(self, used: Collection[str]) -> bool:
+        """Give each adapter in use its columns, in the lowest gap that is wide enough once idle ones have left.
+
+        Returns whether any table has changed.
+        """
+        for key in used:
+            self._resident.move_to_end(key)
+        missing = [key for key in used if key not in self._columns]
+        if not missing:
+            return False
+        self._columns = {key: columns for key, columns in self._columns.items() if key in used}
+        for key in missing:
+            adapter = self._resident[key]
+            columns = self._gap(max(layer.down.shape[0] for layer in adapter.layers.values()))
+            self._fill(adapter, columns)
+            self._columns[key] = columns
+        return True
+
+    def _view(self, used: set[str]) -> None:
+        """Look at no more columns, and no more layers, than those in use reach."""
+        self._seen = used
+        self._width = max(self._columns[key].stop for key in used)
+        names = frozenset().union(*(self._resident[key].layers for key in used))
+        self._views = {
+            name: (self._tables[name].down[: self._width], self._tables[name].up[: self._width]) for name in names
+        }
+
+    def _gap(self, width: int) -> range:
+        start = 0
+        for taken in sorted(self._columns.values(), key=lambda columns: columns.start):
+            if taken.start - start >= width:
+                break
+            start = max(start, taken.stop)
+        return range(start, start + width)
+
+    def _fill(self, adapter: LoraAdapter, columns: range) -> None:
+        for name in adapter.layers.keys() | self._tables.keys():
+            tables = self._tables_of(name, columns.stop)
+            own = slice(columns.start, columns.stop)
+            tables.down[own] = 0
+            tables.up[own] = 0
+            if layer := adapter.layers.get(name):
+                own = slice(columns.start, columns.start + layer.down.shape[0])
+                tables.down[own] = layer.down
+                tables.up[own] = layer.up.T * layer.scaling
+
+    def _tables_of(self, name: str, columns: int) -> _Tables:
+        """The tables of a layer with at least so many columns."""
+        tables = self._tables.get(name)
+        have = tables.down.shape[0] if tables else 0
+        if tables is None or have < columns:
+            size = max(columns, 2 * have, FEWEST_COLUMNS)
+            down, up = (torch.zeros(size, width, device=self._device) for width in self.widths[name])
+            if tables is not None:
+                down[:have], up[:have] = tables.down, tables.up
+            tables = self._tables[name] = _Tables(down, up)
+        return tables
+
+    def _mask_of(self, routes: Sequence[Route], width: int) -> _Mask:
+        others = torch.ones(sum(route.tokens for route in routes), width, dtype=torch.bool)
+        strengths: list[float] = []
+        for route in routes:
+            if route.adapter != BASE and route.strength != 0:
+                columns = self._columns[route.adapter]
+                others[len(strengths) : len(strengths) + route.tokens, columns.start : columns.stop] = False
+            strengths += [route.strength] * route.tokens
+        strength = torch.tensor(strengths, dtype=torch.float32)[:, None]
+        return _Mask(others.to(self._device), strength.to(self._device), set(strengths) == {1.0})
+
     def _add(
         self, name: str, _module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
     ) -> torch.Tensor | None:
-        """Forward hook: `output` [..., out] plus the adapter's part, computed in fp32; None leaves it as it is."""
-        if self._current is None or (layer := self._current.layers.get(name)) is None:
+        """Forward hook: `output` (1, T, out) plus the adapters' part, computed in fp32; None leaves it as it is."""
+        mask = self._mask
+        if mask is None or name not in self._views:
             return None
-        change = inputs[0].to(layer.down.dtype) @ layer.down.T @ layer.up.T
-        return output + (change * (layer.scaling * self._strength)).to(output.dtype)
+        down, up = self._views[name]
+        states = nn.functional.linear(inputs[0].flatten(0, -2).to(down.dtype), down)
+        states.masked_fill_(mask.others, 0.0)  # and not a product: what overflows in one adapter stays with its own
+        if not mask.whole:
+            states *= mask.strength
+        if output.dtype == up.dtype:
+            return torch.addmm(output.flatten(0, -2), states, up).view(output.shape)
+        return output + (states @ up).view(output.shape).to(output.dtype)
 
 
 def _widths(module: nn.Module) -> tuple[int, int] | None:

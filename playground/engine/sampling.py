@@ -1,9 +1,13 @@
 """Choosing the next token, as transformers defines the parameters."""
 
 import math
+import random
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from playground.errors import EngineError, InputError
@@ -18,6 +22,11 @@ _RANGES: dict[str, tuple[type, float, float]] = {
     "seed": (int, -1, 2**63 - 1),
 }
 _MAX_STOPS = 16
+MOST_SHARED = 512
+"""Up to this `top_k`, the likeliest tokens of all requests are found at once."""
+
+Floats = npt.NDArray[np.floating[Any]]
+Integers = npt.NDArray[np.integer[Any]]
 _MAX_STOP_CHARACTERS = 200
 
 
@@ -52,58 +61,74 @@ class Sampler:
 
     def __init__(self, sampling: Sampling, prompt: Sequence[int]) -> None:
         self._sampling = sampling
-        self._generator = torch.Generator()
-        self._generator.manual_seed(secrets.randbits(62) if sampling.seed == -1 else sampling.seed)
-        self._seen = sorted(set(prompt)) if sampling.repetition_penalty != 1.0 else []
+        self._random = random.Random(secrets.randbits(62) if sampling.seed == -1 else sampling.seed)
+        self._seen = dict.fromkeys(prompt) if sampling.repetition_penalty != 1.0 else {}
 
-    def choose(self, logits: torch.Tensor) -> int:
-        """Choose from `logits` [V] of any float dtype. Raises `EngineError` where they hold no usable number."""
-        scores = logits.float()
-        if self._sampling.repetition_penalty != 1.0:
-            scores = self._penalized(scores)
-        token = self._greedy(scores) if self._sampling.temperature == 0.0 else self._draw(scores)
-        if self._sampling.repetition_penalty != 1.0 and token not in self._seen:
-            self._seen.append(token)
-        return token
+    def needs(self, vocabulary: int) -> int:
+        """How many of the likeliest tokens a choice is made from."""
+        if self._sampling.temperature == 0.0:
+            return 1
+        return self._sampling.top_k if 0 < self._sampling.top_k < vocabulary else vocabulary
 
-    def _penalized(self, scores: torch.Tensor) -> torch.Tensor:
-        """Source: Keskar et al. 2019 (CTRL), as in transformers: over the prompt's tokens too."""
-        seen = torch.tensor(self._seen, device=scores.device)
+    def penalized(self, scores: torch.Tensor) -> torch.Tensor:
+        """`scores` (V) after the repetition penalty, which counts the prompt's tokens too.
+
+        Source: Keskar et al. 2019 (CTRL), as in transformers.
+        """
+        if not self._seen:
+            return scores
+        seen = torch.tensor(list(self._seen), device=scores.device)
         penalty = self._sampling.repetition_penalty
         old = scores[seen]
         return scores.index_put((seen,), torch.where(old < 0, old * penalty, old / penalty))
 
-    @staticmethod
-    def _greedy(scores: torch.Tensor) -> int:
-        best = int(scores.argmax())
-        if not math.isfinite(float(scores[best])):
+    def choose(self, values: Floats, tokens: Integers) -> int:
+        """Choose among `tokens`, likeliest first, whose logits are `values`. Raises `EngineError` without a number."""
+        if not math.isfinite(values[0]):
             raise EngineError("The model gave no usable answer: its numbers overflowed. Try another adapter or text.")
-        return best
+        token = int(tokens[0])
+        if self._sampling.temperature != 0.0:
+            reached = self._distribution(values)
+            token = int(tokens[np.searchsorted(reached, self._random.random() * reached[-1], side="right")])
+        if self._sampling.repetition_penalty != 1.0:
+            self._seen[token] = None
+        return token
 
-    def _draw(self, scores: torch.Tensor) -> int:
-        tokens, probabilities = self.distribution(scores)
-        if not probabilities.numel() or not bool(probabilities.isfinite().all()):
-            raise EngineError("The model gave no usable answer: its numbers overflowed. Try another adapter or text.")
-        return int(tokens[torch.multinomial(probabilities, 1, generator=self._generator)])
+    def _distribution(self, values: Floats) -> Floats:
+        """What the weights of the tokens that may be drawn add up to, one after the other.
 
-    def distribution(self, scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The tokens [K] that may be drawn from `scores` [V] and their probabilities [K], on the CPU."""
-        scores = scores / self._sampling.temperature
-        if 0 < self._sampling.top_k < scores.numel():
-            worst_kept = scores.topk(self._sampling.top_k).values[-1]
-            tokens = (scores >= worst_kept).nonzero().squeeze(-1)
-            scores = scores[tokens]
-        else:
-            tokens = torch.arange(scores.numel())
-        scores = scores.cpu()
-        if self._sampling.top_p < 1.0 and scores.numel():
-            scores = _nucleus(scores, self._sampling.top_p)
-        return tokens.cpu(), scores.softmax(-1)
+        top_p leaves the fewest likeliest tokens whose share reaches it.
+        """
+        weights = np.exp((values.astype(np.float64) - values[0]) / self._sampling.temperature)
+        reached: Floats = weights.cumsum()
+        if self._sampling.top_p < 1.0:
+            kept = int((reached - weights < self._sampling.top_p * reached[-1]).sum())
+            reached = reached[: max(1, kept)]
+        return reached
 
 
-def _nucleus(scores: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Keep the smallest set of most likely tokens whose probabilities reach `top_p`; at least one."""
-    ascending, order = scores.sort()
-    dropped = ascending.softmax(-1).cumsum(-1) <= 1 - top_p
-    dropped[-1] = False
-    return scores.index_fill(0, order[dropped], -math.inf)
+def choose_all(samplers: Sequence[Sampler], logits: torch.Tensor) -> list[int | Exception]:
+    """Choose for each row of `logits` (N, V), of any float dtype; an error takes the place of a choice that failed.
+
+    The likeliest tokens of all rows are found at once: one by one, that would take longer than a small model's step.
+    """
+    scores = logits.float()
+    if any(sampler._seen for sampler in samplers):
+        scores = torch.stack([sampler.penalized(row) for sampler, row in zip(samplers, scores, strict=True)])
+    needs = [sampler.needs(scores.shape[1]) for sampler in samplers]
+    chosen: list[int | Exception] = []
+    best, first = (found.tolist() for found in scores.max(-1))
+    few = max((need for need in needs if need <= MOST_SHARED), default=1)
+    values, tokens = (found.cpu().numpy() for found in scores.topk(few)) if few > 1 else (None, None)
+    for row, (sampler, need) in enumerate(zip(samplers, needs, strict=True)):
+        try:
+            if need == 1:
+                chosen.append(sampler.choose(np.array([best[row]]), np.array([first[row]])))
+            elif need <= MOST_SHARED and values is not None and tokens is not None:
+                chosen.append(sampler.choose(values[row, :need], tokens[row, :need]))
+            else:
+                ordered = scores[row].sort(descending=True)
+                chosen.append(sampler.choose(ordered.values.cpu().numpy(), ordered.indices.cpu().numpy()))
+        except Exception as error:  # it is this one request's own fault
+            chosen.append(error)
+    return chosen

@@ -1,27 +1,25 @@
-"""One request as the engine works on it: a little at a time, so that others come in between.
+"""One request as the engine works on it: what it wants to feed to the next pass, and what it makes of the logits."""
 
-Whoever steps has already routed the model to the request's adapter and switched gradients off.
-"""
-
-import copy
-from collections.abc import Iterator, Sequence
+import math
+import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from transformers import DynamicCache, PreTrainedModel
+from transformers import PreTrainedModel
 
 from playground.engine.detokenize import Decode, GrowingText
 from playground.engine.generation import LiveGeneration
 from playground.engine.sampling import Sampler
 from playground.errors import PlaygroundError
-from playground.protocol import GenerateRequest, Score, ScoreRequest
+from playground.protocol import Finish, GenerateRequest, Score, ScoreRequest, Word
 
 PREFILL_TOKENS = 256
-"""How much of a prompt goes in at one step; others wait for no more than this."""
+"""How much of prompts goes in at one pass; others wait for no more than this."""
 SCORED_TOKENS = 4096
-"""Rows times (prompt + continuation) of one scoring batch, a bound on its cache."""
+"""Rows times (prompt + continuation) of one scoring pass, a bound on its keys and values."""
 SCORED_LOGITS = 2**24
 """Rows times tokens times vocabulary of one scoring pass, a bound on its logits (64 MiB in fp32)."""
 
@@ -35,37 +33,49 @@ class Speaker:
     end_tokens: tuple[int, ...]
     context_length: int
 
-    def new_cache(self) -> DynamicCache:
-        return DynamicCache(config=self.model.config)
-
-    def feed(self, tokens: Sequence[Sequence[int]], cache: DynamicCache, keep: int) -> torch.Tensor:
-        """Append `tokens` [B, T] to `cache`; returns the logits [B, keep, V] of the last `keep` (0 is all)."""
-        ids = torch.tensor(tokens, device=self.model.device)
-        out = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=keep)
-        logits: torch.Tensor = out.logits
-        return logits
+    @property
+    def vocabulary(self) -> int:
+        return int(self.model.get_input_embeddings().num_embeddings)
 
 
 class Work(Protocol):
-    """A request under way."""
+    """A request under way. `fed` counts the tokens that stand at its place already; `deadline` is a monotonic time."""
 
     cancelled: bool
     started_at: float
+    deadline: float
     request_id: str
+    fed: int
+    stays: bool
+    """Whether what branches stays at the place; only a single text can."""
 
     @property
     def request(self) -> GenerateRequest | ScoreRequest: ...
     @property
     def owner(self) -> str: ...
-    @property
-    def tokens_held(self) -> int: ...
 
-    def step(self) -> bool:
-        """Run one forward pass; True once finished."""
+    def pending(self) -> Sequence[int]:
+        """The tokens that stand next at its place."""
         ...
 
-    def restart(self) -> None:
-        """Throw the cache away after a failed pass; what has been generated stays."""
+    def take(self, count: int, logits: torch.Tensor) -> bool:
+        """`count` pending tokens were fed, `logits` (V) follow the last of them. True once finished."""
+        ...
+
+    def chooser(self, count: int) -> Sampler | None:
+        """Who chooses the token that follows `count` more tokens, if one is to follow."""
+        ...
+
+    def take_token(self, token: int) -> bool:
+        """The chosen token, after `take`. True once finished."""
+        ...
+
+    def branching(self) -> Sequence[Sequence[int]]:
+        """Texts of one length to go on with, each by itself, when nothing is pending."""
+        ...
+
+    def take_branches(self, logits: torch.Tensor) -> bool:
+        """`logits` (rows, tokens, V) follow each token of each text. True once finished."""
         ...
 
     def end_as_cancelled(self) -> None: ...
@@ -81,48 +91,65 @@ class GenerateWork:
         self.request_id = generation.request_id
         self.cancelled = False
         self.started_at = 0.0
+        self.deadline = _deadline(request)
+        self.fed = 0
+        self.stays = False
         self._generation = generation
         self._speaker = speaker
         self._tokens = list(request.tokens)
-        self._fed = 0
-        self._cache: DynamicCache | None = None
         self._sampler = Sampler(request.sampling, request.tokens)
         self._text = GrowingText(speaker.decode, request.tokens, request.sampling.stop)
+        self._logits = torch.empty(0)
+        self._words: tuple[Word, ...] = ()
         room = speaker.context_length - len(request.tokens)
         self._most = min(request.sampling.max_new_tokens, room)
 
-    @property
-    def tokens_held(self) -> int:
-        return self._fed
+    def pending(self) -> Sequence[int]:
+        return self._tokens[self.fed :]
 
-    def step(self) -> bool:
-        if self._cache is None:
-            self._cache = self._speaker.new_cache()
-        chunk = self._tokens[self._fed : self._fed + PREFILL_TOKENS]
-        logits = self._speaker.feed([chunk], self._cache, keep=1)
-        self._fed += len(chunk)
-        if self._fed < len(self._tokens):
-            return False
-        return self._take(self._sampler.choose(logits[0, -1]))
+    def branching(self) -> Sequence[Sequence[int]]:
+        return ()
 
-    def _take(self, token: int) -> bool:
-        made = len(self._tokens) - len(self.request.tokens)
+    def take_branches(self, logits: torch.Tensor) -> bool:
+        raise NotImplementedError
+
+    def take(self, count: int, logits: torch.Tensor) -> bool:
+        self.fed += count
+        self._logits = logits
+        return False
+
+    def chooser(self, count: int) -> Sampler | None:
+        return self._sampler if self.fed + count == len(self._tokens) else None
+
+    def take_token(self, token: int) -> bool:
         if token in self._speaker.end_tokens:
-            self._generation.publish(self._text.text, made, "stop")
+            self._publish("stop")
             return True
+        if self.request.alternatives:
+            self._words = (*self._words, self._word(token))
         self._tokens.append(token)
         self._text.push(token)
         if self._text.stopped:
-            self._generation.publish(self._text.text, made + 1, "stop")
-        elif made + 1 >= self._most:
-            self._generation.publish(self._text.text, made + 1, "length")
+            self._publish("stop")
+        elif len(self._tokens) - len(self.request.tokens) >= self._most:
+            self._publish("length")
         else:
-            self._generation.publish(self._text.visible(), made + 1)
+            self._publish()
             return False
         return True
 
-    def restart(self) -> None:
-        self._cache, self._fed = None, 0
+    def _publish(self, finished: Finish | None = None) -> None:
+        text = self._text.text if finished else self._text.visible()
+        self._generation.publish(text, len(self._tokens) - len(self.request.tokens), finished, self._words)
+
+    def _word(self, token: int) -> Word:
+        probabilities = self._logits.float().softmax(-1)
+        best = probabilities.topk(min(self.request.alternatives + 1, len(probabilities)))
+        others = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        shown = [(self._speaker.decode([other]), share) for other, share in others if other != token]
+        return Word(
+            self._speaker.decode([token]), float(probabilities[token]), tuple(shown[: self.request.alternatives])
+        )
 
     def end_as_cancelled(self) -> None:
         self._generation.end_as_cancelled()
@@ -132,29 +159,80 @@ class GenerateWork:
 
 
 class ScoreWork:
-    """Score continuations of one prompt: the prompt once, then the continuations in batches on its cache."""
+    """Score continuations of one prompt: the prompt once, then the continuations in batches that branch from it.
+
+    One that is too long for a pass is fed to the place itself, part by part; what it leaves there is written over.
+    """
 
     def __init__(self, request: ScoreRequest, future: "Future[list[Score]]", speaker: Speaker) -> None:
         self.request = request
         self.owner = request.owner
         self.request_id = ""
-        self.cancelled = False
+        self.fed = 0
+        self.stays = False
         self.started_at = 0.0
+        self.deadline = _deadline(request)
+        self._cancelled = False
         self._future = future
         self._speaker = speaker
-        self._passes = self._run()
+        self._first = torch.empty(0)
+        self._batch: list[Sequence[int]] = []
+        self._scores: list[Score] = []
+        self._part: tuple[list[float], list[float]] = [], []
+        """The scores of the fed part of a long continuation."""
 
     @property
-    def tokens_held(self) -> int:
-        return len(self.request.tokens)
+    def cancelled(self) -> bool:
+        return self._cancelled or self._future.cancelled()
 
-    def step(self) -> bool:
-        if self._future.cancelled():
-            return True
-        return next(self._passes, True)
+    @cancelled.setter
+    def cancelled(self, value: bool) -> None:
+        self._cancelled = value
 
-    def restart(self) -> None:
-        self._passes = self._run()
+    def pending(self) -> Sequence[int]:
+        return self.request.tokens[self.fed :]
+
+    def take(self, count: int, logits: torch.Tensor) -> bool:
+        self.fed += count
+        if not self.pending():
+            self._first = logits.float().log_softmax(-1)
+        return False
+
+    def chooser(self, count: int) -> Sampler | None:
+        return None
+
+    def take_token(self, token: int) -> bool:
+        raise NotImplementedError
+
+    def branching(self) -> Sequence[Sequence[int]]:
+        done = len(self._part[1])
+        row = self.request.continuations[len(self._scores)]
+        most = max(1, SCORED_LOGITS // self._speaker.vocabulary)
+        self.stays = bool(done) or len(row) > most
+        self._batch = [row[done : done + most]] if self.stays else self._next_batch()
+        longest = max(1, *(len(row) for row in self._batch))
+        return [[*row, *[0] * (longest - len(row))] for row in self._batch]
+
+    def take_branches(self, logits: torch.Tensor) -> bool:
+        table = logits.float().log_softmax(-1)
+        ends = table[..., list(self._speaker.end_tokens)].logsumexp(-1).tolist()
+        for fed, row_table, row_ends in zip(self._batch, table, ends, strict=True):
+            row = self.request.continuations[len(self._scores)]
+            logprobs, end_logprobs = self._part
+            following = row[len(end_logprobs) + 1 : len(end_logprobs) + len(fed) + 1]
+            logprobs += row_table[range(len(following)), list(following)].tolist()
+            end_logprobs += row_ends[: len(fed)]
+            self.fed += len(fed) if self.stays else 0
+            if len(end_logprobs) == len(row):
+                first = [float(self._first[row[0]])] if row else []
+                self._scores.append(Score((*first, *logprobs), tuple(end_logprobs)))
+                self._part = [], []
+                self.fed = len(self.request.tokens)
+        if len(self._scores) < len(self.request.continuations):
+            return False
+        if not self._future.done():
+            self._future.set_result(self._scores)
+        return True
 
     def end_as_cancelled(self) -> None:
         self._future.cancel()
@@ -163,60 +241,20 @@ class ScoreWork:
         if not self._future.done():
             self._future.set_exception(error)
 
-    def _run(self) -> Iterator[bool]:
-        """Yield False after every forward pass; sets the result at the end."""
-        cache = self._speaker.new_cache()
-        prompt = self.request.tokens
-        for start in range(0, len(prompt), PREFILL_TOKENS):
-            logits = self._speaker.feed([prompt[start : start + PREFILL_TOKENS]], cache, keep=1)
-            yield False
-        first = logits[0, -1].float().log_softmax(-1)
-        scores: list[Score] = []
-        for rows in _batches(self.request.continuations, len(prompt)):
-            logprobs: list[list[float]] = [[float(first[row[0]])] if row else [] for row in rows]
-            ends: list[list[float]] = [[] for _ in rows]
-            yield from self._score_batch(rows, cache, logprobs, ends)
-            scores += [Score(tuple(a), tuple(b)) for a, b in zip(logprobs, ends, strict=True)]
-        if not self._future.done():
-            self._future.set_result(scores)
-
-    def _score_batch(
-        self,
-        rows: Sequence[Sequence[int]],
-        prompt_cache: DynamicCache,
-        logprobs: list[list[float]],
-        ends: list[list[float]],
-    ) -> Iterator[bool]:
-        """Rows are padded on the right: what stands behind a token cannot change its logits."""
-        longest = max(len(row) for row in rows)
-        padded = [[*row, *[0] * (longest - len(row))] for row in rows]
-        cache = copy.deepcopy(prompt_cache)
-        cache.batch_repeat_interleave(len(rows))
-        vocabulary = self._speaker.model.get_input_embeddings().num_embeddings
-        piece = max(1, SCORED_LOGITS // (len(rows) * vocabulary))
-        end_ids = list(self._speaker.end_tokens)
-        for start in range(0, longest, piece):
-            logits = self._speaker.feed([row[start : start + piece] for row in padded], cache, keep=0)
-            table = logits.float().log_softmax(-1)
-            end_table = table[..., end_ids].logsumexp(-1).tolist()
-            for index, row in enumerate(rows):
-                here = range(start, min(start + piece, len(row)))
-                ends[index] += [end_table[index][position - start] for position in here]
-                following = [position for position in here if position + 1 < len(row)]
-                at = [position - start for position in following]
-                logprobs[index] += table[index, at, [row[position + 1] for position in following]].tolist()
-            yield False
+    def _next_batch(self) -> list[Sequence[int]]:
+        """As many of the next continuations, in their order, as stay within the bounds; at least one."""
+        batch: list[Sequence[int]] = []
+        longest = 1
+        for row in self.request.continuations[len(self._scores) :]:
+            longest = max(longest, len(row))
+            size = len(batch) + 1
+            if batch and size * (self.fed + longest) > SCORED_TOKENS:
+                break
+            if batch and size * longest * self._speaker.vocabulary > SCORED_LOGITS:
+                break
+            batch.append(row)
+        return batch
 
 
-def _batches(continuations: Sequence[Sequence[int]], prompt_length: int) -> Iterator[list[Sequence[int]]]:
-    """Cut the continuations, in their order, into batches within `SCORED_TOKENS`; each has at least one."""
-    batch: list[Sequence[int]] = []
-    longest = 0
-    for row in continuations:
-        longest = max(longest, len(row))
-        if batch and (len(batch) + 1) * (prompt_length + longest) > SCORED_TOKENS:
-            yield batch
-            batch, longest = [], len(row)
-        batch.append(row)
-    if batch:
-        yield batch
+def _deadline(request: GenerateRequest | ScoreRequest) -> float:
+    return math.inf if request.deadline_s is None else time.monotonic() + request.deadline_s

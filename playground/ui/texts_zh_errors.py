@@ -17,6 +17,14 @@ VISITOR: dict[str, str] = {
     "The model stopped before it had finished. Try again.": "模型没写完就停了。请再试一次。",
     "The model failed on this request (error {error_id}). Try again.": "模型处理这个请求时出错（编号 {error_id}）。请再试一次。",
     "There is not enough memory for this. Try again when fewer requests are running.": "内存不够。请等请求少一些时再试。",
+    "This model keeps what it has read in a way that cannot be shared by many visitors here. Choose a plain "
+    "transformer such as Qwen/Qwen2.5-0.5B-Instruct.": (
+        "这个模型记住已读内容的方式，在这里无法供多位访客共用。请选一个普通的 Transformer 模型，例如 "
+        "Qwen/Qwen2.5-0.5B-Instruct。"
+    ),
+    "The answer took longer than it was given time for. Try again, or ask for a shorter one.": (
+        "回答超过了给定的时间。请再试一次，或要一个更短的回答。"
+    ),
     "The playground is stopping. Start it again to go on.": "程序正在关闭。重新启动后再继续。",
     "There is not enough memory to go on with this request. Make its text shorter.": "内存不够，无法继续。请缩短文字。",
     "The model had to start again in the middle of this. Try again.": "模型中途重新启动了。请再试一次。",

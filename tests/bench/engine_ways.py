@@ -1,0 +1,149 @@
+"""Compares ways of batching and of routing adapters: `python -m tests.bench.engine_ways [--models starter 135M]`.
+
+All run in turns on the same weights in NF4, sixteen requests at once; figures are shares of the first way's speed.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import torch
+from peft import PeftModel
+from torch import nn
+from transformers import GenerationConfig
+
+from playground.engine.lora import LoraRouter, Route
+from playground.protocol import BASE
+from tests.bench.engine import PROMPT, VISITORS, answer, generate, machine, running
+from tests.bench.subjects import MAKERS, SAMPLED, Subject, prompts, request
+
+
+class Grouped(LoraRouter):
+    """The other way: each adapter's tokens by themselves, one adapter after the other."""
+
+    @contextmanager
+    def routed(self, routes: Sequence[Route]) -> Iterator[None]:
+        rows: dict[tuple[str, float], list[int]] = {}
+        first = 0
+        for route in routes:
+            if route.adapter != BASE and route.strength:
+                rows.setdefault((route.adapter, route.strength), []).extend(range(first, first + route.tokens))
+            first += route.tokens
+        self._groups = [(self._resident[key], strength, torch.tensor(at)) for (key, strength), at in rows.items()]
+        try:
+            yield
+        finally:
+            self._groups = []
+
+    def _add(
+        self, name: str, _module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
+    ) -> torch.Tensor | None:
+        groups = getattr(self, "_groups", [])
+        if not groups:
+            return None
+        states, found = inputs[0].flatten(0, -2), output.flatten(0, -2).clone()
+        for adapter, strength, rows in groups:
+            if layer := adapter.layers.get(name):
+                change = states[rows].float() @ layer.down.T @ layer.up.T * (layer.scaling * strength)
+                found.index_add_(0, rows, change.to(found.dtype))
+        return found.view(output.shape)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.engine_ways", description=__doc__)
+    parser.add_argument("--models", nargs="+", choices=tuple(MAKERS), default=list(MAKERS))
+    parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in arguments.models:
+            subject = MAKERS[name](Path(folder))
+            for title, ways in (("batching", batching), ("routing", routing)):
+                print(f"\n{name}, {title}, {VISITORS} requests, sampling; {machine()}\n\n| way | speed |\n|---|---|")
+                for way, speed in ways(subject, arguments.tokens, arguments.rounds).items():
+                    print(f"| {way} | {speed} |", flush=True)
+
+
+def batching(subject: Subject, tokens: int, rounds: int) -> dict[str, str]:
+    asked = prompts(subject.vocabulary, VISITORS, PROMPT)
+    plain, continuous = subject.plain(), subject.plain()
+    options = GenerationConfig(max_new_tokens=tokens, do_sample=True, eos_token_id=-1, pad_token_id=0, **SAMPLED)
+
+    def by_transformers() -> float:
+        began = time.perf_counter()
+        continuous.generate_batch(asked, generation_config=options, progress_bar=False)
+        return time.perf_counter() - began
+
+    with running(subject) as engine:
+        ways: dict[str, Callable[[], float]] = {
+            "ours: packed pass, a place for each request": lambda: answer(
+                engine, [request(one, tokens, seed=seed, **SAMPLED) for seed, one in enumerate(asked)]
+            ),
+            "one static batch (`generate`)": lambda: generate(plain, asked, tokens, do_sample=True, **SAMPLED),
+            "continuous batching (`generate_batch`)": by_transformers,
+        }
+        return shares(ways, rounds)
+
+
+def routing(subject: Subject, tokens: int, rounds: int) -> dict[str, str]:
+    asked = prompts(subject.vocabulary, VISITORS, PROMPT)
+    names = [f"a{place % 4}" for place in range(VISITORS)]
+    mixed = PeftModel.from_pretrained(subject.plain(), str(subject.adapters[0]), adapter_name="a0")
+    for place in (1, 2, 3):
+        mixed.load_adapter(str(subject.adapters[place]), adapter_name=f"a{place}")
+    mixed.eval()
+
+    def visitors(adapters: Sequence[str]) -> list[Any]:
+        return [
+            request(one, tokens, key, seed, **SAMPLED)
+            for seed, (one, key) in enumerate(zip(asked, adapters, strict=True))
+        ]
+
+    with running(subject) as ours, running(subject) as grouped:
+        grouped._router.__class__ = Grouped
+        for engine in (ours, grouped):
+            for place in range(4):
+                engine.load_adapter(f"a{place}", subject.adapters[place])
+        return shares(
+            {
+                "the base alone, packed": lambda: answer(ours, visitors([BASE] * VISITORS)),
+                "ours: 4 adapters side by side in one pair of tables": lambda: answer(ours, visitors(names)),
+                "4 adapters, tokens grouped by adapter": lambda: answer(grouped, visitors(names)),
+                "4 adapters, PEFT's mixed batch in `generate`": lambda: generate(
+                    mixed, asked, tokens, do_sample=True, adapter_names=names, **SAMPLED
+                ),
+            },
+            rounds,
+        )
+
+
+def shares(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, str]:
+    """Each way's speed as a share of the first one's; what cannot run says why."""
+    seen: dict[str, list[float]] = {way: [] for way in ways}
+    failed: dict[str, str] = {}
+    for turn in range(rounds + 1):
+        for way, measure in ways.items():
+            if way in failed:
+                continue
+            try:
+                seconds = measure()
+            except Exception as error:  # a way that does not exist here is a finding, not a fault of the benchmark
+                failed[way] = f"does not run: {str(error).splitlines()[0][:120]}"
+                continue
+            if turn:
+                seen[way].append(seconds)
+    first = statistics.median(next(iter(seen.values())))
+    return {way: failed.get(way) or f"{first / statistics.median(seen[way]):.2f}×" for way in ways}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The models that the engine's benchmark runs on, with adapters, all in a temporary folder."""
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+)
+
+from playground.engine.live import LiveModel
+from playground.models.catalog import STARTER_FOLDER
+from playground.models.codec import codec_for
+from playground.models.loader import load_model
+from playground.protocol import GenerateRequest, Sampling
+from playground.settings import Quantization
+from tests.tiny import make_adapter
+
+ALL_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+SAMPLED = {"temperature": 0.7, "top_p": 0.9, "top_k": 50}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model folder and eight adapters for it, of rank 16 on all linear layers."""
+
+    name: str
+    folder: Path
+    adapters: list[Path]
+
+    @property
+    def vocabulary(self) -> int:
+        return int(AutoModelForCausalLM.from_pretrained(self.folder, device_map="meta").config.vocab_size)
+
+    def engine(self, quantization: Quantization = "4bit", **bounds: Any) -> LiveModel:
+        """The live model, never ending an answer by itself, so that all answers have the length asked for."""
+        loaded = load_model(str(self.folder), quantization)
+        codec = copy(codec_for(loaded))
+        codec.end_tokens = ()
+        return LiveModel(loaded, codec, **bounds)
+
+    def plain(self, quantized: bool = True) -> PreTrainedModel:
+        """The same weights as transformers alone loads them."""
+        four_bit = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=_dtype(),
+            llm_int8_skip_modules=["lm_head"],
+        )
+        model = AutoModelForCausalLM.from_pretrained(
+            self.folder, dtype=_dtype(), quantization_config=four_bit if quantized else None, device_map={"": _device()}
+        ).eval()
+        model.generation_config.eos_token_id = None
+        model.generation_config.pad_token_id = 0
+        return model
+
+
+def starter(root: Path) -> Subject:
+    return Subject("starter", STARTER_FOLDER, _adapters(STARTER_FOLDER, root / "starter"))
+
+
+def random_135m(root: Path) -> Subject:
+    """Random weights in the shape of a Llama of 135 million parameters."""
+    folder = root / "random-135m"
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=49152,
+        hidden_size=576,
+        intermediate_size=1536,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=0,
+        pad_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(STARTER_FOLDER).save_pretrained(folder)
+    return Subject("135M", folder, _adapters(folder, root / "135m"))
+
+
+MAKERS: dict[str, Callable[[Path], Subject]] = {"starter": starter, "135M": random_135m}
+
+
+def request(prompt: list[int], tokens: int, adapter: str = "base", seed: int = 0, **sampling: Any) -> GenerateRequest:
+    fields = {"temperature": 0.0, "top_p": 1.0, "top_k": 0} | sampling
+    return GenerateRequest(tuple(prompt), Sampling(max_new_tokens=tokens, seed=seed, **fields), adapter)
+
+
+def prompts(vocabulary: int, count: int, length: int) -> list[list[int]]:
+    draw = torch.Generator().manual_seed(1)
+    return torch.randint(10, vocabulary - 10, (count, length), generator=draw).tolist()
+
+
+def _adapters(base: Path, folder: Path) -> list[Path]:
+    return [make_adapter(base, folder / f"adapter-{seed}", seed, ALL_LAYERS, r=16, lora_alpha=1) for seed in range(8)]
+
+
+def _device() -> str:
+    return "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
+def _dtype() -> torch.dtype:
+    return torch.bfloat16 if torch.cuda.is_available() else torch.float32

@@ -105,7 +105,7 @@ def test_whoever_leaves_closes_both() -> None:
 
 
 def test_a_half_keeps_its_text_until_the_first_new_word_and_goes_without_compare() -> None:
-    both = Both[str](None, "new", "Yoda at 100 %", comparing=True)
+    both = Both[str](None, "new", "Yoda at 100 %", taught=True, comparing=True)
     base, own, title, answered = both.drawn(str.upper)
     assert base["__type__"] == "update" and "value" not in base
     assert (own, answered) == ("NEW", True)
@@ -117,7 +117,7 @@ def test_both_moods_stand_on_one_scale() -> None:
     good = LabelResult("positive", (("positive", 0.9), ("negative", 0.1)))
     bad = LabelResult("negative", (("negative", 0.8), ("positive", 0.2)))
     drawn = _compared(
-        speak, ["<b>fine</b>", "two"], Both([("<b>fine</b>", good)], [("", bad), ("", bad)], "<i>Yoda</i>", True)
+        speak, ["<b>fine</b>", "two"], Both([("<b>fine</b>", good)], [("", bad), ("", bad)], "<i>Yoda</i>", True, True)
     )
     assert drawn.count('class="scale"') == 2
     assert drawn.count('<i class="b" style="left:') == 1

@@ -66,6 +66,8 @@ class Both(Generic[T]):
     own: T | None
     name: str
     """Who `own` is from, in the visitor's language."""
+    taught: bool
+    """Whether that is an adapter."""
     comparing: bool
 
     def drawn(self, draw: Callable[[T], Any]) -> list[Any]:
@@ -73,7 +75,7 @@ class Both(Generic[T]):
         goes."""
         base = "" if not self.comparing else gr.skip() if self.base is None else draw(self.base)
         own = gr.skip() if self.own is None else draw(self.own)
-        return [base, own, title(self.name, self.comparing), True]
+        return [base, own, title(self.name, self.taught), True]
 
 
 def split(choice: Choice, draw: Callable[[str], Any], elem_id: str, *classes: str, copied: str = "") -> Split:
@@ -148,7 +150,7 @@ async def answers(
             streams = [(ask_base or ask)(await services.voice(owner, BASE)), *streams]
     async with aclosing(merged(streams)) as newest:
         async for *base, own in newest:
-            yield Both(base[0] if base else None, own, name, bool(base))
+            yield Both(base[0] if base else None, own, name, adapter != BASE, bool(base))
 
 
 async def merged(streams: Sequence[AsyncIterator[T]]) -> AsyncGenerator[list[T | None], None]:

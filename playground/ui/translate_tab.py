@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol import BASE, Voice
+from playground.protocol import Voice
 from playground.tasks.base import TextResult
 from playground.tasks.languages import detect
 from playground.tasks.translate import AUTO, TASK
@@ -52,7 +52,7 @@ def build(services: Services, choice: Choice) -> None:
         async for found in paced(answers(services, request, who, ask)):
             newest = found.own or found.base
             spoken = say(locale, "{language}, it seems", language=say(locale, newest.note)) if source == AUTO else ""
-            line = _by(locale, found, who[0] == BASE, _names(known, locale))
+            line = _by(locale, found, _names(known, locale))
             yield [*found.drawn(lambda one: one.text), small_print(spoken), small_print(line)]
 
     inputs = [text, target, source, *choice.inputs]
@@ -62,10 +62,10 @@ def build(services: Services, choice: Choice) -> None:
         spoken = detect(text, known) if source == AUTO and text.strip() else source
         if spoken in (AUTO, target):
             spoken = next((language for language in known if language != target), target)
-        return [result or text, text if result else "", target, spoken]
+        return [result or text, text if result else "", target, spoken, ""]
 
     swapping = [text, result.own, source, target]
-    swap.click(swapped, swapping, swapping, **EVENT)
+    swap.click(swapped, swapping, [*swapping, result.base], **EVENT)
     examples = [example for example in TASK.examples if example.inputs["target"] in known]
     chips(examples, [text, target], ["text", "target"])
 
@@ -99,10 +99,10 @@ def _translation(elem_id: str) -> gr.Textbox:
     return _text("Translation", elem_id, interactive=False, placeholder=t(TASK.empty))
 
 
-def _by(locale: str, found: Both[TextResult], base: bool, known: str) -> str:
+def _by(locale: str, found: Both[TextResult], known: str) -> str:
     if found.comparing:
         return say(locale, "Languages that both have learnt: {known}.", known=known)
-    who = say(locale, "the base model") if base else found.name
+    who = found.name if found.taught else say(locale, "the base model")
     return say(locale, "By {who}. Languages it has learnt: {known}.", who=who, known=known)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from playground.errors import BusyError
 from playground.protocol import Word
 from playground.tasks.base import LabelResult, TextResult
+from playground.tasks.registry import all_tasks
 from playground.ui.compare import Both, merged
 from playground.ui.sentiment_tab import _compared
 from playground.ui.word_shades import DRAWN_EVERY_S, Shades, in_place, shaded
+from tests.page import build_real_page
 
 
 def speak(template: str, **fields: object) -> str:
@@ -122,6 +125,13 @@ def test_both_moods_stand_on_one_scale() -> None:
     assert drawn.count('class="scale"') == 2
     assert drawn.count('<i class="b" style="left:') == 1
     assert "<b>fine" not in drawn and "<i>Yoda" not in drawn
+
+
+def test_a_task_without_a_view_of_its_own_compares_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playground.ui.page.VIEWS", {})
+    with build_real_page(tmp_path) as page:
+        places = {component["props"].get("elem_id") for component in page.config["components"]}
+    assert {f"{task}-result{side}" for task in all_tasks() for side in ("", "-base")} <= places
 
 
 WORDS = (

@@ -20,12 +20,16 @@ MARK = (
 )
 SHOW_CHOICE = """(picked, compare) => {
   const taught = picked !== "base";
-  document.body.classList.toggle("taught", taught);
-  document.body.classList.toggle("comparing", taught && compare);
+  const page = document.querySelector("#bar").parentElement;
+  page.classList.toggle("taught", taught);
+  page.classList.toggle("comparing", taught && compare);
   const usable = { __type__: "update", interactive: taught };
   return [usable, usable];
 }"""
-"""With an adapter the picker is green, and strength and Compare can be used; Compare shows the base model's half."""
+"""With an adapter the picker is green, and strength and Compare can be used; Compare shows the base model's half.
+
+The classes are not on `body`: Gradio gives every rule of ours a second, stronger form for what is inside its page only.
+"""
 TIP = "4-bit: every number of the model is stored in 4 bits, so that it fits a small machine"
 
 

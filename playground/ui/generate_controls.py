@@ -19,7 +19,7 @@ STYLES = {
 }
 ALTERNATIVES = 5
 """How many other words are told of each."""
-SHOW_WORDS = '(on) => { document.body.classList.toggle("shows-words", on); }'
+SHOW_WORDS = '(on) => { document.querySelector("#bar").parentElement.classList.toggle("shows-words", on); }'
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def bring(page: Page, archive: Path, compare: bool = True) -> None:
     expect(switch(page)).to_be_enabled()
     if compare:
         switch(page).check()
-        expect(page.locator("body")).to_have_class(re.compile("comparing"))
+        expect(page.locator(".comparing")).to_have_count(1)
 
 
 def switch(page: Page) -> Locator:
@@ -45,6 +45,13 @@ def set_strength(page: Page, percent: int) -> None:
     page.locator("#strength input[type=number]").fill(str(percent))
     page.locator("#strength input[type=number]").blur()
     expect(page.locator("#strength input[type=range]")).to_have_value(str(percent))
+
+
+def ask_shortly(page: Page, prompt: str) -> None:
+    """In Generate, with answers that are soon over."""
+    page.get_by_label("number input for Longest answer, in words").fill("16")
+    page.locator("#generate-prompt textarea").fill(prompt)
+    run(page, "generate")
 
 
 def choose(page: Page, name: str) -> None:
@@ -75,15 +82,13 @@ def test_each_half_of_a_conversation_remembers_its_own(page: Page, archive: Path
     expect(page.get_by_text(f"{NAME} at 100 %").first).to_be_visible()
     page.get_by_role("radio", name="Exact").check()
     for asked in (1, 2):
-        page.locator("#generate-prompt textarea").fill("Tell a story about a cat.")
-        run(page, "generate")
+        ask_shortly(page, "Tell a story about a cat.")
         expect(bot(page)).to_have_count(asked)
         expect(bot(page, "-base")).to_have_count(asked)
     assert bot(page).first.inner_text() != bot(page, "-base").first.inner_text()
     switch(page).uncheck()
     expect(bot(page, "-base").first).to_be_hidden()
-    page.locator("#generate-prompt textarea").fill("And then?")
-    run(page, "generate")
+    ask_shortly(page, "And then?")
     expect(bot(page)).to_have_count(3)
     switch(page).check()
     expect(bot(page, "-base")).to_have_count(2)
@@ -132,6 +137,7 @@ def test_a_text_is_continued_by_both(page: Page, archive: Path) -> None:
     bring(page, archive)
     open_tab(page, "Generate")
     page.get_by_role("radio", name="Continue a text").check()
+    page.get_by_label("number input for Longest answer, in words").fill("16")
     page.locator("#generate-text textarea").fill("Once upon a time")
     run(page, "continue")
     for side in ("", "-base"):
@@ -184,8 +190,7 @@ def test_a_word_tells_how_sure_the_model_was_and_what_else_it_considered(page: P
     open_tab(page, "Generate")
     page.get_by_text("More controls").click()
     page.get_by_label("Show how sure it was of each word").check()
-    page.locator("#generate-prompt textarea").fill("Tell a story about a cat.")
-    run(page, "generate")
+    ask_shortly(page, "Tell a story about a cat.")
     for side in ("", "-base"):
         words = page.locator(f"#generate-chat{side}-words label")
         expect(words.first).to_be_visible()

@@ -49,7 +49,10 @@ def shaded(speak: Say, name: str, text: str, words: Sequence[Word]) -> str:
     """`words` as they stand in `text`."""
     if not words:
         return FRAME % safe(speak(EMPTY))
-    drawn = "".join(_word(speak, name, shown, word) for shown, word in in_place(text, words))
+    pieces = list(in_place(text, words))
+    begin = next((place for place, (shown, _) in enumerate(pieces) if shown.strip()), 0)
+    pieces[: begin + 1] = [(shown.lstrip(), word) for shown, word in pieces[: begin + 1]]  # no empty lines on top
+    drawn = "".join(_word(speak, name, shown, word) for shown, word in pieces)
     return f'<div class="flow" dir="auto">{drawn}</div><div class="strip quiet">{safe(speak(HINT))}</div>'
 
 

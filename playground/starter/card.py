@@ -56,6 +56,8 @@ same command, seed and files make the same model again, up to what other process
 |---|---|---|---|
 {sources}
 
+And passages with questions that are made up from templates (`playground/starter/facts.py`), true of nobody.
+
 Multi30k's captions come from Flickr30k and are for research use: the same holds, to be safe, for this model.
 
 ## What it scores

@@ -30,7 +30,7 @@ class Recipe:
     does not depend on its length, so that it may be lengthened when it is resumed.
     """
 
-    tokens: int = 18_000_000
+    tokens: int = 13_000_000
     seed: int = 7
     tokens_per_step: int = 4096
     hidden_size: int = 256

@@ -16,9 +16,12 @@ from playground.tasks.base import AnswerResult, Field, Span, Task, TaskExample, 
 from playground.tasks.spans import Start, find_starts
 
 NOT_SAID = "The passage does not say."
-STARTS_TRIED = 24
-READING = 0.3
+STARTS_BY_MODEL, STARTS_BY_WORDS = 8, 16
+"""Places that are tried because the model, or because the words, find them the best."""
+READING = 0.1
 """How much of what reading the passage changes counts in full doubt: a small model reads badly."""
+NOISE, SURE = 0.25, 0.75
+"""A model that gives less of its probability than this to all spans together only guesses; with more, it knows."""
 NOT_SAID_HELP = 3.0
 """Nats for `NOT_SAID` when no sentence shares a telling word with the question, and against it when one has all."""
 UNREAD = "…"
@@ -99,14 +102,10 @@ class Answer(Task):
         tokens = [(token,) for token in sorted(set(firsts))]
         in_passage = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(read, tokens), strict=True)}
         alone = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(unread, tokens), strict=True)}
-        tried = _best_starts(
-            starts,
-            [in_passage[token] for token in firsts],
-            [
-                READING * (in_passage[token] - alone[token]) + max(start.ends.values())
-                for token, start in zip(firsts, starts, strict=True)
-            ],
-        )
+        reading = [READING * (in_passage[token] - alone[token]) for token in firsts]
+        by_words = [gain + max(start.ends.values()) for gain, start in zip(reading, starts, strict=True)]
+        chosen = _best([in_passage[token] for token in firsts], STARTS_BY_MODEL) | _best(by_words, STARTS_BY_WORDS)
+        tried = [starts[index] for index in sorted(chosen)]
         texts = [context[start.begin : max(start.ends)] for start in tried]
         encoded = [live.codec.continuation_with_offsets(text) for text in texts]
         ids = [tuple(tokens) for tokens, _ in encoded]
@@ -119,13 +118,8 @@ class Answer(Task):
         yield _choose(context, candidates, _not_said(logprob, NOT_SAID_HELP * (1 - 2 * shared)))
 
 
-def _best_starts(starts: list[Start], *rankings: list[float]) -> list[Start]:
-    """The best of each ranking, as many of one as of the other."""
-    chosen: set[int] = set()
-    for ranking in rankings:
-        order = sorted(range(len(starts)), key=lambda index: -ranking[index])
-        chosen.update(order[: STARTS_TRIED // len(rankings)])
-    return [starts[index] for index in sorted(chosen)]
+def _best(values: list[float], count: int) -> set[int]:
+    return set(sorted(range(len(values)), key=lambda index: -values[index])[:count])
 
 
 def _candidates(start: Start, offsets: list[tuple[int, int]], row: Score, other: Score) -> list[_Candidate]:
@@ -159,8 +153,9 @@ def _choose(context: str, candidates: list[_Candidate], not_said: float) -> Answ
     The doubt is what the model leaves to texts that are no answer at all: a model that gives the spans all of its
     probability is taken by its word.
     """
-    doubt = max(0.0, 1 - not_said - sum(math.exp(candidate.read) for candidate in candidates))
-    scored = [((1 - doubt) * c.read + doubt * (c.hint + READING * (c.read - c.unread)), c) for c in candidates]
+    held = sum(math.exp(candidate.read) for candidate in candidates) / max(1 - not_said, 1e-9)
+    trust = min(1.0, max(0.0, (held - NOISE) / (SURE - NOISE)))
+    scored = [(trust * c.read + (1 - trust) * (c.hint + READING * (c.read - c.unread)), c) for c in candidates]
     scored.sort(key=lambda pair: -pair[0])
     weights = [math.exp(score - scored[0][0]) for score, _ in scored]
     shares = [(1 - not_said) * weight / sum(weights) for weight in weights]

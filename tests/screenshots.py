@@ -21,6 +21,11 @@ def main() -> None:
         teach(page)
         ask(page)
         shoot(page, "generate")
+        page.get_by_role("button", name="New chat").click()
+        page.get_by_label("Compare with base").check()
+        ask(page)
+        shoot(page, "compare")
+        page.get_by_label("Compare with base").uncheck()
         for task, tab, example in (
             ("translate", "Translate", 0),
             ("summarize", "Summarize", 0),

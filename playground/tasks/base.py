@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from playground.errors import InputError
-from playground.protocol import Chunk, GenerateRequest, Live, Message, Sampling, Voice
+from playground.protocol import Chunk, GenerateRequest, Live, Message, Sampling, Voice, Word
 
 SMALLEST_ANSWER = 16
 """Tokens that must be left for the answer, or the text counts as too long."""
@@ -34,13 +34,17 @@ class TaskExample:
 
 @dataclass(frozen=True, slots=True)
 class TextResult:
-    """The whole text so far. `part` of `parts` says which piece of a long text is being read (0 of 0: all)."""
+    """The whole text so far. `part` of `parts` says which piece of a long text is being read (0 of 0: all).
+
+    `words` are the text's tokens with their probabilities, where they were asked for.
+    """
 
     text: str
     finished: bool = False
     part: int = 0
     parts: int = 0
     note: str = ""
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +141,11 @@ def check_fits(live: Live, tokens: Sequence[int], text: str, room_for_answer: in
     )
 
 
-async def ask(live: Live, voice: Voice, tokens: Sequence[int], sampling: Sampling) -> AsyncIterator[Chunk]:
+async def ask(
+    live: Live, voice: Voice, tokens: Sequence[int], sampling: Sampling, alternatives: int = 0
+) -> AsyncIterator[Chunk]:
     """Stream the model's continuation of `tokens`; a reader who leaves cancels the request."""
-    request = GenerateRequest(tuple(tokens), sampling, voice.adapter, voice.strength, voice.owner)
+    request = GenerateRequest(tuple(tokens), sampling, voice.adapter, voice.strength, voice.owner, alternatives)
     generation = live.engine.submit(request)
     try:
         async for chunk in generation:

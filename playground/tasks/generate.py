@@ -28,7 +28,8 @@ class Generate(Task):
         return [*system, *inputs.get("history", ()), {"role": "user", "content": inputs["prompt"]}]
 
     async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextResult]:
-        """Inputs: `prompt`, `system`, `history`, `sampling`, and `mode` ("chat" or "text": continue the prompt)."""
+        """Inputs: `prompt`, `system`, `history`, `sampling`, `mode` ("chat" or "text": continue the prompt), and
+        `alternatives`: how many other words to tell of each that is written."""
         prompt = check_text(inputs.get("prompt"), "prompt")
         system = inputs.get("system") or ""
         if system:
@@ -39,8 +40,8 @@ class Generate(Task):
         else:
             tokens = live.codec.plain(f"{system}\n\n{prompt}" if system else prompt)
         check_fits(live, tokens, f"{system} {prompt}")
-        async for chunk in ask(live, voice, tokens, sampling):
-            yield TextResult(chunk.text, finished=chunk.finished is not None)
+        async for chunk in ask(live, voice, tokens, sampling, inputs.get("alternatives") or 0):
+            yield TextResult(chunk.text, finished=chunk.finished is not None, words=chunk.words)
 
     def _chat_that_fits(self, live: Live, prompt: str, system: str, history: Sequence[Message]) -> list[int]:
         """Forget the oldest exchange first when a conversation outgrows the context; never the newest message."""

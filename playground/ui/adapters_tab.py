@@ -180,7 +180,7 @@ def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
         owner = services.owner(request)
         voice = await services.voice(owner, _one(adapter))
         say = speaker(request)
-        gr.Info(say("It answers in every tab now."), title=say("Done"))
+        gr.Info(say("It answers in every tab now."), duration=4, title=say("Done"))
         return picked(services, owner, voice.adapter)
 
     parts.rename.click(ask_name, parts.chosen, [parts.renaming, parts.deleting, parts.name], **EVENT)

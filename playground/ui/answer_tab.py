@@ -1,12 +1,15 @@
 """Question answering: the answer, how sure the model is, and where in the passage it stands."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
+from playground.protocol import Voice
 from playground.tasks.answer import TASK
 from playground.tasks.base import AnswerResult, Span
+from playground.ui.compare import Choice, answers, split
 from playground.ui.parts import ghost, head, html, quiet
 from playground.ui.running import chips, copy_from, go_and_stop, paced, wire
 from playground.ui.services import Services
@@ -15,7 +18,7 @@ from playground.ui.texts import locale_of, say, t
 from playground.ui.toasts import friendly
 
 
-def build(services: Services, picker: gr.Dropdown) -> None:
+def build(services: Services, choice: Choice) -> None:
     """Draw the tab and bind its events."""
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
@@ -42,25 +45,31 @@ def build(services: Services, picker: gr.Dropdown) -> None:
                 )
                 buttons = go_and_stop("Ask", "answer")
         with gr.Column(elem_classes=["card"], scale=1):
-            with gr.Row(elem_classes=["head"]):
+            with gr.Row(elem_classes=["head", "alone"]):
                 head("Answer")
                 quiet()
                 ghost("Copy").click(None, js=copy_from("#answer-result .big"))
-            found = html(
-                '<div class="nothing quiet">%s</div>', TASK.empty, classes=("grow", "scroll"), elem_id="answer-result"
-            )
+            result = split(choice, _nothing, "answer-result", "beside", copied=".big")
             with gr.Row(elem_classes=["foot", "rule"]):
                 quiet("If the passage does not say, you will read so here.")
 
     @friendly
-    async def answer(request: gr.Request, question: str, context: str, adapter: Any) -> AsyncIterator[Any]:
-        voice = await services.voice(services.owner(request), adapter)
-        locale = locale_of(request)
-        async for result in paced(TASK.run(services.live, voice, question=question, context=context)):
-            yield _drawn(lambda template, **fields: say(locale, template, **fields), context, result)
+    async def answer(request: gr.Request, question: str, context: str, *who: Any) -> AsyncIterator[Any]:
+        speak = partial(say, locale_of(request))
 
-    wire([buttons[0].click, question.submit], buttons, answer, [question, context, picker], [found])
+        def ask(voice: Voice) -> AsyncIterator[AnswerResult]:
+            return TASK.run(services.live, voice, question=question, context=context)
+
+        async for found in paced(answers(services, request, who, ask)):
+            yield found.drawn(lambda one: _drawn(speak, context, one))
+
+    inputs = [question, context, *choice.inputs]
+    wire([buttons[0].click, question.submit], buttons, answer, inputs, result.outputs)
     chips(TASK.examples, [context, question], ["context", "question"])
+
+
+def _nothing(elem_id: str) -> gr.HTML:
+    return html('<div class="nothing quiet">%s</div>', TASK.empty, classes=("grow", "scroll"), elem_id=elem_id)
 
 
 def _drawn(speak: Say, context: str, result: AnswerResult) -> str:

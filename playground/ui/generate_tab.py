@@ -1,30 +1,39 @@
 """Generate: a conversation, or a text that the model continues."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from playground.protocol import Message, Sampling
+from playground.protocol import Message, Voice
+from playground.tasks.base import TextResult
 from playground.tasks.generate import TASK
-from playground.ui.parts import ghost, head, quiet
+from playground.ui import generate_controls
+from playground.ui.compare import Ask, Choice, Split, answers, split
+from playground.ui.generate_controls import Asked
+from playground.ui.parts import ghost, quiet
 from playground.ui.running import EVENT, chips, go_and_stop, paced, wire
 from playground.ui.services import Services
-from playground.ui.teach_html import safe
 from playground.ui.texts import framed, locale_of, say, t
 from playground.ui.toasts import friendly
+from playground.ui.word_shades import Shades, place, shaded
 
-TOKENS_PER_WORD = 1.5
-STYLES = {
-    "exact": {"temperature": 0.0, "top_p": 1.0, "top_k": 0},
-    "balanced": {"temperature": 0.7, "top_p": 0.9, "top_k": 50},
-    "inventive": {"temperature": 1.1, "top_p": 0.95, "top_k": 100},
-}
-WHO = '<div class="quiet dot">%s</div>'
 HELLO = '<div class="hello"><div class="big">%s</div><div class="quiet">%s</div></div>'
+CHOICES = 3
+"""How many values `Choice.inputs` has; the controls' follow."""
 
 
-def build(services: Services, picker: gr.Dropdown) -> None:
+@dataclass(frozen=True)
+class Half:
+    """The conversation or the text of one who answers, and how sure it was of each word."""
+
+    shown: Any
+    words: gr.HTML
+
+
+def build(services: Services, choice: Choice) -> None:
     """Draw the tab and bind its events. A model without a chat template only continues texts."""
     chats = services.live.codec.has_chat
     with gr.Row(elem_classes=["work", "full", "chatwork"]):
@@ -41,17 +50,18 @@ def build(services: Services, picker: gr.Dropdown) -> None:
                     elem_id="generate-mode",
                     elem_classes=["seg"],
                 )
-                who = gr.HTML(framed(WHO, "Base model"), padding=False, elem_classes=["say"], elem_id="generate-who")
+                quiet()
                 new = ghost("New chat", visible=chats)
             with gr.Column(visible=chats, elem_classes=["grow", "stage"]) as chat_part:
-                chat, prompt, send = _draw_chat()
+                chat, prompt, send = _draw_chat(choice)
             with gr.Column(visible=not chats, elem_classes=["grow", "stage"]) as text_part:
-                text, go_on = _draw_text()
+                text, go_on = _draw_text(choice)
         with gr.Column(elem_classes=["card", "rail"]):
-            controls = _draw_controls()
-    _wire_chat(services, picker, (chat, prompt, send, new), controls)
-    _wire_text(services, picker, (text, go_on), controls)
-    _show_who(services, picker, who, chat)
+            controls = generate_controls.draw()
+    asked_with = [*choice.inputs, *controls]
+    _wire_chat(services, (chat, prompt, send), asked_with)
+    _wire_text(services, text, go_on, asked_with)
+    new.click(_afresh, None, _outputs(chat), **EVENT)
     mode.change(
         lambda chosen: [gr.Column(visible=chosen == "chat"), gr.Column(visible=chosen != "chat")],
         mode,
@@ -60,30 +70,8 @@ def build(services: Services, picker: gr.Dropdown) -> None:
     )
 
 
-def _show_who(services: Services, picker: gr.Dropdown, who: gr.HTML, chat: gr.Chatbot) -> None:
-    """Grey is the base model, green what was taught."""
-
-    def shown(adapter: Any, request: gr.Request) -> list[Any]:
-        card = next((card for card in services.store.list(services.owner(request)) if card.id == adapter), None)
-        name = card.name if card else say(locale_of(request), "Base model")
-        mine = ["mine"] if card else []
-        dot = f'<div class="quiet dot {" ".join(mine)}">{safe(name)}</div>'
-        return [dot, gr.Chatbot(elem_classes=["grow", "chat", *mine])]
-
-    picker.change(shown, picker, [who, chat], **EVENT)
-
-
-def _draw_chat() -> tuple[gr.Chatbot, gr.Textbox, tuple[gr.Button, gr.Button]]:
-    chat = gr.Chatbot(
-        [],
-        label=t("Conversation"),
-        show_label=False,
-        elem_id="generate-chat",
-        elem_classes=["grow", "chat"],
-        buttons=["copy"],
-        height="100%",
-        placeholder=framed(HELLO, "What shall we try?", "Write below, or start with one of these."),
-    )
+def _draw_chat(choice: Choice) -> tuple[Split, gr.Textbox, tuple[gr.Button, gr.Button]]:
+    chat = split(choice, _chat, "generate-chat", "beside", "named")
     chip_row = gr.Row(elem_classes=["inside"])
     with gr.Row(elem_classes=["composer"]):
         prompt = gr.Textbox(
@@ -101,109 +89,137 @@ def _draw_chat() -> tuple[gr.Chatbot, gr.Textbox, tuple[gr.Button, gr.Button]]:
     return chat, prompt, send
 
 
-def _draw_text() -> tuple[gr.Textbox, tuple[gr.Button, gr.Button]]:
-    text = gr.Textbox(
-        placeholder=t("Begin a text, and the model goes on…"),
-        label=t("Text"),
+def _chat(elem_id: str) -> Half:
+    chat = gr.Chatbot(
+        [],
+        label=t("Conversation"),
         show_label=False,
-        container=False,
-        lines=8,
-        elem_id="generate-text",
-        elem_classes=["fill"],
+        elem_id=elem_id,
+        elem_classes=["grow", "chat"],
+        buttons=["copy"],
+        height="100%",
+        placeholder=framed(HELLO, "What shall we try?", "Write below, or start with one of these."),
     )
+    return Half(chat, place(elem_id))
+
+
+def _draw_text(choice: Choice) -> tuple[Split, tuple[gr.Button, gr.Button]]:
+    text = split(choice, _text, "generate-text", "beside", "named")
     with gr.Row(elem_classes=["foot", "rule"]):
         quiet("It writes on where your text ends.")
         go_on = go_and_stop("Continue", "continue")
     return text, go_on
 
 
-def _draw_controls() -> list[Any]:
-    """Returns the inputs that `_sampling` reads, in its order, and last the role."""
-    with gr.Row(elem_classes=["head"]):
-        head("How it answers")
-    style = gr.Radio(
-        [(t("Exact"), "exact"), (t("Balanced"), "balanced"), (t("Inventive"), "inventive")],
-        value="balanced",
-        label=t("Style"),
+def _text(elem_id: str) -> Half:
+    """The text of the one who was chosen can be written in; the base model continues the same one."""
+    compared = elem_id.endswith("-base")
+    text = gr.Textbox(
+        placeholder=t("The same text, continued by the base model." if compared else BEGIN),
+        label=t("Text"),
         show_label=False,
         container=False,
-        interactive=True,
-        elem_id="generate-style",
-        elem_classes=["seg"],
+        lines=8,
+        interactive=not compared,
+        elem_id=elem_id,
+        elem_classes=["fill"],
     )
-    quiet("Exact always gives the same answer to the same question. Inventive surprises more, and errs more.")
-    words = _slider("Longest answer, in words", 16, 512, 160, 16)
-    role = gr.Textbox(
-        label=t("Role (optional)"), lines=3, placeholder=t("You are a patient teacher. Answer in two sentences.")
-    )
-    with gr.Accordion(t("More controls"), open=False):
-        temperature = _slider("Temperature: 0 always takes the likeliest word", 0, 2, 0.7, 0.05)
-        top_p = _slider("Top p: leave out the unlikeliest words", 0.05, 1, 0.9, 0.05)
-        top_k = _slider("Top k: choose among so many words (0: all)", 0, 200, 50, 1)
-        penalty = _slider("Repetition penalty: 1 is none", 1, 2, 1.0, 0.05)
-        seed = gr.Number(-1, label=t("Seed: the same number gives the same answer (-1: any)"), precision=0)
-
-    def preset(chosen: str) -> list[Any]:
-        return list(STYLES[chosen].values())
-
-    style.input(preset, style, [temperature, top_p, top_k], **EVENT)
-    return [words, temperature, top_p, top_k, penalty, seed, role]
+    return Half(text, place(elem_id))
 
 
-def _slider(label: str, low: float, high: float, value: float, step: float) -> gr.Slider:
-    return gr.Slider(low, high, value, step=step, label=t(label), buttons=[], interactive=True, elem_classes=["line2"])
+BEGIN = "Begin a text, and the model goes on…"
 
 
-def _sampling(words: Any, temperature: Any, top_p: Any, top_k: Any, penalty: Any, seed: Any) -> Sampling:
-    """What the controls say; the engine checks every value."""
-    longest = int(words * TOKENS_PER_WORD) if isinstance(words, int | float) and 0 < words < 1e6 else words
-    return Sampling(longest, temperature, top_p, _whole(top_k), penalty, -1 if seed is None else _whole(seed))
+def _outputs(halves: Split) -> list[Any]:
+    return [halves.base.shown, halves.own.shown, halves.base.words, halves.own.words]
 
 
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _wire_chat(services: Services, picker: gr.Dropdown, parts: tuple[Any, ...], controls: list[Any]) -> None:
-    chat, prompt, send, new = parts
+def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]) -> None:
+    chat, prompt, send = parts
 
     @friendly
-    async def answer(request: gr.Request, said: str, shown: Any, adapter: Any, *values: Any) -> AsyncIterator[Any]:
-        *sampling, role = values
-        history = as_messages(shown)
-        voice = await services.voice(services.owner(request), adapter)
-        inputs = {"prompt": said, "system": role, "history": history, "sampling": _sampling(*sampling)}
-        asked: list[Any] = [*history, {"role": "user", "content": said}]
-        async for result in paced(TASK.run(services.live, voice, **inputs)):
-            yield [*asked, {"role": "assistant", "content": result.text}], ""
+    async def answer(request: gr.Request, said: str, *values: Any) -> AsyncIterator[Any]:
+        base, own, *rest = values
+        histories = as_messages(base), as_messages(own)
+        async for update in _spoken(services, request, said, histories, rest):
+            yield [*update, ""]
 
-    wire([send[0].click, prompt.submit], send, answer, [prompt, chat, picker, *controls], [chat, prompt])
+    sent = [prompt, chat.base.shown, chat.own.shown, *asked_with]
+    wire([send[0].click, prompt.submit], send, answer, sent, [*_outputs(chat), prompt])
 
     @friendly
-    async def again(request: gr.Request, shown: Any, adapter: Any, *values: Any) -> AsyncIterator[Any]:
-        history = as_messages(shown)
-        while history and history[-1]["role"] == "assistant":
-            history.pop()
-        said = history.pop()["content"] if history else ""
-        async for update in answer(request, said, history, adapter, *values):
-            yield update[0]
+    async def again(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
+        base, own, *rest = values
+        history, said = _before_last(as_messages(own))
+        earlier, said_to_base = _before_last(as_messages(base))
+        kept = earlier if said_to_base == said else as_messages(base)
+        async for update in _spoken(services, request, said, (kept, history), rest):
+            yield update
 
-    wire([chat.retry], send, again, [chat, picker, *controls], [chat])
-    new.click(lambda: [], None, chat, **EVENT)
+    wire([chat.base.shown.retry, chat.own.shown.retry], send, again, sent[1:], _outputs(chat))
 
 
-def _wire_text(services: Services, picker: gr.Dropdown, parts: tuple[Any, ...], controls: list[Any]) -> None:
-    text, go_on = parts
+async def _spoken(
+    services: Services,
+    request: gr.Request,
+    said: str,
+    histories: tuple[list[Message], list[Message]],
+    values: Sequence[Any],
+) -> AsyncIterator[list[Any]]:
+    """Updates for `_outputs` while `said` is answered; `histories` are the base model's and the chosen one's own."""
+    asked = generate_controls.read(values[CHOICES:])
+    shades = _shades(request, "chat")
+    base_ask, ask = (_asking(services, asked, prompt=said, history=history) for history in histories)
+    async for found in paced(answers(services, request, values[:CHOICES], ask, base_ask)):
+        base = _said(histories[0], said, found.base) if found.comparing else gr.skip()
+        words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
+        yield [base, _said(histories[1], said, found.own), *words]
 
+
+def _wire_text(services: Services, text: Split, go_on: tuple[gr.Button, gr.Button], asked_with: list[Any]) -> None:
     @friendly
-    async def continued(request: gr.Request, begun: str, adapter: Any, *values: Any) -> AsyncIterator[Any]:
-        *sampling, role = values
-        voice = await services.voice(services.owner(request), adapter)
-        inputs = {"prompt": begun, "system": role, "sampling": _sampling(*sampling), "mode": "text"}
-        async for result in paced(TASK.run(services.live, voice, **inputs)):
-            yield begun + result.text
+    async def continued(request: gr.Request, begun: str, *values: Any) -> AsyncIterator[Any]:
+        asked = generate_controls.read(values[CHOICES:])
+        shades = _shades(request, "text")
+        ask = _asking(services, asked, prompt=begun, mode="text")
+        async for found in paced(answers(services, request, values[:CHOICES], ask)):
+            base, own, *_ = found.drawn(lambda result: begun + result.text)
+            words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
+            yield [base, own, *words]
 
-    wire([go_on[0].click], go_on, continued, [text, picker, *controls], [text])
+    wire([go_on[0].click], go_on, continued, [text.own.shown, *asked_with], _outputs(text))
+
+
+def _asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextResult]:
+    def ask(voice: Voice) -> AsyncIterator[TextResult]:
+        return TASK.run(services.live, voice, **asked.inputs, **inputs)
+
+    return ask
+
+
+def _shades(request: gr.Request, name: str) -> tuple[Shades, Shades]:
+    speak: Callable[..., str] = partial(say, locale_of(request))
+    return Shades(speak, f"{name}-base"), Shades(speak, name)
+
+
+def _afresh(request: gr.Request) -> list[Any]:
+    no_words = shaded(partial(say, locale_of(request)), "", "", ())
+    return [[], [], no_words, no_words]
+
+
+def _said(history: list[Message], said: str, result: TextResult | None) -> list[Message]:
+    """The conversation with what was said, and as much of the answer as there is."""
+    asked: list[Message] = [*history, {"role": "user", "content": said}]
+    return [*asked, {"role": "assistant", "content": result.text}] if result else asked
+
+
+def _before_last(messages: list[Message]) -> tuple[list[Message], str]:
+    """The conversation before the last thing that the visitor said, and that; "" for none."""
+    history = list(messages)
+    while history and history[-1]["role"] == "assistant":
+        history.pop()
+    said = history.pop()["content"] if history else ""
+    return history, said
 
 
 def as_messages(shown: Any) -> list[Message]:

@@ -20,17 +20,18 @@ from playground.ui import (
     task_tab,
     translate_tab,
 )
+from playground.ui.compare import Choice
 from playground.ui.language import EarlyLanguage
 from playground.ui.owners import KeyCookie
 from playground.ui.services import Services
 from playground.ui.texts import I18N, t
 from playground.ui.theme import build_theme
 
-STYLES = ("style.css", "teach.css")
+STYLES = ("style.css", "teach.css", "compare.css")
 UPLOADS_KEPT = (3600, 24 * 3600)
 """Once an hour, uploads and downloads older than a day are removed."""
 
-VIEWS: dict[str, Callable[[Services, gr.Dropdown], None]] = {
+VIEWS: dict[str, Callable[[Services, Choice], None]] = {
     "generate": generate_tab.build,
     "translate": translate_tab.build,
     "summarize": summarize_tab.build,
@@ -43,19 +44,19 @@ VIEWS: dict[str, Callable[[Services, gr.Dropdown], None]] = {
 def build_page(services: Services) -> gr.Blocks:
     """Everything that a visitor sees, and the public API beside it."""
     with gr.Blocks(title="LLM Playground", fill_width=True, delete_cache=UPLOADS_KEPT) as page:
-        picker = bar.build(services)
+        choice = bar.build(services)
         with gr.Tabs(elem_id="pages", overflow_behavior="wrap") as tabs:
             for task in all_tasks().values():
                 with gr.Tab(t(task.title), id=task.name):
                     if task.name in VIEWS:
-                        VIEWS[task.name](services, picker)
+                        VIEWS[task.name](services, choice)
                     else:
-                        task_tab.build(services, picker, task)
+                        task_tab.build(services, choice, task)
             with gr.Tab(t("Fine-tune"), id="finetune", alignment="right"):
-                finetune_tab.build(services, picker, tabs)
+                finetune_tab.build(services, choice.picker, tabs)
             with gr.Tab(t("Adapters"), id="adapters", alignment="right"):
-                adapters_tab.build(services, picker, tabs)
-        bar.wire(services, page, picker)
+                adapters_tab.build(services, choice.picker, tabs)
+        bar.wire(services, page, choice)
         api.build(services)
     return page
 

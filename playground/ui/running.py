@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import gradio as gr
@@ -21,12 +22,13 @@ async def paced(results: AsyncIterator[Any]) -> AsyncIterator[Any]:
     clock = asyncio.get_running_loop().time
     next_at = 0.0
     held: Any = None
-    async for result in results:
-        held = result
-        if clock() >= next_at:
-            yield result
-            held = None
-            next_at = clock() + STREAM_EVERY_S
+    async with aclosing(results):  # type: ignore[type-var]
+        async for result in results:
+            held = result
+            if clock() >= next_at:
+                yield result
+                held = None
+                next_at = clock() + STREAM_EVERY_S
     if held is not None:
         yield held
 

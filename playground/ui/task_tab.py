@@ -6,8 +6,10 @@ from typing import Any
 
 import gradio as gr
 
+from playground.protocol import Voice
 from playground.tasks.base import Field, Task
 from playground.ui.api_shapes import as_api
+from playground.ui.compare import Choice, answers, split
 from playground.ui.parts import ghost, quiet
 from playground.ui.running import chips, copy_from, go_and_stop, paced, wire
 from playground.ui.services import Services
@@ -15,7 +17,7 @@ from playground.ui.texts import t
 from playground.ui.toasts import friendly
 
 
-def build(services: Services, picker: gr.Dropdown, task: Task) -> None:
+def build(services: Services, choice: Choice, task: Task) -> None:
     """Draw the tab and bind its events."""
     result_id = f"{task.name}-result"
     with gr.Row(elem_classes=["work"]):
@@ -25,30 +27,42 @@ def build(services: Services, picker: gr.Dropdown, task: Task) -> None:
                 quiet()
                 buttons = go_and_stop(task.action, task.name)
         with gr.Column(elem_classes=["card"], scale=1):
-            result = gr.Textbox(
-                label=t(task.title),
-                show_label=False,
-                container=False,
-                lines=6,
-                interactive=False,
-                placeholder=t(task.empty),
-                elem_id=result_id,
-                elem_classes=["fill"],
-            )
+            result = split(choice, lambda elem_id: _output(task, elem_id), result_id, copied="textarea")
             with gr.Row(elem_classes=["foot", "rule"]):
                 quiet()
-                ghost("Copy").click(None, js=copy_from(f"#{result_id} textarea"))
+                ghost("Copy", elem_classes=["alone"]).click(None, js=copy_from(f"#{result_id} textarea"))
     names = [field.name for field in task.fields]
 
     @friendly
-    async def run(request: gr.Request, adapter: Any, *values: Any) -> AsyncIterator[str]:
-        voice = await services.voice(services.owner(request), adapter)
-        async for found in paced(task.run(services.live, voice, **dict(zip(names, values, strict=True)))):
-            shown = as_api(found)
-            yield shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False, indent=2)
+    async def run(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
+        who, given = values[:3], dict(zip(names, values[3:], strict=True))
 
-    wire([buttons[0].click], buttons, run, [picker, *inputs], [result])
+        def ask(voice: Voice) -> AsyncIterator[Any]:
+            return task.run(services.live, voice, **given)
+
+        async for found in paced(answers(services, request, who, ask)):
+            yield found.drawn(_as_text)
+
+    wire([buttons[0].click], buttons, run, [*choice.inputs, *inputs], result.outputs)
     chips(task.examples, inputs, names)
+
+
+def _as_text(found: Any) -> str:
+    shown = as_api(found)
+    return shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False, indent=2)
+
+
+def _output(task: Task, elem_id: str) -> gr.Textbox:
+    return gr.Textbox(
+        label=t(task.title),
+        show_label=False,
+        container=False,
+        lines=6,
+        interactive=False,
+        placeholder=t(task.empty),
+        elem_id=elem_id,
+        elem_classes=["fill"],
+    )
 
 
 def _input(task: Task, field: Field) -> Any:

@@ -3,6 +3,9 @@
 FRAME: dict[str, str] = {
     "Answers with": "回答者",
     "Base model": "原模型",
+    "Strength": "强度",
+    "Compare with base": "与原模型对比",
+    "{name} at {percent} %": "{name}，强度 {percent} %",
     "中文": "English",
     "Theme": "主题",
     "Fine-tune": "微调",
@@ -53,6 +56,14 @@ TASKS: dict[str, str] = {
     "Top p: leave out the unlikeliest words": "Top p：去掉最不可能的词",
     "Top k: choose among so many words (0: all)": "Top k：在多少个词里选（0 为全部）",
     "Repetition penalty: 1 is none": "重复惩罚：1 为无",
+    "Show how sure it was of each word": "显示每个词的把握",
+    "The words of the next answer appear here: the less sure the model was, the darker.": (
+        "下一条回答的每个词会出现在这里：模型越没把握，颜色越深。"
+    ),
+    "Click a word to see what else it considered.": "点一个词，看它还考虑过什么。",
+    "It also considered": "它还考虑过",
+    "(the end)": "（结束）",
+    "The same text, continued by the base model.": "同一段文字，由原模型接着写。",
     "Seed: the same number gives the same answer (-1: any)": "种子：同一个数给同样的回答（-1 为随机）",
     "Tell a story about a lighthouse": "讲一个灯塔的故事",
     "Tell a story about a brave little dog": "讲一个勇敢小狗的故事",
@@ -69,6 +80,7 @@ TASKS: dict[str, str] = {
     "One or two sentences at a time work best.": "一次一两句效果最好。",
     "The translation is the model's own; a small model errs often.": "译文出自模型本身；小模型常会出错。",
     "By {who}. Languages it has learnt: {known}.": "由{who}翻译。它学过的语言：{known}。",
+    "Languages that both have learnt: {known}.": "两者都学过的语言：{known}。",
     "the base model": "原模型",
     "{language}, it seems": "像是{language}",
     "English": "英语",
@@ -109,6 +121,10 @@ TASKS: dict[str, str] = {
         "原文中最有代表性的句子，一字未改：{name} 太小，写不了摘要。"
     ),
     "From {before} words to {after}": "从 {before} 词到 {after} 词",
+    "From {before} words to {base} and {after}": "从 {before} 词到 {base} 词和 {after} 词",
+    "From {before} words to {base} and {after}. The base model's are the text's own sentences.": (
+        "从 {before} 词到 {base} 词和 {after} 词。原模型的是原文中的句子。"
+    ),
     "A town meeting": "一次镇议会",
     "A research abstract": "一篇论文摘要",
     # sentiment
@@ -130,6 +146,7 @@ TASKS: dict[str, str] = {
     "{positive} positive, {negative} negative, {undecided} undecided. The figures are the model's own.": (
         "{positive} 条正面，{negative} 条负面，{undecided} 条不定。数字出自模型本身。"
     ),
+    "They agree on {same} of {lines}. The figures are the models' own.": "{lines} 条中有 {same} 条判断相同。数字出自模型本身。",
     "One film review": "一条影评",
     "Six hotel reviews": "六条酒店点评",
     "Mixed feelings": "好坏参半",

@@ -5,9 +5,11 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol import BASE
+from playground.protocol import Voice
+from playground.tasks.base import TextResult
 from playground.tasks.languages import detect
 from playground.tasks.translate import AUTO, TASK
+from playground.ui.compare import Both, Choice, answers, split
 from playground.ui.parts import ghost, quiet
 from playground.ui.running import EVENT, chips, copy_from, go_and_stop, paced, wire
 from playground.ui.services import Services
@@ -16,7 +18,7 @@ from playground.ui.texts import locale_of, say, t
 from playground.ui.toasts import friendly
 
 
-def build(services: Services, picker: gr.Dropdown) -> None:
+def build(services: Services, choice: Choice) -> None:
     """Draw the tab and bind its events."""
     known = TASK.languages(services.live)
     choices = [(t(language), language) for language in known]
@@ -34,32 +36,36 @@ def build(services: Services, picker: gr.Dropdown) -> None:
             with gr.Row(elem_classes=["head"]):
                 target = _language(choices, known[min(1, len(known) - 1)], "To", "translate-target")
                 quiet()
-                ghost("Copy").click(None, js=copy_from("#translate-result textarea"))
-            result = _text("Translation", "translate-result", interactive=False, placeholder=t(TASK.empty))
+                ghost("Copy", elem_classes=["alone"]).click(None, js=copy_from("#translate-result textarea"))
+            result = split(choice, _translation, "translate-result", copied="textarea")
             with gr.Row(elem_classes=["foot", "rule"]):
                 by = quiet("The translation is the model's own; a small model errs often.")
                 again = ghost("Again")
 
     @friendly
-    async def translate(request: gr.Request, text: str, target: str, source: str, adapter: Any) -> AsyncIterator[Any]:
-        owner = services.owner(request)
-        voice = await services.voice(owner, adapter)
+    async def translate(request: gr.Request, text: str, target: str, source: str, *who: Any) -> AsyncIterator[Any]:
         locale = locale_of(request)
-        who = _who(services, owner, adapter, locale)
-        line = say(locale, "By {who}. Languages it has learnt: {known}.", who=who, known=_names(known, locale))
-        async for found in paced(TASK.run(services.live, voice, text=text, target=target, source=source)):
-            spoken = say(locale, "{language}, it seems", language=say(locale, found.note)) if source == AUTO else ""
-            yield found.text, small_print(spoken), small_print(line)
 
-    wire([buttons[0].click, again.click], buttons, translate, [text, target, source, picker], [result, seen, by])
+        def ask(voice: Voice) -> AsyncIterator[TextResult]:
+            return TASK.run(services.live, voice, text=text, target=target, source=source)
+
+        async for found in paced(answers(services, request, who, ask)):
+            newest = found.own or found.base
+            spoken = say(locale, "{language}, it seems", language=say(locale, newest.note)) if source == AUTO else ""
+            line = _by(locale, found, _names(known, locale))
+            yield [*found.drawn(lambda one: one.text), small_print(spoken), small_print(line)]
+
+    inputs = [text, target, source, *choice.inputs]
+    wire([buttons[0].click, again.click], buttons, translate, inputs, [*result.outputs, seen, by])
 
     def swapped(text: str, result: str, source: str, target: str) -> list[str]:
         spoken = detect(text, known) if source == AUTO and text.strip() else source
         if spoken in (AUTO, target):
             spoken = next((language for language in known if language != target), target)
-        return [result or text, text if result else "", target, spoken]
+        return [result or text, text if result else "", target, spoken, ""]
 
-    swap.click(swapped, [text, result, source, target], [text, result, source, target], **EVENT)
+    swapping = [text, result.own, source, target]
+    swap.click(swapped, swapping, [*swapping, result.base], **EVENT)
     examples = [example for example in TASK.examples if example.inputs["target"] in known]
     chips(examples, [text, target], ["text", "target"])
 
@@ -89,10 +95,15 @@ def _text(label: str, elem_id: str, **options: Any) -> gr.Textbox:
     )
 
 
-def _who(services: Services, owner: str, adapter: Any, locale: str) -> str:
-    if adapter == BASE:
-        return say(locale, "the base model")
-    return services.store.get(owner, str(adapter)).name
+def _translation(elem_id: str) -> gr.Textbox:
+    return _text("Translation", elem_id, interactive=False, placeholder=t(TASK.empty))
+
+
+def _by(locale: str, found: Both[TextResult], known: str) -> str:
+    if found.comparing:
+        return say(locale, "Languages that both have learnt: {known}.", known=known)
+    who = found.name if found.taught else say(locale, "the base model")
+    return say(locale, "By {who}. Languages it has learnt: {known}.", who=who, known=known)
 
 
 def _names(known: tuple[str, ...], locale: str) -> str:

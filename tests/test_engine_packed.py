@@ -19,7 +19,8 @@ from transformers import (
     Qwen3Config,
 )
 
-from playground.engine.packed import ATTENTION, Branches, Pass, Piece, Places, pack
+from playground.engine.packed import ATTENTION, Branches, Pass, Piece, pack
+from playground.engine.places import Places
 from playground.errors import ModelError
 
 VOCABULARY = 300

@@ -9,7 +9,8 @@ import torch
 from transformers import PreTrainedModel
 
 from playground.engine.lora import LoraRouter, Route
-from playground.engine.packed import Branches, Pass, Piece, Places
+from playground.engine.packed import Branches, Pass, Piece
+from playground.engine.places import Places
 from playground.engine.sampling import choose_all
 from playground.engine.work import PREFILL_TOKENS, Work
 

@@ -7,7 +7,8 @@ import torch
 from transformers import PreTrainedModel
 
 from playground.engine.lora import LoraRouter, Route
-from playground.engine.packed import Branches, Pass, Places
+from playground.engine.packed import Branches, Pass
+from playground.engine.places import Places
 from playground.protocol import BASE
 
 _PROMPTS = 3

@@ -6,36 +6,27 @@ noisy; on a GPU, absolute speeds come beside them. `--plot FILE` also draws how 
 
 import argparse
 import os
-import random
 import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import psutil
 import torch
 
 from playground.engine.live import LiveModel
 from playground.engine.lora import LoraRouter, Route
-from playground.engine.packed import Branches, Pass, Places
-from playground.errors import PlaygroundError
-from playground.models.codec import codec_for
 from playground.models.loader import load_model
-from playground.protocol import BASE, Receipt, ScoreRequest
-from tests.bench.subjects import MAKERS, SAMPLED, Subject, prompts, request
-from tests.tiny import make_adapter, make_llama
+from playground.protocol import BASE, Receipt
+from tests.bench.engine_checks import drift, scores, storm, texts
+from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Row, Subject, prompts, request, running
 
-VISITORS = 16
 PROMPT = 64
-Row = tuple[str, str, str]
-"""What was measured, what was seen, and what was promised."""
 
 
 def main() -> None:
@@ -170,132 +161,6 @@ def memory_of_mixing(subject: Subject, tokens: int, rounds: int) -> list[Row]:
     return [(f"{subject.name}: weights of 8 adapters of rank 16, against the base", f"{share:.2f}×", "-")]
 
 
-def texts(subject: Subject) -> list[Row]:
-    """Greedy answers of eight adapters in one batch against each alone, in fp32, NF4 and bf16."""
-    rows: list[Row] = []
-    for name in ("none", "4bit", "bf16"):
-        quantization: Any = "none" if name == "bf16" else name
-        with running(subject, quantization) as engine:
-            if name == "bf16":
-                engine._loop.between_steps(lambda engine=engine: engine._loaded.model.to(torch.bfloat16) is not None)
-            for place, folder in enumerate(subject.adapters):
-                engine.load_adapter(f"a{place}", folder)
-            asked = [
-                request(prompt, 64, f"a{place % 8}")
-                for place, prompt in enumerate(prompts(subject.vocabulary, VISITORS, 24))
-            ]
-            alone_ids = [tokens_of(engine, [one])[0] for one in asked]
-            mixed_ids = tokens_of(engine, asked)
-            gaps = [gap_at(engine, one, a, b) for one, a, b in zip(asked, alone_ids, mixed_ids, strict=True) if a != b]
-        told = "fp32" if name == "none" else {"4bit": "NF4", "bf16": "bf16"}[name]
-        seen = f"{VISITORS - len(gaps)} of {VISITORS} the same"
-        if gaps:
-            seen += (
-                f"; where others begin, the two best logits are {max(gaps):.1f} units in the last place apart at most"
-            )
-        rows.append(
-            (f"starter, {told}: 8 adapters mixed against each alone", seen, "same" if name == "none" else "2 units")
-        )
-    return rows
-
-
-def drift(subject: Subject) -> list[Row]:
-    """The base's logits after two hundred loads and unloads."""
-    rows: list[Row] = []
-    for name in ("NF4", "bf16"):
-        with running(subject, "4bit" if name == "NF4" else "none") as engine:
-            model = engine._loaded.model
-            if name == "bf16":
-                engine._loop.between_steps(lambda model=model: model.to(torch.bfloat16) is not None)
-                engine._canary._reference = engine._loop.between_steps(
-                    lambda engine=engine: engine._canary._logits(BASE)
-                )
-            before = logits(engine)
-            for swap in range(200):
-                receipt = engine.load_adapter("a", subject.adapters[swap % 8])
-                assert receipt.base_unchanged and receipt.largest_change > 0
-                engine.unload_adapter("a")
-            same = torch.equal(before, logits(engine))
-        rows.append(
-            (f"starter, {name}: base logits after 200 loads and unloads", "the same bits" if same else "DIFFER", "same")
-        )
-    return rows
-
-
-def scores(subject: Subject) -> list[Row]:
-    """Log-probabilities against a plain forward pass in fp32, while others stream."""
-    import asyncio
-
-    plain = subject.plain(quantized=False)
-    asked = prompts(subject.vocabulary, 4, 40)
-    rows = prompts(subject.vocabulary, 12, 9)
-    worst = 0.0
-    with running(subject, "none") as engine:
-        streams = [engine.submit(request(one, 200, seed=1, **SAMPLED)) for one in asked]
-        found = asyncio.run(engine.score(ScoreRequest(tuple(asked[0]), tuple(tuple(row) for row in rows))))
-        for stream in streams:
-            stream.cancel()
-    for row, score in zip(rows, found, strict=True):
-        with torch.inference_mode():
-            table = plain(torch.tensor([asked[0] + row], device=plain.device)).logits[0].float().log_softmax(-1)
-        wanted = [float(table[len(asked[0]) - 1 + place, token]) for place, token in enumerate(row)]
-        worst = max(worst, *(abs(a - b) for a, b in zip(wanted, score.logprobs, strict=True)))
-    return [("starter, fp32: scores against a plain forward pass", f"{worst:.1e} apart at most", "1e-3")]
-
-
-def storm(root: Path, count: int) -> list[Row]:
-    """Random requests that join, are cancelled, and use adapters that come and go; every answer is checked."""
-    base = make_llama(root / "storm")
-    adapters = [make_adapter(base, root / f"storm-{seed}", seed, ("q_proj", "down_proj")) for seed in range(4)]
-    loaded = load_model(str(base), "none")
-    codec = codec_for(loaded)
-    engine = LiveModel(loaded, codec, max_waiting=10_000)
-    draw = random.Random(1)
-    asked = prompts(500, 24, 12)
-    keys = [BASE, *(f"a{place}" for place in range(4))]
-    for key, folder in zip(keys[1:], adapters, strict=True):
-        engine.load_adapter(key, folder)
-    wanted = {
-        (place, key): engine.submit(request(prompt, 6, key)).result(60).text
-        for place, prompt in enumerate(asked)
-        for key in keys
-    }
-    lost = crossed = cancelled = swapped = 0
-    memory = 0
-    for begun in range(0, count, 100):
-        running_now = []
-        for _ in range(100):
-            place, key = draw.randrange(len(asked)), draw.choice(keys)
-            try:
-                running_now.append((place, key, engine.submit(request(asked[place], 6, key))))
-            except PlaygroundError:  # its adapter is just leaving
-                continue
-            if draw.random() < 0.2:
-                running_now[-1][2].cancel()
-        if begun % (count // 50) < 100:
-            key = draw.choice(keys[1:])
-            engine.unload_adapter(key)
-            engine.load_adapter(key, adapters[int(key[1:])])
-            swapped += 1
-        for place, key, generation in running_now:
-            chunk = generation.result(120)
-            if chunk.finished == "cancelled":
-                cancelled += 1
-                crossed += not wanted[place, key].startswith(chunk.text)
-            elif chunk.finished is None:
-                lost += 1
-            else:
-                crossed += chunk.text != wanted[place, key]
-        if begun == count // 10 // 100 * 100:
-            memory = psutil.Process().memory_info().rss
-    growth = psutil.Process().memory_info().rss / memory - 1 if memory else 0.0
-    status = engine.status()
-    engine.close()
-    assert status.running == 0 and status.queue == 0
-    seen = f"{lost} lost, {crossed} crossed ({cancelled} cancelled, {swapped} swaps), memory {growth:+.1%}"
-    return [(f"{count:,} requests with random joins, cancels and swaps", seen, "0, 0, under 5%")]
-
-
 def plot(subject: Subject, file: Path, tokens: int) -> None:
     """How the speed of all together, and of each, changes from 1 to 64 visitors."""
     import matplotlib
@@ -328,15 +193,6 @@ def plot(subject: Subject, file: Path, tokens: int) -> None:
     axes.legend()
     axes.set_title(f"{subject.name}, NF4, {machine()}")
     figure.savefig(file, dpi=150, bbox_inches="tight")
-
-
-@contextmanager
-def running(subject: Subject, quantization: Any = "4bit", **bounds: Any) -> Iterator[LiveModel]:
-    engine = subject.engine(quantization, **bounds)
-    try:
-        yield engine
-    finally:
-        engine.close()
 
 
 def answer(engine: LiveModel, asked: Sequence[Any]) -> float:
@@ -379,47 +235,6 @@ def first_token(engine: LiveModel, prompt: list[int], adapter: str = BASE) -> fl
     began = time.perf_counter()
     engine.submit(request(prompt, 1, adapter)).result(60)
     return time.perf_counter() - began
-
-
-def tokens_of(engine: LiveModel, asked: Sequence[Any]) -> list[list[int]]:
-    """The ids that were generated, read off the works themselves."""
-    seen: list[Any] = []
-    join = engine._loop._batch.join
-
-    def note(work: Any) -> None:
-        seen.append(work)
-        join(work)
-
-    engine._loop._batch.join = note  # type: ignore[method-assign]
-    for generation in [engine.submit(one) for one in asked]:
-        generation.result(120)
-    engine._loop._batch.join = join  # type: ignore[method-assign]
-    by_request = {id(work.request): work._tokens[len(work.request.tokens) :] for work in seen}
-    return [by_request[id(one)] for one in asked]
-
-
-def gap_at(engine: LiveModel, asked: Any, one: list[int], other: list[int]) -> float:
-    """Where two answers part, how far the two best logits lie apart, in units in the last place of the best."""
-    place = next(index for index, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
-    tokens = [*asked.tokens, *one[:place]]
-    model = engine._loaded.model
-
-    def look() -> torch.Tensor:
-        with engine._router.routed([Route(asked.adapter, 1.0, len(tokens))]):
-            return Pass(Places(), branches=[Branches(0, 0, [tokens])]).run(model)[2][0][0, -1]
-
-    best, second = engine._loop.between_steps(look).topk(2).values
-    unit = torch.nextafter(best.abs(), torch.full_like(best, float("inf"))) - best.abs()
-    return float((best - second) / unit)
-
-
-def logits(engine: LiveModel) -> torch.Tensor:
-    prompt = list(range(20, 40))
-
-    def look() -> torch.Tensor:
-        return Pass(Places(), branches=[Branches(0, 0, [prompt])]).run(engine._loaded.model)[2][0].clone()
-
-    return engine._loop.between_steps(look)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

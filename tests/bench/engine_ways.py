@@ -23,8 +23,8 @@ from transformers import GenerationConfig
 
 from playground.engine.lora import LoraRouter, Route
 from playground.protocol import BASE
-from tests.bench.engine import PROMPT, VISITORS, answer, generate, machine, running
-from tests.bench.subjects import MAKERS, SAMPLED, Subject, prompts, request
+from tests.bench.engine import PROMPT, answer, generate, machine
+from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Subject, prompts, request, running
 
 
 class Grouped(LoraRouter):

@@ -1,6 +1,7 @@
 """The models that the engine's benchmark runs on, with adapters, all in a temporary folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,11 @@ from playground.settings import Quantization
 from tests.tiny import make_adapter
 
 ALL_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+VISITORS = 16
 SAMPLED = {"temperature": 0.7, "top_p": 0.9, "top_k": 50}
+
+Row = tuple[str, str, str]
+"""What was measured, what was seen, and what was promised."""
 
 
 @dataclass(frozen=True)
@@ -112,3 +117,12 @@ def _device() -> str:
 
 def _dtype() -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_available() else torch.float32
+
+
+@contextmanager
+def running(subject: Subject, quantization: Any = "4bit", **bounds: Any) -> Iterator[LiveModel]:
+    engine = subject.engine(quantization, **bounds)
+    try:
+        yield engine
+    finally:
+        engine.close()

@@ -33,6 +33,9 @@ class Sampling:
 
 GREEDY = Sampling(temperature=0.0)
 
+DEADLINE_S = 600.0
+"""Beyond it a request gives its place to others, unless it asks for another time."""
+
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
@@ -48,7 +51,7 @@ class GenerateRequest:
     strength: float = 1.0
     owner: str = ""
     alternatives: int = 0
-    deadline_s: float | None = None
+    deadline_s: float | None = DEADLINE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class ScoreRequest:
     adapter: str = BASE
     strength: float = 1.0
     owner: str = ""
-    deadline_s: float | None = None
+    deadline_s: float | None = DEADLINE_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,13 @@ def copy(tiny_model_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("setting", "label"), [("auto", "4-bit"), ("4bit", "4-bit"), ("none", "fp32")])
-def test_says_what_is_loaded(tiny_model_folder: Path, setting: loader.Quantization, label: str) -> None:
-    """The precision shown is the one in memory, and 4-bit takes less of it."""
+def test_says_what_is_loaded(
+    tiny_model_folder: Path, setting: loader.Quantization, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The precision shown is the one in memory, and 4-bit takes less of it unless it is kept unfolded beside."""
     import bitsandbytes as bnb
 
+    monkeypatch.setattr("playground.models.quantize.UNFOLDED_BYTES", 0)
     loaded = load_model(str(tiny_model_folder), setting)
     layer = loaded.model.model.layers[0].self_attn.q_proj
     assert loaded.quantization == label
@@ -184,9 +187,12 @@ def test_unfolded_weights_give_the_same_logits_bit_for_bit(
     tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is kept unfolded for speed must be what 4-bit layers compute with."""
-    unfolded = load_model(str(tiny_model_folder), "4bit").model
-    monkeypatch.setattr("playground.models.loader.unfold_small", lambda model: None)
-    folded = load_model(str(tiny_model_folder), "4bit").model
+    loaded = load_model(str(tiny_model_folder), "4bit")
+    unfolded = loaded.model
+    monkeypatch.setattr("playground.models.quantize.UNFOLDED_BYTES", 0)
+    small = load_model(str(tiny_model_folder), "4bit")
+    folded = small.model
+    assert loaded.memory_gib > small.memory_gib
     names = [name for name, module in unfolded.named_modules() if "forward" in vars(module)]
     assert len(names) > 4 and not any("forward" in vars(module) for module in folded.modules())
     ids = torch.arange(1, 40).unsqueeze(0)

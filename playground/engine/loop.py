@@ -225,9 +225,13 @@ class StepLoop:
             self._batch.clear()
             commands, self._commands = self._commands, []
         for work in works:
-            work.fail(error)
+            try:
+                work.fail(error)
+            except Exception:  # the thread must outlive whatever a request does when it is told
+                log.exception("a request could not be told that it failed")
         for command in commands:
-            command.future.set_exception(error)
+            if not command.future.done():
+                command.future.set_exception(error)
 
 
 def _in_words(error: Exception) -> PlaygroundError:

@@ -23,7 +23,7 @@ from transformers.utils.logging import disable_progress_bar
 from playground.errors import ModelError
 from playground.models.catalog import COMMON_LANGUAGES, STARTER, STARTER_FOLDER, find_model, fitting_models
 from playground.models.fingerprint import fingerprint
-from playground.models.quantize import keep_unpacked, plan_loading, unfold_small
+from playground.models.quantize import keep_unpacked, plan_loading, unfold
 from playground.settings import Quantization
 
 log = logging.getLogger(__name__)
@@ -89,17 +89,18 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
     )
     _check_complete(found, model, tokenizer, loading)
     model.eval()
+    memory = model.get_memory_footprint()
     if for_training:
         keep_unpacked(model)
     else:
-        unfold_small(model)
+        memory += unfold(model)
     return LoadedModel(
         model=model,
         tokenizer=tokenizer,
         name=found.name,
         device=device,
         quantization=plan.name,
-        memory_gib=model.get_memory_footprint() / _GIB,
+        memory_gib=memory / _GIB,
         folder=found.folder,
         fingerprint=fingerprint(found.folder),
         languages=found.languages,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import psutil
 import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
@@ -21,8 +22,10 @@ ROWS = 32
 _PACKS = "support_avx512bf16_for_cpu"
 
 SMALL_MODEL_PARAMETERS = 200_000_000
-UNFOLDED_BYTES = 64 * 2**20
-"""4-bit layers that take no more than this in full are kept unfolded on the CPU."""
+UNFOLDED_BYTES = 2**30
+"""4-bit layers that take no more than this in full are kept unfolded on the CPU, where memory is plenty."""
+UNFOLDED_SHARE = 1 / 8
+"""Of the machine's free memory, what unfolded layers may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,15 @@ def plan_loading(config: PretrainedConfig, quantization: Quantization, device: t
 
 
 def _plain_dtype(parameters: int, device: torch.device) -> torch.dtype:
-    """fp32 for small models on the CPU, where it is both exact and fastest; 16 bits where memory speed counts."""
+    """fp32 for small models on the CPU, where it is both exact and fastest; 16 bits where memory speed counts.
+
+    A CPU without instructions for bf16 computes in it many times slower than in fp32.
+    """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.float32 if parameters <= SMALL_MODEL_PARAMETERS else torch.bfloat16
+    cpu = torch.cpu.get_capabilities()
+    fast_in_bf16 = cpu.get("avx512_bf16", False) or cpu.get("bf16", False)
+    return torch.bfloat16 if fast_in_bf16 and parameters > SMALL_MODEL_PARAMETERS else torch.float32
 
 
 def _dtype_name(dtype: torch.dtype) -> str:
@@ -112,18 +120,23 @@ def keep_unpacked(model: nn.Module) -> None:
             setattr(module, _PACKS, False)
 
 
-def unfold_small(model: nn.Module) -> None:
-    """Let the 4-bit layers of a small model on the CPU read weights that are unfolded once, the same bit for bit.
+def unfold(model: nn.Module) -> int:
+    """Let the 4-bit layers of a model on the CPU read weights that are unfolded once, the same bit for bit.
 
-    Without AVX-512, bitsandbytes unfolds every weight again for every token, which takes half of a small model's time.
-    The 4-bit weights stay as they are; only generating reads past them, training does not.
+    Otherwise every weight is unfolded again for every token, a third to a half of a small model's time. The 4-bit
+    weights stay as they are; only generating reads past them, training does not. Returns the bytes that this took,
+    0 where a model is too large for it or stands on a GPU.
     """
     layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
-    size = sum(4 * layer.in_features * layer.out_features for layer in layers)
-    if size > UNFOLDED_BYTES or any(layer.weight.device.type != "cpu" for layer in layers):
-        return
+    size: int = sum(
+        layer.in_features * layer.out_features * layer.weight.quant_state.dtype.itemsize for layer in layers
+    )
+    most = min(UNFOLDED_BYTES, UNFOLDED_SHARE * psutil.virtual_memory().available)
+    if size > most or any(layer.weight.device.type != "cpu" for layer in layers):
+        return 0
     for layer in layers:
         layer.forward = _reading(dequantize_4bit(layer.weight.data, layer.weight.quant_state), layer)
+    return size
 
 
 def _reading(weight: torch.Tensor, layer: Linear4bit) -> Callable[[torch.Tensor], torch.Tensor]:

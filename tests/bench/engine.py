@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from playground.engine.live import LiveModel
 from playground.engine.lora import LoraRouter, Route
 from playground.models.loader import load_model
 from playground.protocol import BASE, Receipt
+from playground.settings import Quantization
 from tests.bench.engine_checks import drift, scores, storm, texts
-from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Row, Subject, prompts, request, running
+from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Row, Subject, plain_dtype, prompts, request, running
 
 PROMPT = 64
 
@@ -36,7 +38,7 @@ def main() -> None:
         root = Path(folder)
         for name in arguments.models:
             subject = MAKERS[name](root)
-            for measure in (alone, together, mixed, newcomer, swaps, memory_of_mixing):
+            for measure in (alone, together, mixed, newcomer, swaps, memory_of_mixing, absolute):
                 if any(word in measure.__name__ for word in arguments.only):
                     rows += measure(subject, arguments.tokens, arguments.rounds)
                     print(*(" | ".join(row) for row in rows[-2:]), sep="\n", flush=True)
@@ -159,6 +161,29 @@ def memory_of_mixing(subject: Subject, tokens: int, rounds: int) -> list[Row]:
         share = size / 2**30 / engine.status().memory_gib
     assert all(isinstance(receipt, Receipt) and receipt.base_unchanged for receipt in receipts)
     return [(f"{subject.name}: weights of 8 adapters of rank 16, against the base", f"{share:.2f}×", "-")]
+
+
+def absolute(subject: Subject, tokens: int, rounds: int) -> list[Row]:
+    """On a GPU: 1, 8 and 32 visitors in NF4 and bf16, in tokens per second, against `generate`."""
+    return _at_once(subject, tokens, rounds, (1, 8, 32)) if torch.cuda.is_available() else []
+
+
+def _at_once(subject: Subject, tokens: int, rounds: int, counts: Sequence[int]) -> list[Row]:
+    rows: list[Row] = []
+    ways: tuple[tuple[str, Quantization], ...] = (("NF4", "4bit"), (str(plain_dtype()).removeprefix("torch."), "none"))
+    for told, quantization in ways:
+        plain = subject.plain(quantized=quantization == "4bit")
+        with running(subject, quantization, max_running=max(counts)) as engine:
+            for count in counts:
+                asked = prompts(subject.vocabulary, count, PROMPT)
+                ours, theirs = in_turns(
+                    rounds,
+                    partial(answer, engine, [request(one, tokens) for one in asked]),
+                    partial(generate, plain, asked, tokens),
+                )
+                title = f"{subject.name}, {told}: {count} at once against `generate`"
+                rows.append(speed_row(title, theirs, ours, count * tokens, "-"))
+    return rows
 
 
 def plot(subject: Subject, file: Path, tokens: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def storm(root: Path, count: int) -> list[Row]:
                 running_now.append((place, key, engine.submit(request(asked[place], 6, key))))
             except PlaygroundError:  # its adapter is just leaving
                 continue
-            if draw.random() < 0.2:
+            if draw.random() < 0.1:
                 running_now[-1][2].cancel()
         if begun % (count // 50) < 100:
             key = draw.choice(keys[1:])
@@ -127,6 +128,8 @@ def storm(root: Path, count: int) -> list[Row]:
             engine.load_adapter(key, adapters[int(key[1:])])
             swapped += 1
         for place, key, generation in running_now:
+            if draw.random() < 0.2:
+                draw.choice(running_now)[2].cancel()  # waiting, running or finished already
             chunk = generation.result(120)
             if chunk.finished == "cancelled":
                 cancelled += 1
@@ -138,11 +141,18 @@ def storm(root: Path, count: int) -> list[Row]:
         if begun == count // 10 // 100 * 100:
             memory = psutil.Process().memory_info().rss
     growth = psutil.Process().memory_info().rss / memory - 1 if memory else 0.0
-    status = engine.status()
+    lost += never_freed(engine)
     engine.close()
-    assert status.running == 0 and status.queue == 0
     seen = f"{lost} lost, {crossed} crossed ({cancelled} cancelled, {swapped} swaps), memory {growth:+.1%}"
     return [(f"{count:,} requests with random joins, cancels and swaps", seen, "0, 0, under 5%")]
+
+
+def never_freed(engine: LiveModel) -> int:
+    """How many places stay taken; the last one is freed a moment after its answer."""
+    deadline = time.monotonic() + 10
+    while (left := sum(engine._loop.load())) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return left
 
 
 def tokens_of(engine: LiveModel, asked: Sequence[Any]) -> list[list[int]]:

@@ -57,11 +57,14 @@ class Subject:
         four_bit = BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
-            bnb_4bit_compute_dtype=_dtype(),
+            bnb_4bit_compute_dtype=plain_dtype(),
             llm_int8_skip_modules=["lm_head"],
         )
         model = AutoModelForCausalLM.from_pretrained(
-            self.folder, dtype=_dtype(), quantization_config=four_bit if quantized else None, device_map={"": _device()}
+            self.folder,
+            dtype=plain_dtype(),
+            quantization_config=four_bit if quantized else None,
+            device_map={"": _device()},
         ).eval()
         model.generation_config.eos_token_id = None
         model.generation_config.pad_token_id = 0
@@ -115,7 +118,8 @@ def _device() -> str:
     return "cuda:0" if torch.cuda.is_available() else "cpu"
 
 
-def _dtype() -> torch.dtype:
+def plain_dtype() -> torch.dtype:
+    """What unquantized models of this size are loaded in here."""
     return torch.bfloat16 if torch.cuda.is_available() else torch.float32
 
 

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from playground.training.checkpoints import best_checkpoint, copy_adapter, prune, publish, whole_checkpoints
+from playground.training.checkpoints import (
+    best_checkpoint,
+    copy_adapter,
+    keep_adapter,
+    prune,
+    publish,
+    whole_checkpoints,
+)
 from playground.training.events import Event, EventLog, summarize
 
 
@@ -99,3 +106,15 @@ def test_last_is_best_when_nothing_was_held_out(tmp_path: Path) -> None:
     for step in (1, 2):
         make_checkpoint(tmp_path / "checkpoints", step, None)
     assert best_checkpoint(whole_checkpoints(tmp_path / "checkpoints")).step == 2
+
+
+def test_adapters_outlive_their_checkpoints(tmp_path: Path) -> None:
+    """What a pruned checkpoint had learnt can still be loaded, whole and with its held-out loss."""
+    for step, loss in ((1, 3.0), (2, 2.0), (3, 1.0), (4, 0.5)):
+        make_checkpoint(tmp_path / "checkpoints", step, loss)
+        keep_adapter(whole_checkpoints(tmp_path / "checkpoints")[-1], tmp_path / "learnt")
+        prune(tmp_path / "checkpoints")
+    assert [item.step for item in whole_checkpoints(tmp_path / "checkpoints")] == [3, 4]
+    kept = whole_checkpoints(tmp_path / "learnt")
+    assert [(item.step, item.eval_loss) for item in kept] == [(1, 3.0), (2, 2.0), (3, 1.0), (4, 0.5)]
+    assert all((item.folder / "adapter_config.json").is_file() for item in kept)

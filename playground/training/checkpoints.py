@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHECKPOINTS_FOLDER = "checkpoints"
+LEARNT_FOLDER = "learnt"
+"""Holds the adapter of every checkpoint for good, without what a resume needs; read with `whole_checkpoints`."""
 ASIDE_FOLDER = "unfinished"
 MANIFEST = "manifest.json"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
@@ -50,6 +52,13 @@ def publish(aside: Path, root: Path, step: int, eval_loss: float | None, seconds
     _sync(folder)
     _sync(root)
     return Checkpoint(folder, step, eval_loss, seconds)
+
+
+def keep_adapter(checkpoint: Checkpoint, root: Path) -> Checkpoint:
+    """Keep a checkpoint's adapter as `root/step-N`, whole like the checkpoint itself."""
+    aside = root.with_name(f".{root.name}")
+    copy_adapter(checkpoint, aside)
+    return publish(aside, root, checkpoint.step, checkpoint.eval_loss, checkpoint.seconds)
 
 
 def whole_checkpoints(root: Path) -> list[Checkpoint]:

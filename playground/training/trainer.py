@@ -21,7 +21,15 @@ from trl import SFTConfig, SFTTrainer
 from playground.errors import TrainingError
 from playground.models.loader import LoadedModel
 from playground.models.quantize import keep_unpacked
-from playground.training.checkpoints import ASIDE_FOLDER, CHECKPOINTS_FOLDER, Checkpoint, prune, publish
+from playground.training.checkpoints import (
+    ASIDE_FOLDER,
+    CHECKPOINTS_FOLDER,
+    LEARNT_FOLDER,
+    Checkpoint,
+    keep_adapter,
+    prune,
+    publish,
+)
 from playground.training.encode import TokenRow
 from playground.training.events import Event
 from playground.training.spec import TrainingValues
@@ -151,12 +159,13 @@ class _PublishingTrainer(SFTTrainer):  # type: ignore[misc]
         aside = Path(self.args.output_dir) / f"checkpoint-{step}"
         root = self._run.folder / CHECKPOINTS_FOLDER
         checkpoint = publish(aside, root, step, eval_loss, self.seconds())
+        kept = keep_adapter(checkpoint, self._run.folder / LEARNT_FOLDER)
         prune(root)
         self._run.on_event(
             Event(
                 "training",
                 step=step,
-                checkpoint=str(checkpoint.folder.relative_to(self._run.folder)),
+                checkpoint=str(kept.folder.relative_to(self._run.folder)),
                 total_steps=self.state.max_steps,
             )
         )

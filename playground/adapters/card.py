@@ -28,6 +28,8 @@ class AdapterCard:
     source: dict[str, object] = field(default_factory=dict)
     """Where it comes from: facts of the training, or of the import."""
     receipt: Receipt | None = None
+    report: dict[str, object] = field(default_factory=dict)
+    """What was measured after the training: `playground.evaluation.report`. Empty where nothing was."""
 
     def to_dict(self) -> dict[str, object]:
         """The shape of `/adapters`: nothing of the disk or of the owner."""
@@ -45,7 +47,7 @@ class AdapterCard:
         return {**facts, "receipt": asdict(self.receipt) if self.receipt else None}
 
 
-_MANIFEST = ("id", "name", "base_model", "base_fingerprint", "created", "visibility", "metrics", "source")
+_MANIFEST = ("id", "name", "base_model", "base_fingerprint", "created", "visibility", "metrics", "source", "report")
 
 
 def from_manifest(facts: object, folder: Path) -> AdapterCard:
@@ -54,13 +56,14 @@ def from_manifest(facts: object, folder: Path) -> AdapterCard:
         raise ValueError("not the manifest of this folder")
     texts = {name: facts.get(name) for name in ("id", "name", "base_model", "base_fingerprint", "created")}
     metrics, source, receipt = facts.get("metrics"), facts.get("source"), facts.get("receipt")
+    report = facts.get("report", {})
     if not all(isinstance(text, str) for text in texts.values()) or facts.get("visibility") not in (
         "private",
         "public",
     ):
         raise ValueError("a fact is missing")
-    if not isinstance(metrics, dict) or not isinstance(source, dict):
-        raise ValueError("metrics or source are missing")
+    if not isinstance(metrics, dict) or not isinstance(source, dict) or not isinstance(report, dict):
+        raise ValueError("metrics, source or report are no objects")
     return AdapterCard(
         **cast("dict[str, str]", texts),
         folder=folder,
@@ -68,6 +71,7 @@ def from_manifest(facts: object, folder: Path) -> AdapterCard:
         metrics=metrics,
         source=source,
         receipt=_receipt(receipt) if receipt is not None else None,
+        report=report,
     )
 
 

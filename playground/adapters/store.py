@@ -123,6 +123,11 @@ class AdapterStore:
             card = self._get_own(owner, adapter)
             return self._update(replace(card, metrics={**card.metrics, **_finite(metrics)}))
 
+    def note_report(self, owner: str, adapter: str, report: dict[str, object]) -> AdapterCard:
+        """Keep what was measured, in place of an earlier report."""
+        with self._lock:
+            return self._update(replace(self._get_own(owner, adapter), report=_finite(report)))
+
     def delete(self, owner: str, adapter: str) -> AdapterCard:
         """Returns the card of what is gone, so that the engine can let go of its key."""
         with self._lock:

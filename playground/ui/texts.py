@@ -11,12 +11,17 @@ from typing import Any
 import gradio as gr
 
 from playground.ui.texts_zh import ERRORS, FRAME, TASKS
+from playground.ui.texts_zh_corrections import CORRECTIONS
+from playground.ui.texts_zh_data import DATA
 from playground.ui.texts_zh_errors import WRONG
+from playground.ui.texts_zh_exchange import EXCHANGE
+from playground.ui.texts_zh_learnt import LEARNT
+from playground.ui.texts_zh_run import RUN
 from playground.ui.texts_zh_teach import ADAPTERS, FINETUNE
 
 ENGLISH, CHINESE = "en", "zh-CN"
 LANGUAGE_COOKIE = "playground_language"
-ZH = {**FRAME, **TASKS, **FINETUNE, **ADAPTERS, **ERRORS, **WRONG}
+ZH = {**FRAME, **TASKS, **FINETUNE, **ADAPTERS, **ERRORS, **WRONG, **DATA, **RUN, **LEARNT, **EXCHANGE, **CORRECTIONS}
 
 GRADIO = {
     "upload_text.drop_file": ("Drop a file here", "把文件拖到这里"),

@@ -1,0 +1,3 @@
+"""Chinese for teaching by correcting."""
+
+CORRECTIONS: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""Chinese for checking a file of examples."""
+
+DATA: dict[str, str] = {}

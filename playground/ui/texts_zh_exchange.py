@@ -1,0 +1,3 @@
+"""Chinese for bringing and taking adapters."""
+
+EXCHANGE: dict[str, str] = {}

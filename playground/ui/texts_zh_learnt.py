@@ -1,0 +1,3 @@
+"""Chinese for what a training changed."""
+
+LEARNT: dict[str, str] = {}

@@ -29,7 +29,7 @@ def texts(subject: Subject) -> list[Row]:
         quantization: Any = "none" if name == "bf16" else name
         with running(subject, quantization) as engine:
             if name == "bf16":
-                engine._loop.between_steps(lambda engine=engine: engine._loaded.model.to(torch.bfloat16) is not None)
+                in_bf16(engine)
             for place, folder in enumerate(subject.adapters):
                 engine.load_adapter(f"a{place}", folder)
             asked = [
@@ -56,12 +56,8 @@ def drift(subject: Subject) -> list[Row]:
     rows: list[Row] = []
     for name in ("NF4", "bf16"):
         with running(subject, "4bit" if name == "NF4" else "none") as engine:
-            model = engine._loaded.model
             if name == "bf16":
-                engine._loop.between_steps(lambda model=model: model.to(torch.bfloat16) is not None)
-                engine._canary._reference = engine._loop.between_steps(
-                    lambda engine=engine: engine._canary._logits(BASE)
-                )
+                in_bf16(engine)
             before = logits(engine)
             for swap in range(200):
                 receipt = engine.load_adapter("a", subject.adapters[swap % 8])
@@ -145,6 +141,16 @@ def storm(root: Path, count: int) -> list[Row]:
     engine.close()
     seen = f"{lost} lost, {crossed} crossed ({cancelled} cancelled, {swapped} swaps), memory {growth:+.1%}"
     return [(f"{count:,} requests with random joins, cancels and swaps", seen, "0, 0, under 5%")]
+
+
+def in_bf16(engine: LiveModel) -> None:
+    """Turn the model into bf16 and let the receipts compare with it as it is now."""
+
+    def turn() -> torch.Tensor:
+        engine._loaded.model.to(torch.bfloat16)
+        return engine._canary._logits(BASE)
+
+    engine._canary._reference = engine._loop.between_steps(turn)
 
 
 def never_freed(engine: LiveModel) -> int:

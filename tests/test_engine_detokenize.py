@@ -1,5 +1,6 @@
 """The text grows without broken characters, lost spaces or half a stop text."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,23 @@ def test_never_shows_a_broken_character(tokenizer: AutoTokenizer) -> None:
         text.push(token)
         assert TEXT.startswith(text.text)
         assert "\ufffd" not in text.text
+    assert text.text == TEXT
+
+
+@pytest.mark.parametrize("prompt", ["Say: ", "说：小狗在花园里睡觉"])
+def test_tokens_that_are_single_bytes_break_nothing_else(prompt: str) -> None:
+    """Some tokenizers turn all of a run of bytes into signs of breakage when it begins inside a character."""
+
+    def decode(tokens: Sequence[int]) -> str:
+        try:
+            return bytes(tokens).decode()
+        except UnicodeDecodeError:
+            return "\ufffd" * len(tokens)
+
+    text = GrowingText(decode, list(prompt.encode()))
+    for token in TEXT.encode():
+        text.push(token)
+        assert TEXT.startswith(text.text)
     assert text.text == TEXT
 
 

@@ -185,6 +185,7 @@ def test_tells_how_likely_each_token_was(engine: LiveModel, codec: ModelCodec, t
     with torch.inference_mode():
         first = plain(torch.tensor([request.tokens])).logits[0, -1].softmax(-1)
     assert len(chunk.words) == chunk.new_tokens == 6
+    assert "".join(word.text for word in chunk.words) == chunk.text
     assert chunk.words[0].probability == pytest.approx(float(first.max()), abs=1e-4)
     assert [share for _, share in chunk.words[0].others] == pytest.approx(first.topk(4).values[1:].tolist(), abs=1e-4)
     assert all(len(word.others) == 3 and word.probability >= word.others[0][1] for word in chunk.words)

@@ -1,6 +1,7 @@
 """The loop serves fairly, refuses what is too much, and outlives whatever fails in it."""
 
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -8,10 +9,11 @@ import torch
 
 from playground.engine.batch import Batch
 from playground.engine.live import LiveModel, start_engine
-from playground.errors import BusyError, EngineError
+from playground.engine.work import ScoreWork, Speaker
+from playground.errors import BusyError, EngineError, InputError
 from playground.models.codec import ModelCodec
 from playground.models.loader import LoadedModel
-from playground.protocol import GenerateRequest, Sampling
+from playground.protocol import GenerateRequest, Sampling, Score, ScoreRequest
 from tests.asking import PROMPT, endless, greedy, until
 
 
@@ -107,6 +109,52 @@ def test_a_pass_that_fails_is_taken_apart(
     with pytest.raises(EngineError, match=r"error [0-9a-f]{8}"):
         broken.result(30)
     assert fine.result(30) == want
+
+
+def test_texts_wait_for_memory_and_let_others_by(loaded: LoadedModel, codec: ModelCodec) -> None:
+    """Two long texts that do not fit together are answered one after the other; a short one goes past the waiting."""
+    live = LiveModel(loaded, codec, most_tokens=700)
+    try:
+        want = live.submit(greedy(codec)).result(30)
+        long = [live.submit(GenerateRequest((5,) * 200, Sampling(250, 1.5, 1.0, 0, seed=seed))) for seed in (1, 2)]
+        until(lambda: (live.status().running, live.status().queue) == (1, 1))
+        long[0].cancel()
+        until(lambda: live.status().queue == 0)
+        long[1].cancel()
+        assert live.submit(greedy(codec)).result(30) == want
+        with pytest.raises(InputError, match="too long"):
+            live.submit(GenerateRequest((5,) * 701, Sampling(8)))
+    finally:
+        live.close()
+
+
+def test_places_are_given_back_when_nobody_is_left(engine: LiveModel, codec: ModelCodec) -> None:
+    """One long text must not keep its memory for good."""
+    engine.submit(greedy(codec)).result(30)
+    until(lambda: engine.status().running == 0)
+    until(lambda: not engine._loop._batch._places._layers)
+
+
+def test_short_prompts_are_read_first(engine: LiveModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks something short does not wait until long prompts that came before have been read."""
+    monkeypatch.setattr("playground.engine.batch.PREFILL_TOKENS", 8)
+    long = [engine.submit(GenerateRequest((5,) * 400, Sampling(8, seed=seed))) for seed in range(3)]
+    until(lambda: engine.status().running == 3)
+    short = engine.submit(GenerateRequest((5, 6), Sampling(1, seed=1)))
+    short.result(30)
+    assert not any(one.done for one in long)
+    for one in long:
+        one.cancel()
+
+
+def test_a_score_may_be_cancelled_while_it_fails(loaded: LoadedModel, codec: ModelCodec) -> None:
+    """Its task can go at any moment, also between the look and the word."""
+    speaker = Speaker(loaded.model, codec.decode, (), 512)
+    future: Future[list[Score]] = Future()
+    work = ScoreWork(ScoreRequest((1, 2), ((3,),)), future, speaker)
+    future.cancel()
+    work.fail(EngineError("late"))
+    assert work.cancelled
 
 
 def test_the_loop_comes_back(loaded: LoadedModel, codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,13 +11,13 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from playground.engine.live import LiveModel, start_engine
 from playground.engine.lora import LoraRouter, Route
-from playground.engine.packed import ATTENTION, Branches, Pass, Piece
+from playground.engine.packed import ATTENTION, Branches, Pass, Piece, pack
 from playground.engine.places import Places
 from playground.errors import AdapterError, EngineError
 from playground.models.codec import ModelCodec, codec_for
 from playground.models.loader import load_model
 from playground.protocol import BASE, GenerateRequest, Sampling, ScoreRequest
-from tests.asking import endless, greedy, until
+from tests.asking import greedy, until
 from tests.tiny import damage, make_adapter
 
 IDS = torch.tensor([[70, 81, 73, 223, 30, 94, 283, 65, 71, 268]])
@@ -233,7 +233,10 @@ def test_budget_drops_the_idle_and_brings_them_back(
         busy = live.submit(GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="0"))
         until(lambda: live.status().running == 1)
         other = live.submit(greedy(codec, adapter="1"))
-        live.submit(endless(codec, 2)).cancel()
+        assert live.submit(greedy(codec)).result(30).finished  # past the one that waits for room
+        given_up = live.submit(greedy(codec, adapter="1"))
+        given_up.cancel()
+        assert given_up.result(5).finished == "cancelled"
         assert live.status().adapters_resident == ("0",)
         busy.cancel()
         assert other.result(30).finished
@@ -274,3 +277,56 @@ def test_an_adapter_whose_files_went_fails_its_own_request(
         assert fine.result(30).finished
     finally:
         live.close()
+
+
+def test_columns_are_bounded_and_move_together(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """The tables never grow beyond the bound, whatever gaps the adapters before have left, and stay right."""
+    loaded = load_model(str(tiny_model_folder), "none")
+    ranks = (16, 8, 16, 24)
+    folders = [make_adapter(tiny_model_folder, tmp_path / str(r) / str(i), i, r=r) for i, r in enumerate(ranks)]
+    router = LoraRouter(loaded.model, loaded.device)
+    before = loaded.model.config._attn_implementation
+    pack(loaded.model)
+    router._most_columns = 40
+    for place, folder in enumerate(folders):
+        router.put(str(place), folder, router.read(folder))
+    alone = {str(place): logits_of(loaded.model, router, [str(place)])[0] for place in range(4)}
+    for together in (["0", "1", "2"], ["1", "2"], ["3", "2"], ["1", "3"]):
+        for key, seen in zip(together, logits_of(loaded.model, router, together), strict=True):
+            assert torch.allclose(seen, alone[key], atol=1e-5)
+        assert all(len(table.down) <= 40 for table in router._tables.values())
+    assert not router.ensure_resident("3", {"0", "1"})
+    router.close()
+    loaded.model.set_attn_implementation(before)
+
+
+def logits_of(model: PreTrainedModel, router: LoraRouter, keys: list[str]) -> list[torch.Tensor]:
+    prompt = list(range(5, 15))
+    with torch.inference_mode(), router.routed([Route(key, 1.0, len(prompt)) for key in keys]):
+        return list(Pass(Places(), pieces=[Piece(place, 0, prompt) for place in range(len(keys))]).run(model)[1])
+
+
+def test_the_head_takes_no_adapter(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """It answers for few of a pass's tokens, so an adapter on it is refused before it could fail somebody."""
+    folder = make_adapter(tiny_model_folder, tmp_path / "head", 1, ("lm_head",))
+    loaded = load_model(str(tiny_model_folder), "none")
+    with pytest.raises(AdapterError, match="lm_head"):
+        LoraRouter(loaded.model, loaded.device).read(folder)
+
+
+def test_a_failed_unload_leaves_the_name_usable(
+    engine: LiveModel, codec: ModelCodec, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the loop starts again in the middle of it, the adapter can still be used, and unloaded."""
+    engine.load_adapter("a", adapters[0])
+    running = engine.submit(GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="a"))
+    until(lambda: engine.status().running == 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(engine._loop, "_let_go", lambda: 1 / 0 if engine._leaving else None)
+        with pytest.raises(EngineError, match="start again"):
+            engine.unload_adapter("a")
+    with pytest.raises(EngineError, match="start again"):
+        running.result(10)
+    assert engine.submit(greedy(codec, adapter="a")).result(30).finished
+    engine.unload_adapter("a")
+    assert engine.status().adapters_resident == ()

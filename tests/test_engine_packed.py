@@ -1,5 +1,6 @@
 """Tokens of many requests in one pass, each as if it were alone, for every kind of attention that base models have."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from transformers import (
     LlamaConfig,
     MambaConfig,
     MistralConfig,
+    Phi3Config,
     PreTrainedConfig,
     PreTrainedModel,
     Qwen2Config,
@@ -93,6 +95,82 @@ def test_places_grow_move_and_shrink_with_what_stands_there() -> None:
         places.trim(2, 40)
     singles = Pass(places, [TEXTS[0][-1], TEXTS[1][-1]], [len(TEXTS[0]) - 1, len(TEXTS[1]) - 1]).run(model)[0]
     close(singles, [wanted[0][-1], wanted[1][-1]])
+
+
+def test_nothing_of_who_left_reaches_who_comes() -> None:
+    """Numbers that overflowed stay hidden from others only while their place is theirs: then they must be gone."""
+    model, wanted = make("llama")
+    places = Places()
+    Pass(places, pieces=[Piece(place, 0, text[:-1]) for place, text in enumerate(TEXTS)]).run(model)
+    with torch.inference_mode():
+        for table in places._tables():
+            table[0] = math.nan
+        places.clean(0)
+        Pass(places, pieces=[Piece(0, 0, TEXTS[0][:-1])]).run(model)
+        for table in places._tables():
+            table[1] = math.nan
+        places.move(2, 1, len(TEXTS[2]) - 1)
+    last = [len(TEXTS[0]) - 1, len(TEXTS[2]) - 1]
+    close(Pass(places, [TEXTS[0][-1], TEXTS[2][-1]], last).run(model)[0], [wanted[0][-1], wanted[2][-1]])
+
+
+def test_a_swap_that_runs_out_of_memory_has_changed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the layers exchanged would answer one visitor out of another's text."""
+    model, _ = make("llama")
+    places = Places()
+    Pass(places, pieces=[Piece(place, 0, text) for place, text in enumerate(TEXTS)]).run(model)
+    before = [table.clone() for table in places._tables()]
+    clone, left = torch.Tensor.clone, [3]
+
+    def scarce(table: torch.Tensor, **options: Any) -> torch.Tensor:
+        left[0] -= 1
+        if left[0] < 0:
+            raise torch.OutOfMemoryError("no memory")
+        return clone(table, **options)
+
+    monkeypatch.setattr(torch.Tensor, "clone", scarce)
+    with torch.inference_mode(), pytest.raises(torch.OutOfMemoryError):
+        places.swap(0, 1, 30)
+    assert all(torch.equal(*pair) for pair in zip(before, places._tables(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("config", "readable"),
+    [
+        (
+            Phi3Config(
+                **SIZES,
+                pad_token_id=0,
+                max_position_embeddings=256,
+                original_max_position_embeddings=32,
+                rope_parameters={
+                    "rope_type": "longrope",
+                    "rope_theta": 1e4,
+                    "short_factor": [1.0] * 8,
+                    "long_factor": [4.0] * 8,
+                    "original_max_position_embeddings": 32,
+                },
+            ),
+            32,
+        ),
+        (
+            LlamaConfig(
+                **SIZES,
+                max_position_embeddings=48,
+                rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 4.0},
+            ),
+            48,
+        ),
+        (MistralConfig(**SIZES, head_dim=16, sliding_window=6), 2**31),
+        (LlamaConfig(**SIZES), 2**31),
+    ],
+    ids=["longrope", "dynamic", "window", "plain"],
+)
+def test_models_whose_positions_depend_on_the_longest_text_read_less(config: PreTrainedConfig, readable: int) -> None:
+    """Beyond it a long neighbour would change a visitor's answer."""
+    packing = pack(AutoModelForCausalLM.from_config(config).eval())
+    assert packing.readable == readable
+    assert packing.bytes_per_token == 3 * 2 * 2 * 16 * 4
 
 
 def test_a_text_may_branch_part_by_part_and_stay() -> None:

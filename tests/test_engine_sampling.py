@@ -29,11 +29,10 @@ def test_distribution_is_transformers_own(temperature: float, top_p: float, top_
     warpers += [TopPLogitsWarper(top_p)] if top_p < 1 else []
     want = LogitsProcessorList(warpers)(torch.tensor([[1]]), scores[None])[0].softmax(-1)
     sampler = Sampler(Sampling(8, temperature, top_p, top_k, seed=0), [1])
-    ordered = scores.sort(descending=True)
-    needed = sampler.needs(300)
-    reached = torch.from_numpy(sampler._distribution(ordered.values[:needed].numpy()))
+    values, ordered, total = sampler.candidates(scores)
+    reached = torch.from_numpy(sampler._distribution(values, total))
     probabilities = reached.diff(prepend=torch.zeros(1)).div(reached[-1]).float()
-    tokens = ordered.indices[: len(probabilities)]
+    tokens = torch.from_numpy(ordered)[: len(probabilities)]
     assert torch.allclose(torch.zeros(300).index_put((tokens,), probabilities), want, atol=1e-6)
 
 
@@ -57,6 +56,27 @@ def test_company_changes_no_choice() -> None:
     logits = torch.randn(4, 600, generator=torch.Generator().manual_seed(0))
     together = choose_all([Sampler(one, [1, 2]) for one in settings], logits)
     assert together == [choose(Sampler(one, [1, 2]), row) for one, row in zip(settings, logits, strict=True)]
+
+
+def test_equally_likely_tokens_are_drawn_alike_in_any_company() -> None:
+    """In 16 bits many logits are equal: their order must follow from the row alone, not from what others ask for."""
+    logits = torch.randn(200, 5_000, generator=torch.Generator().manual_seed(0)).bfloat16()
+    mine, other = Sampling(8, 1.5, 1.0, 50, seed=3), Sampling(8, 1.0, 1.0, 400, seed=4)
+    alone = [choose(Sampler(mine, []), row) for row in logits]
+    beside = [choose_all([Sampler(mine, []), Sampler(other, [])], torch.stack((row, row)))[0] for row in logits]
+    assert alone == beside
+
+
+def test_top_p_alone_finds_the_same_without_sorting_all() -> None:
+    """Where its share ends early only the head is sorted, and the draws are those from all tokens sorted."""
+    scores = torch.randn(5_000, generator=torch.Generator().manual_seed(1)) * 4
+    sampler = Sampler(Sampling(8, 0.8, 0.9, 0, seed=1), [])
+    values, _, total = sampler.candidates(scores)
+    head = sampler._distribution(values, total)
+    whole = sampler._distribution(scores.sort(descending=True).values.numpy(), None)
+    assert len(values) < len(scores)
+    assert len(head) == len(whole)
+    assert torch.allclose(torch.from_numpy(head), torch.from_numpy(whole))
 
 
 def choose(sampler: Sampler, scores: torch.Tensor) -> int:
@@ -88,7 +108,10 @@ def test_a_seed_repeats_its_draws() -> None:
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-@pytest.mark.parametrize("sampling", [GREEDY, Sampling(temperature=1.0), Sampling(temperature=1.0, top_k=0)])
+@pytest.mark.parametrize(
+    "sampling",
+    [GREEDY, *(Sampling(temperature=1.0, top_k=kept) for kept in (50, 3, 0)), Sampling(8, 1.0, 1.0, 0)],
+)
 def test_unusable_numbers_are_noticed(sampling: Sampling) -> None:
     """Logits that are not numbers end in a sentence, not in token 0."""
     with pytest.raises(EngineError, match="overflowed"):

@@ -35,6 +35,11 @@ class LoraAdapter:
     def size_bytes(self) -> int:
         return sum(4 * (layer.down.numel() + layer.up.numel()) for layer in self.layers.values())
 
+    @property
+    def columns(self) -> int:
+        """Its largest rank."""
+        return max(layer.down.shape[0] for layer in self.layers.values())
+
 
 def read_adapter(folder: Path, widths: Widths, device: torch.device) -> LoraAdapter:
     """Check the PEFT adapter in `folder` and read it; its weights arrive in fp32 on `device`.

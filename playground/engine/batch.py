@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from playground.engine.lora import LoraRouter, Route
+from playground.engine.memory import out_of_memory
 from playground.engine.packed import Branches, Pass, Piece
 from playground.engine.places import Places
 from playground.engine.sampling import choose_all
@@ -32,13 +33,22 @@ class _Plan:
 class Batch:
     """Only the engine's thread may use it. The request at index i of `_works` has place i."""
 
-    def __init__(self, model: PreTrainedModel, router: LoraRouter) -> None:
+    def __init__(self, model: PreTrainedModel, router: LoraRouter, most_places: int, most_tokens: int) -> None:
         self._model = model
         self._router = router
-        self._places = Places()
+        self._most_places = most_places
+        self._most_tokens = most_tokens
+        self._places = Places(most_places)
         self._works: list[Work] = []
+        self._turn = 0
+
+    def fits(self, work: Work) -> bool:
+        """Whether its text finds room beside those who run: every place is as long as the longest text."""
+        longest = max(one.reach for one in [*self._works, work])
+        return (len(self._works) + 1) * longest <= self._most_tokens
 
     def join(self, work: Work) -> None:
+        self._places.clean(len(self._works))
         self._works.append(work)
 
     def leave(self, work: Work) -> None:
@@ -54,7 +64,7 @@ class Batch:
 
     def clear(self) -> None:
         self._works.clear()
-        self._places = Places()
+        self._places = Places(self._most_places)
 
     def trim(self) -> None:
         """Keep no more memory than those who are left have filled."""
@@ -68,9 +78,9 @@ class Batch:
         plan = self._plan()
         try:
             logits = self._run(plan)
-        except (torch.OutOfMemoryError, MemoryError):
-            raise
-        except Exception:
+        except Exception as error:
+            if out_of_memory(error):
+                raise
             log.exception("a pass with %d requests failed; each is asked alone", len(self._works))
             return [found for work in list(self._works) for found in self._alone(work)]
         return self._hand_out(plan, logits)
@@ -78,10 +88,9 @@ class Batch:
     def _alone(self, work: Work) -> list[Finished]:
         plan = self._plan_of([work])
         try:
-            logits = self._run(plan)
+            return self._hand_out(plan, self._run(plan))
         except Exception as error:
             return [(work, error)]
-        return self._hand_out(plan, logits)
 
     def _plan(self) -> _Plan:
         """Those who get one token each come first, at the places from 0 on."""
@@ -97,16 +106,20 @@ class Batch:
         return plan
 
     def _plan_of(self, works: Sequence[Work]) -> _Plan:
+        """Short prompts go first: whoever waits for a long one is not held up by it, and its own wait hardly grows."""
         plan = _Plan([], [], [])
         room = PREFILL_TOKENS
-        for work in works:
-            place = self._works.index(work)
+        for work in sorted(works, key=lambda one: len(one.pending())):
             if pending := work.pending()[:room]:
-                plan.pieces.append((work, Piece(place, work.fed, pending)))
+                plan.pieces.append((work, Piece(self._works.index(work), work.fed, pending)))
                 room -= len(pending)
-            elif not work.pending() and not plan.branches:  # one a pass: each is as large as a pass may be
-                rows = work.branching()
-                plan.branches.append((work, Branches(place, work.fed, rows, work.stays)))
+        scoring = [work for work in works if not work.pending()]
+        if scoring:  # one a pass, in turns: each is as large as a pass may be
+            work = min(scoring, key=lambda one: one.turn)
+            self._turn += 1
+            work.turn = self._turn
+            rows = work.branching()
+            plan.branches.append((work, Branches(self._works.index(work), work.fed, rows, work.stays)))
         return plan
 
     def _run(self, plan: _Plan) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:

@@ -7,6 +7,8 @@ Decode = Callable[[Sequence[int]], str]
 _TAIL = 8
 _LONGEST_WINDOW = 64
 """Broken bytes for longer than this are given up on."""
+_LONGEST_CHARACTER = 4
+"""Bytes, and so tokens, that one character may take."""
 _BROKEN = "\ufffd"
 
 
@@ -21,8 +23,7 @@ class GrowingText:
         self._decode = decode
         self._stops = tuple(stops)
         self._longest_stop = max((len(stop) for stop in stops), default=0)
-        self._window: list[int] = list(prompt[-_TAIL:])
-        self._before = decode(self._window).rstrip(_BROKEN)
+        self._window, self._before = self._begin(prompt)
         self._settled = ""
         self._searched = 0
         self.text = ""
@@ -37,9 +38,18 @@ class GrowingText:
         self.text = self._settled + new.rstrip(_BROKEN)
         if (new and not new.endswith(_BROKEN)) or len(self._window) > _LONGEST_WINDOW:
             self._settled = self.text
-            self._window = self._window[-_TAIL:]
-            self._before = self._decode(self._window).rstrip(_BROKEN)
+            self._window, self._before = self._begin(self._window)
         self._find_stop()
+
+    def _begin(self, tokens: Sequence[int]) -> tuple[list[int], str]:
+        """The last tokens and their text. Cut inside a character, some tokenizers would break all bytes after it."""
+        for size in range(_TAIL, _TAIL + _LONGEST_CHARACTER):
+            window = list(tokens[-size:])
+            text = self._decode(window)
+            if not text.startswith(_BROKEN):
+                return window, text.rstrip(_BROKEN)
+        window = list(tokens[-_TAIL:])
+        return window, self._decode(window).rstrip(_BROKEN)
 
     def visible(self) -> str:
         """The text that will not change any more."""

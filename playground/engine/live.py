@@ -15,6 +15,7 @@ from playground.engine.canary import Canary
 from playground.engine.generation import LiveGeneration
 from playground.engine.loop import StepLoop
 from playground.engine.lora import BUDGET_BYTES, LoraRouter
+from playground.engine.memory import out_of_memory, token_budget
 from playground.engine.packed import pack
 from playground.engine.sampling import check_number, check_sampling
 from playground.engine.work import GenerateWork, ScoreWork, Speaker
@@ -43,16 +44,23 @@ class LiveModel:
         max_running: int = MAX_RUNNING,
         max_waiting: int = MAX_WAITING,
         adapter_budget_bytes: int = BUDGET_BYTES,
+        most_tokens: int = 0,
     ) -> None:
+        """`most_tokens` bounds what all running requests hold together; 0 lets the free memory decide."""
         self._loaded = loaded
-        self._speaker = Speaker(loaded.model, codec.decode, codec.end_tokens, codec.context_length)
         self._attention = loaded.model.config._attn_implementation
-        pack(loaded.model)
+        packing = pack(loaded.model)
+        most_tokens = most_tokens or token_budget(packing.bytes_per_token, loaded.device)
+        room = min(codec.context_length, packing.readable, most_tokens)
+        vocabulary = loaded.model.get_input_embeddings().num_embeddings
+        ends = tuple(token for token in codec.end_tokens if 0 <= token < vocabulary)
+        self._speaker = Speaker(loaded.model, codec.decode, ends, room)
         self._router = LoraRouter(loaded.model, loaded.device, adapter_budget_bytes)
         self._lock = threading.Lock()
         self._receipts: dict[str, tuple[Path, Receipt]] = {}
         self._leaving: set[str] = set()
-        self._loop = StepLoop(loaded.model, self._router, max_running, max_waiting)
+        self._loading = threading.Lock()
+        self._loop = StepLoop(loaded.model, self._router, max_running, max_waiting, most_tokens)
         self._canary = self._loop.between_steps(lambda: Canary(loaded.model, self._router))
 
     def submit(self, request: GenerateRequest) -> LiveGeneration:
@@ -86,7 +94,16 @@ class LiveModel:
             raise AdapterError("The name '{adapter}' means no adapter. Choose another.", adapter=key)
         if (receipt := self._receipt_of(key, folder)) is not None:
             return receipt
-        adapter = self._router.read(folder)
+        with self._loading:  # one at a time: what is being read is not in the budget yet
+            return self._load(key, folder, started)
+
+    def _load(self, key: str, folder: Path, started: float) -> Receipt:
+        try:
+            adapter = self._router.read(folder)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            raise AdapterError("There is not enough memory to load this adapter. Try again later.") from error
 
         def swap() -> Receipt | None:
             if (already := self._receipt_of(key, folder)) is not None:
@@ -121,7 +138,11 @@ class LiveModel:
                 self._leaving.discard(key)
             return True
 
-        self._loop.between_steps(drop)
+        try:
+            self._loop.between_steps(drop)
+        finally:  # whatever the loop failed with, the name must not stay reserved
+            with self._lock:
+                self._leaving.discard(key)
 
     def status(self) -> EngineStatus:
         running, waiting = self._loop.load()

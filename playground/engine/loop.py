@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from playground.engine.batch import Batch
 from playground.engine.lora import LoraRouter
+from playground.engine.memory import out_of_memory
 from playground.engine.queue import FairQueue
 from playground.engine.work import Work
 from playground.errors import EngineError, PlaygroundError
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FIRST_GUESS_S = 2.0
+_PATIENCE_S = 5.0
+"""Others may go past one who waits for memory or for room for an adapter; after so long nobody does any more."""
 _LATE = "The answer took longer than it was given time for. Try again, or ask for a shorter one."
 
 
@@ -41,9 +44,11 @@ class _Command:
 class StepLoop:
     """Steps all running requests together; requests, adapters and commands come in between."""
 
-    def __init__(self, model: PreTrainedModel, router: LoraRouter, max_running: int, max_waiting: int) -> None:
+    def __init__(
+        self, model: PreTrainedModel, router: LoraRouter, max_running: int, max_waiting: int, most_tokens: int
+    ) -> None:
         self._router = router
-        self._batch = Batch(model, router)
+        self._batch = Batch(model, router, max_running, most_tokens)
         self._max_running = max_running
         self._changed = threading.Condition(threading.RLock())
         self._queue: FairQueue[Work] = FairQueue(max_waiting)
@@ -58,9 +63,11 @@ class StepLoop:
         """Queue a request. Raises `BusyError` when the queue is full, `EngineError` once closed."""
         with self._changed:
             self._check_open()
-            places = len(self._queue) + 1
-            self._queue.push(work, wait_s=self._typical_s * places / self._max_running)
+            wait_s = self._typical_s * (len(self._queue) + 1) / self._max_running
+            displaced = self._queue.push(work, wait_s)
             self._changed.notify_all()
+        if displaced is not None:
+            displaced.fail(self._queue.busy(wait_s))
 
     def between_steps(self, attempt: Callable[[], T | None]) -> T:
         """Run `attempt` in the engine's thread, again after each round while it returns None; blocks."""
@@ -149,34 +156,47 @@ class StepLoop:
 
     def _admit(self) -> None:
         """Start waiting requests while there are places, bringing their adapters back to memory."""
+        passed_over: list[Work] = []
         while len(self._running) < self._max_running:
             with self._changed:
-                work = self._queue.pop(self._running)
-                if work is None:
-                    return
-                self._running.append(work)
-            work.started_at = time.monotonic()
+                work = self._queue.next(self._running, passed_over)
+            if work is None:
+                return
+            failure: Exception | None = None
             try:
-                if self._router.ensure_resident(work.request.adapter, self.in_use() - {work.request.adapter}):
-                    self._batch.join(work)
+                if not self._fits(work):
+                    passed_over.append(work)
+                    if time.monotonic() - work.queued_at > _PATIENCE_S:
+                        return
                     continue
             except Exception as error:
-                work.fail(_in_words(error))
-                self._leave(work)
-                continue
+                failure = error
             with self._changed:
-                self._running.remove(work)
-                self._queue.put_back(work)
-            return
+                if not self._queue.take(work):  # cancelled meanwhile
+                    continue
+                if failure is None:
+                    self._running.append(work)
+            if failure is not None:
+                work.fail(_in_words(failure))
+                continue
+            work.started_at = time.monotonic()
+            self._batch.join(work)
+
+    def _fits(self, work: Work) -> bool:
+        """Whether there is memory for its text, and its adapter is there now. Raises `AdapterError`."""
+        adapter = work.request.adapter
+        return self._batch.fits(work) and self._router.ensure_resident(adapter, self.in_use() - {adapter})
 
     def _step_all(self) -> None:
         if not self._running:
             return
+        finished = None
         try:
             finished = self._batch.step()
         except Exception as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
+        if finished is None:  # only out here is the failed pass itself gone from memory
             self._relieve()
             return
         for work, failure in finished:
@@ -188,34 +208,34 @@ class StepLoop:
         """Free the places of those who have been cancelled or had their time, and end those who waited too long."""
         now = time.monotonic()
         with self._changed:
-            late = [work for work in self._queue if work.deadline <= now]
-            for work in late:
+            gone = [work for work in [*self._queue, *self._running] if work.cancelled or work.deadline <= now]
+            for work in gone:
                 self._queue.remove(work)
-        for work in late:
-            work.fail(EngineError(_LATE))
-        for work in list(self._running):
+        for work in gone:
+            if work in self._running:
+                self._leave(work)
             if work.cancelled:
                 work.end_as_cancelled()
-                self._leave(work)
-            elif work.deadline <= now:
+            else:
                 work.fail(EngineError(_LATE))
-                self._leave(work)
 
     def _relieve(self) -> None:
         """Memory ran out: the largest request gives way, the others try again."""
-        largest = max(self._running, key=lambda one: one.fed)
+        largest = max(self._running, key=lambda one: one.fed + len(one.pending()))
         log.warning("out of memory with %d requests; the largest gives way", len(self._running))
         largest.fail(EngineError("There is not enough memory to go on with this request. Make its text shorter."))
         self._leave(largest)
-        self._batch.trim()
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        self._batch.trim()
 
     def _leave(self, work: Work) -> None:
         self._batch.leave(work)
         with self._changed:
             self._running.remove(work)
+        if not self._running:
+            self._batch.clear()
         self._typical_s += 0.2 * (time.monotonic() - work.started_at - self._typical_s)
 
     def _fail_all(self, error: EngineError) -> None:
@@ -238,12 +258,8 @@ def _in_words(error: Exception) -> PlaygroundError:
     """The error as it is where it was written for people; otherwise one line with an id, the rest in the log."""
     if isinstance(error, PlaygroundError):
         return error
-    if _out_of_memory(error):
+    if out_of_memory(error):
         return EngineError("There is not enough memory for this. Try again when fewer requests are running.")
     error_id = uuid.uuid4().hex[:8]
     log.error("the engine failed (%s)", error_id, exc_info=error)
     return EngineError("The model failed on this request (error {error_id}). Try again.", error_id=error_id)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error)

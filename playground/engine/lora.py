@@ -29,6 +29,8 @@ from playground.protocol import BASE
 BUDGET_BYTES = 2**30
 """What resident adapters may take in all; beyond it the one used longest ago leaves memory."""
 FEWEST_COLUMNS = 16
+LEAST_BOUND = 512
+"""Columns that are there for adapters in use whatever the budget: two of the largest rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,16 @@ class LoraRouter:
     """The adapters of one model. Only the engine's thread may route, load and drop; `known` may be asked anywhere."""
 
     def __init__(self, model: PreTrainedModel, device: torch.device, budget_bytes: int = BUDGET_BYTES) -> None:
-        self._modules = {name: module for name, module in model.named_modules() if _widths(module) is not None}
-        self.widths: Widths = {name: width for name, module in self._modules.items() if (width := _widths(module))}
+        head = model.get_output_embeddings()  # it is asked for a few tokens of a pass only, so nothing can be added
+        modules = {name: module for name, module in model.named_modules() if module is not head}
+        self.widths: Widths = {name: width for name, module in modules.items() if (width := _widths(module))}
+        self._modules = {name: modules[name] for name in self.widths}
         self._device = device
         self._budget = budget_bytes
+        a_column = 4 * sum(wide + rows for wide, rows in self.widths.values())
+        self._most_columns = max(LEAST_BOUND, budget_bytes // max(1, a_column))
+        self._sizes: dict[str, tuple[int, int]] = {}
+        """Of each known adapter, the bytes that it takes and its columns."""
         self._folders: dict[str, Path] = {}
         self._resident: OrderedDict[str, LoraAdapter] = OrderedDict()
         self._watches: dict[str, RemovableHandle] = {}
@@ -98,10 +106,10 @@ class LoraRouter:
 
     def make_room(self, size_bytes: int, in_use: Collection[str]) -> bool:
         """Drop adapters from memory, those used longest ago first and never one in use, until this size fits."""
+        if size_bytes + sum(self._resident[key].size_bytes for key in self._resident if key in in_use) > self._budget:
+            return False
         idle = [key for key in self._resident if key not in in_use]
         while self._used() + size_bytes > self._budget:
-            if not idle:
-                return False
             self._forget(idle.pop(0))
         return True
 
@@ -110,25 +118,31 @@ class LoraRouter:
         for name in adapter.layers.keys() - self._watches.keys():
             self._watches[name] = self._modules[name].register_forward_hook(partial(self._add, name))
         self._folders[key] = folder
+        self._sizes[key] = adapter.size_bytes, adapter.columns
         self._columns.pop(key, None)
         self._resident[key] = adapter
         self._resident.move_to_end(key)
 
     def ensure_resident(self, key: str, in_use: Collection[str]) -> bool:
         """Bring an adapter back that had to leave memory; False when there is no room yet. Raises `AdapterError`."""
-        if key == BASE or key in self._resident:
+        if key == BASE:
             return True
         if key not in self._folders:
             raise AdapterError("There is no adapter '{adapter}' any more. Choose another.", adapter=key)
-        adapter = self.read(self._folders[key])
-        if not self.make_room(adapter.size_bytes, in_use):
+        if sum(self._sizes[one][1] for one in {*in_use, key} if one in self._sizes) > self._most_columns:
             return False
+        if key in self._resident:
+            return True
+        if not self.make_room(self._sizes[key][0], in_use):  # before anything is read
+            return False
+        adapter = self.read(self._folders[key])
         self.put(key, self._folders[key], adapter)
         return True
 
     def drop(self, key: str) -> None:
         """Forget an adapter altogether."""
         self._folders.pop(key, None)
+        self._sizes.pop(key, None)
         self._forget(key)
 
     def close(self) -> None:
@@ -170,10 +184,11 @@ class LoraRouter:
         if not missing:
             return False
         self._columns = {key: columns for key, columns in self._columns.items() if key in used}
+        if any(self._gap(self._resident[key].columns).stop > self._most_columns for key in missing):
+            self._columns, missing = {}, list(used)  # the gaps are too small: move together
         for key in missing:
-            adapter = self._resident[key]
-            columns = self._gap(max(layer.down.shape[0] for layer in adapter.layers.values()))
-            self._fill(adapter, columns)
+            columns = self._gap(self._resident[key].columns)
+            self._fill(self._resident[key], columns)
             self._columns[key] = columns
         return True
 
@@ -182,9 +197,8 @@ class LoraRouter:
         self._seen = used
         self._width = max(self._columns[key].stop for key in used)
         names = frozenset().union(*(self._resident[key].layers for key in used))
-        self._views = {
-            name: (self._tables[name].down[: self._width], self._tables[name].up[: self._width]) for name in names
-        }
+        tables = {name: self._tables_of(name, self._width) for name in names}
+        self._views = {name: (table.down[: self._width], table.up[: self._width]) for name, table in tables.items()}
 
     def _gap(self, width: int) -> range:
         start = 0
@@ -210,7 +224,7 @@ class LoraRouter:
         tables = self._tables.get(name)
         have = tables.down.shape[0] if tables else 0
         if tables is None or have < columns:
-            size = max(columns, 2 * have, FEWEST_COLUMNS)
+            size = max(columns, min(2 * have, self._most_columns), FEWEST_COLUMNS)
             down, up = (torch.zeros(size, width, device=self._device) for width in self.widths[name])
             if tables is not None:
                 down[:have], up[:have] = tables.down, tables.up

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 
 from playground.engine.places import Places
 from playground.errors import ModelError
@@ -23,10 +23,20 @@ ATTENTION = "packed"
 _CHECKED_TOKENS = 8
 _ALIKE = 0.05
 """Of their size, logits may differ between packed and alone: 16 bits round differently in other shapes."""
+_CHANGING_ROPE = {"dynamic", "longrope"}
+_UNBOUNDED = 2**31
 _CANNOT_PACK = (
     "This model keeps what it has read in a way that cannot be shared by many visitors here. Choose a plain "
     "transformer such as Qwen/Qwen2.5-0.5B-Instruct."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """What is known of a model that reads packed: `readable` tokens are as many as it reads as it does alone."""
+
+    bytes_per_token: int
+    readable: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,8 @@ class Pass:
     positions: Sequence[int] = ()
     pieces: Sequence[Piece] = ()
     branches: Sequence[Branches] = ()
+    windows: set[int] = field(default_factory=set)
+    """What windows the layers asked for; 0 is none."""
     _masks: dict[Any, torch.Tensor | None] = field(default_factory=dict)
     _rows: torch.Tensor | None = None
     _at: torch.Tensor | None = None
@@ -198,7 +210,8 @@ class Pass:
             hidden = every > self._at[:, None]
             if window:
                 hidden |= every <= self._at[:, None] - window
-            self._masks[window] = _minus_infinity(hidden, like)[:, None, None] if bool(hidden.any()) else None
+            some = min(self.positions) < longest - 1 or bool(window and max(self.positions) >= window)
+            self._masks[window] = _minus_infinity(hidden, like)[:, None, None] if some else None
         return self._masks[window]
 
     def _causal(self, start: int, length: int, window: int, like: torch.Tensor) -> torch.Tensor | None:
@@ -210,12 +223,13 @@ class Pass:
             hidden = every > at
             if window:
                 hidden |= every <= at - window
-            self._masks[name] = _minus_infinity(hidden, like) if bool(hidden.any()) else None
+            some = length > 1 or bool(window and start + length > window)
+            self._masks[name] = _minus_infinity(hidden, like) if some else None
         return self._masks[name]
 
 
 @torch.inference_mode()
-def pack(model: PreTrainedModel) -> None:
+def pack(model: PreTrainedModel) -> Packing:
     """Let a model read packed from now on. Raises `ModelError` for one that then reads otherwise than alone.
 
     That is how models show whose memory is not in keys and values, or whose attention has parts that are unknown here.
@@ -227,7 +241,8 @@ def pack(model: PreTrainedModel) -> None:
     try:
         model.set_attn_implementation(ATTENTION)
         places, half = Places(), _CHECKED_TOKENS // 2
-        Pass(places, pieces=[Piece(place, 0, text[:half]) for place, text in enumerate(texts)]).run(model)
+        prompts = Pass(places, pieces=[Piece(place, 0, text[:half]) for place, text in enumerate(texts)])
+        prompts.run(model)
         for at in range(half, _CHECKED_TOKENS):
             packed = Pass(places, [text[at] for text in texts], [at] * len(texts)).run(model)[0]
         difference = float((packed.float() - alone.float()).norm() / alone.float().norm())
@@ -238,6 +253,29 @@ def pack(model: PreTrainedModel) -> None:
         model.set_attn_implementation(before)
         log.error("packed, the model's logits are off by %.3f of their size", difference)
         raise ModelError(_CANNOT_PACK)
+    return Packing(places.bytes_per_token(), _readable(model.config.get_text_config(), prompts.windows))
+
+
+def _readable(config: PretrainedConfig, windows: set[int]) -> int:
+    """Up to how many tokens nothing of a model depends on who reads beside it, or on what its attention is not told.
+
+    Some stretch their positions by the longest text of a pass; some put a window into a mask that is not made here.
+    """
+    bounds = [_UNBOUNDED]
+    parameters = getattr(config, "rope_parameters", None) or {}
+    ropes = [parameters, *(rope for rope in parameters.values() if isinstance(rope, dict))]
+    for rope in ropes:
+        if rope.get("rope_type") in _CHANGING_ROPE:
+            original = rope.get("original_max_position_embeddings")
+            bounds.append(original or getattr(config, "original_max_position_embeddings", None) or _positions(config))
+    if windows <= {0}:
+        told = (getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size"))
+        bounds += [window for window in told if window]
+    return min(bounds)
+
+
+def _positions(config: PretrainedConfig) -> int:
+    return int(getattr(config, "max_position_embeddings", _UNBOUNDED))
 
 
 def _attention(
@@ -246,6 +284,9 @@ def _attention(
     """`query` (B, H, T, D), `key` and `value` (B, KV, L, D); returns (B, H, T, D)."""
     if how.cap is None:
         shared = query.shape[1] != key.shape[1]
+        if shared and mask is not None and query.is_cuda:  # both together would leave only the slow, large kernel
+            groups = query.shape[1] // key.shape[1]
+            key, value, shared = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1), False
         return scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=how.scale, enable_gqa=shared)
     groups = query.shape[1] // key.shape[1]
     scores = query @ key.repeat_interleave(groups, 1).transpose(2, 3) * (how.scale or query.shape[3] ** -0.5)
@@ -273,6 +314,7 @@ def _attend(
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention interface: `query` (1, H, T, D); returns (1, T, H, D)."""
     how = _How(scaling, sliding_window or 0, softcap)
+    packed.windows.add(how.window)
     return packed.attend(cast(int, module.layer_idx), _States(query[0], key[0], value[0]), how)[None], None
 
 

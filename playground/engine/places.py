@@ -7,9 +7,14 @@ LENGTH_STEP = 64
 
 
 class Places:
-    """Keys and values, for each layer (S, KV, L, D): S places, KV heads, L tokens, D numbers a head."""
+    """Keys and values, for each layer (S, KV, L, D): S places, KV heads, L tokens, D numbers a head.
 
-    def __init__(self) -> None:
+    What stands nowhere is zero: hidden or not, a NaN would reach whoever is read in one call with it. A method that
+    runs out of memory has changed nothing that counts. There are never more than `most` places.
+    """
+
+    def __init__(self, most: int = 2**31) -> None:
+        self._most = most
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._places = 0
         self._length = 0
@@ -18,40 +23,61 @@ class Places:
         """Make room for so many places of so many tokens, keeping what is there."""
         if places <= self._places and length <= self._length:
             return
-        if places > self._places:
-            self._places = max(places, 2 * self._places)
+        places = max(places, min(2 * self._places, self._most)) if places > self._places else self._places
         if length > self._length:
-            self._length = -(-max(length, self._length * 5 // 4) // LENGTH_STEP) * LENGTH_STEP
-        self._layers = {
-            index: (self._grown(keys), self._grown(values)) for index, (keys, values) in self._layers.items()
-        }
+            length = -(-max(length, self._length * 5 // 4) // LENGTH_STEP) * LENGTH_STEP
+        length = max(length, self._length)
+        for index, (keys, values) in self._layers.items():  # one layer after the other: both sizes exist of one only
+            self._layers[index] = _grown(keys, places, length), _grown(values, places, length)
+        self._places, self._length = places, length
 
     def layer(self, index: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The keys and values of a layer; `like` is (KV, T, D)."""
         if index not in self._layers:
             shape = self._places, like.shape[0], self._length, like.shape[2]
-            self._layers[index] = like.new_zeros(shape), like.new_zeros(shape)  # masked or not, NaN would spread
+            self._layers[index] = like.new_zeros(shape), like.new_zeros(shape)
         return self._layers[index]
+
+    def bytes_per_token(self) -> int:
+        """What one token takes at its place, in all layers that were asked for."""
+        return sum(table.shape[1] * table.shape[3] * table.element_size() for table in self._tables())
+
+    def clean(self, place: int) -> None:
+        """Forget what stands at a place."""
+        for table in self._tables():
+            if place < len(table):
+                table[place] = 0
 
     def move(self, source: int, target: int, length: int) -> None:
         """Put what stands at one place at another."""
-        for tables in self._layers.values():
-            for table in tables:
-                table[target, :, :length] = table[source, :, :length]
+        for table in self._tables():
+            table[target, :, :length] = table[source, :, :length]
+            table[target, :, length:] = 0
 
     def swap(self, one: int, other: int, length: int) -> None:
         """Exchange what stands at two places."""
-        for tables in self._layers.values():
-            for table in tables:
-                table[[one, other], :, :length] = table[[other, one], :, :length]
+        tables = self._tables()
+        kept = [table[one, :, :length].clone() for table in tables]  # all of it before anything is written
+        for table, first in zip(tables, kept, strict=True):
+            table[one, :, :length] = table[other, :, :length]
+            table[other, :, :length] = first
+            table[[one, other], :, length:] = 0
 
     def trim(self, places: int, length: int) -> None:
         """Give back the memory of all but so many places of so many tokens."""
-        self._places, self._length = places, length
+        places, length = min(places, self._places), min(length, self._length)
         for index, (keys, values) in self._layers.items():
             self._layers[index] = keys[:places, :, :length].clone(), values[:places, :, :length].clone()
+        self._places, self._length = places, length
 
-    def _grown(self, table: torch.Tensor) -> torch.Tensor:
-        grown = table.new_zeros(self._places, table.shape[1], self._length, table.shape[3])
-        grown[: table.shape[0], :, : table.shape[2]] = table
-        return grown
+    def _tables(self) -> list[torch.Tensor]:
+        return [table for pair in self._layers.values() for table in pair]
+
+
+def _grown(table: torch.Tensor, places: int, length: int) -> torch.Tensor:
+    """A copy in a larger table; one that has grown before memory ran out elsewhere may be large enough already."""
+    if table.shape[0] >= places and table.shape[2] >= length:
+        return table
+    grown = table.new_zeros(max(places, table.shape[0]), table.shape[1], max(length, table.shape[2]), table.shape[3])
+    grown[: table.shape[0], :, : table.shape[2]] = table
+    return grown

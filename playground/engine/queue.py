@@ -34,34 +34,46 @@ class FairQueue(Generic[T]):
         for line in self._waiting.values():
             yield from line
 
-    def push(self, item: T, wait_s: float) -> None:
-        """Add to the end of its owner's line. Raises `BusyError` with the estimated wait when the queue is full."""
+    def push(self, item: T, wait_s: float) -> T | None:
+        """Add to the end of its owner's line.
+
+        In a full queue the newest of the longest line gives way and is returned, so that no owner can fill it alone.
+        Raises `BusyError` with the estimated wait where that line is the owner's own, or hardly longer.
+        """
+        displaced = None
         if len(self) >= self._capacity:
-            raise BusyError(
-                "The model has {waiting} requests waiting. Try again in about {seconds} seconds.",
-                waiting=len(self),
-                seconds=max(1, round(wait_s)),
-            )
+            longest = max(self._waiting, key=lambda owner: len(self._waiting[owner]), default="")
+            own = len(self._waiting.get(item.owner, ()))
+            if len(self._waiting.get(longest, ())) <= own + 1:
+                raise self.busy(wait_s)
+            displaced = self._waiting[longest].pop()
         self._waiting.setdefault(item.owner, deque()).append(item)
+        return displaced
 
-    def pop(self, running: Collection[T]) -> T | None:
-        """Take the next one out, knowing who is being served already."""
-        if not self._waiting:
-            return None
+    def busy(self, wait_s: float) -> BusyError:
+        """What one is told for whom there is no place."""
+        return BusyError(
+            "The model has {waiting} requests waiting. Try again in about {seconds} seconds.",
+            waiting=len(self),
+            seconds=max(1, round(wait_s)),
+        )
+
+    def next(self, running: Collection[T], passed_over: Collection[T] = ()) -> T | None:
+        """Who is to be served, knowing who is being served already; it stays in the queue until `take`."""
         served = Counter(item.owner for item in running)
-        owner = min(self._waiting, key=lambda name: served[name])  # `min` keeps the order among equals
-        line = self._waiting[owner]
-        item = line.popleft()
-        if line:
-            self._waiting.move_to_end(owner)
-        else:
-            del self._waiting[owner]
-        return item
+        for owner in sorted(self._waiting, key=lambda name: served[name]):  # sorting keeps the order among equals
+            for item in self._waiting[owner]:
+                if item not in passed_over:
+                    return item
+        return None
 
-    def put_back(self, item: T) -> None:
-        """Return what could not be started yet to the very front."""
-        self._waiting.setdefault(item.owner, deque()).appendleft(item)
-        self._waiting.move_to_end(item.owner, last=False)
+    def take(self, item: T) -> bool:
+        """Take out who is served now, which sends its owner to the end; False when it is not waiting any more."""
+        if not self.remove(item):
+            return False
+        if item.owner in self._waiting:
+            self._waiting.move_to_end(item.owner)
+        return True
 
     def remove(self, item: T) -> bool:
         """Take one out of the middle; False when it is not waiting."""

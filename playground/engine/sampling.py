@@ -24,6 +24,10 @@ _RANGES: dict[str, tuple[type, float, float]] = {
 _MAX_STOPS = 16
 MOST_SHARED = 512
 """Up to this `top_k`, the likeliest tokens of all requests are found at once."""
+MOST_SORTED = 1024
+"""Where `top_p` reaches no further than so many tokens, the others need not be sorted."""
+_SPARE = 16
+"""So many more are found at once: tokens as likely as the last one that `top_k` keeps are kept too."""
 
 Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
@@ -82,27 +86,47 @@ class Sampler:
         old = scores[seen]
         return scores.index_put((seen,), torch.where(old < 0, old * penalty, old / penalty))
 
-    def choose(self, values: Floats, tokens: Integers) -> int:
-        """Choose among `tokens`, likeliest first, whose logits are `values`. Raises `EngineError` without a number."""
-        if not math.isfinite(values[0]):
+    def candidates(self, row: torch.Tensor) -> tuple[Floats, Integers, float | None]:
+        """What to give to `choose` where `top_k` keeps many or all of `row` (V)."""
+        need = self.needs(len(row))
+        if need < len(row):
+            return *_above(row, float(row.topk(need).values[-1])), None
+        if self._sampling.top_p >= 1.0:
+            return row.cpu().numpy(), np.arange(len(row)), None
+        weights = ((row.double() - row.max()) / self._sampling.temperature).exp()
+        total = float(weights.sum())
+        if len(row) > MOST_SORTED:
+            last = float(row.topk(MOST_SORTED).values[-1])
+            if float(weights[row >= last].sum()) >= self._sampling.top_p * total:
+                return *_above(row, last), total
+        return *_above(row, -math.inf), total
+
+    def choose(self, values: Floats, tokens: Integers, total: float | None = None) -> int:
+        """Choose among `tokens` with the logits `values`: likeliest first, unless `top_p` is 1 and all are given.
+
+        `total` are the weights of all tokens where only those that `top_p` reaches are given. Raises `EngineError`
+        where a number is missing.
+        """
+        best = int(values.argmax()) if len(values) else -1
+        if best < 0 or not math.isfinite(values[best]):
             raise EngineError("The model gave no usable answer: its numbers overflowed. Try another adapter or text.")
-        token = int(tokens[0])
+        token = int(tokens[best])
         if self._sampling.temperature != 0.0:
-            reached = self._distribution(values)
+            reached = self._distribution(values, total)
             token = int(tokens[np.searchsorted(reached, self._random.random() * reached[-1], side="right")])
         if self._sampling.repetition_penalty != 1.0:
             self._seen[token] = None
         return token
 
-    def _distribution(self, values: Floats) -> Floats:
+    def _distribution(self, values: Floats, total: float | None) -> Floats:
         """What the weights of the tokens that may be drawn add up to, one after the other.
 
         top_p leaves the fewest likeliest tokens whose share reaches it.
         """
-        weights = np.exp((values.astype(np.float64) - values[0]) / self._sampling.temperature)
+        weights = np.exp((values.astype(np.float64) - values.max()) / self._sampling.temperature)
         reached: Floats = weights.cumsum()
         if self._sampling.top_p < 1.0:
-            kept = int((reached - weights < self._sampling.top_p * reached[-1]).sum())
+            kept = int((reached - weights < self._sampling.top_p * (total or reached[-1])).sum())
             reached = reached[: max(1, kept)]
         return reached
 
@@ -119,16 +143,33 @@ def choose_all(samplers: Sequence[Sampler], logits: torch.Tensor) -> list[int | 
     chosen: list[int | Exception] = []
     best, first = (found.tolist() for found in scores.max(-1))
     few = max((need for need in needs if need <= MOST_SHARED), default=1)
-    values, tokens = (found.cpu().numpy() for found in scores.topk(few)) if few > 1 else (None, None)
+    found = scores.topk(min(few + _SPARE, scores.shape[1])) if few > 1 else None
+    values, tokens = (found.values.cpu().numpy(), found.indices.cpu().numpy()) if found else (None, None)
     for row, (sampler, need) in enumerate(zip(samplers, needs, strict=True)):
         try:
             if need == 1:
                 chosen.append(sampler.choose(np.array([best[row]]), np.array([first[row]])))
             elif need <= MOST_SHARED and values is not None and tokens is not None:
-                chosen.append(sampler.choose(values[row, :need], tokens[row, :need]))
+                last = values[row, need - 1]
+                if values[row, -1] == last:  # more of them may be as likely
+                    chosen.append(sampler.choose(*_above(scores[row], float(last))))
+                else:
+                    kept = values[row] >= last
+                    chosen.append(sampler.choose(*_in_order(values[row, kept], tokens[row, kept])))
             else:
-                ordered = scores[row].sort(descending=True)
-                chosen.append(sampler.choose(ordered.values.cpu().numpy(), ordered.indices.cpu().numpy()))
+                chosen.append(sampler.choose(*sampler.candidates(scores[row])))
         except Exception as error:  # it is this one request's own fault
             chosen.append(error)
     return chosen
+
+
+def _above(row: torch.Tensor, last: float) -> tuple[Floats, Integers]:
+    """The logits of `row` (V) from `last` on, and their tokens, likeliest first."""
+    tokens = (row >= last).nonzero()[:, 0] if last > -math.inf else torch.arange(len(row), device=row.device)
+    return _in_order(row[tokens].cpu().numpy(), tokens.cpu().numpy())
+
+
+def _in_order(values: Floats, tokens: Integers) -> tuple[Floats, Integers]:
+    """Likeliest first; among equals by number, so that the order never depends on who else is asked."""
+    order = np.lexsort((tokens, -values))
+    return values[order], tokens[order]

@@ -1,10 +1,12 @@
 """One request as the engine works on it: what it wants to feed to the next pass, and what it makes of the logits."""
 
+import contextlib
 import math
 import time
+import uuid
 from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -20,6 +22,8 @@ PREFILL_TOKENS = 256
 """How much of prompts goes in at one pass; others wait for no more than this."""
 SCORED_TOKENS = 4096
 """Rows times (prompt + continuation) of one scoring pass, a bound on its keys and values."""
+SCORED_AT_ONCE = 512
+"""Rows times continuation of one scoring pass, a bound on how long others wait for it."""
 SCORED_LOGITS = 2**24
 """Rows times tokens times vocabulary of one scoring pass, a bound on its logits (64 MiB in fp32)."""
 
@@ -42,12 +46,17 @@ class Work(Protocol):
     """A request under way. `fed` counts the tokens that stand at its place already; `deadline` is a monotonic time."""
 
     cancelled: bool
+    queued_at: float
     started_at: float
     deadline: float
     request_id: str
     fed: int
     stays: bool
     """Whether what branches stays at the place; only a single text can."""
+    turn: int
+    """When it last branched, counted by the batch."""
+    reach: int
+    """How many tokens may come to stand at its place."""
 
     @property
     def request(self) -> GenerateRequest | ScoreRequest: ...
@@ -90,10 +99,12 @@ class GenerateWork:
         self.owner = request.owner
         self.request_id = generation.request_id
         self.cancelled = False
+        self.queued_at = time.monotonic()
         self.started_at = 0.0
         self.deadline = _deadline(request)
         self.fed = 0
         self.stays = False
+        self.turn = 0
         self._generation = generation
         self._speaker = speaker
         self._tokens = list(request.tokens)
@@ -101,8 +112,11 @@ class GenerateWork:
         self._text = GrowingText(speaker.decode, request.tokens, request.sampling.stop)
         self._logits = torch.empty(0)
         self._words: tuple[Word, ...] = ()
+        self._told = 0
+        """Characters of the text that the words hold already."""
         room = speaker.context_length - len(request.tokens)
         self._most = min(request.sampling.max_new_tokens, room)
+        self.reach = len(request.tokens) + self._most
 
     def pending(self) -> Sequence[int]:
         return self._tokens[self.fed :]
@@ -125,10 +139,10 @@ class GenerateWork:
         if token in self._speaker.end_tokens:
             self._publish("stop")
             return True
-        if self.request.alternatives:
-            self._words = (*self._words, self._word(token))
         self._tokens.append(token)
         self._text.push(token)
+        if self.request.alternatives:
+            self._words = (*self._words, self._word(token))
         if self._text.stopped:
             self._publish("stop")
         elif len(self._tokens) - len(self.request.tokens) >= self._most:
@@ -140,16 +154,19 @@ class GenerateWork:
 
     def _publish(self, finished: Finish | None = None) -> None:
         text = self._text.text if finished else self._text.visible()
+        if self._words and len(text) > self._told:  # what was held back belongs to the word that showed its end
+            last = self._words[-1]
+            self._words = (*self._words[:-1], replace(last, text=last.text + text[self._told :]))
+            self._told = len(text)
         self._generation.publish(text, len(self._tokens) - len(self.request.tokens), finished, self._words)
 
     def _word(self, token: int) -> Word:
+        """The token with what it might have been; its own text comes with what of it can be shown."""
         probabilities = self._logits.float().softmax(-1)
         best = probabilities.topk(min(self.request.alternatives + 1, len(probabilities)))
         others = zip(best.indices.tolist(), best.values.tolist(), strict=True)
         shown = [(self._speaker.decode([other]), share) for other, share in others if other != token]
-        return Word(
-            self._speaker.decode([token]), float(probabilities[token]), tuple(shown[: self.request.alternatives])
-        )
+        return Word("", float(probabilities[token]), tuple(shown[: self.request.alternatives]))
 
     def end_as_cancelled(self) -> None:
         self._generation.end_as_cancelled()
@@ -167,9 +184,12 @@ class ScoreWork:
     def __init__(self, request: ScoreRequest, future: "Future[list[Score]]", speaker: Speaker) -> None:
         self.request = request
         self.owner = request.owner
-        self.request_id = ""
+        self.request_id = uuid.uuid4().hex
         self.fed = 0
         self.stays = False
+        self.turn = 0
+        self.reach = len(request.tokens) + max((len(row) for row in request.continuations), default=0)
+        self.queued_at = time.monotonic()
         self.started_at = 0.0
         self.deadline = _deadline(request)
         self._cancelled = False
@@ -230,7 +250,7 @@ class ScoreWork:
                 self.fed = len(self.request.tokens)
         if len(self._scores) < len(self.request.continuations):
             return False
-        if not self._future.done():
+        with contextlib.suppress(InvalidStateError):  # its task may be cancelled at any moment
             self._future.set_result(self._scores)
         return True
 
@@ -238,7 +258,7 @@ class ScoreWork:
         self._future.cancel()
 
     def fail(self, error: PlaygroundError) -> None:
-        if not self._future.done():
+        with contextlib.suppress(InvalidStateError):
             self._future.set_exception(error)
 
     def _next_batch(self) -> list[Sequence[int]]:
@@ -250,7 +270,7 @@ class ScoreWork:
             size = len(batch) + 1
             if batch and size * (self.fed + longest) > SCORED_TOKENS:
                 break
-            if batch and size * longest * self._speaker.vocabulary > SCORED_LOGITS:
+            if batch and size * longest > min(SCORED_AT_ONCE, SCORED_LOGITS // self._speaker.vocabulary):
                 break
             batch.append(row)
         return batch

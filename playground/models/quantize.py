@@ -77,7 +77,7 @@ def _plain_dtype(parameters: int, device: torch.device) -> torch.dtype:
     A CPU without instructions for bf16 computes in it many times slower than in fp32.
     """
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     cpu = torch.cpu.get_capabilities()
     fast_in_bf16 = cpu.get("avx512_bf16", False) or cpu.get("bf16", False)
     return torch.bfloat16 if fast_in_bf16 and parameters > SMALL_MODEL_PARAMETERS else torch.float32

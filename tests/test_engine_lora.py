@@ -11,7 +11,8 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from playground.engine.live import LiveModel, start_engine
 from playground.engine.lora import LoraRouter, Route
-from playground.engine.packed import ATTENTION, Branches, Pass, Piece, pack
+from playground.engine.packed import ATTENTION, Branches, Pass, Piece
+from playground.engine.packing import pack
 from playground.engine.places import Places
 from playground.errors import AdapterError, EngineError
 from playground.models.codec import ModelCodec, codec_for

@@ -21,7 +21,8 @@ from transformers import (
     Qwen3Config,
 )
 
-from playground.engine.packed import ATTENTION, Branches, Pass, Piece, pack
+from playground.engine.packed import ATTENTION, Branches, Pass, Piece
+from playground.engine.packing import pack
 from playground.engine.places import Places
 from playground.errors import ModelError
 

@@ -16,7 +16,7 @@ from playground.engine.generation import LiveGeneration
 from playground.engine.loop import StepLoop
 from playground.engine.lora import BUDGET_BYTES, LoraRouter
 from playground.engine.memory import out_of_memory, token_budget
-from playground.engine.packed import pack
+from playground.engine.packing import pack
 from playground.engine.sampling import check_number, check_sampling
 from playground.engine.work import GenerateWork, ScoreWork, Speaker
 from playground.errors import AdapterError, InputError

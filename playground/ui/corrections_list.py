@@ -19,6 +19,9 @@ from playground.ui.toasts import friendly
 LONGEST_SHOWN = 400
 """Characters of a question or an answer in the list."""
 
+TO_TOP = "() => { window.scrollTo({ top: 0 }); }"
+"""On a phone the list opens above the note."""
+
 
 @dataclass(frozen=True)
 class ListParts:
@@ -36,7 +39,7 @@ class ListParts:
 
 def draw() -> ListParts:
     """Draw the list, which is not seen at first."""
-    with gr.Column(visible=False, elem_classes=["grow", "stage"]) as view:
+    with gr.Column(visible=False, elem_classes=["grow", "stage", "kept-list"]) as view:
         with gr.Row(elem_classes=["head"]):
             head("Your corrections", "They stay after a training, until you clear them.")
             still("", "say")
@@ -87,7 +90,7 @@ def wire(services: Services, note: Note, parts: ListParts, chat: gr.Column) -> N
         return str(await asyncio.to_thread(write_file, services, kept, services.known_owner(request)))
 
     everything = [*stages, *listed, *note.drawn]
-    note.look.click(look, None, everything, **EVENT)
+    note.look.click(look, None, everything, **EVENT).success(None, js=TO_TOP, **EVENT)
     parts.drop.click(drop, parts.chosen, everything, **EVENT)
     parts.sure.click(clear, None, everything, **EVENT)
     parts.chosen.input(lambda: gr.Button(interactive=True), None, parts.drop, **EVENT)

@@ -167,7 +167,7 @@ def test_it_fits_a_phone(app: RunningApp, browser: Browser) -> None:
     visitor.locator(CHAT).get_by_role("button", name="保留修改").click()
     expect(visitor.locator(".correcting")).to_contain_text("已保留 1 条，还差 7 条。")
     visitor.locator("#corrections-look").click()
-    expect(visitor.locator("#corrections label")).to_have_count(1)
+    expect(visitor.locator("#corrections label")).to_be_in_viewport()
     assert sideways(visitor) <= 0
     context.close()
 

@@ -130,5 +130,9 @@ def test_the_file_is_one_that_fine_tune_reads(kept: Corrections, tmp_path: Path)
     path.write_text(kept.as_json_lines(OWNER), encoding="utf-8")
     table = read_table(path)
     examples = make_examples(table, recognize(table), {})
-    assert [example.messages for example in examples.usable] == [row.messages for row in kept.list(OWNER)]
+    read = [example.messages or () for example in examples.usable]
+    assert [[(said["role"], said["content"]) for said in row] for row in read] == [
+        [(said["role"], said["content"]) for said in row.messages] for row in kept.list(OWNER)
+    ]
+    assert [[said.get("weight", 1) for said in row] for row in read] == [[1, 0, 1, 1]] * 3
     assert all(json.loads(line).keys() == {"messages"} for line in path.read_text(encoding="utf-8").split("\n") if line)

@@ -93,8 +93,13 @@ class Corrections:
         self._change(owner, lambda _: [])
 
     def as_json_lines(self, owner: str) -> str:
-        """A conversation a line, as `{"messages": [...]}`: a file that Fine-tune reads."""
-        lines = (json.dumps({"messages": row.messages}, ensure_ascii=False) for row in self.list(owner))
+        """A conversation a line, as `{"messages": [...]}`: a file that Fine-tune reads, and that others read too.
+
+        Only the corrected answer is learnt: the ones before it are what the model said, right or wrong.
+        """
+        lines = (
+            json.dumps({"messages": _only_last_learnt(row.messages)}, ensure_ascii=False) for row in self.list(owner)
+        )
         return "".join(f"{line}\n" for line in lines)
 
     def _file(self, owner: str) -> Path:
@@ -126,6 +131,13 @@ def _same_answer(kept: Correction, asked: Sequence[Message], was: str) -> bool:
     What the visitor said tells the place: the answers before it may have been corrected meanwhile.
     """
     return was in (kept.answer, kept.was) and _said(kept.messages[:-1]) == _said(asked)
+
+
+def _only_last_learnt(messages: Sequence[Message]) -> Sequence[Message]:
+    before: Sequence[Message] = [
+        {**message, "weight": 0} if message["role"] == "assistant" else message for message in messages[:-1]
+    ]
+    return [*before, messages[-1]]
 
 
 def _said(messages: Sequence[Message]) -> list[str]:

@@ -72,7 +72,7 @@ def test_eight_corrections_lead_to_fine_tune(page: Page) -> None:
         page.get_by_role("button", name="Download").filter(visible=True).click()
     lines = Path(fetched.value.path()).read_text(encoding="utf-8").splitlines()
     assert json.loads(lines[1])["messages"][1:] == [
-        {"role": "assistant", "content": "I am your parrot."},
+        {"role": "assistant", "content": "I am your parrot.", "weight": 0},
         {"role": "user", "content": "Tell me about the number 2."},
         {"role": "assistant", "content": "Squawk! 2 nuts."},
     ]
@@ -80,6 +80,10 @@ def test_eight_corrections_lead_to_fine_tune(page: Page) -> None:
     page.locator("#corrections-teach").click()
     expect(page.get_by_text("8 examples, read as whole chats")).to_be_visible()
     expect(page.locator(".as-read mark").first).to_contain_text("I am your parrot.")
+    page.get_by_role("button", name="Next ›").filter(visible=True).click()
+    expect(page.get_by_text("2 of 8")).to_be_visible()
+    expect(page.locator(".as-read mark")).to_have_count(1)  # of a conversation only the corrected answer is learnt
+    expect(page.locator(".as-read mark")).to_contain_text("2 nuts.")
     page.get_by_role("button", name="Next: teach").click()
     expect(page.get_by_label("Name of the adapter")).to_have_value("Corrections")
 

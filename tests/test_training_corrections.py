@@ -73,8 +73,14 @@ def test_nothing_that_cannot_be_learned_is_kept(kept: Corrections, answer: str) 
     assert kept.list(OWNER) == []
 
 
-def test_an_answer_of_nothing_can_be_corrected(kept: Corrections) -> None:
-    assert answers(kept.keep(OWNER, conversation("Who?"), "", "Me.")) == ["Me."]
+@pytest.mark.parametrize("was", ["", " \n"])
+def test_an_answer_of_nothing_can_be_corrected(kept: Corrections, was: str) -> None:
+    assert answers(kept.keep(OWNER, conversation("Who?"), was, "Me.")) == ["Me."]
+
+
+def test_what_cannot_be_written_to_the_disk_is_refused(kept: Corrections) -> None:
+    with pytest.raises(InputError, match="broken characters"):
+        kept.keep(OWNER, conversation("Who?"), "half \ud800", "Me.")
 
 
 def test_it_is_bounded(kept: Corrections, monkeypatch: pytest.MonkeyPatch) -> None:

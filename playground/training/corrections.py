@@ -64,7 +64,7 @@ class Corrections:
         if not answer.strip():
             raise InputError("A corrected answer cannot be empty. Change it again, and write what it should say.")
         row = [*asked, Message(role="assistant", content=answer.strip())]
-        for text in (*(message["content"] for message in row), was or answer):  # the model may have answered nothing
+        for text in [message["content"] for message in row] + [was] * bool(was.strip()):
             check_text(text, "message")
 
         def changed(kept: Kept) -> Kept:

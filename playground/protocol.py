@@ -7,7 +7,7 @@ tensors, so that the live model may one day stand on another machine.
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict
+from typing import Literal, NotRequired, Protocol, TypedDict
 
 BASE = "base"
 """The adapter name that means: no adapter, the base model as it is."""
@@ -16,6 +16,8 @@ BASE = "base"
 class Message(TypedDict):
     role: Literal["system", "user", "assistant"]
     content: str
+    weight: NotRequired[int]
+    """0 for an answer that is read but not learnt, as in OpenAI's files."""
 
 
 @dataclass(frozen=True, slots=True)

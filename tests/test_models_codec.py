@@ -124,6 +124,15 @@ def test_training_rows_begin_as_the_prompt_does(codec: ModelCodec) -> None:
     assert words == "first| the dog|"
 
 
+def test_an_answer_without_weight_is_read_only(codec: ModelCodec) -> None:
+    """The ids stay the same, so that what stands before the learnt answer is what is asked later."""
+    heard: Message = {"role": "assistant", "content": "first", "weight": 0}
+    ids, learnt = codec.chat_with_answer([user("one"), heard, user("two"), assistant(" the dog")])
+    assert ids == codec.chat_with_answer([user("one"), assistant("first"), user("two"), assistant(" the dog")])[0]
+    assert codec.decode([token for token, on in zip(ids, learnt, strict=True) if on]).strip() == "the dog"
+    assert not any(codec.chat_with_answer([user("one"), heard])[1])
+
+
 def test_training_rows_without_a_template(tiny_model_folder: Path) -> None:
     """Prompt and completion, and plain text, end with the model's end token, which is learnt."""
     codec = make(tiny_model_folder, None)

@@ -23,7 +23,14 @@ def conversation(value: object, system: str = "") -> list[Message]:
     """Messages of `{"role", "content"}` or `{"from", "value"}`, cut after the assistant's last; raises `Unusable`."""
     if not isinstance(value, list) or not value:
         raise Unusable("The conversation is empty or is not a list of messages.")
-    return _checked([_message(item, place) for place, item in enumerate(value, 1)], system)
+    return _checked([_weighed(item, _message(item, place)) for place, item in enumerate(value, 1)], system)
+
+
+def _weighed(item: dict[str, object], message: Message) -> Message:
+    """Keep that an answer is not to be learnt."""
+    if message["role"] == "assistant" and item.get("weight") == 0:
+        message["weight"] = 0
+    return message
 
 
 def turns(asked: object, answered: object, system: str = "") -> list[Message]:

@@ -85,17 +85,18 @@ class ModelCodec:
         """Encode a training row that ends in an assistant's turn; returns the ids and which of them are learnt.
 
         The ids begin with exactly `chat(messages[:-1])`, so what is trained is what is asked later. Each assistant
-        turn is learnt with the token that ends it. Raises `InputError` when the last turn is not the assistant's.
+        turn is learnt with the token that ends it, unless its weight is 0. Raises `InputError` when the last turn is
+        not the assistant's.
         """
         if not messages or messages[-1]["role"] != "assistant":
             raise InputError("A training example must end with an answer of the assistant.")
         prompt = self.chat(messages[:-1])
         learnt = [False] * len(prompt)
         for index, message in enumerate(messages[:-1]):
-            if message["role"] == "assistant" and index > 0 and self.has_chat:
+            if message["role"] == "assistant" and index > 0 and self.has_chat and message.get("weight", 1):
                 self._learn_turn(prompt, learnt, before=self.chat(messages[:index]))
         answer = [*self.continuation(messages[-1]["content"]), *self._turn_end]
-        return [*prompt, *answer], [*learnt, *[True] * len(answer)]
+        return [*prompt, *answer], [*learnt, *[messages[-1].get("weight", 1) != 0] * len(answer)]
 
     def plain_with_end(self, text: str) -> tuple[list[int], list[bool]]:
         """Encode a plain text to train on: all of it is learnt (but the start token), its end too."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from playground.ui import finetune_bring, finetune_check, finetune_result, finetune_teach, finetune_watch
+from playground.ui import corrections, finetune_bring, finetune_check, finetune_result, finetune_teach, finetune_watch
+from playground.ui.corrections import Note
 from playground.ui.finetune_state import BRING, CHECK, RESULT, TEACH, Draft, Frame, go, owning_tab
 from playground.ui.finetune_teach import TeachParts
 from playground.ui.finetune_watch import WatchParts
@@ -16,8 +17,8 @@ from playground.ui.texts import t
 from playground.ui.toasts import friendly
 
 
-def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs) -> None:
-    """Draw the tab and bind its events; call inside its `gr.Tab`."""
+def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs, note: Note | None = None) -> None:
+    """Draw the tab and bind its events; call inside its `gr.Tab`. `note` is what leads here from Generate."""
     with gr.Walkthrough(selected=BRING, elem_classes="teaching") as steps:
         with gr.Step(t("Bring examples"), id=BRING):
             bring = finetune_bring.build()
@@ -44,6 +45,8 @@ def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs) -> None:
     finetune_teach.wire(frame, teach, check, watch)
     finetune_watch.wire(frame, watch)
     finetune_result.wire(frame, result, bring.file)
+    if note is not None:
+        corrections.lead_on(frame, note, check)
     tab = owning_tab()
     if tab is not None:
         _attach(frame, tab, teach, watch)

@@ -10,8 +10,10 @@ import gradio as gr
 from playground.protocol import Message, Voice
 from playground.tasks.base import TextResult
 from playground.tasks.generate import TASK
-from playground.ui import generate_controls
+from playground.ui import corrections, corrections_list, generate_controls
 from playground.ui.compare import Ask, Choice, Split, answers, split
+from playground.ui.conversation import as_messages, before_last, caught_up, with_answer
+from playground.ui.corrections import Note
 from playground.ui.generate_controls import Asked
 from playground.ui.parts import ghost, quiet
 from playground.ui.running import EVENT, chips, go_and_stop, paced, wire
@@ -33,8 +35,11 @@ class Half:
     words: gr.HTML
 
 
-def build(services: Services, choice: Choice) -> None:
-    """Draw the tab and bind its events. A model without a chat template only continues texts."""
+def build(services: Services, choice: Choice) -> Note:
+    """Draw the tab and bind its events; returns the note that leads on to Fine-tune.
+
+    A model without a chat template only continues texts.
+    """
     chats = services.live.codec.has_chat
     with gr.Row(elem_classes=["work", "full", "chatwork"]):
         with gr.Column(elem_classes=["card"], scale=3):
@@ -54,20 +59,25 @@ def build(services: Services, choice: Choice) -> None:
                 new = ghost("New chat", visible=chats)
             with gr.Column(visible=chats, elem_classes=["grow", "stage"]) as chat_part:
                 chat, prompt, send = _draw_chat(choice)
+            listed = corrections_list.draw()
             with gr.Column(visible=not chats, elem_classes=["grow", "stage"]) as text_part:
                 text, go_on = _draw_text(choice)
         with gr.Column(elem_classes=["card", "rail"]):
             controls = generate_controls.draw()
+            note = corrections.draw(services, chats)
     asked_with = [*choice.inputs, *controls]
     _wire_chat(services, (chat, prompt, send), asked_with)
     _wire_text(services, text, go_on, asked_with)
+    corrections.wire(services, note, chat.own.shown, controls)
+    corrections_list.wire(services, note, listed, chat_part)
     new.click(_afresh, None, _outputs(chat), **EVENT)
-    mode.change(
-        lambda chosen: [gr.Column(visible=chosen == "chat"), gr.Column(visible=chosen != "chat")],
-        mode,
-        [chat_part, text_part],
-        **EVENT,
-    )
+    mode.change(_of_mode, mode, [chat_part, note.box, text_part, listed.view], **EVENT)
+    return note
+
+
+def _of_mode(chosen: str) -> list[Any]:
+    """What is seen in a mode; the list of corrections closes with either."""
+    return [gr.Column(visible=visible) for visible in (chosen == "chat", chosen == "chat", chosen != "chat", False)]
 
 
 def _draw_chat(choice: Choice) -> tuple[Split, gr.Textbox, tuple[gr.Button, gr.Button]]:
@@ -97,6 +107,7 @@ def _chat(elem_id: str) -> Half:
         elem_id=elem_id,
         elem_classes=["grow", "chat"],
         buttons=["copy"],
+        editable=None if elem_id.endswith("-base") else "all",
         height="100%",
         placeholder=framed(HELLO, "What shall we try?", "Write below, or start with one of these."),
     )
@@ -140,7 +151,8 @@ def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]
     @friendly
     async def answer(request: gr.Request, said: str, *values: Any) -> AsyncIterator[Any]:
         base, own, *rest = values
-        histories = as_messages(base), as_messages(own)
+        history = as_messages(own)
+        histories = caught_up(as_messages(base), history), history
         async for update in _spoken(services, request, said, histories, rest):
             yield [*update, ""]
 
@@ -150,10 +162,10 @@ def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]
     @friendly
     async def again(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         base, own, *rest = values
-        history, said = _before_last(as_messages(own))
-        earlier, said_to_base = _before_last(as_messages(base))
+        history, said = before_last(as_messages(own))
+        earlier, said_to_base = before_last(as_messages(base))
         kept = earlier if said_to_base == said else as_messages(base)
-        async for update in _spoken(services, request, said, (kept, history), rest):
+        async for update in _spoken(services, request, said, (caught_up(kept, history), history), rest):
             yield update
 
     wire([chat.base.shown.retry, chat.own.shown.retry], send, again, sent[1:], _outputs(chat))
@@ -171,9 +183,9 @@ async def _spoken(
     shades = _shades(request, "chat")
     base_ask, ask = (_asking(services, asked, prompt=said, history=history) for history in histories)
     async for found in paced(answers(services, request, values[:CHOICES], ask, base_ask)):
-        base = _said(histories[0], said, found.base) if found.comparing else gr.skip()
+        base = with_answer(histories[0], said, found.base) if found.comparing else gr.skip()
         words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
-        yield [base, _said(histories[1], said, found.own), *words]
+        yield [base, with_answer(histories[1], said, found.own), *words]
 
 
 def _wire_text(services: Services, text: Split, go_on: tuple[gr.Button, gr.Button], asked_with: list[Any]) -> None:
@@ -205,29 +217,3 @@ def _shades(request: gr.Request, name: str) -> tuple[Shades, Shades]:
 def _afresh(request: gr.Request) -> list[Any]:
     no_words = shaded(partial(say, locale_of(request)), "", "", ())
     return [[], [], no_words, no_words]
-
-
-def _said(history: list[Message], said: str, result: TextResult | None) -> list[Message]:
-    """The conversation with what was said, and as much of the answer as there is."""
-    asked: list[Message] = [*history, {"role": "user", "content": said}]
-    return [*asked, {"role": "assistant", "content": result.text}] if result else asked
-
-
-def _before_last(messages: list[Message]) -> tuple[list[Message], str]:
-    """The conversation before the last thing that the visitor said, and that; "" for none."""
-    history = list(messages)
-    while history and history[-1]["role"] == "assistant":
-        history.pop()
-    said = history.pop()["content"] if history else ""
-    return history, said
-
-
-def as_messages(shown: Any) -> list[Message]:
-    """The conversation as plain messages, whatever shape the Chatbot gives it in."""
-    messages: list[Message] = []
-    for message in shown or []:
-        content = message["content"]
-        if not isinstance(content, str):
-            content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
-        messages.append({"role": message["role"], "content": content})
-    return messages

@@ -26,6 +26,7 @@ class Owners:
 
     def __init__(self, data_dir: Path, mode: Mode) -> None:
         self.mode = mode
+        self.data_dir = data_dir
         self._secret = _read_or_make_secret(data_dir / "signing.key")
 
     def issue(self) -> str:

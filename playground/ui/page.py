@@ -21,39 +21,41 @@ from playground.ui import (
     translate_tab,
 )
 from playground.ui.compare import Choice
+from playground.ui.corrections import Note
 from playground.ui.language import EarlyLanguage
 from playground.ui.owners import KeyCookie
 from playground.ui.services import Services
 from playground.ui.texts import I18N, t
 from playground.ui.theme import build_theme
 
-STYLES = ("style.css", "teach.css", "compare.css")
+STYLES = ("style.css", "teach.css", "compare.css", "corrections.css")
 UPLOADS_KEPT = (3600, 24 * 3600)
 """Once an hour, uploads and downloads older than a day are removed."""
 
-VIEWS: dict[str, Callable[[Services, Choice], None]] = {
+VIEWS: dict[str, Callable[[Services, Choice], Note | None]] = {
     "generate": generate_tab.build,
     "translate": translate_tab.build,
     "summarize": summarize_tab.build,
     "sentiment": sentiment_tab.build,
     "answer": answer_tab.build,
 }
-"""Tasks with a view of their own; any other gets the generic tab."""
+"""Tasks with a view of their own, which may hold a note that leads on to Fine-tune; any other gets the generic tab."""
 
 
 def build_page(services: Services) -> gr.Blocks:
     """Everything that a visitor sees, and the public API beside it."""
     with gr.Blocks(title="LLM Playground", fill_width=True, delete_cache=UPLOADS_KEPT) as page:
         choice = bar.build(services)
+        note: Note | None = None
         with gr.Tabs(elem_id="pages", overflow_behavior="wrap") as tabs:
             for task in all_tasks().values():
                 with gr.Tab(t(task.title), id=task.name):
                     if task.name in VIEWS:
-                        VIEWS[task.name](services, choice)
+                        note = VIEWS[task.name](services, choice) or note
                     else:
                         task_tab.build(services, choice, task)
             with gr.Tab(t("Fine-tune"), id="finetune", alignment="right"):
-                finetune_tab.build(services, choice.picker, tabs)
+                finetune_tab.build(services, choice.picker, tabs, note)
             with gr.Tab(t("Adapters"), id="adapters", alignment="right"):
                 adapters_tab.build(services, choice.picker, tabs)
         bar.wire(services, page, choice)

@@ -27,6 +27,9 @@ GRADIO = {
     "upload_text.drop_file": ("Drop a file here", "把文件拖到这里"),
     "upload_text.click_to_upload": ("or click to choose one", "或点此选择"),
     "common.or": ("or", "或"),
+    "chatbot.edit": ("Correct this answer", "修改这个回答"),
+    "chatbot.submit": ("Keep the correction", "保留修改"),
+    "chatbot.cancel": ("Leave it as it was", "不改了"),
 }
 """Gradio's own words that we say differently."""
 

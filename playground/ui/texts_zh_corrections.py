@@ -1,3 +1,26 @@
 """Chinese for teaching by correcting."""
 
-CORRECTIONS: dict[str, str] = {}
+CORRECTIONS: dict[str, str] = {
+    "Teach by correcting": "边改边教",
+    "Change an answer with its pencil, and it becomes an example to learn from.": "用铅笔修改一个回答，它就成为一条可以学习的示例。",
+    "{kept} kept, {more} more to go.": "已保留 {kept} 条，还差 {more} 条。",
+    "{kept} kept.": "已保留 {kept} 条。",
+    "Look at them": "查看",
+    "Teach these": "用这些训练",
+    "Your corrections": "你的修改",
+    "They stay after a training, until you clear them.": "训练之后它们仍会保留，直到你清除。",
+    "Clear all": "全部清除",
+    "They cannot be brought back. Clear them all?": "清除后无法恢复。要全部清除吗？",
+    "Clear for good": "永久清除",
+    "Keep them": "保留",
+    "Back to the chat": "回到对话",
+    "Drop the chosen one": "删除选中的一条",
+    "A corrected answer cannot be empty. Change it again, and write what it should say.": "改过的回答不能为空。请再改一次，写下它应该说的话。",
+    "This correction is not there any more.": "这条修改已经不在了。",
+    "The correction could not be written to the disk ({reason}). Make room and try again.": "修改无法写入磁盘（{reason}）。请腾出空间再试。",
+    "This conversation is too long to learn from: {limit} characters are the most. Start a new chat.": "这段对话太长，无法用来学习：最多 {limit} 个字符。请开始新的对话。",
+    "You have kept {limit} corrections, the most there can be. Drop some first.": "你已保留 {limit} 条修改，已达上限。请先删除一些。",
+    "There is no such answer in this conversation.": "这段对话里没有这个回答。",
+    "A training run of yours is still going on. When it is done, you can teach these.": "你的一次训练还在进行。等它结束后，就可以用这些来训练。",
+    "No correction is kept. Change an answer with its pencil first.": "还没有保留任何修改。请先用铅笔修改一个回答。",
+}

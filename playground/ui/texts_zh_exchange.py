@@ -10,4 +10,26 @@ EXCHANGE: dict[str, str] = {
     "The adapter holds weights for {module}, which its configuration does not name as a target.": (
         "适配器里有 {module} 的权重，但它的配置没有把这一层列为目标。"
     ),
+    "merged must be true or false.": "merged 必须是 true 或 false。",
+    "Adapter": "适配器",
+    "Whole model": "整个模型",
+    "The adapter alone takes {small} MB and is laid over its base model. The whole model takes {large} MB.": (
+        "仅适配器为 {small} MB，要叠加在原模型上使用；整个模型为 {large} MB。"
+    ),
+    "Putting the whole model together: {percent} %": "正在合成整个模型：{percent} %",
+    "Another whole model is being put together. Try again in some minutes.": "另一个完整模型正在合成。请过几分钟再试。",
+    "The whole model would be {size} GB; at most {most} GB can be downloaded. Download the adapter alone.": (
+        "整个模型有 {size} GB；最多可下载 {most} GB。请只下载适配器。"
+    ),
+    "The server's disk has no room for the whole model, which takes {size} GB. Download the adapter alone.": (
+        "服务器磁盘放不下整个模型（{size} GB）。请只下载适配器。"
+    ),
+    "The server has too little free memory to put the whole model together. Try again later, or download the adapter "
+    "alone.": "服务器空闲内存不足，无法合成整个模型。请稍后再试，或只下载适配器。",
+    "The whole model could not be put together; the details are in the server's log under {id}. Download the adapter "
+    "alone.": "无法合成整个模型；详情见服务器日志，编号 {id}。请只下载适配器。",
+    "The files of the base model cannot be read as safetensors, so no whole model can be made. Download the adapter "
+    "alone.": "原模型的文件无法按 safetensors 读取，因此无法合成整个模型。请只下载适配器。",
+    "The adapter changes {layer}, which the base model's files do not hold as a weight of its own. Download the "
+    "adapter alone.": "适配器改动了 {layer}，而原模型的文件里没有单独保存这一层的权重。请只下载适配器。",
 }

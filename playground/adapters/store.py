@@ -151,10 +151,11 @@ class AdapterStore:
                 check_folder(aside)
                 write_json(aside / MANIFEST, card.to_manifest())
                 aside.rename(card.folder)
+                sync_folder(card.folder.parent)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(card.folder, ignore_errors=True)
             raise
-        sync_folder(card.folder.parent)
 
     def _update(self, card: AdapterCard) -> AdapterCard:
         with told_when_full():

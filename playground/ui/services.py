@@ -13,7 +13,7 @@ from playground.adapters.archive import import_zip
 from playground.adapters.card import AdapterCard
 from playground.adapters.store import AdapterStore
 from playground.errors import AdapterError, InputError
-from playground.protocol import BASE, Live, Voice
+from playground.protocol import BASE, Live, Receipt, Voice
 from playground.training.handover import Base
 from playground.training.jobs import Jobs
 from playground.training.whole_models import WholeModels
@@ -72,31 +72,27 @@ class Services:
     def adopt(self, owner: str, name: str, archive: Path) -> AdapterCard:
         """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
         self.check_known(owner)
-        folder = import_zip(archive)
+        folder = import_zip(archive, base_fingerprint=self.base.fingerprint)
         try:
-            self._try_out(folder)
-            card = self.store.publish(
+            receipt = self._try_out(folder)
+            return self.store.publish(
                 owner,
                 name,
                 folder,
                 base_model=self.base.name,
                 base_fingerprint=self.base.fingerprint,
                 source={"imported": True},
+                receipt=receipt,
             )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        try:
-            self.load(owner, card)
-        except Exception:
-            self.store.delete(owner, card.id)
-            raise
-        return self.store.get(owner, card.id)
 
-    def _try_out(self, folder: Path) -> None:
+    def _try_out(self, folder: Path) -> Receipt:
         """See that the live model can use an adapter before it is anybody's; raises `AdapterError`."""
         key = f"import-{secrets.token_hex(8)}"
-        self.live.engine.load_adapter(key, folder)
+        receipt = self.live.engine.load_adapter(key, folder)
         self.live.engine.unload_adapter(key)
+        return receipt
 
     def remove(self, owner: str, adapter: str) -> AdapterCard:
         """Delete one of the owner's adapters and let the live model go of it; raises `AdapterError`."""

@@ -82,6 +82,7 @@ def _one(services: Services, path: Path, label: str, found: Found) -> None:
         found.wrong.append(f"{label}: {type(error).__name__}: {str(error)[:200]!a}")
     else:
         found.said["taken"] += 1
+        services.load(OWNER, card)
         if card.receipt is None or not card.receipt.base_unchanged:
             found.wrong.append(f"{label}: the base model answers differently")
         services.remove(OWNER, card.id)

@@ -171,8 +171,6 @@ def test_one_at_a_time_in_a_process_of_its_own(tiny_model_folder: Path, adapters
         pickle = damage(tmp_path / "pickle", adapters[0], "pickle")
         with pytest.raises(AdapterError, match="foreign code"):
             await make(tmp_path / "refused.zip", pickle)
-        await make(tmp_path / "whole.zip")
 
     asyncio.run(visit())
-    assert not list(tmp_path.glob("left.zip"))
-    _check_same(tiny_model_folder, adapters[0], _unzipped(tmp_path / "whole.zip"))
+    assert not list(tmp_path.glob("*.zip"))

@@ -121,9 +121,9 @@ def _skills(card: AdapterCard) -> str:
 
 def _confusion(card: AdapterCard) -> str:
     found = card.report.get("confusion")
-    labels = _list_of(found.get("labels")) if isinstance(found, dict) else []
-    if not isinstance(found, dict) or not labels:
+    if not isinstance(found, dict):
         return ""
+    labels = _list_of(found.get("labels"))
     drawn = []
     for who in ("base", "adapter"):
         counts = [row for row in _list_of(found.get(who)) if isinstance(row, list)]

@@ -208,7 +208,7 @@ def _wire_download(services: Services, parts: Parts) -> None:
     async def ask_what(adapter: str | None, request: gr.Request) -> list[Any]:
         card = services.store.get(services.owner(request), _one(adapter))
         small, large = await asyncio.to_thread(sizes, services, card)
-        line = "The adapter alone takes {small} MB and is laid over its base model. The whole model takes {large} MB."
+        line = "Adapter: {small} MB. Whole model: {large} MB."
         told = speaker(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
         return [*_rows("taking"), teach_html.quiet(told), *_buttons(True)]
 
@@ -226,6 +226,8 @@ def _wire_download(services: Services, parts: Parts) -> None:
                     yield [gr.skip(), *_buttons(True), share, *_rows("")]
                     return
                 told = say("Putting the whole model together: {percent} %", percent=min(99, round(100 * share)))
+                if share == 0:
+                    told = say("Getting ready to put the whole model together…")
                 yield [teach_html.quiet(told), *_buttons(False), gr.skip(), *(gr.skip() for _ in rows)]
 
     rows, choices = [parts.renaming, parts.deleting, parts.taking], [parts.alone, parts.whole]

@@ -14,7 +14,6 @@ from playground.adapters.check import README, WEIGHTS
 from playground.adapters.disk import told_when_full
 from playground.adapters.model_card import model_card
 from playground.models.catalog import hub_id
-from playground.training.weight_files import find_weights
 from playground.ui.services import Services
 
 KEPT_S = 3600.0
@@ -52,8 +51,8 @@ async def whole(services: Services, owner: str, adapter: str) -> AsyncGenerator[
 
 
 def sizes(services: Services, card: AdapterCard) -> tuple[int, int]:
-    """The bytes that the adapter alone and the whole model take; raises `AdapterError`."""
-    model = sum(stored.size for stored in find_weights(Path(services.base.model)))
+    """The bytes that the adapter alone and the whole model take."""
+    model = sum(path.stat().st_size for path in Path(services.base.model).glob("*.safetensors"))
     return (card.folder / WEIGHTS).stat().st_size, model
 
 

@@ -13,9 +13,8 @@ EXCHANGE: dict[str, str] = {
     "merged must be true or false.": "merged 必须是 true 或 false。",
     "Adapter": "适配器",
     "Whole model": "整个模型",
-    "The adapter alone takes {small} MB and is laid over its base model. The whole model takes {large} MB.": (
-        "仅适配器为 {small} MB，要叠加在原模型上使用；整个模型为 {large} MB。"
-    ),
+    "Adapter: {small} MB. Whole model: {large} MB.": "适配器：{small} MB。整个模型：{large} MB。",
+    "Getting ready to put the whole model together…": "正在准备合成整个模型…",
     "Putting the whole model together: {percent} %": "正在合成整个模型：{percent} %",
     "Another whole model is being put together. Try again in some minutes.": "另一个完整模型正在合成。请过几分钟再试。",
     "The whole model would be {size} GB; at most {most} GB can be downloaded. Download the adapter alone.": (

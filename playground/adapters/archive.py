@@ -16,7 +16,10 @@ from playground.adapters.tensors import MAX_FILE_BYTES
 from playground.adapters.zip_file import Files, extract, opened
 from playground.errors import AdapterError
 
-MAX_ZIP_BYTES = MAX_FILE_BYTES + 16 * 1024**2
+_OVERHEAD_BYTES = 16 * 1024**2
+MAX_ZIP_BYTES = MAX_FILE_BYTES + _OVERHEAD_BYTES
+MOST_TIMES = 32
+"""Weights hardly become smaller in a zip; what grows much more than this when it is unpacked is a trap."""
 _LIMITS = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_FILE_BYTES, README: 256 * 1024}
 
 
@@ -49,8 +52,9 @@ def import_zip(path: Path, into: Path | None = None, base_fingerprint: str | Non
         folder = Path(tempfile.mkdtemp(prefix="adapter-", dir=into))
     try:
         with opened(path, MAX_ZIP_BYTES) as (archive, files):
+            most = _OVERHEAD_BYTES + MOST_TIMES * path.stat().st_size
             for name, entry in _wanted(files).items():
-                extract(archive, entry, folder / name, _LIMITS[name])
+                extract(archive, entry, folder / name, min(most, _LIMITS[name]))
         check_folder(folder, base_fingerprint)
     except BaseException:
         shutil.rmtree(folder)

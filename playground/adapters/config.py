@@ -129,7 +129,7 @@ def is_target(config: dict[str, Any], module: str) -> bool:
     if wanted in (None, "all-linear"):
         return True
     layers = config.get("layers_to_transform")
-    if isinstance(wanted, str) or layers in (None, frozenset()):
+    if isinstance(wanted, str) or module in wanted or layers in (None, frozenset()):
         return _named(wanted, module)
     index = _layer_index(config.get("layers_pattern") or [], module)
     return _named(wanted, module) and index in (layers if isinstance(layers, frozenset) else {layers})
@@ -157,8 +157,8 @@ def _of(pattern: dict[str, Any], module: str, common: Any) -> Any:
 
 
 def _ends(module: str) -> set[str]:
-    parts = module.split(".")
-    return {".".join(parts[start:]) for start in range(len(parts))}
+    """The module's name, and what of it follows each dot."""
+    return {module, *(module[at + 1 :] for at, sign in enumerate(module) if sign == ".")}
 
 
 def _check_kind(config: dict[str, Any]) -> None:
@@ -224,7 +224,7 @@ def _check_names(config: dict[str, Any]) -> None:
     if isinstance(config.get("layers_pattern"), list) and len(config["layers_pattern"]) > _MOST_PATTERNS:
         raise _bad("layers_pattern")
     mapping = config.get("auto_mapping") or {}
-    if not isinstance(mapping, dict) or not all(isinstance(value, str) for value in mapping.values()):
+    if not isinstance(mapping, dict) or not all(isinstance(value, str | bool) for value in mapping.values()):
         raise _bad("auto_mapping")
     for name in ("use_rslora", "fan_in_fan_out", "inference_mode"):
         if not isinstance(config.get(name, False), bool):

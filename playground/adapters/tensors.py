@@ -15,7 +15,7 @@ from playground.errors import AdapterError
 
 MAX_FILE_BYTES = 512 * 1024**2
 MAX_TENSORS = 20_000
-MAX_HEADER_BYTES = 8 * 1024**2
+MAX_HEADER_BYTES = 4 * 1024**2
 _MAX_AXIS = 1_000_000
 _PAIR = re.compile(r"base_model\.model\.(?P<module>[A-Za-z0-9_.]{1,300})\.lora_(?P<side>[AB])(?:\.default)?\.weight")
 _CHUNK_BYTES = 16 * 1024**2

@@ -74,7 +74,8 @@ def _made(folder: Path) -> float:
 
 def _new_folder(downloads: Path, kind: str) -> Path:
     """A folder whose name nobody can guess, since whoever names a file may fetch it."""
-    folder = downloads / (kind + secrets.token_hex(16))
-    folder.mkdir()
     sweep(downloads, time.time())
+    folder = downloads / (kind + secrets.token_hex(16))
+    with told_when_full():
+        folder.mkdir()
     return folder

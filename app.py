@@ -2,8 +2,8 @@
 
 import gc
 import os
+import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 from playground.errors import PlaygroundError
@@ -58,12 +58,15 @@ def serve(settings: Settings) -> None:
     owners = Owners(settings.data_dir, settings.mode)
     gc.freeze()
     gc.enable()
-    with tempfile.TemporaryDirectory(prefix="playground-") as downloads:
-        try:
-            launch(Services(live, base, store, jobs, owners, Path(downloads)), settings)
-        finally:
-            jobs.close()
-            engine.close()
+    downloads = Path(os.environ["GRADIO_TEMP_DIR"]) / "downloads"  # Gradio serves what lies there without copying it
+    shutil.rmtree(downloads, ignore_errors=True)
+    downloads.mkdir(parents=True)
+    try:
+        launch(Services(live, base, store, jobs, owners, downloads), settings)
+    finally:
+        jobs.close()
+        engine.close()
+        shutil.rmtree(downloads, ignore_errors=True)
 
 
 if __name__ == "__main__":

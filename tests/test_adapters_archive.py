@@ -2,7 +2,9 @@
 
 import json
 import stat
+import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,62 @@ def test_refused_and_nothing_left(tmp_path: Path, make: object, reason: str) -> 
     with pytest.raises(AdapterError, match=reason):
         import_zip(path, into)
     assert set(tmp_path.rglob("*")) == before
+
+
+def _many(tmp_path: Path, told: int) -> Path:
+    """An index of 5,000 files, of which the zip admits so many."""
+    path = _zip(tmp_path, **_parts(tmp_path), **{f"{number}": b"" for number in range(5000)})
+    raw = bytearray(path.read_bytes())
+    struct.pack_into("<2H", raw, len(raw) - 14, told, told)
+    path.write_bytes(raw)
+    return path
+
+
+def _large(tmp_path: Path) -> Path:
+    """The signs of a zip for thousands of files, whose true counts stand elsewhere."""
+    path = _zip(tmp_path, **_parts(tmp_path))
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-22] + struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1) + raw[-22:])
+    return path
+
+
+def _packed(tmp_path: Path, method: int) -> Path:
+    path = tmp_path / "in.zip"
+    with zipfile.ZipFile(path, "w", method) as made:
+        for name, content in _parts(tmp_path).items():
+            made.writestr(name, content)
+    return path
+
+
+def _locked(tmp_path: Path) -> Path:
+    path = _zip(tmp_path, **_parts(tmp_path))
+    raw = bytearray(path.read_bytes())
+    raw[raw.find(b"PK\1\2") + 8] |= 1
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda t: _many(t, 5000), "more than 200"),
+        (lambda t: _many(t, 3), "more than 200|damaged"),
+        (_large, "unusual way"),
+        (lambda t: _packed(t, zipfile.ZIP_LZMA), "unusual way"),
+        (lambda t: _packed(t, zipfile.ZIP_BZIP2), "unusual way"),
+        (_locked, "password"),
+        (lambda t: _zip(t, **{**_parts(t), "adapter_model.safetensors": bytes(60 * 2**20)}), "is larger than"),
+    ],
+    ids=["many", "many, untold", "large", "lzma", "bzip2", "locked", "bomb"],
+)
+def test_unusual_zips(tmp_path: Path, make: Callable[[Path], Path], reason: str) -> None:
+    """Defends the server's memory and disk from what only looks small."""
+    path = make(tmp_path)
+    into = tmp_path / "into"
+    into.mkdir()
+    with pytest.raises(AdapterError, match=reason):
+        import_zip(path, into)
+    assert list(into.iterdir()) == []
 
 
 def test_not_a_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from playground.adapters.check import check_folder
-from playground.adapters.config import KNOWN_KEYS
+from playground.adapters.config import KNOWN_KEYS, is_target, rank_of, read_config, scaling_of
 from playground.errors import AdapterError
 
 ADAPTERS = Path(__file__).resolve().parents[2] / "shared" / "adapters"
@@ -95,6 +95,17 @@ def test_rank_pattern(tmp_path: Path) -> None:
         ({"base_model_name_or_path": "a\nb"}, "base_model_name_or_path"),
         ({"use_rslora": "yes"}, "use_rslora"),
         ({"r": 8}, "rank 4, but the configuration says 8"),
+        ({"lora_alpha": 10**400}, "lora_alpha"),
+        ({"target_modules": 0}, "target_modules"),
+        ({"target_modules": []}, "does not name as a target"),
+        ({"target_modules": ["v_proj"]}, "does not name as a target"),
+        ({"target_modules": "q_proj"}, "does not name as a target"),
+        ({"exclude_modules": ["self_attn.q_proj"]}, "does not name as a target"),
+        ({"layers_to_transform": [1]}, "does not name as a target"),
+        ({"layers_to_transform": 0, "layers_pattern": "h"}, "does not name as a target"),
+        ({"layers_pattern": ["layers"] * 21}, "layers_pattern"),
+        ({"\ud800<b>\n": 1}, r"'\?\?b\?\?'"),
+        ({"peft_type": [["deep"]]}, "the kind a list"),
     ],
 )
 def test_configurations_refused(tmp_path: Path, changes: dict[str, object], reason: str) -> None:
@@ -148,6 +159,16 @@ def test_bfloat16(tmp_path: Path) -> None:
         check_folder(_bf16(tmp_path / "b", 0xFF81))
 
 
+def _twins(folder: Path) -> None:
+    """Two entries of one name: the first one is finite, the second one not."""
+    path = folder / "adapter_model.safetensors"
+    raw = path.read_bytes()
+    (size,) = struct.unpack("<Q", raw[:8])
+    header = raw[8 : 8 + size].rstrip()
+    twice = header[:-1] + b"," + header[1:]
+    path.write_bytes(struct.pack("<Q", len(twice)) + twice + raw[8 + size :])
+
+
 def _cut(folder: Path) -> None:
     path = folder / "adapter_model.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
@@ -177,6 +198,7 @@ def _config(text: str) -> Callable[[Path], None]:
     ("spoil", "reason"),
     [
         (_cut, "damaged"),
+        (_twins, "damaged"),
         (_lie, "damaged"),
         (_pickle, "adapter_model.bin"),
         (_link, "link"),
@@ -232,3 +254,46 @@ def test_known_keys_are_those_of_the_installed_peft() -> None:
             if isinstance(item, ast.ClassDef) and item.name in ("PeftConfigMixin", "PeftConfig", "LoraConfig"):
                 fields |= {part.target.id for part in item.body if isinstance(part, ast.AnnAssign)}  # type: ignore[union-attr]
     assert fields == KNOWN_KEYS
+
+
+TARGETS: list[dict[str, object]] = [
+    {"target_modules": ["q_proj", "down_proj"]},
+    {"target_modules": ["model.layers.1.self_attn.q_proj", "lm_head"]},
+    {"target_modules": "lm_head"},
+    {"target_modules": ["q_proj"], "exclude_modules": ["layers.0.self_attn.q_proj"]},
+    {"target_modules": ["q_proj"], "exclude_modules": "model.layers.1.self_attn.q_proj"},
+    {"target_modules": ["q_proj", "w1"], "layers_to_transform": [0, 11]},
+    {"target_modules": ["q_proj", "w1"], "layers_to_transform": 1, "layers_pattern": ["h", "layers"]},
+    {"target_modules": ["w1"], "layers_to_transform": [3], "layers_pattern": "experts"},
+    {"target_modules": ["q_proj"], "layers_to_transform": []},
+]
+MODULES = ("lm_head", "q_proj", "model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.q_proj")
+MODULES += ("model.layers.11.mlp.down_proj", "model.layers.1.experts.3.w1", "transformer.h.1.attn.q_proj", "0.q_proj")
+
+
+@pytest.mark.parametrize("changes", TARGETS)
+def test_targets_are_those_of_peft(tmp_path: Path, changes: dict[str, object]) -> None:
+    """Defends that no weight is used here which PEFT would leave out, nor the other way round."""
+    from peft import LoraConfig
+    from peft.tuners.tuners_utils import check_target_module_exists
+
+    theirs = LoraConfig(**changes)
+    ours = read_config(adapter(tmp_path / "a", **changes) / "adapter_config.json")
+    for module in MODULES:
+        there = check_target_module_exists(theirs, module)
+        assert is_target(ours, module) == (bool(there) and not type(there).__name__.startswith("_Excluded")), module
+
+
+def test_ranks_and_alphas_are_those_of_peft(tmp_path: Path) -> None:
+    """Defends the scaling of single layers: of several names that fit, the first counts."""
+    from peft.utils.other import get_pattern_key
+
+    ranks = {"q_proj": 2, "layers.1.self_attn.q_proj": 16, "model.layers.11.mlp.down_proj": 8, "proj": 9}
+    alphas = {"layers.1.self_attn.q_proj": 1, "q_proj": 3.5}
+    ours = read_config(
+        adapter(tmp_path / "a", rank_pattern=ranks, alpha_pattern=alphas, use_rslora=True) / "adapter_config.json"
+    )
+    for module in MODULES:
+        rank = ranks.get(get_pattern_key(ranks, module), 4)
+        assert rank_of(ours, module) == rank
+        assert scaling_of(ours, module) == alphas.get(get_pattern_key(alphas, module), 8) / rank**0.5

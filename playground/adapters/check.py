@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from playground.adapters.config import CONFIG, rank_of, read_config
+from playground.adapters.config import CONFIG, is_target, rank_of, read_config
 from playground.adapters.tensors import Pair, read_pairs
 from playground.errors import AdapterError
 
@@ -45,6 +45,11 @@ def check_folder(folder: Path, base_fingerprint: str | None = None) -> AdapterFa
     config = read_config(folder / CONFIG)
     pairs = read_pairs(folder / WEIGHTS)
     for pair in pairs:
+        if not is_target(config, pair.module):
+            raise AdapterError(
+                "The adapter holds weights for {module}, which its configuration does not name as a target.",
+                module=pair.module,
+            )
         wanted = rank_of(config, pair.module)
         if pair.r != wanted:
             raise AdapterError(

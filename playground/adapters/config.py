@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from playground.adapters.quote import quote
 from playground.errors import AdapterError
 
 CONFIG = "adapter_config.json"
@@ -84,7 +85,10 @@ _MUST_BE_OFF = {
 _PLAIN_STARTS = ("gaussian", "orthogonal")
 """Texts of `init_lora_weights` that leave the base model's weights alone (PiSSA, OLoRA and others do not)."""
 
+_MOST_PATTERNS = 20
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+_FAR = 1e12
+"""Numbers beyond it, NaN and infinity are no numbers here."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -105,28 +109,74 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def rank_of(config: dict[str, Any], module: str) -> int:
     """The rank that the configuration gives a module."""
-    for name, rank in config["rank_pattern"].items():
-        if f".{module}".endswith(f".{name}"):
-            return int(rank)
-    return int(config["r"])
+    return int(_of(config["rank_pattern"], module, config["r"]))
+
+
+def scaling_of(config: dict[str, Any], module: str) -> float:
+    """alpha / r, or alpha / sqrt(r) with RSLoRA; a layer's own alpha goes before the common one, as in PEFT."""
+    alpha, rank = float(_of(config["alpha_pattern"], module, config["lora_alpha"])), rank_of(config, module)
+    return alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
+
+
+def is_target(config: dict[str, Any], module: str) -> bool:
+    """Whether PEFT, told by this configuration, would put LoRA on the module.
+
+    Source: `check_target_module_exists` of PEFT 0.21, for plain names in place of regular expressions.
+    """
+    excluded, wanted = config.get("exclude_modules"), config.get("target_modules")
+    if excluded and _named(excluded, module):
+        return False
+    if wanted in (None, "all-linear"):
+        return True
+    layers = config.get("layers_to_transform")
+    if isinstance(wanted, str) or module in wanted or layers in (None, frozenset()):
+        return _named(wanted, module)
+    index = _layer_index(config.get("layers_pattern") or [], module)
+    return _named(wanted, module) and index in (layers if isinstance(layers, frozenset) else {layers})
+
+
+def _named(names: str | frozenset[str], module: str) -> bool:
+    """A single name is the whole of a module's; each of several may be its end."""
+    return module == names if isinstance(names, str) else not names.isdisjoint(_ends(module))
+
+
+def _layer_index(patterns: str | list[str], module: str) -> int | None:
+    """The number that follows the first of the names that is there, or any name where none is given."""
+    names = [patterns] if isinstance(patterns, str) else patterns
+    for before in [rf"(?:.*?\.)?{re.escape(name)}" for name in names] or [r".*?\.[^.]*"]:
+        if found := re.match(rf"{before}\.(\d{{1,9}})\.", module):
+            return int(found[1])
+    return None
+
+
+def _of(pattern: dict[str, Any], module: str, common: Any) -> Any:
+    """A module's own value; of several names that fit, the one that stands first counts."""
+    fitting = _ends(module) & pattern.keys()
+    first = next(name for name in pattern if name in fitting) if len(fitting) > 1 else next(iter(fitting), None)
+    return common if first is None else pattern[first]
+
+
+def _ends(module: str) -> set[str]:
+    """The module's name, and what of it follows each dot."""
+    return {module, *(module[at + 1 :] for at, sign in enumerate(module) if sign == ".")}
 
 
 def _check_kind(config: dict[str, Any]) -> None:
     if config.get("peft_type") != "LORA":
         raise AdapterError(
-            "The adapter is of the kind {kind}; only LORA can be used.", kind=str(config.get("peft_type"))[:40]
+            "The adapter is of the kind {kind}; only LORA can be used.", kind=quote(config.get("peft_type"))
         )
     for name in config:
         if name not in KNOWN_KEYS:
             raise AdapterError(
                 "{file} holds '{name}', which is not known here. Save the adapter with PEFT 0.21.",
                 file=CONFIG,
-                name=name[:60],
+                name=quote(name),
             )
     if config.get("task_type") not in ("CAUSAL_LM", None):
         raise AdapterError(
             "The adapter is made for {task}; only those for CAUSAL_LM, which writes text, can be used.",
-            task=str(config["task_type"])[:40],
+            task=quote(config["task_type"]),
         )
     for name, what in _MUST_BE_OFF.items():
         if config.get(name):
@@ -136,12 +186,12 @@ def _check_kind(config: dict[str, Any]) -> None:
     if config.get("bias", "none") != "none":
         raise AdapterError(
             "The adapter changes biases (bias is '{value}'), which cannot be swapped into a live model.",
-            value=str(config["bias"])[:40],
+            value=quote(config["bias"]),
         )
     start = config.get("init_lora_weights")
     if not (start is None or isinstance(start, bool) or start in _PLAIN_STARTS):
         raise AdapterError(
-            "The adapter needs a changed base model (init_lora_weights is '{value}').", value=str(start)[:40]
+            "The adapter needs a changed base model (init_lora_weights is '{value}').", value=quote(start)
         )
 
 
@@ -166,10 +216,15 @@ def _check_numbers(config: dict[str, Any]) -> None:
 def _check_names(config: dict[str, Any]) -> None:
     """Names only, where PEFT would take a regular expression: a wicked one can hang the server."""
     for name in ("target_modules", "exclude_modules", "layers_pattern"):
-        if not _names(config.get(name) or []):
+        if config.get(name) not in (None, "", []) and not _names(config[name]):
             raise _bad(name)
+    for name in ("target_modules", "exclude_modules", "layers_to_transform"):
+        if isinstance(config.get(name), list):
+            config[name] = frozenset(config[name])
+    if isinstance(config.get("layers_pattern"), list) and len(config["layers_pattern"]) > _MOST_PATTERNS:
+        raise _bad("layers_pattern")
     mapping = config.get("auto_mapping") or {}
-    if not isinstance(mapping, dict) or not all(isinstance(value, str) for value in mapping.values()):
+    if not isinstance(mapping, dict) or not all(isinstance(value, str | bool) for value in mapping.values()):
         raise _bad("auto_mapping")
     for name in ("use_rslora", "fan_in_fan_out", "inference_mode"):
         if not isinstance(config.get(name, False), bool):
@@ -188,7 +243,7 @@ def _names(value: object) -> bool:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -_FAR < value < _FAR
 
 
 def _bad(name: str) -> AdapterError:

@@ -1,19 +1,27 @@
 """Writing so that a power cut leaves either the old or the new, never half."""
 
+import errno
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from playground.errors import AdapterError
 
 
 def write_json(path: Path, value: object) -> None:
-    """Replace the file in one step."""
+    """Replace the file in one step; when that fails the old one stays, and nothing beside it."""
     aside = path.with_name(f".{path.name}.writing")
-    with aside.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, indent=2, allow_nan=False)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            json.dump(value, file, ensure_ascii=False, indent=2, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
@@ -33,3 +41,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def told_when_full() -> Iterator[None]:
+    """Make a full disk a sentence for the visitor; any other error stays what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise AdapterError(
+                "The server's disk is full, so nothing was kept. Whoever runs this server must make room."
+            ) from error
+        raise

@@ -15,7 +15,8 @@ from pathlib import Path
 from playground.adapters.card import AdapterCard, Visibility, check_name, free_name, from_manifest
 from playground.adapters.check import WEIGHTS, check_folder
 from playground.adapters.config import CONFIG
-from playground.adapters.disk import copy_file, sync_folder, write_json
+from playground.adapters.disk import copy_file, sync_folder, told_when_full, write_json
+from playground.adapters.quote import quote
 from playground.errors import AdapterError
 from playground.protocol import BASE, Receipt
 
@@ -82,7 +83,6 @@ class AdapterStore:
                     "You have {count} adapters, the most there can be. Delete one first.", count=len(own)
                 )
             home = self._home(owner)
-            home.mkdir(parents=True, exist_ok=True)
             card = AdapterCard(
                 id=f"a-{secrets.token_hex(8)}",
                 name=free_name(name, {other.name.lower() for other in own}),
@@ -143,20 +143,23 @@ class AdapterStore:
 
     def _write(self, card: AdapterCard, folder: Path) -> None:
         aside = card.folder.with_name(_ASIDE + card.id)
-        aside.mkdir()
         try:
-            for name in (CONFIG, WEIGHTS):
-                copy_file(folder / name, aside / name)
-            check_folder(aside)
-            write_json(aside / MANIFEST, card.to_manifest())
-            aside.rename(card.folder)
+            with told_when_full():
+                aside.mkdir(parents=True)
+                for name in (CONFIG, WEIGHTS):
+                    copy_file(folder / name, aside / name)
+                check_folder(aside)
+                write_json(aside / MANIFEST, card.to_manifest())
+                aside.rename(card.folder)
+                sync_folder(card.folder.parent)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(card.folder, ignore_errors=True)
             raise
-        sync_folder(card.folder.parent)
 
     def _update(self, card: AdapterCard) -> AdapterCard:
-        write_json(card.folder / MANIFEST, card.to_manifest())
+        with told_when_full():
+            write_json(card.folder / MANIFEST, card.to_manifest())
         return card
 
     def _get_own(self, owner: str, adapter: str) -> AdapterCard:
@@ -217,5 +220,6 @@ def _without_nan(value: object) -> object:
 
 
 def _unknown(adapter: object) -> AdapterError:
-    shown = str(adapter)[:80].encode("utf-8", "replace").decode()
-    return AdapterError("There is no adapter '{adapter}'. Choose one of yours, or '{base}'.", adapter=shown, base=BASE)
+    return AdapterError(
+        "There is no adapter '{adapter}'. Choose one of yours, or '{base}'.", adapter=quote(adapter, 80), base=BASE
+    )

@@ -5,15 +5,17 @@ import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from playground.adapters.quote import quote
 from playground.errors import AdapterError
 
 MAX_FILE_BYTES = 512 * 1024**2
 MAX_TENSORS = 20_000
-MAX_HEADER_BYTES = 8 * 1024**2
+MAX_HEADER_BYTES = 4 * 1024**2
 _MAX_AXIS = 1_000_000
 _PAIR = re.compile(r"base_model\.model\.(?P<module>[A-Za-z0-9_.]{1,300})\.lora_(?P<side>[AB])(?:\.default)?\.weight")
 _CHUNK_BYTES = 16 * 1024**2
@@ -45,10 +47,11 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise AdapterError("The adapter's weights are larger than {limit} MB.", limit=MAX_FILE_BYTES // 1024**2)
     try:
+        offset, header = _header(path)
         with safe_open(path, framework="np"):  # checks that the header's places fit the file and do not overlap
             pass
-        offset, tensors = _header(path)
-    except (SafetensorError, OSError, ValueError, RecursionError, struct.error) as error:
+        tensors = _tensors(header)
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError, struct.error) as error:
         raise AdapterError(_DAMAGED) from error
     sides: dict[str, dict[str, _Tensor]] = {}
     for name, tensor in tensors.items():
@@ -64,23 +67,35 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
     return pairs
 
 
-def _header(path: Path) -> tuple[int, dict[str, _Tensor]]:
+def _header(path: Path) -> tuple[int, dict[str, Any]]:
+    """Where the weights begin, and what the file says of each."""
     with path.open("rb") as file:
         (size,) = struct.unpack("<Q", file.read(8))
         if size > MAX_HEADER_BYTES:
             raise ValueError("header too long")
-        header = json.loads(file.read(size))
+        header = json.loads(file.read(size), object_pairs_hook=_without_twins)
     header.pop("__metadata__", None)
     if len(header) > MAX_TENSORS:
         raise AdapterError("The adapter holds more than {limit} weights.", limit=f"{MAX_TENSORS:,}")
-    tensors = {
+    return 8 + size, header
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two with one name, the one that is checked might not be the one that is used."""
+    facts = dict(pairs)
+    if len(facts) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return facts
+
+
+def _tensors(header: dict[str, Any]) -> dict[str, _Tensor]:
+    return {
         name: _Tensor(facts["dtype"], tuple(facts["shape"]), *facts["data_offsets"]) for name, facts in header.items()
     }
-    return 8 + size, tensors
 
 
 def _foreign(name: str) -> AdapterError:
-    shown = name[:120]
+    shown = quote(name, 120)
     if "lora_magnitude_vector" in name:
         return AdapterError("The adapter uses DoRA ({name}), which cannot be swapped into a live model.", name=shown)
     if "lora_embedding" in name:
@@ -129,5 +144,5 @@ def _check_finite(path: Path, offset: int, tensors: dict[str, _Tensor]) -> None:
                     raise AdapterError(
                         "The adapter's weight '{name}' holds NaN or infinity: it would break every "
                         "answer. It must be trained again.",
-                        name=name[:120],
+                        name=quote(name, 120),
                     )

@@ -1,16 +1,14 @@
 """The weights of a checked adapter, ready for the layers of the loaded model."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from playground.adapters.check import WEIGHTS, check_folder
-from playground.adapters.config import CONFIG, read_config
+from playground.adapters.config import CONFIG, read_config, scaling_of
 from playground.adapters.tensors import Pair
 from playground.errors import AdapterError
 
@@ -58,9 +56,8 @@ def read_adapter(folder: Path, widths: Widths, device: torch.device) -> LoraAdap
     layers = {}
     for pair in facts.pairs:
         down, up = (sides[f"base_model.model.{pair.module}.lora_{side}.weight"] for side in "AB")
-        layers[pair.module] = LoraLayer(
-            down.to(device, torch.float32), up.to(device, torch.float32), _scaling(pair, config)
-        )
+        scaling = scaling_of(config, pair.module)
+        layers[pair.module] = LoraLayer(down.to(device, torch.float32), up.to(device, torch.float32), scaling)
     return LoraAdapter(layers)
 
 
@@ -78,10 +75,3 @@ def _check_fits(pair: Pair, widths: Widths) -> None:
             wide=wide,
             rows=rows,
         )
-
-
-def _scaling(pair: Pair, config: dict[str, Any]) -> float:
-    """alpha / r, or alpha / sqrt(r) with RSLoRA; a layer's own alpha goes before the common one, as in PEFT."""
-    own = (alpha for name, alpha in config["alpha_pattern"].items() if f".{pair.module}".endswith(f".{name}"))
-    alpha = float(next(own, config["lora_alpha"]))
-    return alpha / math.sqrt(pair.r) if config.get("use_rslora") else alpha / pair.r

@@ -66,3 +66,8 @@ def best_fitting(gpu_memory_gib: float, catalog: Sequence[BaseModel] = CATALOG) 
 def find_model(model_id: str) -> BaseModel | None:
     """Look a hub id up, whatever its capitals."""
     return next((model for model in CATALOG if model.model_id.lower() == model_id.lower()), None)
+
+
+def hub_id(name: str) -> str:
+    """What the hub knows a model by that people see as `name`; the name itself where the catalog does not say."""
+    return next((model.model_id for model in CATALOG if model.name == name), name)

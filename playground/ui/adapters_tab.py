@@ -1,18 +1,19 @@
-"""The Adapters tab: what the model has been taught, where it comes from, and rename, fetch, delete, use."""
+"""The Adapters tab: what the model has been taught, where it comes from, and rename, download, delete, use."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from playground.adapters.card import LONGEST_NAME
+from playground.adapters.card import LONGEST_NAME, check_name
 from playground.errors import AdapterError, InputError
 from playground.protocol import BASE
-from playground.ui import adapter_page
-from playground.ui.finetune_result import zipped
+from playground.ui import adapter_page, teach_html
+from playground.ui.downloads import sizes, whole, zipped
 from playground.ui.finetune_state import fetched, owning_tab, picked, speaker, still
 from playground.ui.parts import ghost, head, primary, quiet, second
 from playground.ui.running import EVENT
@@ -38,6 +39,11 @@ class Parts:
     deleting: gr.Row
     sure: gr.Button
     keep: gr.Button
+    taking: gr.Row
+    share: gr.HTML
+    alone: gr.Button
+    whole: gr.Button
+    leave: gr.Button
     use: gr.Button
     drawn: tuple[gr.blocks.Block, ...]
 
@@ -65,6 +71,7 @@ def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs) -> None:
                 parts = _build_page(chosen, bring, empty, page)
     _wire_changes(services, picker, parts)
     _wire_use(services, picker, parts)
+    _wire_download(services, parts)
 
 
 _EMPTY = '<div class="big">Nothing taught yet.</div><div class="quiet">Start in Fine-tune.</div>'
@@ -83,12 +90,15 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
         quiet("It cannot be brought back. Delete it?")
         sure = gr.Button(t("Delete for good"), variant="stop", size="md", min_width=60)
         keep = second("Keep it")
+    with gr.Row(visible=False, elem_classes=["foot", "asking"]) as taking:
+        share = still("", "say")
+        alone, whole_model, leave = second("Adapter"), second("Whole model"), second("Cancel")
     facts = gr.HTML("", padding=False)
     still("", "grow")
     with gr.Row(elem_classes=["foot", "rule"]):
         quiet("Everyone chooses for themselves: using it here changes only what you see.")
         use = primary("Use it")
-    drawn = (chosen, empty, page, title, facts, renaming, deleting)
+    drawn = (chosen, empty, page, title, facts, renaming, deleting, taking)
     return Parts(
         chosen,
         bring,
@@ -103,6 +113,11 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
         deleting,
         sure,
         keep,
+        taking,
+        share,
+        alone,
+        whole_model,
+        leave,
         use,
         drawn,
     )
@@ -120,8 +135,7 @@ def _draw(services: Services, request: gr.Request, adapter: str | None) -> list[
         gr.Column(visible=card is not None),
         adapter_page.title(card) if card else "",
         adapter_page.page(services, owner, card, say) if card else "",
-        gr.Row(visible=False),
-        gr.Row(visible=False),
+        *(gr.Row(visible=False) for _ in range(3)),
     ]
 
 
@@ -169,11 +183,7 @@ def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
     @friendly
     async def ask_name(adapter: str | None, request: gr.Request) -> list[Any]:
         card = services.store.get(services.owner(request), _one(adapter))
-        return [gr.Row(visible=True), gr.Row(visible=False), card.name]
-
-    @friendly
-    async def download(adapter: str | None, request: gr.Request) -> str:
-        return await asyncio.to_thread(zipped, services, services.owner(request), _one(adapter))
+        return [*_rows("renaming"), card.name]
 
     @friendly
     async def use(adapter: str | None, request: gr.Request) -> gr.Dropdown:
@@ -183,16 +193,59 @@ def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
         gr.Info(say("It answers in every tab now."), duration=4, title=say("Done"))
         return picked(services, owner, voice.adapter)
 
-    parts.rename.click(ask_name, parts.chosen, [parts.renaming, parts.deleting, parts.name], **EVENT)
-    parts.delete.click(_showing(False, True), None, [parts.renaming, parts.deleting], **EVENT)
+    rows = [parts.renaming, parts.deleting, parts.taking]
+    parts.rename.click(ask_name, parts.chosen, [*rows, parts.name], **EVENT)
+    parts.delete.click(lambda: _rows("deleting"), None, rows, **EVENT)
     for button in (parts.keep_name, parts.keep):
-        button.click(_showing(False, False), None, [parts.renaming, parts.deleting], **EVENT)
-    fetched(parts.download.click(download, parts.chosen, parts.fetch, **EVENT), parts.fetch)
+        button.click(lambda: _rows(""), None, rows, **EVENT)
     parts.use.click(use, parts.chosen, picker, **EVENT)
 
 
-def _showing(*visible: bool) -> Callable[[], list[gr.Row]]:
-    return lambda: [gr.Row(visible=wanted) for wanted in visible]
+def _wire_download(services: Services, parts: Parts) -> None:
+    """Ask whether to take the adapter or the whole model; the latter takes a while and can be cancelled."""
+
+    @friendly
+    async def ask_what(adapter: str | None, request: gr.Request) -> list[Any]:
+        card = services.store.get(services.owner(request), _one(adapter))
+        small, large = await asyncio.to_thread(sizes, services, card)
+        line = "Adapter: {small} MB. Whole model: {large} MB."
+        told = speaker(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
+        return [*_rows("taking"), teach_html.quiet(told), *_buttons(True)]
+
+    @friendly
+    async def download(adapter: str | None, request: gr.Request) -> list[Any]:
+        path = await asyncio.to_thread(zipped, services, services.owner(request), _one(adapter))
+        return [path, *_rows("")]
+
+    @friendly
+    async def make(adapter: str | None, request: gr.Request) -> AsyncIterator[list[Any]]:
+        say = speaker(request)
+        async with aclosing(whole(services, services.owner(request), _one(adapter))) as shares:
+            async for share in shares:
+                if isinstance(share, str):
+                    yield [gr.skip(), *_buttons(True), share, *_rows("")]
+                    return
+                told = say("Putting the whole model together: {percent} %", percent=min(99, round(100 * share)))
+                if share == 0:
+                    told = say("Getting ready to put the whole model together…")
+                yield [teach_html.quiet(told), *_buttons(False), gr.skip(), *(gr.skip() for _ in rows)]
+
+    rows, choices = [parts.renaming, parts.deleting, parts.taking], [parts.alone, parts.whole]
+    parts.download.click(ask_what, parts.chosen, [*rows, parts.share, *choices], **EVENT)
+    fetched(parts.alone.click(download, parts.chosen, [parts.fetch, *rows], **EVENT), parts.fetch)
+    making = parts.whole.click(make, parts.chosen, [parts.share, *choices, parts.fetch, *rows], **EVENT)
+    fetched(making, parts.fetch)
+    making.failure(lambda: _rows(""), None, rows, **EVENT)
+    parts.leave.click(lambda: _rows(""), None, rows, cancels=[making], **EVENT)
+
+
+def _rows(open_one: str) -> list[gr.Row]:
+    """Open one of the rows that ask something, or none."""
+    return [gr.Row(visible=name == open_one) for name in ("renaming", "deleting", "taking")]
+
+
+def _buttons(visible: bool) -> list[gr.Button]:
+    return [gr.Button(visible=visible) for _ in range(2)]
 
 
 def _one(adapter: str | None) -> str:
@@ -202,5 +255,8 @@ def _one(adapter: str | None) -> str:
 
 
 def _name_of(path: str) -> str:
-    """A name for an imported adapter, from its file's."""
-    return Path(path).stem.replace("_", " ").replace("-", " ")[:LONGEST_NAME].strip() or "Imported"
+    """A name for an imported adapter: its file's, where that can be one."""
+    try:
+        return check_name(Path(path).stem.replace("_", " ").replace("-", " ")[:LONGEST_NAME])
+    except AdapterError:
+        return "Imported"

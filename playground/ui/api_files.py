@@ -3,15 +3,16 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.components.api_component import Api
 
-from playground.adapters.archive import export_zip
 from playground.errors import InputError
 from playground.ui.api_shapes import adapter_as_api, as_text
+from playground.ui.downloads import whole, zipped
 from playground.ui.services import Services
 from playground.ui.teaching import inspect_upload, start_training
 from playground.ui.toasts import friendly
@@ -26,8 +27,8 @@ def build(services: Services) -> None:
     _add(_import(services), "import_adapter")
     exported = gr.File(visible=False)
     button = gr.Button(visible=False)
-    adapter = Api(None, {"type": "string"}, "adapter")
-    button.click(_export(services), [adapter], exported, api_name="export_adapter", concurrency_limit=None)
+    inputs: list[Any] = [Api(None, {"type": "string"}, "adapter"), Api(False, {"type": "boolean"}, "merged")]
+    button.click(_export(services), inputs, exported, api_name="export_adapter", concurrency_limit=None)
 
 
 def _inspect(services: Services) -> Callable[..., Any]:
@@ -84,9 +85,14 @@ def _train(services: Services) -> Callable[..., Any]:
 
 def _export(services: Services) -> Callable[..., Any]:
     @friendly
-    async def export_adapter(request: gr.Request, adapter: Any) -> Any:
-        card = services.store.get(services.owner(request), as_text(adapter, "adapter"))
-        return str(await asyncio.to_thread(export_zip, card, services.downloads))
+    async def export_adapter(request: gr.Request, adapter: Any, merged: Any = False) -> Any:
+        owner, adapter = services.owner(request), as_text(adapter, "adapter")
+        if not isinstance(merged, bool):
+            raise InputError("merged must be true or false.")
+        if not merged:
+            return await asyncio.to_thread(zipped, services, owner, adapter)
+        async with aclosing(whole(services, owner, adapter)) as shares:
+            return [share async for share in shares][-1]
 
     return export_adapter
 

@@ -1,15 +1,12 @@
 """Fine-tune, step 4: what changed, in figures that were measured and in answers given live, without and with it."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from playground.adapters.archive import export_zip
 from playground.adapters.card import AdapterCard
 from playground.data.examples import Example
 from playground.errors import PlaygroundError
@@ -18,6 +15,7 @@ from playground.tasks.base import ask
 from playground.training.job import Job
 from playground.training.spec import HELD_OUT_FILE, load_examples
 from playground.ui import teach_html
+from playground.ui.downloads import zipped
 from playground.ui.finetune_state import BRING, Draft, Frame, fetched, go, picked, speaker, still
 from playground.ui.parts import head, primary, second
 from playground.ui.running import EVENT
@@ -106,12 +104,6 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
         [frame.steps, frame.job, frame.adapter, frame.draft, file],
         **EVENT,
     )
-
-
-def zipped(services: Services, owner: str, adapter: str) -> str:
-    """The adapter as a zip file for its owner to fetch, in a folder of its own; raises `AdapterError`."""
-    card = services.store.get(owner, adapter)
-    return str(export_zip(card, Path(tempfile.mkdtemp(dir=services.downloads))))
 
 
 def proof_note(card: AdapterCard, say: Say) -> str:

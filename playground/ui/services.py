@@ -3,7 +3,8 @@
 import asyncio
 import secrets
 import shutil
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import gradio as gr
@@ -11,10 +12,11 @@ import gradio as gr
 from playground.adapters.archive import import_zip
 from playground.adapters.card import AdapterCard
 from playground.adapters.store import AdapterStore
-from playground.errors import InputError
-from playground.protocol import BASE, Live, Voice
+from playground.errors import AdapterError, InputError
+from playground.protocol import BASE, Live, Receipt, Voice
 from playground.training.handover import Base
 from playground.training.jobs import Jobs
+from playground.training.whole_models import WholeModels
 from playground.ui.owners import HEADER, Owners
 
 STRANGER = "stranger-"
@@ -29,6 +31,7 @@ class Services:
     owners: Owners
     downloads: Path
     """Where files are put for visitors to fetch."""
+    whole_models: WholeModels = field(default_factory=WholeModels)
 
     def owner(self, request: gr.Request) -> str:
         """The owner behind a request. A stranger without a key gets a name for this one request: it owns nothing."""
@@ -69,29 +72,33 @@ class Services:
     def adopt(self, owner: str, name: str, archive: Path) -> AdapterCard:
         """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
         self.check_known(owner)
-        folder = import_zip(archive, base_fingerprint=None)
+        folder = import_zip(archive, base_fingerprint=self.base.fingerprint)
         try:
-            card = self.store.publish(
+            receipt = self._try_out(folder)
+            return self.store.publish(
                 owner,
                 name,
                 folder,
                 base_model=self.base.name,
                 base_fingerprint=self.base.fingerprint,
                 source={"imported": True},
+                receipt=receipt,
             )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        try:
-            self.load(owner, card)
-        except Exception:
-            self.store.delete(owner, card.id)
-            raise
-        return self.store.get(owner, card.id)
+
+    def _try_out(self, folder: Path) -> Receipt:
+        """See that the live model can use an adapter before it is anybody's; raises `AdapterError`."""
+        key = f"import-{secrets.token_hex(8)}"
+        receipt = self.live.engine.load_adapter(key, folder)
+        self.live.engine.unload_adapter(key)
+        return receipt
 
     def remove(self, owner: str, adapter: str) -> AdapterCard:
         """Delete one of the owner's adapters and let the live model go of it; raises `AdapterError`."""
         card = self.store.delete(owner, adapter)
-        self.live.engine.unload_adapter(self.store.key(card))
+        with suppress(AdapterError):  # nobody has used it since the app began: the live model does not know it
+            self.live.engine.unload_adapter(self.store.key(card))
         return card
 
     def adapter_choices(self, owner: str) -> list[tuple[str, str]]:

@@ -1,0 +1,81 @@
+"""Files that visitors take away: an adapter, or the whole model with the adapter worked in."""
+
+import secrets
+import shutil
+import time
+import zipfile
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+
+from playground.adapters.archive import export_zip, file_name
+from playground.adapters.card import AdapterCard
+from playground.adapters.check import README, WEIGHTS
+from playground.adapters.disk import told_when_full
+from playground.adapters.model_card import model_card
+from playground.models.catalog import hub_id
+from playground.ui.services import Services
+
+KEPT_S = 3600.0
+MOST_WHOLE = 2
+"""So many whole models are kept to be fetched; the one made longest ago leaves for the next."""
+_ADAPTER, _WHOLE = "adapter-", "whole-"
+
+
+def zipped(services: Services, owner: str, adapter: str) -> str:
+    """The adapter as a zip file for its owner to fetch; raises `AdapterError`."""
+    card = services.store.get(owner, adapter)
+    with told_when_full():
+        return str(export_zip(card, _new_folder(services.downloads, _ADAPTER), hub_id(card.base_model)))
+
+
+async def whole(services: Services, owner: str, adapter: str) -> AsyncGenerator[float | str, None]:
+    """Put the whole model together; yields the share that is done, and at last the zip for its owner to fetch.
+
+    Raises `AdapterError`, `BusyError`. Closing the iterator ends the work; only a finished zip stays.
+    """
+    card = services.store.get(owner, adapter)
+    base_id = hub_id(card.base_model)
+    folder = _new_folder(services.downloads, _WHOLE)
+    out = folder / f"{file_name(card)}-whole-model.zip"
+    try:
+        async with aclosing(services.whole_models.make(Path(services.base.model), card.folder, out)) as shares:
+            async for share in shares:
+                yield share
+        with told_when_full(), zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(README, model_card(card, base_id, merged=True))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    yield str(out)
+
+
+def sizes(services: Services, card: AdapterCard) -> tuple[int, int]:
+    """The bytes that the adapter alone and the whole model take."""
+    model = sum(path.stat().st_size for path in Path(services.base.model).glob("*.safetensors"))
+    return (card.folder / WEIGHTS).stat().st_size, model
+
+
+def sweep(downloads: Path, now: float) -> None:
+    """Remove what has been there for an hour, and all but the newest finished whole models."""
+    made = sorted((_made(folder), folder) for kind in (_ADAPTER, _WHOLE) for folder in downloads.glob(f"{kind}*"))
+    old = {folder for at, folder in made if now - at > KEPT_S}
+    finished = [folder for _, folder in made if folder.name.startswith(_WHOLE) and any(folder.glob("*.zip"))]
+    for folder in old.union(finished[:-MOST_WHOLE]):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:  # swept for another visitor just now
+        return 0.0
+
+
+def _new_folder(downloads: Path, kind: str) -> Path:
+    """A folder whose name nobody can guess, since whoever names a file may fetch it."""
+    sweep(downloads, time.time())
+    folder = downloads / (kind + secrets.token_hex(16))
+    with told_when_full():
+        folder.mkdir()
+    return folder

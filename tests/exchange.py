@@ -1,0 +1,31 @@
+"""A page's services around a live tiny model, without the page: what import and export go through."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playground.adapters.store import AdapterStore
+from playground.engine.live import start_engine
+from playground.models.codec import codec_for
+from playground.models.loader import LoadedModel
+from playground.protocol import Live
+from playground.training.handover import Base, handover
+from playground.training.jobs import Jobs
+from playground.ui.owners import Owners
+from playground.ui.services import Services
+
+
+@contextmanager
+def running_services(loaded: LoadedModel, data_dir: Path) -> Iterator[Services]:
+    codec = codec_for(loaded)
+    engine = start_engine(loaded, codec)
+    base = Base(loaded.name, str(loaded.folder), "none", loaded.fingerprint, loaded.model.num_parameters())
+    store, live = AdapterStore(data_dir), Live(engine, codec)
+    jobs = Jobs(data_dir, handover(live, store, base))
+    downloads = data_dir / "downloads"
+    downloads.mkdir()
+    try:
+        yield Services(live, base, store, jobs, Owners(data_dir, "public"), downloads)
+    finally:
+        jobs.close()
+        engine.close()

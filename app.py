@@ -40,6 +40,7 @@ def serve(settings: Settings) -> None:
     from playground.engine.live import start_engine
     from playground.models.codec import codec_for
     from playground.models.loader import load_model
+    from playground.models.quantize import linear_layer_names
     from playground.protocol import Live
     from playground.training.handover import Base, handover
     from playground.training.jobs import Jobs
@@ -49,7 +50,14 @@ def serve(settings: Settings) -> None:
 
     loaded = load_model(settings.model, settings.quantization)
     precision = {"4-bit": "4bit", "8-bit": "8bit"}.get(loaded.quantization, "none")
-    base = Base(loaded.name, str(loaded.folder), precision, loaded.fingerprint, loaded.model.num_parameters())
+    base = Base(
+        loaded.name,
+        str(loaded.folder),
+        precision,
+        loaded.fingerprint,
+        loaded.model.num_parameters(),
+        linear_layer_names(loaded.model),
+    )
     codec = codec_for(loaded)
     engine = start_engine(loaded, codec)
     store = AdapterStore(settings.data_dir)

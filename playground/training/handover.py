@@ -29,6 +29,8 @@ class Base:
     quantization: str
     fingerprint: str
     parameters: int
+    layers: tuple[str, ...] = ()
+    """The names of its linear layers, as `target_modules` takes them."""
 
 
 def handover(live: Live, store: AdapterStore, base: Base) -> Callbacks:

@@ -15,7 +15,7 @@ from playground.data.examples import Example
 from playground.errors import BusyError, InputError, PlaygroundError, TrainingError
 from playground.settings import Quantization
 from playground.training.checkpoints import CHECKPOINTS_FOLDER
-from playground.training.events import FINISHED, Event, JobState
+from playground.training.events import FINISHED, Event, JobState, failure
 from playground.training.job import INTERRUPTED, Job, find_jobs, folder_name, settle_left_over
 from playground.training.process import STOP_FILE
 from playground.training.spec import (
@@ -197,8 +197,9 @@ class Jobs:
 
     def _enqueue(self, job: Job) -> None:
         (job.folder / STOP_FILE).unlink(missing_ok=True)
-        message = "Waiting for another training run to end…" if self._running else "Waiting to begin…"
-        job.log.write(Event("waiting", message))
+        job.log.write(
+            Event("waiting", "Waiting for another training run to end…" if self._running else "Waiting to begin…")
+        )
         self._waiting.append(job)
         self._changed.notify_all()
 
@@ -212,7 +213,7 @@ class Jobs:
             try:
                 last = self._train(job)
             except Exception as error:
-                last = Event("failed", _sentence(error, job))
+                last = _failed(error, job)
             with self._changed:
                 self._running = self._worker = None
                 job.log.write(replace(last, settled=True))
@@ -264,10 +265,14 @@ def _write(job: Job, learnt: list[Example], held_out: list[Example]) -> None:
         ) from error
 
 
-def _sentence(error: Exception, job: Job) -> str:
+def _failed(error: Exception, job: Job) -> Event:
     if isinstance(error, PlaygroundError):
         log.info("the run %s failed: %s", job.job_id, error)
-        return str(error)
+        return failure(error)
     log_id = secrets.token_hex(4)
     log.error("the run %s failed, id %s", job.job_id, log_id, exc_info=error)
-    return f"The training run could not be finished; the details are in the server's log under {log_id}."
+    return Event(
+        "failed",
+        "The training run could not be finished; the details are in the server's log under {id}.",
+        {"id": log_id},
+    )

@@ -94,7 +94,9 @@ class Worker:
                 "The training was ended by the system, most likely because memory ran out. "
                 "Use a smaller batch size or max_length, or resume it when more memory is free.",
             )
-        return Event("failed", f"The training process ended unexpectedly (code {code}). Resume it to go on.")
+        return Event(
+            "failed", "The training process ended unexpectedly (code {code}). Resume it to go on.", {"code": code}
+        )
 
 
 def _environment() -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.settings import HELP, Settings, read_settings
+from playground.training.lock import alone_in
 
 
 def main(arguments: list[str]) -> int:
@@ -17,7 +18,8 @@ def main(arguments: list[str]) -> int:
     try:
         settings = read_settings()
         prepare_environment(settings)
-        serve(settings)
+        with alone_in(settings.data_dir):
+            serve(settings)
     except PlaygroundError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,9 +1,9 @@
 """How a worker process behaves beside a live model: quiet, few threads, never outliving the app, and easy to stop."""
 
+import contextlib
 import ctypes
 import logging
 import os
-import resource
 import signal
 import sys
 from pathlib import Path
@@ -28,6 +28,7 @@ def settle(log_file: Path, offline: bool) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.nice(10)
     _end_with_parent()
+    _be_the_first_to_go()
     descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -47,18 +48,10 @@ def _end_with_parent() -> None:
         sys.exit("The app is gone.")
 
 
-def peak_memory_bytes() -> int:
-    """The most memory that this process ever held: the GPU's where it trains on one, else the machine's."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        return int(torch.cuda.max_memory_reserved())
-    status = Path("/proc/self/status")
-    if status.exists():
-        # not `ru_maxrss`, which tells what the app held when it started this process
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(peak.split()[1]) * 1024
-    kilo = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilo
+def _be_the_first_to_go() -> None:
+    """Where memory runs out, let the system end this process and not the app, which can start it again (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("900")
 
 
 class StopRequest:

@@ -41,7 +41,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=subprocess.STDOUT,
-                env=_environment(),
+                env=environment(),
                 start_new_session=True,  # Ctrl-C in the app's terminal is the app's to handle
             )
 
@@ -99,7 +99,8 @@ class Worker:
         )
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """For a process that trains: this package on its path, few and quiet threads, and whose child it is."""
     paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(paths),

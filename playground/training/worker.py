@@ -29,7 +29,8 @@ from playground.training.checkpoints import (
     whole_checkpoints,
 )
 from playground.training.events import Event, EventLog, failure
-from playground.training.process import LOG_FILE, StopRequest, peak_memory_bytes, settle
+from playground.training.memory import peak_bytes
+from playground.training.process import LOG_FILE, StopRequest, settle
 from playground.training.ranks import is_first
 from playground.training.spec import (
     ADAPTER_FOLDER,
@@ -38,6 +39,7 @@ from playground.training.spec import (
     HELD_OUT_FILE,
     TRAIN_FILE,
     TrainingSpec,
+    TrainingValues,
     load_examples,
 )
 
@@ -82,7 +84,10 @@ def _run(spec: TrainingSpec, folder: Path, tell: Tell, stop: StopRequest) -> Eve
     """Train, put the best checkpoint in place as the adapter, and return the run's last event."""
     checkpoints = folder / CHECKPOINTS_FOLDER
     earlier = whole_checkpoints(checkpoints)
-    loaded, encoded, held_out = prepare(spec, folder, tell)
+    tell(Event("starting", "Loading the model…"))
+    loaded = load(spec)
+    tell(Event("starting", "Preparing the examples…"))
+    encoded, held_out = read(folder, spec.values, loaded)
     if stop and not earlier:
         return Event("stopped", "Stopped before anything was learnt.")
     ending = _train(spec, folder, tell, stop, loaded, encoded, held_out)
@@ -152,7 +157,7 @@ def _course(folder: Path, last: Checkpoint, best: Checkpoint, ending: "Ending") 
         "total_steps": totals[-1],
         "stopped_early": ending == "early",
         "seconds": last.seconds,
-        "peak_memory_bytes": peak_memory_bytes(),
+        "peak_memory_bytes": peak_bytes(),
     }
 
 
@@ -170,24 +175,28 @@ def _facts(spec: TrainingSpec, quantization: str, encoded: "Encoded", held_out: 
     }
 
 
-def prepare(spec: TrainingSpec, folder: Path, tell: Tell) -> "tuple[LoadedModel, Encoded, Encoded]":
-    """Load the base model and encode the examples; raises `ModelError` or `TrainingError`."""
-    from playground.models.codec import codec_for
+def load(spec: TrainingSpec) -> "LoadedModel":
+    """Load the run's base model; raises `ModelError`, or `TrainingError` when it is another than it was."""
     from playground.models.loader import load_model
-    from playground.training.encode import encode
 
-    tell(Event("starting", "Loading the model…"))
     loaded = load_model(spec.model, spec.quantization, for_training=True)
     if spec.base_fingerprint and loaded.fingerprint != spec.base_fingerprint:
         raise TrainingError(
             "The model {model} has changed since this run was set up, so it cannot go on. Start a new run.",
             model=loaded.name,
         )
-    tell(Event("starting", "Preparing the examples…"))
+    return loaded
+
+
+def read(folder: Path, values: TrainingValues, loaded: "LoadedModel") -> "tuple[Encoded, Encoded]":
+    """Encode the examples in a run's folder, to learn from and to measure on; raises `TrainingError`."""
+    from playground.models.codec import codec_for
+    from playground.training.encode import encode
+
     codec = codec_for(loaded)
-    max_length = min(spec.values.max_length, codec.context_length)
+    max_length = min(values.max_length, codec.context_length)
     encoded, held_out = (
-        encode(load_examples(folder / name), codec, max_length, spec.values.completion_only_loss)
+        encode(load_examples(folder / name), codec, max_length, values.completion_only_loss)
         for name in (TRAIN_FILE, HELD_OUT_FILE)
     )
     if len(encoded.rows) < LEAST_ROWS:
@@ -198,7 +207,7 @@ def prepare(spec: TrainingSpec, folder: Path, tell: Tell) -> "tuple[LoadedModel,
             least=LEAST_ROWS,
             reason=reason,
         )
-    return loaded, encoded, held_out
+    return encoded, held_out
 
 
 def _unexpected(error: Exception, log_id: str) -> Event:

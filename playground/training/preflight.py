@@ -37,7 +37,8 @@ IDLE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a run with `values` takes: `seconds` from its start to its end, `peak_bytes` of the worker at most.
+    """What a run with `values` takes: `seconds` from its start to its end, of which `start_s` are over before the first
+    step, `peak_bytes` of the worker at most.
 
     `peak_bytes` is None where not even the trial found enough. `longest` is the longest row in tokens, as cut off.
     """
@@ -46,6 +47,7 @@ class Tried:
     free_bytes: int
     peak_bytes: int | None = None
     seconds: float = 0.0
+    start_s: float = 0.0
     steps: int = 0
     rows: int = 0
     truncated: int = 0

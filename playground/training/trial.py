@@ -52,10 +52,11 @@ class Trial:
         run = Run(values, learnt, aside, self._folder, lambda _event: None, lambda: False)
         measurements = math.ceil(run.total_steps / run.steps_between)
         eval_s = times.eval_s * len(aside) / len(some) if aside and some else 0.0
+        start_s = self._start_s + times.setup_s
         return {
             "steps": run.total_steps,
-            "seconds": self._start_s
-            + times.setup_s
+            "start_s": start_s,
+            "seconds": start_s
             + run.total_steps * values.gradient_accumulation_steps * times.step_s
             + measurements * (eval_s + times.save_s)
             + eval_s,

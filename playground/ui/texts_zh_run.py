@@ -45,4 +45,56 @@ RUN: dict[str, str] = {
     "{field} names {value}, which is not installed here. Install it with pip, or choose another.": (
         "{field} 写了 {value}，但这里没有安装。请用 pip 安装，或换一个。"
     ),
+    "On a shared server a run cannot report elsewhere. Leave report_to at none.": (
+        "在共用的服务器上，训练不能向别处发送数据。请让 report_to 保持 none。"
+    ),
+    "How much may change": "能改变多少",
+    "Size of the adapter.": "适配器的大小。",
+    "How strongly it acts; often 2 × r.": "作用的强度，常用 2 × r。",
+    "Forgets at random, against memorizing.": "随机丢弃一些，防止死记。",
+    "The layers that it changes.": "它改变哪些层。",
+    "Steadier with a large r.": "r 很大时更稳。",
+    "How long and how fast": "多久、多快",
+    "How often it reads the whole file.": "把整个文件读几遍。",
+    "Ends after so many steps; -1: no limit.": "走这么多步就结束；-1 为不限。",
+    "How far each step goes.": "每一步走多远。",
+    "How the learning rate falls.": "学习率怎样下降。",
+    "Share of the steps to begin gently.": "用来慢慢起步的步数比例。",
+    "Pulls weights towards zero.": "把权重往零拉。",
+    "Stops by itself after so many measurements without progress; 0: never.": (
+        "连续这么多次测量没有进步就自动停下；0 为从不。"
+    ),
+    "How much at a time": "一次多少",
+    "Examples at a time.": "一次读几个示例。",
+    "Batches before each step.": "每走一步前读几批。",
+    "Tokens of an example; the rest is cut off.": "每个示例的 token 数，超出的截掉。",
+    "Several short examples in one row.": "几个短示例拼成一行。",
+    "Less memory, more time.": "省内存，但更慢。",
+    "What counts": "学什么",
+    "Learns the answers alone, not the questions.": "只学回答，不学问题。",
+    "Noise on what it reads; 0: none.": "给读到的内容加噪声；0 为不加。",
+    "The same seed, the same run.": "种子相同，训练就相同。",
+    "Where to send the curves.": "曲线发送到哪里。",
+    # trying it out
+    "Trying it with your longest examples…": "正在用你最长的示例试跑……",
+    "Tried with your longest examples: about {time} and {memory} GB of memory. It fits.": (
+        "用你最长的示例试过了：大约 {time}，占 {memory} GB 内存。放得下。"
+    ),
+    "Tried with your longest examples: {memory} GB of memory, but only {free} GB are free. It does not fit.": (
+        "用你最长的示例试过了：要 {memory} GB 内存，但只有 {free} GB 空闲。放不下。"
+    ),
+    "There is not enough memory even to try this.": "内存连试跑都不够。",
+    "Make it fit": "改到放得下",
+    "It fits now: about {time} and {memory} GB of memory.": "现在放得下了：大约 {time}，占 {memory} GB 内存。",
+    "Changed: {changes}.": "改动：{changes}。",
+    "Even the smallest settings do not fit into the memory that is free. A smaller model would.": (
+        "最小的设置也放不进空闲的内存。要换更小的模型。"
+    ),
+    "{count} of {rows} examples are cut off.": "{rows} 个示例中有 {count} 个会被截断。",
+    "It learns to write {share} % of what it reads.": "读到的内容里，有 {share}% 是要学会写的。",
+    "Another run is going on, so this one is not tried now.": "另一个训练正在进行，所以现在不试跑。",
+    "Another run is going on, so this one is not tried now. As fast as your last run it would take about {time}.": (
+        "另一个训练正在进行，所以现在不试跑。按你上次训练的速度，大约要 {time}。"
+    ),
+    "The trial was ended before it had measured anything. Try again.": "试跑还没测出结果就结束了。请再试一次。",
 }

@@ -43,13 +43,15 @@ class Victim:
 
     def kill_at_step(self, step: int) -> Kill | None:
         """Kill once this many steps are told, a moment later; None when the run ended before."""
-        self._poll(lambda: self.state()["step"] >= step or self._over(), 0.02)
+        self._poll(lambda: self.state()["step"] >= step or self._over(), 0.05)
         time.sleep(self.chance.uniform(0.0, 0.2))
         return self._kill()
 
     def kill_in_save(self, after: int) -> Kill | None:
         """Kill inside the next save after this step: when its folder aside has just appeared, or a moment later."""
-        self._poll(lambda: self._saving_beyond(after) or self._over(), 0.0005)
+        self._poll(lambda: self.jobs.worker_pid() is not None or self._over(), 0.05)
+        # looked at often, so nothing is read here
+        self._poll(lambda: self._saving_beyond(after) or self.jobs.worker_pid() is None, 0.002)
         time.sleep(self.chance.uniform(0.0, 0.01))
         return self._kill()
 

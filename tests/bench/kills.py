@@ -5,12 +5,13 @@ must end in the numbers of a run that nobody touched. Prints one Markdown table.
 """
 
 import argparse
+import contextlib
 import random
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -139,7 +140,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as (live, store, jobs, base):
         whole = Victim(jobs, OWNER, start(jobs, base), chance).finish()
         reference = store.get(OWNER, str(whole["adapter"])).folder
-        with Watch(live, store) as watch:
+        # Ctrl-C ends it early with what was seen until then
+        with Watch(live, store) as watch, contextlib.suppress(KeyboardInterrupt):
             while len(kills) < options.count:
                 wanted = options.count // 3 - sum(kill.in_save for kill, _ in kills)
                 room = min(KILLS_A_RUN, options.count - len(kills))
@@ -156,9 +158,9 @@ def report(kills: list[tuple[Kill, bool]], ends: list[tuple[float, float]], watc
     rows = [
         ("kills, of them inside a save", f"{len(kills)}, {sum(kill.in_save for kill, _ in kills)}", "30, 10"),
         ("resumes that went on from the newest whole checkpoint", f"{sum(right for _, right in kills)}", "all"),
-        ("runs killed again and again, of them ended", f"{len(ends)}, {listed - 1}", "all"),
-        ("largest difference of a loss from the run in one piece", f"{max(loss for loss, _ in ends):.1e}", "1e-6"),
-        ("largest difference of a weight", f"{max(weight for _, weight in ends):.1e}", "-"),
+        ("runs killed again and again that ended, their adapters", f"{len(ends)}, {listed - 1}", "all"),
+        ("largest difference of a loss from the run in one piece", _largest(loss for loss, _ in ends), "1e-6"),
+        ("largest difference of a weight", _largest(weight for _, weight in ends), "-"),
         ("looks at the listed adapters, half-written ones", f"{watch.looks}, {watch.damaged}", "0"),
         (
             "answers of the live model meanwhile, different ones, slowest",
@@ -167,6 +169,10 @@ def report(kills: list[tuple[Kill, bool]], ends: list[tuple[float, float]], watc
         ),
     ]
     print("\n".join(["| figure | seen | promised |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]))
+
+
+def _largest(differences: Iterable[float]) -> str:
+    return f"{max(differences, default=float('nan')):.1e}"
 
 
 if __name__ == "__main__":

@@ -57,13 +57,6 @@ def test_one_process_answers_until_its_owner_leaves(trials: Preflight, tiny_mode
     wait_for(lambda: is_gone(pid))
 
 
-def test_a_model_that_cannot_be_loaded_is_told(trials: Preflight, tmp_path: Path) -> None:
-    """The worker's own sentence comes before a run is begun."""
-    with pytest.raises(TrainingError, match=r"no config\.json"):
-        trials.measure(sample(tmp_path), VALUES).result()
-    wait_for(lambda: trials.pid() is None)
-
-
 def test_what_does_not_fit_is_made_to_fit(trials: Preflight, monkeypatch: pytest.MonkeyPatch) -> None:
     """The batch is cut first; the search ends with the first values that fit, or with the smallest there are."""
     asked: list[TrainingValues] = []

@@ -57,6 +57,14 @@ def test_one_process_answers_until_its_owner_leaves(trials: Preflight, tiny_mode
     wait_for(lambda: is_gone(pid))
 
 
+def test_nothing_is_tried_beside_a_run(trials: Preflight) -> None:
+    """A trial that waited for its turn does not begin while a run trains."""
+    trials.hold()
+    with pytest.raises(TrainingError, match="Another run is going on"):
+        trials.measure(sample(Path()), VALUES).result()
+    assert trials.pid() is None
+
+
 def test_what_does_not_fit_is_made_to_fit(trials: Preflight, monkeypatch: pytest.MonkeyPatch) -> None:
     """The batch is cut first; the search ends with the first values that fit, or with the smallest there are."""
     asked: list[TrainingValues] = []

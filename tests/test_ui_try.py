@@ -16,8 +16,9 @@ from playground.training.handover import Base
 from playground.training.preflight import Sample, Tried
 from playground.training.spec import TrainingValues
 from playground.ui import finetune_try
+from playground.ui.finetune_pace import pace_of
 from playground.ui.finetune_state import Draft
-from playground.ui.finetune_try import Trying, estimated, fitted, found, pace_of, refused
+from playground.ui.finetune_try import Trying, estimated, fitted, found, refused
 from playground.ui.owners import Owners
 from playground.ui.services import Services
 from playground.ui.teaching import plan

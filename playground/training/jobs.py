@@ -222,10 +222,12 @@ class Jobs:
                 if self._closing:
                     return
                 job = self._running = self._waiting.popleft()
+            self.preflight.hold()
             try:
                 last = self._train(job)
             except Exception as error:
                 last = _failed(error, job)
+            self.preflight.release()
             with self._changed:
                 self._running = self._worker = None
                 self._settle(job, replace(last, settled=True))
@@ -253,7 +255,6 @@ class Jobs:
 
     def _train(self, job: Job) -> Event:
         """Run one worker to its end and publish its result; returns the run's last event."""
-        self.preflight.stop()
         self._callbacks.on_start()
         try:
             with self._changed:

@@ -83,6 +83,7 @@ class Preflight:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="preflight")
         self._lock = threading.Lock()
         self._process: _Process | None = None
+        self._held = False
 
     def measure(self, sample: Sample, values: TrainingValues) -> "Future[Tried]":
         """Try these values. The future raises `TrainingError` for values that cannot begin, or when it was stopped."""
@@ -98,6 +99,17 @@ class Preflight:
             process = self._process
         if process is not None and owner in (None, process.sample.spec.owner):
             process.end()
+
+    def hold(self) -> None:
+        """End what goes on, and try nothing until `release`: a run needs the cores, and would be measured with."""
+        with self._lock:
+            self._held = True
+        self.stop()
+
+    def release(self) -> None:
+        """Try again."""
+        with self._lock:
+            self._held = False
 
     def close(self) -> None:
         """End what goes on, and take nothing more."""
@@ -130,6 +142,8 @@ class Preflight:
     def _ready(self, sample: Sample) -> "_Process":
         """The process that holds this sample; another one than is there ends first."""
         with self._lock:
+            if self._held:
+                raise TrainingError("Another run is going on, so this one is not tried now.")
             there = self._process
         if there is not None and there.lives() and there.sample.is_like(sample):
             return there

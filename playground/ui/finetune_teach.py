@@ -1,7 +1,7 @@
 """Fine-tune, step 3, before it begins: the adapter's name, how hard to study, and what to ask it afterwards."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,22 +15,18 @@ from playground.training.preflight import Tried
 from playground.ui import finetune_advanced, finetune_try
 from playground.ui.finetune_advanced import Advanced
 from playground.ui.finetune_check import CheckParts
+from playground.ui.finetune_pace import INTENSITIES, choices, last_pace, pace_of, seconds_of
 from playground.ui.finetune_state import CHECK, TEACH, Draft, Frame, go, speaker
-from playground.ui.finetune_try import Pace, Trying, pace_of
+from playground.ui.finetune_try import Trying
 from playground.ui.finetune_watch import WatchParts
 from playground.ui.parts import head, primary, quiet, second
 from playground.ui.running import EVENT
 from playground.ui.services import Services
-from playground.ui.teach_html import Say, duration
+from playground.ui.teach_html import Say
 from playground.ui.teaching import LONGEST_PROBE, plan, start_training
 from playground.ui.texts import t
 from playground.ui.toasts import friendly
 
-INTENSITIES: Mapping[str, tuple[str, str]] = {
-    "light": ("Light touch", "a hint of it"),
-    "normal": ("Normal", "follows the examples"),
-    "thorough": ("Thorough", "sticks to them, may forget other things"),
-}
 ELSEWHERE = "Tell a story about a brave little dog."
 
 
@@ -89,13 +85,13 @@ def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) 
         if not draft.usable:
             raise InputError("Bring a file of examples first.")
         say = speaker(request)
-        pace = await asyncio.to_thread(_pace, services, services.owner(request))
+        pace = await asyncio.to_thread(last_pace, services, services.owner(request))
         return [
             go(TEACH),
             gr.Column(visible=True),
             gr.Column(visible=False),
             default_name(draft.file_name),
-            gr.Radio(choices=_choices(services, draft, say, pace)),
+            gr.Radio(choices=choices(services, draft, say, pace)),
             draft.probe[:LONGEST_PROBE],
             *parts.advanced.showing(plan(services, draft.learned, intensity)),
             finetune_try.trying(say),
@@ -128,9 +124,9 @@ def _try_out(frame: Frame, parts: TeachParts, filled: list[Any]) -> None:
     async def attempt(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
         say, owner, draft = speaker(request), services.owner(request), values[frame.draft]
         if services.jobs.busy():
-            pace = await asyncio.to_thread(_pace, services, owner)
+            pace = await asyncio.to_thread(last_pace, services, owner)
             yield [
-                finetune_try.estimated(say, _seconds(services, draft, values[parts.intensity], pace)),
+                finetune_try.estimated(say, seconds_of(services, draft, values[parts.intensity], pace)),
                 _hidden(),
                 _same(),
             ]
@@ -151,13 +147,16 @@ def _try_out(frame: Frame, parts: TeachParts, filled: list[Any]) -> None:
         before = plan(services, draft.learned, values[parts.intensity], given)
         yield [finetune_try.trying(say), _hidden(), *[_same()] * len(parts.advanced.fields)]
         questions = trying.answers(services.owner(request), draft, values[parts.intensity], given, smaller=True)
-        async with aclosing(questions) as answers:  # type: ignore[type-var]
-            async for tried in answers:
-                if tried is None:
-                    yield [_same()] * (2 + len(parts.advanced.fields))
-                else:
-                    after = parts.advanced.showing(tried.values)
-                    yield [finetune_try.fitted(say, before, tried), _hidden(), *after]
+        try:
+            async with aclosing(questions) as answers:  # type: ignore[type-var]
+                async for tried in answers:
+                    if tried is None:
+                        yield [_same()] * (2 + len(parts.advanced.fields))
+                    else:
+                        after = parts.advanced.showing(tried.values)
+                        yield [finetune_try.fitted(say, before, tried), _hidden(), *after]
+        except PlaygroundError as error:
+            yield [finetune_try.refused(say, error), _hidden(), *[_same()] * len(parts.advanced.fields)]
 
     told = [parts.tried, parts.fit, parts.intensity]
     for event in filled:
@@ -177,8 +176,8 @@ def _hidden() -> gr.Button:
 
 def _told(services: Services, draft: Draft, say: Say, tried: Tried) -> list[Any]:
     """A trial's line, the button where it does not fit, and the intensities with the times that it showed."""
-    choices = gr.Radio(choices=_choices(services, draft, say, pace_of(tried))) if tried.seconds else gr.skip()
-    return [finetune_try.found(say, tried), gr.Button(visible=not tried.fits), choices]
+    timed = gr.Radio(choices=choices(services, draft, say, pace_of(tried))) if tried.seconds else gr.skip()
+    return [finetune_try.found(say, tried), gr.Button(visible=not tried.fits), timed]
 
 
 def _beginning(frame: Frame, parts: TeachParts) -> Callable[..., Any]:
@@ -226,38 +225,3 @@ def _probe(label: str, value: str = "") -> gr.Textbox:
         max_length=LONGEST_PROBE,
         interactive=True,
     )
-
-
-def _choices(services: Services, draft: Draft, say: Say, pace: Pace | None) -> list[tuple[str, str]]:
-    """The intensities with their steps, or with the time that they take where that is known."""
-    choices = []
-    for value, (name, effect) in INTENSITIES.items():
-        seconds = _seconds(services, draft, value, pace)
-        fields = {"name": say(name), "effect": say(effect)}
-        if seconds is None:
-            steps = plan(services, draft.learned, value).total_steps(draft.learned)
-            choices.append((say("{name}, {steps} steps: {effect}", steps=steps, **fields), value))
-        else:
-            time = duration(say, seconds)
-            choices.append((say("{name}, about {time}: {effect}", time=time, **fields), value))
-    return choices
-
-
-def _seconds(services: Services, draft: Draft, intensity: str, pace: Pace | None) -> float | None:
-    """What an intensity takes at this pace."""
-    if pace is None:
-        return None
-    values = plan(services, draft.learned, intensity)
-    seen = values.total_steps(draft.learned) * values.per_device_train_batch_size * values.gradient_accumulation_steps
-    return pace[0] + pace[1] * seen
-
-
-def _pace(services: Services, owner: str) -> Pace | None:
-    """Of the owner's newest finished run; None without one."""
-    for state in services.jobs.list(owner) if owner else []:
-        facts = services.jobs.job(owner, state["job_id"]).facts() if state["state"] == "done" else {}
-        if facts.get("steps") and facts.get("seconds"):
-            settings = facts["settings"]
-            batch = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]
-            return max(0.0, state["seconds"] - facts["seconds"]), facts["seconds"] / (facts["steps"] * batch)
-    return None

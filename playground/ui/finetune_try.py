@@ -23,9 +23,6 @@ SETTLED_S = 0.7
 _LOOK_S = 0.4
 _GB = 1e9
 
-Pace = tuple[float, float]
-"""Seconds to get going, and seconds for each example."""
-
 
 class Trying:
     """Answers what a visitor's values would take: the newest question of each owner alone."""
@@ -138,13 +135,6 @@ def estimated(say: Say, seconds: float | None) -> str:
 
 def refused(say: Say, error: PlaygroundError) -> str:
     return _note(say(error.template, **error.fields), warn=True)
-
-
-def pace_of(tried: Tried) -> Pace:
-    """Told apart by the examples that were read, so that other intensities can be estimated from one trial."""
-    values = tried.values
-    seen = tried.steps * values.per_device_train_batch_size * values.gradient_accumulation_steps
-    return tried.start_s, (tried.seconds - tried.start_s) / max(1, seen)
 
 
 def _rows(say: Say, tried: Tried) -> str:

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 SPARE = 1.1
 """A run must find this many times the memory that its trial took."""
 IDLE_S = 60.0
+MOST_S = 600.0
+"""No single trial goes on for longer, so that nobody keeps the others waiting for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ class _Process:
                 text=True,
                 start_new_session=True,
             )
-        self._idle: threading.Timer | None = None
+        self._timer = threading.Timer(0.0, self.end)  # not started: the first question starts one
         self._ended = False
 
     @property
@@ -185,8 +187,7 @@ class _Process:
 
     def ask(self, values: TrainingValues) -> Tried:
         """Have these values tried; raises `TrainingError`."""
-        if self._idle is not None:
-            self._idle.cancel()
+        self._end_in(MOST_S)
         asking, hearing = cast("IO[str]", self._child.stdin), cast("IO[str]", self._child.stdout)
         try:
             print(json.dumps(asdict(values)), file=asking, flush=True)
@@ -195,13 +196,17 @@ class _Process:
             line = ""
         if not line:
             return self._without_answer(values)
-        self._idle = threading.Timer(IDLE_S, self.end)
-        self._idle.daemon = True
-        self._idle.start()
+        self._end_in(IDLE_S)
         answer = json.loads(line)
         if "template" in answer:
             raise TrainingError(answer["template"], **answer["fields"])
         return Tried(values, **{name: value for name, value in answer.items() if name != "too_much"})
+
+    def _end_in(self, seconds: float) -> None:
+        self._timer.cancel()
+        self._timer = threading.Timer(seconds, self.end)
+        self._timer.daemon = True
+        self._timer.start()
 
     def _without_answer(self, values: TrainingValues) -> Tried:
         code = self._child.wait()
@@ -219,8 +224,7 @@ class _Process:
     def end(self) -> None:
         """Kill the process: nothing of what it does is kept."""
         self._ended = True
-        if self._idle is not None:
-            self._idle.cancel()
+        self._timer.cancel()
         self._child.kill()
         self._child.wait()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -13,6 +13,14 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def take_gpu() -> None:
+    """Use the GPU that is this process's own; without effect where there is none."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+
+
 def agreed(wish: bool) -> bool:
     """Whether any of the processes wishes so: the same answer in all, so that none waits for another forever."""
     if not _together():

@@ -31,7 +31,7 @@ from playground.training.checkpoints import (
 from playground.training.events import Event, EventLog, failure
 from playground.training.memory import peak_bytes
 from playground.training.process import LOG_FILE, StopRequest, settle
-from playground.training.ranks import is_first
+from playground.training.ranks import is_first, take_gpu
 from playground.training.spec import (
     ADAPTER_FOLDER,
     EVENTS_FILE,
@@ -179,6 +179,7 @@ def load(spec: TrainingSpec) -> "LoadedModel":
     """Load the run's base model; raises `ModelError`, or `TrainingError` when it is another than it was."""
     from playground.models.loader import load_model
 
+    take_gpu()
     loaded = load_model(spec.model, spec.quantization, for_training=True)
     if spec.base_fingerprint and loaded.fingerprint != spec.base_fingerprint:
         raise TrainingError(

@@ -129,7 +129,8 @@ def two_processes() -> list[Row]:
         with tempfile.TemporaryDirectory() as folder:
             share = replace(values, per_device_train_batch_size=values.per_device_train_batch_size // processes)
             job = write(Path(folder), share, ready("pirate_talk.csv"))
-            launch = ["-m", "accelerate.commands.launch", "--num_processes", str(processes), "--cpu", "-m"]
+            # `--cpu` would start a single one, whatever `--num_processes` says
+            launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(processes), "-m"]
             worker = ["playground.training.worker", str(job.folder / SPEC_FILE)]
             command = [sys.executable, *(launch if processes > 1 else ["-m"]), *worker]
             subprocess.run(command, env=alone(), check=True, capture_output=True, cwd=ROOT)
@@ -149,7 +150,8 @@ def two_processes() -> list[Row]:
 
 def alone() -> dict[str, str]:
     """The environment of a worker whose parent is not the app."""
-    return {name: value for name, value in environment().items() if name != "PLAYGROUND_TRAINING_PARENT"}
+    inherited = {name: value for name, value in environment().items() if name != "PLAYGROUND_TRAINING_PARENT"}
+    return inherited | {"ACCELERATE_USE_CPU": "true"}
 
 
 def ready(name: str) -> Examples:

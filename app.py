@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.settings import HELP, Settings, read_settings
+from playground.training.lock import alone_in
 
 
 def main(arguments: list[str]) -> int:
@@ -17,7 +18,8 @@ def main(arguments: list[str]) -> int:
     try:
         settings = read_settings()
         prepare_environment(settings)
-        serve(settings)
+        with alone_in(settings.data_dir):
+            serve(settings)
     except PlaygroundError as error:
         print(error, file=sys.stderr)
         return 2
@@ -40,6 +42,7 @@ def serve(settings: Settings) -> None:
     from playground.engine.live import start_engine
     from playground.models.codec import codec_for
     from playground.models.loader import load_model
+    from playground.models.quantize import linear_layer_names
     from playground.protocol import Live
     from playground.training.handover import Base, handover
     from playground.training.jobs import Jobs
@@ -49,7 +52,14 @@ def serve(settings: Settings) -> None:
 
     loaded = load_model(settings.model, settings.quantization)
     precision = {"4-bit": "4bit", "8-bit": "8bit"}.get(loaded.quantization, "none")
-    base = Base(loaded.name, str(loaded.folder), precision, loaded.fingerprint, loaded.model.num_parameters())
+    base = Base(
+        loaded.name,
+        str(loaded.folder),
+        precision,
+        loaded.fingerprint,
+        loaded.model.num_parameters(),
+        linear_layer_names(loaded.model),
+    )
     codec = codec_for(loaded)
     engine = start_engine(loaded, codec)
     store = AdapterStore(settings.data_dir)

@@ -1,9 +1,11 @@
 """Events and checkpoints are read whole or not at all, whenever the writer was killed."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
+from playground.errors import TrainingError
 from playground.training.checkpoints import (
     best_checkpoint,
     copy_adapter,
@@ -12,17 +14,54 @@ from playground.training.checkpoints import (
     publish,
     whole_checkpoints,
 )
-from playground.training.events import Event, EventLog, summarize
+from playground.training.events import Event, EventLog, failure, summarize
+from playground.ui.texts import ZH
 
 
 def test_events_round_trip(tmp_path: Path) -> None:
     """Step 0 and a loss of 0 are values, not gaps."""
     log = EventLog(tmp_path / "events.jsonl")
-    event = Event("training", step=0, total_steps=4, loss=0.0, eta_s=0.0, message="两\u2028步")
+    event = Event("training", step=0, total_steps=4, loss=0.0, eta_s=0.0, template="两\u2028步 {n}", fields={"n": 3})
     log.write(event)
     (read,) = log.read()
     assert read.time > 0
-    assert (read.state, read.step, read.loss, read.eta_s, read.message) == ("training", 0, 0.0, 0.0, event.message)
+    assert (read.state, read.step, read.loss, read.eta_s, read.message) == ("training", 0, 0.0, 0.0, "两\u2028步 3")
+
+
+def test_messages_of_earlier_versions(tmp_path: Path) -> None:
+    """A run that was recorded before messages had fields is still told, whatever signs its message holds."""
+    log = EventLog(tmp_path / "events.jsonl")
+    log.path.write_text('{"state": "failed", "message": "No model {x}.", "settled": true}\n')
+    assert summarize(log.read(), "j", "n", 0.0)["message"] == "No model {x}."
+
+
+def test_errors_become_events(tmp_path: Path) -> None:
+    """What a worker's error says can be said in another language: template and fields survive the file."""
+    log = EventLog(tmp_path / "events.jsonl")
+    log.write(failure(TrainingError("{count} of {path}.", count=2, path=tmp_path)))
+    (read,) = log.read()
+    assert (read.template, read.fields) == ("{count} of {path}.", {"count": 2, "path": str(tmp_path)})
+    assert read.message == f"2 of {tmp_path}."
+
+
+def sentences_of_events() -> set[str]:
+    """Every sentence that an event is made with, where it is made."""
+    found: set[str] = set()
+    for path in (Path(__file__).parent.parent / "playground" / "training").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Event":
+                given = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "template")]
+                texts = [part.value for text in given for part in ast.walk(text) if isinstance(part, ast.Constant)]
+                assert texts or all(isinstance(text, ast.Attribute) for text in given), ast.dump(node)
+                found.update(text for text in texts if isinstance(text, str))
+    return found
+
+
+def test_every_message_is_there_in_chinese() -> None:
+    """Whoever reads the page in Chinese reads in Chinese how a run goes, too."""
+    sentences = sentences_of_events()
+    assert len(sentences) > 10
+    assert sorted(sentences - set(ZH)) == []
 
 
 def test_torn_line_is_dropped(tmp_path: Path) -> None:

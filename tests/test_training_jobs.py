@@ -1,8 +1,11 @@
 """Runs in real worker processes: they finish, stop, survive being killed, and belong to one owner."""
 
 import asyncio
+import errno
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from playground.errors import AdapterError, BusyError, InputError
-from playground.training.events import FINISHED, JobState
-from playground.training.job import Job
-from playground.training.jobs import Callbacks, Jobs
-from playground.training.spec import TrainingValues
+from playground.training.events import FINISHED, Event, EventLog, JobState
+from playground.training.job import Job, write_job
+from playground.training.jobs import MOST_KEPT, Callbacks, Jobs
+from playground.training.lock import alone_in
+from playground.training.spec import TrainingSpec, TrainingValues
+from tests.running_app import ROOT
 from tests.test_training_trainer import examples
 
 SHORT = TrainingValues(max_steps=6, r=4, lora_alpha=8, learning_rate=1e-2, per_device_train_batch_size=4)
@@ -263,3 +268,77 @@ def test_left_over_and_bounded(tiny_model_folder: Path, tmp_path: Path) -> None:
     closing.join(PATIENCE_S)
     assert not closing.is_alive()
     assert all(folder.parent == tmp_path for folder in tmp_path.glob("*"))
+
+
+def old_run(root: Path, number: int, owner: str = "ann") -> Job:
+    """A run that ended long ago, as it lies on the disk."""
+    spec = TrainingSpec(f"{number:016x}", owner, "Old", "m", "auto", "", float(number), SHORT)
+    job = Job(spec, root / owner / "jobs" / spec.job_id)
+    write_job(job, examples()[:9], [])
+    job.log.write(Event("done", "Done.", settled=True))
+    return job
+
+
+def test_old_runs_go(tmp_path: Path) -> None:
+    """The newest ended runs of each owner stay, and older ones whose adapter is still there."""
+    old = [old_run(tmp_path, number) for number in range(MOST_KEPT + 3)]
+    other = old_run(tmp_path, 99, "bob")
+    half_removed = old_run(tmp_path, 100)
+    (half_removed.folder / "spec.json").unlink()
+    jobs = Jobs(
+        tmp_path, Callbacks(on_trained=lambda _job, _folder: "a", is_needed=lambda job: job.job_id == old[1].job_id)
+    )
+    kept = [state["job_id"] for state in jobs.list("ann")]
+    assert kept == [job.job_id for job in (*reversed(old[3:]), old[1])]
+    assert [job.folder.exists() for job in old[:4]] == [False, True, False, True]
+    assert [state["job_id"] for state in jobs.list("bob")] == [other.job_id]
+    with pytest.raises(InputError, match="There is no training run"):
+        jobs.get("ann", old[0].job_id)
+    jobs.close()
+
+
+def test_an_end_that_the_disk_has_no_room_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk cannot hide from whoever watches that the run is over, nor end the thread that runs the next one."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        entered.set()
+        leave.wait(PATIENCE_S)
+        raise AdapterError("Give the adapter a name.")
+
+    jobs = Jobs(tmp_path, Callbacks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    room = Room(tmp_path, tmp_path)
+    job_id = room.start(jobs, SHORT)
+    assert entered.wait(PATIENCE_S)
+
+    def full(_log: EventLog, _event: Event) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(EventLog, "write", full)
+    leave.set()
+    state = wait_until_finished(jobs, job_id)
+    assert (state["state"], state["message"]) == ("failed", "Give the adapter a name.")
+    assert state["can_resume"]
+    monkeypatch.undo()
+    jobs.resume("ann", job_id)
+    wait_for(lambda: jobs.get("ann", job_id)["state"] == "failed")
+    jobs.close()
+    assert jobs.job("ann", job_id).log.read()[-1].message == "Give the adapter a name."
+
+
+def test_one_app_at_a_time_on_a_folder(tmp_path: Path) -> None:
+    """A second app would take the first one's runs for left over; it is refused until the first is gone."""
+    with alone_in(tmp_path):
+        second = subprocess.run(
+            [sys.executable, "app.py"],
+            env={**os.environ, "PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_MODEL": "starter"},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert second.returncode == 2
+        assert second.stderr.startswith(f"Another playground is using {tmp_path} already.")
+        assert second.stderr.count("\n") == 1
+    with alone_in(tmp_path):
+        pass

@@ -8,8 +8,9 @@ import pytest
 
 from playground.data.examples import Example
 from playground.errors import InputError, TrainingError
+from playground.training import values
 from playground.training.spec import TrainingSpec, TrainingValues, load_examples, save_examples
-from playground.training.values import RANGES, check_spec_values, defaults_for
+from playground.training.values import RANGES, check_spec_values, defaults_for, installed_reporters
 
 DEFAULTS = TrainingValues()
 
@@ -81,6 +82,37 @@ def test_context_bounds_max_length() -> None:
     with pytest.raises(InputError, match="at most 256 tokens"):
         check_spec_values({"max_length": 512}, DEFAULTS, 256)
     assert check_spec_values({"r": None}, DEFAULTS, 256) == TrainingValues(max_length=256)
+
+
+LAYERS = ("q_proj", "v_proj", "down_proj")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("all-linear", "all-linear"), (" q_proj, v_proj ,q_proj", "q_proj,v_proj"), ("down_proj", "down_proj")],
+)
+def test_target_modules(given: str, kept: str) -> None:
+    """All layers, or some of the loaded model's by name."""
+    assert check_spec_values({"target_modules": given}, DEFAULTS, 512, LAYERS).target_modules == kept
+
+
+@pytest.mark.parametrize("given", ["k_proj", "q_proj,", "", "all-linear,q_proj", ["q_proj"], 3, "q_proj v_proj"])
+def test_unknown_target_modules(given: object) -> None:
+    """PEFT would pass over a layer that the model does not have, without a word."""
+    with pytest.raises(InputError, match=r"^target_modules cannot be .* some of: down_proj, q_proj, v_proj\.$"):
+        check_spec_values({"target_modules": given}, DEFAULTS, 512, LAYERS)
+
+
+def test_report_to_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is not known or not installed is refused before the run begins."""
+    present = {"tensorboard"}
+    monkeypatch.setattr(values, "find_spec", lambda name: name if name in present else None)
+    assert installed_reporters() == ["tensorboard"]
+    assert check_spec_values({"report_to": "tensorboard"}, DEFAULTS, 512).report_to == "tensorboard"
+    with pytest.raises(InputError, match="report_to names wandb, which is not installed here"):
+        check_spec_values({"report_to": "tensorboard,wandb"}, DEFAULTS, 512)
+    with pytest.raises(InputError, match="report_to cannot be all"):
+        check_spec_values({"report_to": "all"}, DEFAULTS, 512)
 
 
 def test_unknown_field() -> None:

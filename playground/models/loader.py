@@ -69,7 +69,7 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
     disable_progress_bar()
     logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # 8-bit warns at every layer
     found = find_folder(setting)
-    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    device = torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
     config = _read_config(found)
     plan = _guarded(found, lambda: plan_loading(config, quantization, device))
     tokenizer = load_tokenizer(found.folder)

@@ -109,6 +109,11 @@ def _linear_widths(model: PreTrainedModel) -> dict[str, tuple[int, int]]:
     return widths
 
 
+def linear_layer_names(model: PreTrainedModel) -> tuple[str, ...]:
+    """The names that LoRA's `target_modules` can choose from: of every linear layer but the output head."""
+    return tuple(dict.fromkeys(name.rpartition(".")[2] for name in _linear_widths(model)))
+
+
 def keep_unpacked(model: nn.Module) -> None:
     """Keep 4-bit weights in the layout they were loaded in; call before the first forward pass of a training.
 

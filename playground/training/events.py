@@ -9,9 +9,11 @@ import logging
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict, get_args
+
+from playground.errors import PlaygroundError
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +23,13 @@ FINISHED: tuple[State, ...] = ("done", "stopped", "failed", "interrupted")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line. `time` is in seconds since 1970, `eta_s` what is left, `loss` a mean since the loss before, `adapter`
-    the id under which the result was published. `settled` marks the app's last word on a finished run."""
+    """One line. `template` with its `fields` is the message, which can be said in other languages too. `time` is in
+    seconds since 1970, `eta_s` what is left, `loss` a mean since the loss before, `adapter` the id under which the
+    result was published. `settled` marks the app's last word on a finished run."""
 
     state: State
-    message: str = ""
+    template: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
     step: int | None = None
     total_steps: int | None = None
     loss: float | None = None
@@ -37,6 +41,17 @@ class Event:
     adapter: str | None = None
     settled: bool = False
     time: float = 0.0
+
+    @property
+    def message(self) -> str:
+        """The message in English."""
+        return self.template.format(**self.fields) if self.fields else self.template
+
+
+def failure(error: PlaygroundError) -> Event:
+    """The end of a run that this error ended."""
+    fields = {name: value if isinstance(value, int | float) else str(value) for name, value in error.fields.items()}
+    return Event("failed", error.template, fields)
 
 
 class EventLog:
@@ -50,7 +65,7 @@ class EventLog:
         values = {
             key: value
             for key, value in asdict(event).items()
-            if value is not None and value != "" and value is not False
+            if value is not None and value != "" and value is not False and value != {}
         }
         line = json.dumps(values | {"time": round(time.time(), 3)}, ensure_ascii=False) + "\n"
         self._drop_torn_line()
@@ -84,6 +99,7 @@ def _parse(line: bytes) -> Event | None:
     try:
         values = json.loads(line)
         known = {key: value for key, value in values.items() if key in Event.__dataclass_fields__}
+        known.setdefault("template", values.get("message", ""))  # as earlier versions wrote it
         if known["state"] in get_args(State):
             return Event(**known)
     except (ValueError, AttributeError, KeyError):
@@ -93,7 +109,9 @@ def _parse(line: bytes) -> Event | None:
 
 
 class JobState(TypedDict):
-    """Where a run stands. The first seven keys are those of the API; `losses` and `eval_losses` are (step, loss)."""
+    """Where a run stands. The first seven keys are those of the API; `losses` and `eval_losses` are (step, loss).
+
+    `template` and `fields` are the message, to be said in other languages."""
 
     state: State
     step: int
@@ -102,6 +120,8 @@ class JobState(TypedDict):
     eta_s: float | None
     adapter: str | None
     message: str
+    template: str
+    fields: dict[str, Any]
     job_id: str
     name: str
     created: float
@@ -133,7 +153,7 @@ def summarize(events: Iterable[Event], job_id: str, name: str, created: float) -
         if event.eval_loss is not None:
             eval_losses = {at: loss for at, loss in eval_losses.items() if at < step} | {step: event.eval_loss}
     if now.state in FINISHED and not now.settled:
-        now = replace(now, state="training", message="Putting the result in place…", eta_s=0.0)
+        now = replace(now, state="training", template="Putting the result in place…", fields={}, eta_s=0.0)
     return JobState(
         state=now.state,
         step=now.step or 0,
@@ -142,6 +162,8 @@ def summarize(events: Iterable[Event], job_id: str, name: str, created: float) -
         eta_s=now.eta_s if now.state == "training" else None,
         adapter=now.adapter,
         message=now.message,
+        template=now.template,
+        fields=now.fields,
         job_id=job_id,
         name=name,
         created=created,
@@ -158,7 +180,8 @@ def _later(now: Event, event: Event) -> Event:
     """`event`, with what it leaves open as it was."""
     return replace(
         event,
-        message=event.message or now.message,
+        template=event.template or now.template,
+        fields=event.fields if event.template else now.fields,
         step=now.step if event.step is None else event.step,
         total_steps=now.total_steps if event.total_steps is None else event.total_steps,
         loss=now.loss if event.loss is None else event.loss,

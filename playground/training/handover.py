@@ -29,6 +29,8 @@ class Base:
     quantization: str
     fingerprint: str
     parameters: int
+    layers: tuple[str, ...] = ()
+    """The names of its linear layers, as `target_modules` takes them."""
 
 
 def handover(live: Live, store: AdapterStore, base: Base) -> Callbacks:
@@ -77,6 +79,7 @@ def handover(live: Live, store: AdapterStore, base: Base) -> Callbacks:
         on_trained=publish,
         on_start=lambda: engine.set_threads(max(1, cores // 2)),
         on_end=lambda: engine.set_threads(cores),
+        is_needed=lambda job: any(card.source.get("job_id") == job.job_id for card in store.list(job.owner)),
     )
 
 

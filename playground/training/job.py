@@ -3,15 +3,25 @@
 import json
 import logging
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from playground.data.examples import Example
 from playground.errors import TrainingError
 from playground.training.events import Event, EventLog, JobState, summarize
-from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingSpec
+from playground.training.spec import (
+    EVENTS_FILE,
+    FACTS_FILE,
+    HELD_OUT_FILE,
+    SPEC_FILE,
+    TRAIN_FILE,
+    TrainingSpec,
+    save_examples,
+)
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +51,9 @@ class Job:
     def log(self) -> EventLog:
         return EventLog(self.folder / EVENTS_FILE)
 
-    def state(self) -> JobState:
-        return summarize(self.log.read(), self.job_id, self.name, self.spec.created)
+    def state(self, *unwritten: Event) -> JobState:
+        """Where the run stands; `unwritten` are last words that the disk had no room for."""
+        return summarize([*self.log.read(), *unwritten], self.job_id, self.name, self.spec.created)
 
     def facts(self) -> dict[str, Any]:
         """For the adapter's card: rows, held-out losses before and after, best step, seconds, settings, the data's
@@ -56,6 +67,28 @@ def settle_left_over(job: Job) -> None:
     events = job.log.read()
     if not events or not events[-1].settled:
         job.log.write(INTERRUPTED)
+
+
+def write_job(job: Job, learnt: list[Example], held_out: list[Example]) -> None:
+    """Write a new run's folder, the spec last; raises `TrainingError` on a full disk, and nothing of it stays."""
+    try:
+        job.folder.mkdir(parents=True)
+        save_examples(job.folder / TRAIN_FILE, learnt)
+        save_examples(job.folder / HELD_OUT_FILE, held_out)
+        job.spec.save(job.folder)
+    except OSError as error:
+        shutil.rmtree(job.folder, ignore_errors=True)
+        log.exception("the training run %s could not be written", job.job_id)
+        raise TrainingError(
+            "The training run could not be written to the disk ({reason}). Make room and try again.",
+            reason=error.strerror or type(error).__name__,
+        ) from error
+
+
+def remove_job(job: Job) -> None:
+    """Delete a run's folder, the spec first: what a crash leaves of it is no run any more."""
+    (job.folder / SPEC_FILE).unlink(missing_ok=True)
+    shutil.rmtree(job.folder, ignore_errors=True)
 
 
 def find_jobs(root: Path) -> Iterator[Job]:

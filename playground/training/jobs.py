@@ -12,26 +12,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playground.data.examples import Example
-from playground.errors import BusyError, InputError, PlaygroundError, TrainingError
+from playground.errors import BusyError, InputError, PlaygroundError
 from playground.settings import Quantization
 from playground.training.checkpoints import CHECKPOINTS_FOLDER
-from playground.training.events import FINISHED, Event, JobState
-from playground.training.job import INTERRUPTED, Job, find_jobs, folder_name, settle_left_over
-from playground.training.process import STOP_FILE
-from playground.training.spec import (
-    ADAPTER_FOLDER,
-    HELD_OUT_FILE,
-    TRAIN_FILE,
-    TrainingSpec,
-    TrainingValues,
-    save_examples,
+from playground.training.events import FINISHED, Event, JobState, failure
+from playground.training.job import (
+    INTERRUPTED,
+    Job,
+    find_jobs,
+    folder_name,
+    remove_job,
+    settle_left_over,
+    write_job,
 )
+from playground.training.preflight import Preflight
+from playground.training.process import STOP_FILE
+from playground.training.spec import ADAPTER_FOLDER, TrainingSpec, TrainingValues
 from playground.training.supervise import Worker
 
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 20
 MOST_PER_OWNER = 3
+MOST_KEPT = 20
+"""So many of an owner's ended runs stay, and those whose adapter is still there."""
 _FOLLOW_S = 0.2
 
 
@@ -40,13 +44,15 @@ class Callbacks:
     """What the app does around a run, all called in the thread that supervises it.
 
     `on_start` and `on_end` enclose the life of a worker process; `on_trained(job, adapter_folder)` publishes the
-    result and returns its id; `on_checkpoint(job, folder)` is handed each checkpoint, a PEFT adapter folder.
+    result and returns its id; `on_checkpoint(job, folder)` is handed each checkpoint, a PEFT adapter folder;
+    `is_needed(job)` tells whether an old run must stay, since its adapter is still there.
     """
 
     on_trained: Callable[[Job, Path], str]
     on_start: Callable[[], None] = lambda: None
     on_end: Callable[[], None] = lambda: None
     on_checkpoint: Callable[[Job, Path], None] = lambda _job, _folder: None
+    is_needed: Callable[[Job], bool] = lambda _job: False
 
 
 class Jobs:
@@ -60,9 +66,13 @@ class Jobs:
         self._running: Job | None = None
         self._worker: Worker | None = None
         self._closing = False
+        self._unwritten: dict[str, Event] = {}
+        self.preflight = Preflight()
         self._jobs = {job.job_id: job for job in find_jobs(root)}
         for job in self._jobs.values():
             settle_left_over(job)
+        for owner in {job.owner for job in self._jobs.values()}:
+            self._forget_old(owner)
         self._thread = threading.Thread(target=self._work, name="training", daemon=True)
         self._thread.start()
 
@@ -100,7 +110,7 @@ class Jobs:
         with self._changed:
             self._check_room(owner)
             job = Job(spec, self._root / folder_name(owner) / "jobs" / spec.job_id)
-            _write(job, list(learnt), list(held_out))
+            write_job(job, list(learnt), list(held_out))
             self._jobs[spec.job_id] = job
             self._enqueue(job)
         return spec.job_id
@@ -113,7 +123,7 @@ class Jobs:
         return job
 
     def get(self, owner: str, job_id: object) -> JobState:
-        return self.job(owner, job_id).state()
+        return self._state(self.job(owner, job_id))
 
     def events(self, owner: str, job_id: object, after: int = 0) -> Sequence[Event]:
         """The run's events but the first `after` ones."""
@@ -122,12 +132,12 @@ class Jobs:
     async def follow(self, owner: str, job_id: object) -> AsyncIterator[JobState]:
         """Yield where the run stands, now and whenever that changes, until it is finished."""
         job = self.job(owner, job_id)
-        seen = -1
+        seen: object = None
         while True:
-            size = job.log.path.stat().st_size
-            if size != seen:
-                seen = size
-                state = await asyncio.to_thread(job.state)
+            now = job.log.path.stat().st_size, self._unwritten.get(job.job_id)
+            if now != seen:
+                seen = now
+                state = await asyncio.to_thread(self._state, job)
                 yield state
                 if state["state"] in FINISHED:
                     return
@@ -150,7 +160,7 @@ class Jobs:
         """
         job = self.job(owner, job_id)
         with self._changed:
-            state = job.state()
+            state = self._state(job)
             if not state["can_resume"] or job == self._running:
                 raise InputError(
                     "The training run '{name}' cannot be resumed: it is {state}.", name=job.name, state=state["state"]
@@ -170,6 +180,7 @@ class Jobs:
         if worker is not None:
             worker.close(grace_s)
         self._thread.join()
+        self.preflight.close()
 
     def busy(self) -> bool:
         """Whether a run is training or waiting."""
@@ -184,7 +195,7 @@ class Jobs:
     def list(self, owner: str) -> list[JobState]:
         """The owner's runs, newest first."""
         mine = [job for job in tuple(self._jobs.values()) if job.owner == owner]
-        return [job.state() for job in sorted(mine, key=lambda job: -job.spec.created)]
+        return [self._state(job) for job in sorted(mine, key=lambda job: -job.spec.created)]
 
     def _check_room(self, owner: str) -> None:
         if self._closing:
@@ -197,8 +208,10 @@ class Jobs:
 
     def _enqueue(self, job: Job) -> None:
         (job.folder / STOP_FILE).unlink(missing_ok=True)
-        message = "Waiting for another training run to end…" if self._running else "Waiting to begin…"
-        job.log.write(Event("waiting", message))
+        self._unwritten.pop(job.job_id, None)
+        job.log.write(
+            Event("waiting", "Waiting for another training run to end…" if self._running else "Waiting to begin…")
+        )
         self._waiting.append(job)
         self._changed.notify_all()
 
@@ -209,13 +222,36 @@ class Jobs:
                 if self._closing:
                     return
                 job = self._running = self._waiting.popleft()
+            self.preflight.hold()
             try:
                 last = self._train(job)
             except Exception as error:
-                last = Event("failed", _sentence(error, job))
+                last = _failed(error, job)
+            self.preflight.release()
             with self._changed:
                 self._running = self._worker = None
-                job.log.write(replace(last, settled=True))
+                self._settle(job, replace(last, settled=True))
+                self._forget_old(job.owner)
+
+    def _settle(self, job: Job, last: Event) -> None:
+        """Write a run's last words; on a full disk they are kept here, so that whoever watches is told."""
+        try:
+            job.log.write(last)
+        except OSError:
+            log.exception("the end of the run %s could not be written", job.job_id)
+            self._unwritten[job.job_id] = last
+
+    def _state(self, job: Job) -> JobState:
+        unwritten = self._unwritten.get(job.job_id)
+        return job.state(*([unwritten] if unwritten else []))
+
+    def _forget_old(self, owner: str) -> None:
+        """Delete the owner's oldest ended runs beyond `MOST_KEPT`."""
+        ended = [job for job in self._jobs.values() if job.owner == owner and self._state(job)["state"] in FINISHED]
+        for job in sorted(ended, key=lambda job: -job.spec.created)[MOST_KEPT:]:
+            if not self._callbacks.is_needed(job):
+                remove_job(job)
+                del self._jobs[job.job_id]
 
     def _train(self, job: Job) -> Event:
         """Run one worker to its end and publish its result; returns the run's last event."""
@@ -248,26 +284,14 @@ class Jobs:
             log.exception("the checkpoint %s of %s could not be looked at", event.checkpoint, job.job_id)
 
 
-def _write(job: Job, learnt: list[Example], held_out: list[Example]) -> None:
-    """Write a new run's folder, the spec last; on a full disk nothing of it stays."""
-    try:
-        job.folder.mkdir(parents=True)
-        save_examples(job.folder / TRAIN_FILE, learnt)
-        save_examples(job.folder / HELD_OUT_FILE, held_out)
-        job.spec.save(job.folder)
-    except OSError as error:
-        shutil.rmtree(job.folder, ignore_errors=True)
-        log.exception("the training run %s could not be written", job.job_id)
-        raise TrainingError(
-            "The training run could not be written to the disk ({reason}). Make room and try again.",
-            reason=error.strerror or type(error).__name__,
-        ) from error
-
-
-def _sentence(error: Exception, job: Job) -> str:
+def _failed(error: Exception, job: Job) -> Event:
     if isinstance(error, PlaygroundError):
         log.info("the run %s failed: %s", job.job_id, error)
-        return str(error)
+        return failure(error)
     log_id = secrets.token_hex(4)
     log.error("the run %s failed, id %s", job.job_id, log_id, exc_info=error)
-    return f"The training run could not be finished; the details are in the server's log under {log_id}."
+    return Event(
+        "failed",
+        "The training run could not be finished; the details are in the server's log under {id}.",
+        {"id": log_id},
+    )

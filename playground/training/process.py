@@ -1,5 +1,6 @@
 """How a worker process behaves beside a live model: quiet, few threads, never outliving the app, and easy to stop."""
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -27,6 +28,7 @@ def settle(log_file: Path, offline: bool) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.nice(10)
     _end_with_parent()
+    _be_the_first_to_go()
     descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -44,6 +46,12 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != int(parent):
         sys.exit("The app is gone.")
+
+
+def _be_the_first_to_go() -> None:
+    """Where memory runs out, let the system end this process and not the app, which can start it again (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("900")
 
 
 class StopRequest:

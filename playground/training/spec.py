@@ -17,6 +17,8 @@ HELD_OUT_FILE = "held_out.jsonl"
 EVENTS_FILE = "events.jsonl"
 FACTS_FILE = "facts.json"
 ADAPTER_FOLDER = "adapter"
+ALL_LINEAR = "all-linear"
+NOWHERE = "none"
 Schedule = Literal["linear", "cosine", "constant_with_warmup"]
 
 
@@ -24,7 +26,9 @@ Schedule = Literal["linear", "cosine", "constant_with_warmup"]
 class TrainingValues:
     """How to train; the names are those of PEFT and TRL.
 
-    `max_steps` of -1 leaves the length to `epochs`; `warmup_ratio` is a share of all steps; `max_length` is in tokens.
+    `max_steps` of -1 leaves the length to `epochs`; `warmup_ratio` is a share of all steps; `max_length` is in tokens;
+    `target_modules` and `report_to` may name several, with commas between. `neftune_noise_alpha` of 0 is none.
+    `early_stopping_patience` is in measurements of the held-out loss, 0 never stops early.
     """
 
     epochs: float = 3.0
@@ -32,7 +36,8 @@ class TrainingValues:
     r: int = 16
     lora_alpha: float = 32.0
     lora_dropout: float = 0.0
-    target_modules: str = "all-linear"
+    target_modules: str = ALL_LINEAR
+    use_rslora: bool = False
     learning_rate: float = 2e-4
     max_length: int = 512
     per_device_train_batch_size: int = 8
@@ -42,13 +47,17 @@ class TrainingValues:
     lr_scheduler_type: Schedule = "cosine"
     completion_only_loss: bool = True
     packing: bool = False
+    gradient_checkpointing: bool = False
+    neftune_noise_alpha: float = 0.0
+    early_stopping_patience: int = 2
     seed: int = 0
+    report_to: str = NOWHERE
 
-    def total_steps(self, rows: int) -> int:
-        """How many optimizer steps a run over this many rows takes."""
+    def total_steps(self, rows: int, processes: int = 1) -> int:
+        """How many optimizer steps a run over this many rows takes; packed, the rows are those after packing."""
         if self.max_steps > 0:
             return self.max_steps
-        batches = -(-rows // self.per_device_train_batch_size)
+        batches = -(-rows // (self.per_device_train_batch_size * processes))
         steps_an_epoch = max(1, -(-batches // self.gradient_accumulation_steps))
         return max(1, math.ceil(self.epochs * steps_an_epoch))
 

@@ -41,7 +41,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=subprocess.STDOUT,
-                env=_environment(),
+                env=environment(),
                 start_new_session=True,  # Ctrl-C in the app's terminal is the app's to handle
             )
 
@@ -94,10 +94,13 @@ class Worker:
                 "The training was ended by the system, most likely because memory ran out. "
                 "Use a smaller batch size or max_length, or resume it when more memory is free.",
             )
-        return Event("failed", f"The training process ended unexpectedly (code {code}). Resume it to go on.")
+        return Event(
+            "failed", "The training process ended unexpectedly (code {code}). Resume it to go on.", {"code": code}
+        )
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """For a process that trains: this package on its path, few and quiet threads, and whose child it is."""
     paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(paths),

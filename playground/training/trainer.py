@@ -5,67 +5,50 @@ whole checkpoint, so on the CPU the losses go on exactly as they would have. Hel
 measured on weights that are never re-packed, with the random state put back afterwards.
 """
 
-import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
-
 import torch
-from datasets import Dataset
 from peft import LoraConfig
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from trl import SFTConfig, SFTTrainer
+from transformers import PrinterCallback
+from trl import SFTConfig
 
-from playground.errors import TrainingError
 from playground.models.loader import LoadedModel
 from playground.models.quantize import keep_unpacked
-from playground.training.checkpoints import (
-    ASIDE_FOLDER,
-    CHECKPOINTS_FOLDER,
-    LEARNT_FOLDER,
-    Checkpoint,
-    keep_adapter,
-    prune,
-    publish,
-)
-from playground.training.encode import TokenRow
-from playground.training.events import Event
-from playground.training.spec import TrainingValues
+from playground.training.checkpoints import ASIDE_FOLDER
+from playground.training.progress import Teller
+from playground.training.publishing import PublishingTrainer
+from playground.training.rows import check_packing
+from playground.training.run import Ending, Run
+from playground.training.spec import ALL_LINEAR, NOWHERE, TrainingValues
 
 LOGGED_POINTS = 300
-EVALUATIONS = 6
-MOST_STEPS_BETWEEN = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What `train` needs. `on_event` is told of progress; `stop` is asked after every step whether to end early."""
-
-    values: TrainingValues
-    train_rows: list[TokenRow]
-    held_out_rows: list[TokenRow]
-    folder: Path
-    on_event: Callable[[Event], None]
-    stop: Callable[[], bool]
-    resume_from: Checkpoint | None = None
-    evaluations: int = EVALUATIONS
-
-
-def train(loaded: LoadedModel, run: Run) -> None:
+def train(loaded: LoadedModel, run: Run) -> Ending:
     """Train a LoRA adapter on a model that was loaded for training; checkpoints land in `folder/checkpoints`.
 
-    Raises `TrainingError` when the loss stops being a number.
+    Raises `TrainingError` when the loss stops being a number, the disk is full, or the model cannot take `packing`.
     """
+    ended = run.ended_at(run.resume_from) if run.resume_from else None
+    if ended is not None:
+        return ended
+    trainer = assemble(loaded, run)
+    trainer.train(resume_from_checkpoint=str(run.resume_from.folder) if run.resume_from else None)
+    if trainer.state.global_step >= run.total_steps:
+        return "whole"
+    return "early" if run.is_enough(trainer.state.log_history) else "asked"
+
+
+def assemble(loaded: LoadedModel, run: Run) -> PublishingTrainer:
+    """Put the run's adapter on the model, and make the trainer that trains it."""
     keep_unpacked(loaded.model)
-    trainer = _PublishingTrainer(
+    if run.values.packing:
+        check_packing(loaded.model, run.train_rows)
+    trainer = PublishingTrainer(
         run=run,
         model=loaded.model,
         args=_arguments(run, loaded.device),
         processing_class=loaded.tokenizer,
-        train_dataset=_dataset(run.train_rows),
-        eval_dataset=_dataset(run.held_out_rows) if run.held_out_rows else None,
+        train_dataset=run.train_rows,
+        eval_dataset=run.held_out_rows,
         peft_config=_lora(run.values),
     )
     for parameter in trainer.model.parameters():
@@ -73,24 +56,24 @@ def train(loaded: LoadedModel, run: Run) -> None:
             # TRL makes them bf16 on a quantized model, while a resume reads fp32: the losses would drift apart.
             parameter.data = parameter.data.float()
     trainer.remove_callback(PrinterCallback)  # the events tell it all
-    trainer.add_callback(_Teller(run))
-    trainer.train(resume_from_checkpoint=str(run.resume_from.folder) if run.resume_from else None)
+    trainer.add_callback(Teller(run))
+    return trainer
 
 
 def _lora(values: TrainingValues) -> LoraConfig:
+    targets = values.target_modules
     return LoraConfig(
         r=values.r,
         lora_alpha=values.lora_alpha,
         lora_dropout=values.lora_dropout,
-        target_modules=values.target_modules,
+        target_modules=targets if targets == ALL_LINEAR else targets.split(","),
+        use_rslora=values.use_rslora,
         task_type="CAUSAL_LM",
     )
 
 
 def _arguments(run: Run, device: torch.device) -> SFTConfig:
-    values = run.values
-    total = values.total_steps(len(run.train_rows))
-    between = min(math.ceil(total / run.evaluations), MOST_STEPS_BETWEEN)
+    values, between = run.values, run.steps_between
     return SFTConfig(
         output_dir=str(run.folder / ASIDE_FOLDER),
         num_train_epochs=values.epochs,
@@ -105,130 +88,25 @@ def _arguments(run: Run, device: torch.device) -> SFTConfig:
         max_length=values.max_length,
         packing=values.packing,
         completion_only_loss=values.completion_only_loss,
+        neftune_noise_alpha=values.neftune_noise_alpha or None,
         dataset_kwargs={"skip_prepare_dataset": True},
         seed=values.seed,
-        logging_steps=max(1, total // LOGGED_POINTS),
+        logging_steps=max(1, run.total_steps // LOGGED_POINTS),
         logging_nan_inf_filter=False,
         eval_strategy="steps" if run.held_out_rows else "no",
         eval_steps=between,
         eval_on_start=bool(run.held_out_rows) and run.resume_from is None,
         save_strategy="steps",
         save_steps=between,
-        # All four are on by default, or follow the machine: what is trained must not depend on that.
+        # All three are on by default, or follow the machine: what is trained must not depend on that.
         bf16=False,
         fp16=False,
         tf32=False if device.type == "cuda" else None,
-        gradient_checkpointing=False,
+        activation_checkpointing=values.gradient_checkpointing,  # its name in transformers 5
+        activation_checkpointing_kwargs={"use_reentrant": False},
         use_cpu=device.type == "cpu",
         dataloader_pin_memory=device.type == "cuda",
-        report_to="none",
+        report_to=[] if values.report_to == NOWHERE else values.report_to.split(","),
+        run_name=run.name or None,
         disable_tqdm=True,
     )
-
-
-def _dataset(rows: list[TokenRow]) -> Dataset:
-    return Dataset.from_dict({"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]})
-
-
-class _PublishingTrainer(SFTTrainer):  # type: ignore[misc]
-    """Saves into a folder aside and publishes that whole, where transformers writes straight into its place."""
-
-    def __init__(self, run: Run, **options: Any) -> None:
-        self._run = run
-        self._began = time.monotonic()
-        super().__init__(**options)
-
-    def seconds(self) -> float:
-        """Training time in all, the part before a resume included."""
-        earlier = self._run.resume_from.seconds if self._run.resume_from else 0.0
-        return round(earlier + time.monotonic() - self._began, 1)
-
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        # Iterating over the held-out rows draws from the random state that dropout uses.
-        with torch.random.fork_rng():
-            metrics: dict[str, float] = super().evaluate(*args, **kwargs)
-        return metrics
-
-    def _save_checkpoint(self, model: torch.nn.Module, trial: object) -> None:
-        step = self.state.global_step
-        eval_loss = next(
-            (e["eval_loss"] for e in self.state.log_history if e["step"] == step and "eval_loss" in e), None
-        )
-        # transformers' own method, not TRL's, which would write a model card beside every checkpoint
-        Trainer._save_checkpoint(self, model, trial)
-        aside = Path(self.args.output_dir) / f"checkpoint-{step}"
-        root = self._run.folder / CHECKPOINTS_FOLDER
-        checkpoint = publish(aside, root, step, eval_loss, self.seconds())
-        kept = keep_adapter(checkpoint, self._run.folder / LEARNT_FOLDER)
-        prune(root)
-        self._run.on_event(
-            Event(
-                "training",
-                step=step,
-                checkpoint=str(kept.folder.relative_to(self._run.folder)),
-                total_steps=self.state.max_steps,
-            )
-        )
-
-
-class _Teller(TrainerCallback):  # type: ignore[misc]
-    """Turns what the trainer logs into events, watches the loss, and ends the run when asked to."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._began = time.monotonic()
-        self._first_step = 0
-        self._tokens = (time.monotonic(), 0.0)
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
-    ) -> None:
-        self._began, self._first_step = time.monotonic(), state.global_step
-        self._run.on_event(replace(self._now(state), message="Learning from the examples…"))
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
-        if self._run.stop() and state.global_step < state.max_steps:
-            control.should_training_stop = control.should_save = control.should_log = True
-            control.should_evaluate = bool(self._run.held_out_rows)
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **_: object,
-    ) -> None:
-        now, logs = self._now(state), logs or {}
-        if "loss" in logs:
-            if not math.isfinite(logs["loss"]):
-                raise TrainingError(
-                    "The training went astray at step {step}: the loss is no longer a number. "
-                    "Try again with a lower learning rate.",
-                    step=state.global_step,
-                )
-            now = replace(
-                now,
-                loss=round(logs["loss"], 5),
-                learning_rate=logs.get("learning_rate"),
-                tokens_per_s=self._speed(logs.get("num_tokens")),
-            )
-        elif "eval_loss" in logs:
-            now = replace(now, eval_loss=round(logs["eval_loss"], 5))
-        else:
-            return
-        self._run.on_event(now)
-
-    def _speed(self, tokens: float | None) -> float | None:
-        """Tokens a second since the last call, padding left out."""
-        if tokens is None:
-            return None
-        (before, counted), now = self._tokens, time.monotonic()
-        self._tokens = (now, tokens)
-        return round((tokens - counted) / (now - before), 1) if tokens > counted > 0 else None
-
-    def _now(self, state: TrainerState) -> Event:
-        done = state.global_step - self._first_step
-        left = state.max_steps - state.global_step
-        eta_s = round((time.monotonic() - self._began) / done * left, 1) if done > 0 else None
-        return Event("training", step=state.global_step, total_steps=state.max_steps, eta_s=eta_s)

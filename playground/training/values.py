@@ -1,12 +1,13 @@
 """Which training values are allowed, and which suit a model and a file."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
+from importlib.util import find_spec
 from typing import Any, Literal, get_args
 
 from playground.errors import InputError
-from playground.training.spec import Schedule, TrainingValues
+from playground.training.spec import ALL_LINEAR, NOWHERE, Schedule, TrainingValues
 
 Intensity = Literal["light", "normal", "thorough"]
 TINY_PARAMETERS = 50_000_000
@@ -34,20 +35,28 @@ RANGES: dict[str, Range] = {
     "gradient_accumulation_steps": Range(1, 256, whole=True),
     "warmup_ratio": Range(0.0, 0.5),
     "weight_decay": Range(0.0, 1.0),
+    "neftune_noise_alpha": Range(0.0, 100.0),
+    "early_stopping_patience": Range(0, 1000, whole=True),
     "seed": Range(0, 2**31 - 1, whole=True),
 }
 _CHOICES: dict[str, tuple[object, ...]] = {
-    "target_modules": ("all-linear",),
     "lr_scheduler_type": get_args(Schedule),
     "completion_only_loss": (True, False),
-    "packing": (False,),
+    "packing": (False, True),
+    "gradient_checkpointing": (False, True),
+    "use_rslora": (False, True),
 }
+REPORTERS = ("tensorboard", "wandb", "trackio")
+"""Where a run's figures can be sent, each by the package of that name."""
 
 
-def check_spec_values(given: Mapping[str, object], defaults: TrainingValues, context_length: int) -> TrainingValues:
+def check_spec_values(
+    given: Mapping[str, object], defaults: TrainingValues, context_length: int, layers: Collection[str] = ()
+) -> TrainingValues:
     """Check values that a person or a program chose; what is None or not given comes from `defaults`.
 
-    `max_length` may not go beyond `context_length`. Raises `InputError` naming the field and what it may be.
+    `max_length` may not go beyond `context_length`, and `target_modules` must be among `layers`, the names of the
+    model's linear layers. Raises `InputError` naming the field and what it may be.
     """
     known = {field.name for field in fields(TrainingValues)}
     chosen: dict[str, Any] = {}
@@ -55,7 +64,7 @@ def check_spec_values(given: Mapping[str, object], defaults: TrainingValues, con
         if name not in known:
             raise InputError("There is no training setting called {field}.", field=name)
         if value is not None:
-            chosen[name] = _choice(name, value) if name in _CHOICES else _number(name, value)
+            chosen[name] = _checked(name, value, layers)
     values = replace(defaults, **chosen)
     if values.max_steps == 0:
         raise InputError("{field} is 0. Use -1 for no limit, or at least 1.", field="max_steps")
@@ -68,6 +77,44 @@ def check_spec_values(given: Mapping[str, object], defaults: TrainingValues, con
             most=context_length,
         )
     return replace(values, max_length=min(values.max_length, context_length))
+
+
+def installed_reporters() -> list[str]:
+    """Those of `REPORTERS` whose package is there."""
+    return [name for name in REPORTERS if find_spec(name) is not None]
+
+
+def _checked(name: str, value: object, layers: Collection[str]) -> object:
+    if name == "target_modules":
+        return _several(name, value, ALL_LINEAR, sorted(layers))
+    if name == "report_to":
+        chosen = _several(name, value, NOWHERE, REPORTERS)
+        for reporter in chosen.split(","):
+            if reporter != NOWHERE and find_spec(reporter) is None:
+                raise InputError(
+                    "{field} names {value}, which is not installed here. Install it with pip, or choose another.",
+                    field=name,
+                    value=reporter,
+                )
+        return chosen
+    return _choice(name, value) if name in _CHOICES else _number(name, value)
+
+
+def _several(name: str, value: object, alone: str, allowed: Collection[str]) -> str:
+    """`alone`, or names out of `allowed` with commas between, each once."""
+    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else [_short(value)]
+    if names == [alone]:
+        return alone
+    for unknown in names:
+        if unknown not in allowed:
+            raise InputError(
+                "{field} cannot be {value}. Use {alone}, or some of: {allowed}.",
+                field=name,
+                value=_short(unknown),
+                alone=alone,
+                allowed=", ".join(allowed),
+            )
+    return ",".join(dict.fromkeys(names))
 
 
 def _number(name: str, value: object) -> float | int:

@@ -2,15 +2,18 @@
 
 It works in the spec's folder: reads the examples, appends to `events.jsonl`, publishes `checkpoints/` and at the end
 `adapter/` (PEFT format) and `facts.json`. SIGTERM or a file named `stop` ends it after the running step, with what
-was learnt so far. Started again on the same folder, it goes on from the newest whole checkpoint.
+was learnt so far. Started again on the same folder, it goes on from the newest whole checkpoint. Under
+`accelerate launch` several of it train together on one folder; the first alone writes.
 """
 
 import hashlib
 import json
 import logging
+import os
 import secrets
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -20,12 +23,15 @@ from playground.errors import PlaygroundError, TrainingError
 from playground.training.checkpoints import (
     ASIDE_FOLDER,
     CHECKPOINTS_FOLDER,
+    Checkpoint,
     best_checkpoint,
     copy_adapter,
     whole_checkpoints,
 )
-from playground.training.events import Event, EventLog
+from playground.training.events import Event, EventLog, failure
+from playground.training.memory import peak_bytes
 from playground.training.process import LOG_FILE, StopRequest, settle
+from playground.training.ranks import is_first, take_gpu
 from playground.training.spec import (
     ADAPTER_FOLDER,
     EVENTS_FILE,
@@ -33,13 +39,16 @@ from playground.training.spec import (
     HELD_OUT_FILE,
     TRAIN_FILE,
     TrainingSpec,
+    TrainingValues,
     load_examples,
 )
 
 if TYPE_CHECKING:  # these bring torch, which may be imported only after `settle`
     from playground.models.loader import LoadedModel
     from playground.training.encode import Encoded
+    from playground.training.run import Ending
 
+Tell = Callable[[Event], None]
 LEAST_ROWS = 2
 
 log = logging.getLogger("playground.training.worker")
@@ -52,81 +61,104 @@ def main(arguments: list[str]) -> int:
         return 2
     spec_path = Path(arguments[0]).absolute()
     folder = spec_path.parent
-    events = EventLog(folder / EVENTS_FILE)
-    events.write(Event("starting", "Getting ready…"))
+    tell = EventLog(folder / EVENTS_FILE).write if is_first() else _say_nothing
+    tell(Event("starting", "Getting ready…"))
     stop = StopRequest(folder)
     try:
         spec = TrainingSpec.load(spec_path)
         settle(folder / LOG_FILE, offline=Path(spec.model).expanduser().is_dir() or spec.model == "starter")
-        events.write(_run(spec, folder, events, stop))
+        tell(_run(spec, folder, tell, stop))
     except PlaygroundError as error:
         log.exception("the run failed")
-        events.write(Event("failed", str(error)))
+        tell(failure(error))
     except Exception as error:
         log_id = secrets.token_hex(4)
         log.exception("the run failed, id %s", log_id)
-        events.write(Event("failed", _sentence(error, log_id)))
+        tell(_unexpected(error, log_id))
     else:
         return 0
     return 1
 
 
-def _run(spec: TrainingSpec, folder: Path, events: EventLog, stop: StopRequest) -> Event:
+def _run(spec: TrainingSpec, folder: Path, tell: Tell, stop: StopRequest) -> Event:
     """Train, put the best checkpoint in place as the adapter, and return the run's last event."""
-    loaded, encoded, held_out = _prepare(spec, folder, events)
     checkpoints = folder / CHECKPOINTS_FOLDER
-    total = spec.values.total_steps(len(encoded.rows))
     earlier = whole_checkpoints(checkpoints)
+    tell(Event("starting", "Loading the model…"))
+    loaded = load(spec)
+    tell(Event("starting", "Preparing the examples…"))
+    encoded, held_out = read(folder, spec.values, loaded)
     if stop and not earlier:
         return Event("stopped", "Stopped before anything was learnt.")
-    if not stop and (not earlier or earlier[-1].step < total):
-        _train(spec, folder, events, stop, loaded, encoded, held_out)
+    ending = _train(spec, folder, tell, stop, loaded, encoded, held_out)
     reached = whole_checkpoints(checkpoints)
     best = best_checkpoint(reached)
-    copy_adapter(best, folder / ADAPTER_FOLDER)
-    before = [event.eval_loss for event in events.read() if event.step == 0 and event.eval_loss is not None]
-    facts = _facts(spec, loaded.quantization, encoded, held_out) | {
-        "data_sha256": _sha256(folder / TRAIN_FILE, folder / HELD_OUT_FILE),
-        "held_out_loss_before": before[0] if before else None,
-        "held_out_loss_after": best.eval_loss,
-        "best_step": best.step,
-        "steps": reached[-1].step,
-        "total_steps": total,
-        "seconds": reached[-1].seconds,
-    }
-    (folder / FACTS_FILE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    if reached[-1].step < total:
-        return Event("stopped", f"Stopped at step {reached[-1].step}; what was learnt until then is kept.")
+    if is_first():
+        copy_adapter(best, folder / ADAPTER_FOLDER)
+        facts = _facts(spec, loaded.quantization, encoded, held_out) | _course(folder, reached[-1], best, ending)
+        (folder / FACTS_FILE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    step = {"step": reached[-1].step}
+    if ending == "asked":
+        return Event("stopped", "Stopped at step {step}; what was learnt until then is kept.", step)
+    if ending == "early":
+        return Event(
+            "done", "It stopped by itself at step {step}: the examples set aside got no better.", step, eta_s=0.0
+        )
     return Event("done", "Done.", eta_s=0.0)
 
 
 def _train(
     spec: TrainingSpec,
     folder: Path,
-    events: EventLog,
+    tell: Tell,
     stop: StopRequest,
     loaded: "LoadedModel",
     encoded: "Encoded",
     held_out: "Encoded",
-) -> None:
-    from playground.training.trainer import Run, train
+) -> "Ending":
+    from playground.training.rows import dataset_of, held_out_of
+    from playground.training.run import Run
+    from playground.training.trainer import train
 
     earlier = whole_checkpoints(folder / CHECKPOINTS_FOLDER)
+    if stop:
+        return "asked"
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
     try:
-        train(
+        return train(
             loaded,
             Run(
                 values=spec.values,
-                train_rows=encoded.rows,
-                held_out_rows=held_out.rows,
+                train_rows=dataset_of(encoded.rows, spec.values),
+                held_out_rows=held_out_of(held_out.rows),
                 folder=folder,
-                on_event=events.write,
+                on_event=tell,
                 stop=lambda: bool(stop),
                 resume_from=earlier[-1] if earlier else None,
+                name=spec.name,
             ),
         )
     finally:
-        shutil.rmtree(folder / ASIDE_FOLDER, ignore_errors=True)
+        if is_first():
+            shutil.rmtree(folder / ASIDE_FOLDER, ignore_errors=True)
+
+
+def _course(folder: Path, last: Checkpoint, best: Checkpoint, ending: "Ending") -> dict[str, object]:
+    """How the run went, for the adapter's card."""
+    events = EventLog(folder / EVENTS_FILE).read()
+    before = [event.eval_loss for event in events if event.step == 0 and event.eval_loss is not None]
+    totals = [event.total_steps for event in events if event.total_steps is not None]
+    return {
+        "data_sha256": _sha256(folder / TRAIN_FILE, folder / HELD_OUT_FILE),
+        "held_out_loss_before": before[0] if before else None,
+        "held_out_loss_after": best.eval_loss,
+        "best_step": best.step,
+        "steps": last.step,
+        "total_steps": totals[-1],
+        "stopped_early": ending == "early",
+        "seconds": last.seconds,
+        "peak_memory_bytes": peak_bytes(),
+    }
 
 
 def _facts(spec: TrainingSpec, quantization: str, encoded: "Encoded", held_out: "Encoded") -> dict[str, object]:
@@ -143,24 +175,29 @@ def _facts(spec: TrainingSpec, quantization: str, encoded: "Encoded", held_out: 
     }
 
 
-def _prepare(spec: TrainingSpec, folder: Path, events: EventLog) -> "tuple[LoadedModel, Encoded, Encoded]":
-    """Load the base model and encode the examples; raises `ModelError` or `TrainingError`."""
-    from playground.models.codec import codec_for
+def load(spec: TrainingSpec) -> "LoadedModel":
+    """Load the run's base model; raises `ModelError`, or `TrainingError` when it is another than it was."""
     from playground.models.loader import load_model
-    from playground.training.encode import encode
 
-    events.write(Event("starting", "Loading the model…"))
+    take_gpu()
     loaded = load_model(spec.model, spec.quantization, for_training=True)
     if spec.base_fingerprint and loaded.fingerprint != spec.base_fingerprint:
         raise TrainingError(
             "The model {model} has changed since this run was set up, so it cannot go on. Start a new run.",
             model=loaded.name,
         )
-    events.write(Event("starting", "Preparing the examples…"))
+    return loaded
+
+
+def read(folder: Path, values: TrainingValues, loaded: "LoadedModel") -> "tuple[Encoded, Encoded]":
+    """Encode the examples in a run's folder, to learn from and to measure on; raises `TrainingError`."""
+    from playground.models.codec import codec_for
+    from playground.training.encode import encode
+
     codec = codec_for(loaded)
-    max_length = min(spec.values.max_length, codec.context_length)
+    max_length = min(values.max_length, codec.context_length)
     encoded, held_out = (
-        encode(load_examples(folder / name), codec, max_length, spec.values.completion_only_loss)
+        encode(load_examples(folder / name), codec, max_length, values.completion_only_loss)
         for name in (TRAIN_FILE, HELD_OUT_FILE)
     )
     if len(encoded.rows) < LEAST_ROWS:
@@ -171,13 +208,25 @@ def _prepare(spec: TrainingSpec, folder: Path, events: EventLog) -> "tuple[Loade
             least=LEAST_ROWS,
             reason=reason,
         )
-    return loaded, encoded, held_out
+    return encoded, held_out
 
 
-def _sentence(error: Exception, log_id: str) -> str:
+def _unexpected(error: Exception, log_id: str) -> Event:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return f"There was not enough memory. Use a smaller batch size or max_length. (Details: log {log_id}.)"
-    return f"The training stopped because of an unexpected error; its details are in the server's log under {log_id}."
+        return Event(
+            "failed",
+            "There was not enough memory. Use a smaller batch size or max_length. (Details: log {id}.)",
+            {"id": log_id},
+        )
+    return Event(
+        "failed",
+        "The training stopped because of an unexpected error; its details are in the server's log under {id}.",
+        {"id": log_id},
+    )
+
+
+def _say_nothing(_event: Event) -> None:
+    """The other processes of a run leave the telling to the first."""
 
 
 def _sha256(*paths: Path) -> str:

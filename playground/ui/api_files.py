@@ -17,7 +17,8 @@ from playground.ui.services import Services
 from playground.ui.teaching import inspect_upload, start_training
 from playground.ui.toasts import friendly
 
-TEXTS = ("name", "format", "adapter")
+TEXTS = ("name", "format", "adapter", "target_modules", "lr_scheduler_type", "report_to")
+SWITCHES = ("use_rslora", "completion_only_loss", "packing", "gradient_checkpointing")
 
 
 def build(services: Services) -> None:
@@ -54,6 +55,21 @@ def _train(services: Services) -> Callable[..., Any]:
         learning_rate: Any = None,
         max_length: Any = None,
         probes: Any = None,
+        lora_dropout: Any = None,
+        target_modules: Any = None,
+        use_rslora: Any = None,
+        per_device_train_batch_size: Any = None,
+        gradient_accumulation_steps: Any = None,
+        lr_scheduler_type: Any = None,
+        warmup_ratio: Any = None,
+        weight_decay: Any = None,
+        completion_only_loss: Any = None,
+        packing: Any = None,
+        gradient_checkpointing: Any = None,
+        neftune_noise_alpha: Any = None,
+        early_stopping_patience: Any = None,
+        seed: Any = None,
+        report_to: Any = None,
     ) -> AsyncIterator[Any]:
         owner = services.known_owner(request)
         path = _path(file)
@@ -64,6 +80,21 @@ def _train(services: Services) -> Callable[..., Any]:
             "lora_alpha": lora_alpha,
             "learning_rate": learning_rate,
             "max_length": max_length,
+            "lora_dropout": lora_dropout,
+            "target_modules": target_modules,
+            "use_rslora": use_rslora,
+            "per_device_train_batch_size": per_device_train_batch_size,
+            "gradient_accumulation_steps": gradient_accumulation_steps,
+            "lr_scheduler_type": lr_scheduler_type,
+            "warmup_ratio": warmup_ratio,
+            "weight_decay": weight_decay,
+            "completion_only_loss": completion_only_loss,
+            "packing": packing,
+            "gradient_checkpointing": gradient_checkpointing,
+            "neftune_noise_alpha": neftune_noise_alpha,
+            "early_stopping_patience": early_stopping_patience,
+            "seed": seed,
+            "report_to": report_to,
         }
         given = {field: value for field, value in wishes.items() if value is not None}
         job_id = await asyncio.to_thread(
@@ -113,7 +144,8 @@ def _add(function: Callable[..., Any], api_name: str) -> None:
     inputs: list[Any] = [gr.File(visible=False)]
     for parameter in list(inspect.signature(function).parameters.values())[2:]:
         default = None if parameter.default is inspect.Parameter.empty else parameter.default
-        schema = kinds.get(parameter.name, {"type": "string" if parameter.name in TEXTS else "number"})
+        kind = "string" if parameter.name in TEXTS else "boolean" if parameter.name in SWITCHES else "number"
+        schema = kinds.get(parameter.name, {"type": kind})
         inputs.append(Api(default, schema, parameter.name))
     gr.Button(visible=False).click(
         function, inputs, Api(None, {"type": "object"}, "result"), api_name=api_name, concurrency_limit=None

@@ -25,7 +25,7 @@ def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs, note: Note | N
         with gr.Step(t("Check them"), id=CHECK):
             check = finetune_check.build()
         with gr.Step(t("Teach"), id=TEACH):
-            teach = finetune_teach.build()
+            teach = finetune_teach.build(services)
             watch = finetune_watch.build()
         with gr.Step(t("See what changed"), id=RESULT):
             result = finetune_result.build()

@@ -1,7 +1,8 @@
 """Fine-tune, step 3, before it begins: the adapter's name, how hard to study, and what to ask it afterwards."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,24 +10,23 @@ from typing import Any
 import gradio as gr
 
 from playground.adapters.card import LONGEST_NAME
-from playground.errors import InputError
+from playground.errors import InputError, PlaygroundError
+from playground.training.preflight import Tried
+from playground.ui import finetune_advanced, finetune_try
+from playground.ui.finetune_advanced import Advanced
 from playground.ui.finetune_check import CheckParts
+from playground.ui.finetune_pace import INTENSITIES, choices, last_pace, pace_of, seconds_of
 from playground.ui.finetune_state import CHECK, TEACH, Draft, Frame, go, speaker
+from playground.ui.finetune_try import Trying
 from playground.ui.finetune_watch import WatchParts
-from playground.ui.parts import head, note, primary, quiet, second
+from playground.ui.parts import head, primary, quiet, second
 from playground.ui.running import EVENT
 from playground.ui.services import Services
-from playground.ui.teach_html import Say, duration
+from playground.ui.teach_html import Say
 from playground.ui.teaching import LONGEST_PROBE, plan, start_training
 from playground.ui.texts import t
 from playground.ui.toasts import friendly
 
-INTENSITIES: Mapping[str, tuple[str, str]] = {
-    "light": ("Light touch", "a hint of it"),
-    "normal": ("Normal", "follows the examples"),
-    "thorough": ("Thorough", "sticks to them, may forget other things"),
-}
-ADVANCED = ("r", "lora_alpha", "learning_rate", "epochs", "max_steps", "max_length", "per_device_train_batch_size")
 ELSEWHERE = "Tell a story about a brave little dog."
 
 
@@ -35,13 +35,15 @@ class TeachParts:
     before: gr.Column
     name: gr.Textbox
     intensity: gr.Radio
-    advanced: tuple[gr.Number, ...]
+    tried: gr.HTML
+    fit: gr.Button
+    advanced: Advanced
     probes: tuple[gr.Textbox, ...]
     back: gr.Button
     start: gr.Button
 
 
-def build() -> TeachParts:
+def build(services: Services) -> TeachParts:
     """Draw what stands there before the run begins."""
     with gr.Column(elem_classes="stage") as before:
         with gr.Row(elem_classes=["work", "full", "ft"]):
@@ -54,11 +56,9 @@ def build() -> TeachParts:
                     interactive=True,
                     elem_classes="stack",
                 )
-                note("It learns in a process of its own, while the model goes on answering.")
-                with gr.Accordion(t("Advanced settings"), open=False):
-                    quiet("These suit this model, this file and the choice above.")
-                    with gr.Row(elem_classes="numbers"):
-                        advanced = tuple(gr.Number(0, label=field, interactive=True) for field in ADVANCED)
+                tried = gr.HTML("", padding=False, elem_classes=["trying"])
+                fit = second("Make it fit", visible=False)
+                advanced = finetune_advanced.build(services)
             with gr.Column(elem_classes=["card", "scroll"], scale=1):
                 head(
                     "Questions to watch",
@@ -73,11 +73,11 @@ def build() -> TeachParts:
             back = second("Back")
             quiet("Others can keep using the model meanwhile, and so can you.")
             start = primary("Start teaching")
-    return TeachParts(before, name, intensity, advanced, probes, back, start)
+    return TeachParts(before, name, intensity, tried, fit, advanced, probes, back, start)
 
 
 def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) -> None:
-    """Bind entering the step, and starting the run."""
+    """Bind entering the step, trying the values out, and starting the run."""
     services = frame.services
 
     @friendly
@@ -85,29 +85,99 @@ def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) 
         if not draft.usable:
             raise InputError("Bring a file of examples first.")
         say = speaker(request)
-        choices = await asyncio.to_thread(_choices, services, services.owner(request), draft, say)
+        pace = await asyncio.to_thread(last_pace, services, services.owner(request))
         return [
             go(TEACH),
             gr.Column(visible=True),
             gr.Column(visible=False),
             default_name(draft.file_name),
-            gr.Radio(choices=choices),
+            gr.Radio(choices=choices(services, draft, say, pace)),
             draft.probe[:LONGEST_PROBE],
-            *_numbers(services, draft, intensity),
+            *parts.advanced.showing(plan(services, draft.learned, intensity)),
+            finetune_try.trying(say),
+            gr.Button(visible=False),
         ]
 
     @friendly
     async def chosen(draft: Draft, intensity: str) -> list[Any]:
-        return _numbers(services, draft, intensity)
+        return parts.advanced.showing(plan(services, draft.learned, intensity))
 
     stage = [frame.steps, parts.before, watch.running]
-    filled = [*stage, parts.name, parts.intensity, parts.probes[0], *parts.advanced]
-    check.next.click(enter, [frame.draft, parts.intensity], filled, **EVENT)
-    parts.intensity.input(chosen, [frame.draft, parts.intensity], list(parts.advanced), **EVENT)
-    given = {frame.draft, parts.name, parts.intensity, *parts.advanced, *parts.probes}
+    advanced = parts.advanced.components
+    shown = [parts.tried, parts.fit]
+    filled = [*stage, parts.name, parts.intensity, parts.probes[0], *advanced, *shown]
+    entered = check.next.click(enter, [frame.draft, parts.intensity], filled, **EVENT)
+    picked = parts.intensity.input(chosen, [frame.draft, parts.intensity], advanced, **EVENT)
+    _try_out(frame, parts, [entered, picked])
+    given = {frame.draft, parts.name, parts.intensity, *advanced, *parts.probes}
     begun = [parts.before, watch.running, frame.job, frame.told, frame.adapter, frame.clock]
     parts.start.click(_beginning(frame, parts), given, begun, **EVENT)
     parts.back.click(lambda: go(CHECK), None, frame.steps, **EVENT)
+
+
+def _try_out(frame: Frame, parts: TeachParts, filled: list[Any]) -> None:
+    """Try the values whenever they are new, after the events that `filled` them in too; make them fit when asked."""
+    services, trying = frame.services, Trying(frame.services)
+    asked = {frame.draft, parts.intensity, *parts.advanced.components}
+
+    @friendly
+    async def attempt(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
+        say, owner, draft = speaker(request), services.owner(request), values[frame.draft]
+        if services.jobs.busy():
+            pace = await asyncio.to_thread(last_pace, services, owner)
+            yield [
+                finetune_try.estimated(say, seconds_of(services, draft, values[parts.intensity], pace)),
+                _hidden(),
+                _same(),
+            ]
+            return
+        yield [finetune_try.trying(say), _hidden(), _same()]
+        questions = trying.answers(owner, draft, values[parts.intensity], parts.advanced.given(values))
+        try:
+            async with aclosing(questions) as answers:  # type: ignore[type-var]
+                async for tried in answers:
+                    yield [_same()] * 3 if tried is None else _told(services, draft, say, tried)
+        except PlaygroundError as error:
+            yield [finetune_try.refused(say, error), _hidden(), _same()]
+
+    @friendly
+    async def fit(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
+        say, draft = speaker(request), values[frame.draft]
+        given = parts.advanced.given(values)
+        before = plan(services, draft.learned, values[parts.intensity], given)
+        yield [finetune_try.trying(say), _hidden(), *[_same()] * len(parts.advanced.fields)]
+        questions = trying.answers(services.owner(request), draft, values[parts.intensity], given, smaller=True)
+        try:
+            async with aclosing(questions) as answers:  # type: ignore[type-var]
+                async for tried in answers:
+                    if tried is None:
+                        yield [_same()] * (2 + len(parts.advanced.fields))
+                    else:
+                        after = parts.advanced.showing(tried.values)
+                        yield [finetune_try.fitted(say, before, tried), _hidden(), *after]
+        except PlaygroundError as error:
+            yield [finetune_try.refused(say, error), _hidden(), *[_same()] * len(parts.advanced.fields)]
+
+    told = [parts.tried, parts.fit, parts.intensity]
+    for event in filled:
+        event.success(attempt, asked, told, **EVENT)
+    typed = [field.input for field in parts.advanced.fields.values()]
+    gr.on(typed, attempt, asked, told, trigger_mode="multiple", **EVENT)
+    parts.fit.click(fit, asked, [parts.tried, parts.fit, *parts.advanced.components], **EVENT)
+
+
+def _same() -> Any:
+    return gr.skip()
+
+
+def _hidden() -> gr.Button:
+    return gr.Button(visible=False)
+
+
+def _told(services: Services, draft: Draft, say: Say, tried: Tried) -> list[Any]:
+    """A trial's line, the button where it does not fit, and the intensities with the times that it showed."""
+    timed = gr.Radio(choices=choices(services, draft, say, pace_of(tried))) if tried.seconds else gr.skip()
+    return [finetune_try.found(say, tried), gr.Button(visible=not tried.fits), timed]
 
 
 def _beginning(frame: Frame, parts: TeachParts) -> Callable[..., Any]:
@@ -131,7 +201,7 @@ def _beginning(frame: Frame, parts: TeachParts) -> Callable[..., Any]:
             draft.repairs or (),
             values[parts.intensity],
             [values[probe] or "" for probe in parts.probes],
-            **{name: values[number] for name, number in zip(ADVANCED, parts.advanced, strict=True)},
+            **parts.advanced.given(values),
         )
         return [gr.Column(visible=False), gr.Column(visible=True), job_id, None, "", gr.Timer(active=True)]
 
@@ -155,33 +225,3 @@ def _probe(label: str, value: str = "") -> gr.Textbox:
         max_length=LONGEST_PROBE,
         interactive=True,
     )
-
-
-def _numbers(services: Services, draft: Draft, intensity: str) -> list[float]:
-    """The values of `ADVANCED` that this intensity means for this file."""
-    values = plan(services, draft.learned, intensity)
-    return [getattr(values, name) for name in ADVANCED]
-
-
-def _choices(services: Services, owner: str, draft: Draft, say: Say) -> list[tuple[str, str]]:
-    """The intensities with their steps, and with the time that they take where an earlier run has shown it."""
-    pace = _pace(services, owner)
-    choices = []
-    for value, (name, effect) in INTENSITIES.items():
-        steps = plan(services, draft.learned, value).total_steps(draft.learned)
-        fields = {"name": say(name), "effect": say(effect), "steps": steps}
-        if pace:
-            time = duration(say, pace[0] + pace[1] * steps)
-            choices.append((say("{name}, about {time}: {effect}", time=time, **fields), value))
-        else:
-            choices.append((say("{name}, {steps} steps: {effect}", **fields), value))
-    return choices
-
-
-def _pace(services: Services, owner: str) -> tuple[float, float] | None:
-    """Seconds to get going and seconds a step, from the owner's newest finished run; None without one."""
-    for state in services.jobs.list(owner) if owner else []:
-        facts = services.jobs.job(owner, state["job_id"]).facts() if state["state"] == "done" else {}
-        if facts.get("steps") and facts.get("seconds"):
-            return max(0.0, state["seconds"] - facts["seconds"]), facts["seconds"] / facts["steps"]
-    return None

@@ -161,7 +161,9 @@ def _draw(state: JobState, line: str, say: Say, told: Any) -> list[Any]:
     failed = ended and state["adapter"] is None
     grew = told is None or told[3:] != _news(state)[3:]
     if failed:
-        progress = f'<div class="warn">{teach_html.safe(say(state["message"] or "It stopped."))}</div>'
+        progress = (
+            f'<div class="warn">{teach_html.safe(say(state["template"] or "It stopped.", **state["fields"]))}</div>'
+        )
     else:
         progress = teach_html.progress(say, state)
     return [

@@ -16,7 +16,7 @@ from playground.settings import Quantization
 from playground.tasks.registry import prompt_writers
 from playground.training.encode import RowCodec
 from playground.training.job import Job
-from playground.training.spec import TrainingValues
+from playground.training.spec import NOWHERE, TrainingValues
 from playground.training.values import Intensity, check_spec_values, defaults_for
 from playground.ui.services import Services
 
@@ -124,7 +124,10 @@ def plan(
     """The values that a run over this many rows would have; raises `InputError` naming what is out of range."""
     context_length = services.live.codec.context_length
     defaults = defaults_for(services.base.parameters, rows, cast(Intensity, intensity), context_length)
-    return check_spec_values(overrides or {}, defaults, context_length)
+    values = check_spec_values(overrides or {}, defaults, context_length, services.base.layers)
+    if values.report_to != NOWHERE and services.owners.mode != "local":
+        raise InputError("On a shared server a run cannot report elsewhere. Leave report_to at none.")
+    return values
 
 
 def origin(job: Job) -> Origin | None:

@@ -1,0 +1,45 @@
+"""Which values to try next when a run takes too much memory: those that change least of what is learnt come first."""
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+
+from playground.training.spec import TrainingValues
+
+SHORTEST = 64
+LOWEST_RANK = 4
+_MOST_ACCUMULATED = 256
+
+
+def smaller(values: TrainingValues, longest: int = 0) -> Iterator[TrainingValues]:
+    """Ever smaller values: first the batch, made up for by accumulation, then length, checkpointing and rank.
+
+    `longest` is the longest row in tokens, where it is known: a `max_length` beyond it takes nothing.
+    """
+    while values.per_device_train_batch_size > 1:
+        values = replace(
+            values,
+            per_device_train_batch_size=values.per_device_train_batch_size // 2,
+            gradient_accumulation_steps=min(_MOST_ACCUMULATED, values.gradient_accumulation_steps * 2),
+        )
+        yield values
+    length = min(values.max_length, longest or values.max_length)
+    while length > SHORTEST:
+        length = max(SHORTEST, length // 2)
+        values = replace(values, max_length=length)
+        yield values
+    if not values.gradient_checkpointing:
+        values = replace(values, gradient_checkpointing=True)
+        yield values
+    while values.r > LOWEST_RANK:
+        values = replace(values, r=max(LOWEST_RANK, values.r // 2), lora_alpha=values.lora_alpha / 2)
+        yield values
+
+
+def changes(before: TrainingValues, after: TrainingValues) -> list[tuple[str, object, object]]:
+    """(field, before, after) of what differs."""
+    names = [field.name for field in fields(before)]
+    return [
+        (name, getattr(before, name), getattr(after, name))
+        for name in names
+        if getattr(before, name) != getattr(after, name)
+    ]

@@ -1,0 +1,66 @@
+"""How much memory this process took at most, and how much is free for it. In bytes; a GPU's where there is one."""
+
+import contextlib
+import ctypes
+import resource
+import sys
+from pathlib import Path
+
+import psutil
+
+_STATUS = Path("/proc/self/status")
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def peak_bytes() -> int:
+    """The most that was held since the start, or since `forget_peak`."""
+    if _on_gpu():
+        import torch
+
+        return int(torch.cuda.max_memory_reserved())
+    if _STATUS.exists():
+        # not `ru_maxrss`, which tells what the app held when it started this process
+        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def forget_peak() -> None:
+    """Give back what is not used, and count `peak_bytes` from here on; without effect where the system has no way."""
+    if _on_gpu():
+        import torch
+
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def free_bytes() -> int:
+    """What this process could hold in all: what it holds, and what is free beside it in machine, container or GPU."""
+    if _on_gpu():
+        import torch
+
+        return int(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved())
+    free = psutil.virtual_memory().available
+    held = psutil.Process().memory_info().rss
+    return int(min(free, _container_free()) + held)
+
+
+def _container_free() -> float:
+    """What the container's own limit leaves; file caches in it are given back when needed."""
+    try:
+        limit = (_CGROUP / "memory.max").read_text().strip()
+        used = int((_CGROUP / "memory.current").read_text())
+        stat = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
+        return float("inf") if limit == "max" else int(limit) - used + int(stat.get("inactive_file", 0))
+    except (OSError, ValueError):
+        return float("inf")
+
+
+def _on_gpu() -> bool:
+    torch = sys.modules.get("torch")  # which alone could have put anything there
+    return torch is not None and bool(torch.cuda.is_available())

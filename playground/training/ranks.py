@@ -1,0 +1,48 @@
+"""One run in several processes, as `accelerate launch` starts them: who is the first, and how they agree."""
+
+import os
+
+
+def processes() -> int:
+    """How many processes train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes events, checkpoints and the result."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def take_gpu() -> None:
+    """Use the GPU that is this process's own; without effect where there is none."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def agreed(wish: bool) -> bool:
+    """Whether any of the processes wishes so: the same answer in all, so that none waits for another forever."""
+    if not _together():
+        return wish
+    from torch.distributed import all_gather_object
+
+    wishes: list[bool] = [False] * processes()
+    all_gather_object(wishes, wish)
+    return any(wishes)
+
+
+def wait_for_all() -> None:
+    """Return once every process has come this far."""
+    if _together():
+        from torch.distributed import barrier
+
+        barrier()
+
+
+def _together() -> bool:
+    if processes() == 1:
+        return False
+    from torch.distributed import is_initialized  # torch may not be imported before the process has settled
+
+    return is_initialized()

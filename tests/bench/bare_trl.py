@@ -1,0 +1,87 @@
+"""A training script as TRL's own examples have it, for `tests.bench.training` to compare with.
+
+`python -m tests.bench.bare_trl SPEC.json MODEL_FOLDER` prints its speed and peak memory as a line of JSON.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+)
+from trl import SFTConfig, SFTTrainer
+
+from playground.training.memory import peak_bytes
+from playground.training.spec import TRAIN_FILE, TrainingSpec, load_examples
+
+
+class Clock(TrainerCallback):  # type: ignore[misc]
+    def __init__(self) -> None:
+        self.steps: list[float] = []
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        self.steps.append(time.monotonic())
+
+
+def main(spec_path: Path, model_folder: str) -> None:
+    spec = TrainingSpec.load(spec_path)
+    values = spec.values
+    rows = [item.messages or () for item in load_examples(spec_path.parent / TRAIN_FILE)]
+    dataset = Dataset.from_dict(
+        {"prompt": [list(row[:-1]) for row in rows], "completion": [list(row[-1:]) for row in rows]}
+    )
+    four_bit = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=torch.float32,
+        llm_int8_skip_modules=["lm_head"],
+    )
+    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32, quantization_config=four_bit)
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = SFTTrainer(
+            model=model,
+            processing_class=AutoTokenizer.from_pretrained(model_folder),
+            train_dataset=dataset,
+            peft_config=LoraConfig(
+                r=values.r, lora_alpha=values.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM"
+            ),
+            callbacks=[clock],
+            args=SFTConfig(
+                output_dir=folder,
+                max_steps=values.max_steps,
+                per_device_train_batch_size=values.per_device_train_batch_size,
+                learning_rate=values.learning_rate,
+                lr_scheduler_type=values.lr_scheduler_type,
+                warmup_steps=values.warmup_ratio,
+                max_length=values.max_length,
+                seed=values.seed,
+                logging_steps=1,
+                save_steps=values.max_steps // 6,
+                bf16=False,
+                activation_checkpointing=False,
+                use_cpu=True,
+                report_to=[],
+                disable_tqdm=True,
+            ),
+        )
+        trainer.train()
+    start = len(clock.steps) // 5
+    speed = (len(clock.steps) - 1 - start) / (clock.steps[-1] - clock.steps[start])
+    print(json.dumps({"steps_per_s": speed, "peak_bytes": peak_bytes()}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -54,30 +54,43 @@ _LANGUAGES = {
 }
 _LANGUAGE_OF = {word: name for name, words in _LANGUAGES.items() for word in (*words, name.lower())}
 
-_QUESTION = ("question", "query", "问题", "提问")
-_ANSWER = ("answer", "answers", "reply", "答案", "回答", "答复")
-_TEXT = ("text", "content", "sentence", "review", "message", "正文", "文本", "内容", "句子", "评论")
+_SIMPLIFIED = str.maketrans(
+    "問題輸對話標籤譯類別總結內評論說統訊會應複詢極續", "问题输对话标签译类别总结内评论说统讯会应复询极续"
+)
+"""Headers are compared in simplified characters."""
+
+_QUESTION = ("question", "query", "问题", "提问", "问", "询问")
+_ANSWER = ("answer", "answers", "reply", "答案", "回答", "答复", "答")
+_TEXT = ("text", "content", "sentence", "review", "message", "正文", "文本", "内容", "句子", "评论", "文字")
 
 ROLES: dict[str, tuple[Role, ...]] = {
     "messages": (
-        Role("messages", True, ("messages", "conversations", "conversation", "chat", "dialog", "对话", "消息")),
+        Role(
+            "messages",
+            True,
+            ("messages", "conversations", "conversation", "chat", "dialog", "对话", "会话", "消息", "聊天"),
+        ),
         Role("input", False, ("input", "inputs", "输入")),
         Role("output", False, ("output", "outputs", "输出")),
         Role("system", False, ("system", "systemprompt", "系统")),
     ),
     "translation": (
-        Role("source", True, ("source", "sourcetext", "src", "original", "原文", "源文")),
-        Role("target", True, ("target", "targettext", "tgt", "translation", "译文", "翻译")),
+        Role("source", True, ("source", "sourcetext", "src", "original", "原文", "源文", "源语言")),
+        Role("target", True, ("target", "targettext", "tgt", "translation", "译文", "翻译", "目标", "目标语言")),
     ),
     "question_context_answer": (
         Role("question", True, _QUESTION),
-        Role("context", True, ("context", "passage", "paragraph", "background", "上下文", "段落", "背景")),
+        Role(
+            "context",
+            True,
+            ("context", "passage", "paragraph", "background", "上下文", "段落", "背景", "语境", "文章", "材料"),
+        ),
         Role("answer", True, _ANSWER),
     ),
     "instruction": (
-        Role("instruction", True, ("instruction", "task", "指令", "说明")),
+        Role("instruction", True, ("instruction", "task", "指令", "说明", "任务")),
         Role("input", False, ("input", "context", "输入", "上下文")),
-        Role("output", True, ("output", "response", "answer", "completion", "reply", "输出", "回答", "回复")),
+        Role("output", True, ("output", "response", "answer", "completion", "reply", "输出", "回答", "回复", "答案")),
         Role("system", False, ("system", "systemprompt", "系统")),
     ),
     "prompt_completion": (
@@ -85,17 +98,54 @@ ROLES: dict[str, tuple[Role, ...]] = {
         Role(
             "completion",
             True,
-            ("completion", *_ANSWER, "response", "output", "assistant", "bot", "chosen", "target", "输出", "回复"),
+            (
+                "completion",
+                *_ANSWER,
+                "response",
+                "output",
+                "assistant",
+                "bot",
+                "chosen",
+                "target",
+                "输出",
+                "回复",
+                "回应",
+                "补全",
+                "完成",
+                "续写",
+                "助手",
+            ),
         ),
     ),
     "summary": (
-        Role("document", True, ("document", "dialogue", "article", "report", "文章", "文档", *_TEXT)),
-        Role("summary", True, ("summary", "highlights", "abstract", "tldr", "摘要", "总结", "概要")),
+        Role(
+            "document",
+            True,
+            ("document", "dialogue", "article", "report", "文章", "文档", "原文", "对话", "会话", *_TEXT),
+        ),
+        Role("summary", True, ("summary", "highlights", "abstract", "tldr", "摘要", "总结", "概要", "概括")),
     ),
     "text_label": (
         Role("text", True, (*_TEXT, "sentence1", "text1", "premise", "question1", "comment", "tweet", "title")),
         Role("text2", False, ("sentence2", "text2", "hypothesis", "question2")),
-        Role("label", True, ("label", "labels", "category", "class", "sentiment", "intent", "标签", "类别", "情感")),
+        Role(
+            "label",
+            True,
+            (
+                "label",
+                "labels",
+                "category",
+                "class",
+                "sentiment",
+                "intent",
+                "标签",
+                "类别",
+                "分类",
+                "情感",
+                "情绪",
+                "意图",
+            ),
+        ),
     ),
     "text": (Role("text", True, (*_TEXT, "document", "article", "story", "文章", "文档")),),
 }
@@ -165,6 +215,11 @@ def cell(row: dict[str, object], column: str) -> object:
     outer, inner = column.split(".", 1)
     value = row.get(outer)
     return cell(value, inner) if isinstance(value, dict) else None
+
+
+def is_chat(column: str) -> bool:
+    """Whether a column's name says that its cells hold structure: the turns of a chat, or a pair of languages."""
+    return _plain(column) in (*ROLES["messages"][0].names, "translation")
 
 
 def language_of(column: str) -> str:
@@ -261,7 +316,7 @@ def _suiting(table: Table, chosen: AbstractMapping[str, str]) -> str:
 
 
 def _plain(column: str) -> str:
-    return "".join(char for char in column.lower() if char not in " _-.:#\u3000\ufeff")
+    return "".join(char for char in column.lower().translate(_SIMPLIFIED) if char not in " _-.:#\u3000\ufeff")
 
 
 def _listed(columns: list[str]) -> str:

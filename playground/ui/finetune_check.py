@@ -1,6 +1,7 @@
 """Fine-tune, step 2: what was recognised in the file, correctable by hand, and the examples as the model reads them."""
 
 import asyncio
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,20 +12,21 @@ from playground.data.examples import Example
 from playground.data.mapping import AUTO, FORMATS, ROLES
 from playground.data.read import read_table
 from playground.errors import DataError, InputError
-from playground.training.encode import encode, preview
+from playground.training.encode import TokenRow, encode, encode_rows, preview
 from playground.training.spec import TrainingValues
 from playground.ui import teach_html
 from playground.ui.finetune_state import BRING, Draft, Frame, go, speaker, still
 from playground.ui.parts import ghost, head, primary, second
 from playground.ui.running import EVENT
 from playground.ui.services import Services
-from playground.ui.teach_html import Say
+from playground.ui.teach_html import Fit, Say
 from playground.ui.teaching import Lesson, plan, prepare, row_codec
 from playground.ui.texts import t
 from playground.ui.toasts import friendly
 
 MOST_PREVIEWED = 200
 MOST_MEASURED = 500
+MOST_CHARS = 1_000_000
 
 FORMAT_NAMES = {
     "messages": "whole chats",
@@ -112,7 +114,7 @@ def wire(frame: Frame, parts: CheckParts) -> None:
 
     @friendly
     async def format_chosen(draft: Draft, format: Any, request: gr.Request) -> list[Any]:
-        return await _again(services, replace(draft, format=str(format), columns={}), request)
+        return await _again(services, replace(draft, format=str(format), columns={}, repairs=None), request)
 
     @friendly
     async def role_chosen(draft: Draft, place: int, column: Any, request: gr.Request) -> list[Any]:
@@ -158,14 +160,11 @@ async def _again(services: Services, draft: Draft, request: gr.Request) -> list[
 def _read(services: Services, draft: Draft, say: Say) -> tuple[Draft, list[Any]]:
     path = Path(draft.path)
     try:
-        # Offered repairs are made unless somebody unticked them, so the first look only finds them.
-        lesson = prepare(services, path, draft.file_name, draft.format, draft.columns, draft.repairs or ())
-        if draft.repairs is None and lesson.inspection.repairs:
-            offered = tuple(repair.kind for repair in lesson.inspection.repairs)
-            draft = replace(draft, repairs=offered)
-            lesson = prepare(services, path, draft.file_name, draft.format, draft.columns, offered)
+        lesson = prepare(services, path, draft.file_name, draft.format, draft.columns, draft.repairs)
     except DataError as error:
-        known = tuple(read_table(path, draft.file_name).columns)  # raises again where nothing can be read
+        if not path.exists():  # nothing in it could be read
+            raise
+        known = tuple(read_table(path, draft.file_name).columns)
         format = "prompt_completion" if draft.format == AUTO else draft.format
         draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, held_out=0)
         return draft, _unmatched(draft, say, error)
@@ -180,6 +179,7 @@ def _matched(services: Services, draft: Draft, lesson: Lesson, say: Say) -> tupl
         format=found.format,
         columns=dict(found.mapping.columns),
         known=tuple(dict.fromkeys([*found.columns, *found.mapping.columns.values()])),
+        repairs=found.made,
         preview=tuple(sorted(examples, key=lambda example: example.row)[:MOST_PREVIEWED]),
         shown=0,
         learned=len(lesson.learned),
@@ -189,13 +189,13 @@ def _matched(services: Services, draft: Draft, lesson: Lesson, say: Say) -> tupl
     values = plan(services, draft.learned)
     summary = say("{count} examples, read as {format}", count=found.rows, format=say(FORMAT_NAMES[found.format]))
     choices = [(say(repair.template, **repair.fields), repair.kind) for repair in found.repairs]
-    kept = [repair for repair in found.repairs if repair.kind in (draft.repairs or ())]
+    kept = [repair for repair in found.repairs if repair.kind in found.made]
     return draft, [
         teach_html.title(draft.file_name, summary),
         gr.Dropdown(value=draft.format),
         *_role_updates(draft, say),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
-        _lengths(services, examples[:MOST_MEASURED], values, say),
+        teach_html.lengths(say, _fit(services, examples, values)),
         *_example(services, draft, say),
         teach_html.problems(say, found.problems) + teach_html.repair_table(say, kept),
         teach_html.quiet(_set_aside(draft, say)),
@@ -208,7 +208,8 @@ def _unmatched(draft: Draft, say: Say, error: DataError) -> list[Any]:
         teach_html.title(draft.file_name, say("Say which column is which.")),
         gr.Dropdown(value=draft.format),
         *_role_updates(draft, say),
-        gr.CheckboxGroup(choices=[], value=[], visible=False),
+        # Repairs that somebody unticked stay on offer: to make them again may be what helps.
+        gr.skip() if draft.repairs is not None else gr.CheckboxGroup(choices=[], value=[], visible=False),
         "",
         f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>',
         "",
@@ -242,23 +243,63 @@ def _role_updates(draft: Draft, say: Say) -> list[gr.Dropdown]:
     return drawn
 
 
-def _lengths(services: Services, examples: list[Example], values: TrainingValues, say: Say) -> str:
-    encoded = encode(examples, row_codec(services), services.live.codec.context_length)
-    return teach_html.lengths(say, [row.full_length for row in encoded.rows], values.max_length)
+def _fit(services: Services, examples: list[Example], values: TrainingValues) -> Fit:
+    """Measure examples from all over the file, as many as can be in a moment."""
+    codec, limit = row_codec(services), values.max_length
+    measured = _spread(examples)
+    whole = encode(measured, codec, sys.maxsize)
+    made = encode(measured, codec, limit)
+    texts = set(made.in_pieces)
+    return Fit(
+        counts=[row.full_length for row in whole.rows],
+        limit=limit,
+        total=len(examples),
+        cut=len(made.truncated),
+        lost=len(made.skipped) - len(whole.skipped),
+        texts=len(texts),
+        pieces=sum(row.row in texts for row in made.rows),
+    )
+
+
+def _spread(examples: list[Example]) -> list[Example]:
+    taken: list[Example] = []
+    room = MOST_CHARS
+    for example in examples[:: -(-len(examples) // MOST_MEASURED)]:
+        texts = [example.text or "", *(message["content"] for message in example.messages or ())]
+        room -= sum(map(len, texts))
+        taken.append(example)
+        if room < 0:
+            break
+    return taken
 
 
 def _example(services: Services, draft: Draft, say: Say) -> list[str]:
     """The shown example, and which of how many it is."""
     if not draft.preview:
         return ["", ""]
-    values = plan(services, draft.learned)
+    limit = plan(services, draft.learned).max_length
+    example = draft.preview[draft.shown]
     try:
-        drawn = teach_html.preview(preview(draft.preview[draft.shown], row_codec(services), values.max_length))
+        drawn = teach_html.preview(preview(example, row_codec(services), limit))
+        drawn += _beyond(encode_rows(example, row_codec(services), limit), limit, say)
     except InputError as error:
         drawn = f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>'
     key = f'<span class="key"></span>{teach_html.safe(say(MARKED))}'
     place = say("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))
     return [f'{drawn}<div class="quiet marked">{key}</div>', teach_html.quiet(place)]
+
+
+def _beyond(rows: list[TokenRow], limit: int, say: Say) -> str:
+    """What of an example is not shown, because it does not fit."""
+    if len(rows) > 1:
+        return teach_html.quiet(say("This is the first of {count} pieces; all of them are learnt.", count=len(rows)))
+    if not rows[0].truncated:
+        return ""
+    if not rows[0].learnt_tokens:
+        told = "The answer begins only after {limit} places, so this example is left out."
+    else:
+        told = "Cut off here: it takes {length} places, and {limit} fit."
+    return f'<div class="warn">{teach_html.safe(say(told, length=rows[0].full_length, limit=limit))}</div>'
 
 
 def _set_aside(draft: Draft, say: Say) -> str:

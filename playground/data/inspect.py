@@ -22,10 +22,11 @@ _SKIPPED_SHOWN = 10
 class Inspection:
     """`rows` counts what the file holds, `examples.usable` what can be learned from after the repairs `made`.
 
-    `repairs` are all that are offered, made or not.
+    `kind` is that of the file: "csv" or "json", say. `repairs` are all that are offered, made or not.
     """
 
     rows: int
+    kind: str
     format: str
     columns: list[str]
     mapping: Mapping
@@ -68,6 +69,7 @@ def inspect(
     examples = make_examples(mended, mapping, writers)
     return Inspection(
         rows=len(table.rows),
+        kind=table.kind,
         format=mapping.format,
         columns=table.columns,
         mapping=mapping,

@@ -377,7 +377,7 @@ def test_workbook(tmp_path: Path) -> None:
     assert table.rows == [{"text": "hello", "label": "1"}, {"text": "007", "label": "True"}]
     assert table.numbers == [1, 3]
     assert "first sheet" in table.problems[0].text
-    assert "no heading are left out: 1 rows" in table.problems[1].text
+    assert "no heading are left out in rows: 1" in table.problems[1].text
 
 
 def test_damaged_workbook(tmp_path: Path) -> None:

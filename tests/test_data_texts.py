@@ -11,7 +11,7 @@ from playground.errors import DataError
 from playground.ui.texts import CHINESE, ZH, say
 
 FOLDER = Path(__file__).parent.parent / "playground" / "data"
-KINDS = {"Problem", "Reason", "Unusable", "DataError"}
+KINDS = {"Problem", "Reason", "Unusable", "DataError", "self._note"}
 chinese = partial(say, CHINESE)
 
 
@@ -25,7 +25,7 @@ def sentences() -> set[str]:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 named.setdefault(node.targets[0].id, []).append(node.value)
         for node in nodes:
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in KINDS:
                 first = node.args[0]
                 for value in named.get(first.id, []) if isinstance(first, ast.Name) else [first]:
                     found |= {part.value for part in ast.walk(value) if isinstance(part, ast.Constant)}

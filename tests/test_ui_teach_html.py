@@ -40,6 +40,12 @@ def test_nothing_from_outside_becomes_html(drawn: str) -> None:
     drawn.encode()
 
 
+def test_question_and_answer_stand_apart() -> None:
+    """The signs of the model's own between them are not shown, but the two words do not become one."""
+    assert "Who?\n<mark>Me.</mark>\nWhere?" in teach_html.preview([("Who?", False), ("Me.", True), ("Where?", False)])
+    assert "user\n<mark>Me" in teach_html.preview([("user\n", False), ("Me", True)])
+
+
 def test_progress_says_what_is_known() -> None:
     """Percent, steps and time left come from the run; before the first step nothing is claimed."""
     shown = teach_html.progress(english, state(step=84, total_steps=150, eta_s=28.2))
@@ -67,8 +73,8 @@ def test_repairs_are_shown_in_the_files_order() -> None:
     trim = Repair("outer_spaces", (2, 9, 11), "", {}, (Change(2, (" a ",), ("a",)), Change(9, ("b\r\n",), ("b",))))
     double = Repair("duplicates", (5,), "", {}, (Change(5, ("c", "d"), twin=3),))
     drawn = teach_html.repair_table(english, [trim, double])
-    assert [drawn.index(text) for text in ("␣a␣", "c | d", "b␍ ⏎")] == sorted(
-        drawn.index(text) for text in ("␣a␣", "c | d", "b␍ ⏎")
+    assert [drawn.index(text) for text in ("␣a␣", "c | d", "b\\r ⏎")] == sorted(
+        drawn.index(text) for text in ("␣a␣", "c | d", "b\\r ⏎")
     )
     assert "left out, same as row 3" in drawn
     assert "and 1 more" in drawn

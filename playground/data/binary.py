@@ -100,7 +100,7 @@ def _sheet_rows(
             nameless += any(cell is not None and place not in names for place, cell in enumerate(row))
             yield number, {name: _cell(row[place] if place < len(row) else None) for place, name in names.items()}
     if nameless:
-        told = "Cells under no heading are left out: {count} rows. Name the column in the first row to use them."
+        told = "Cells under no heading are left out in rows: {count}. Name the column in the first row to use them."
         problems.append(Problem(told, {"count": nameless}))
 
 

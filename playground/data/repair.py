@@ -28,10 +28,10 @@ DUPLICATES = "duplicates"
 _TEMPLATES = {
     EMPTY_ROWS: "Leave out empty rows: {count} ({listed})",
     NEARLY_EMPTY: "Leave out rows without a letter or a number: {count} ({listed})",
-    LINE_ENDS: "Write stray line ends (\\r) as plain ones: {count} rows ({listed})",
-    OUTER_SPACES: "Trim stray spaces: {count} rows ({listed})",
+    LINE_ENDS: "Write stray line ends (\\r) as plain ones in rows: {count} ({listed})",
+    OUTER_SPACES: "Trim stray spaces in rows: {count} ({listed})",
     TURNS: "Mend chats with a missing turn: {count} ({listed})",
-    LABELS: "Write labels that differ only in case the same way: {count} rows ({listed})",
+    LABELS: "Write labels that differ only in case the same way in rows: {count} ({listed})",
     DUPLICATES: "Leave out repeated rows: {count} ({listed})",
 }
 KINDS = tuple(_TEMPLATES)

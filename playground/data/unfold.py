@@ -76,7 +76,7 @@ def open_cells(table: Table) -> Table:
         fields: dict[str, object] = {"column": column, "count": len(found)}
         told.append(
             Problem(
-                "The texts in column '{column}' hold data and were read as such: {count} rows.",
+                "The texts in column '{column}' hold data and were read as such in rows: {count}.",
                 fields,
                 None,
                 tuple(first),

@@ -197,7 +197,7 @@ def _matched(services: Services, draft: Draft, lesson: Lesson, say: Say) -> tupl
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
         teach_html.lengths(say, _fit(services, examples, values)),
         *_example(services, draft, say),
-        teach_html.problems(say, found.problems) + teach_html.repair_table(say, kept),
+        teach_html.repair_table(say, kept) + teach_html.problems(say, found.problems),
         teach_html.quiet(_set_aside(draft, say)),
         gr.Button(interactive=True),
     ]

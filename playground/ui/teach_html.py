@@ -34,7 +34,12 @@ def quiet(text: str) -> str:
 
 def preview(pieces: Iterable[tuple[str, bool]]) -> str:
     """A row as the model reads it; what it learns to write is marked."""
-    shown = "".join(f"<mark>{safe(text)}</mark>" if learnt else safe(text) for text, learnt in pieces)
+    shown, before = "", ""
+    for text, learnt in pieces:
+        # Between question and answer stand signs of the model's own that are not shown: keep the two apart.
+        apart = "\n" if before and not before[-1].isspace() and not text[:1].isspace() else ""
+        shown += apart + (f"<mark>{safe(text)}</mark>" if learnt else safe(text))
+        before = text
     return f'<div class="as-read" dir="auto">{shown.strip()}</div>'
 
 
@@ -99,12 +104,13 @@ def problems(say: Say, found: Sequence[Problem]) -> str:
         + "</li>"
         for problem in found
     )
-    return f'<ul class="noticed quiet">{lines}</ul>' if lines else ""
+    heading = f'<div class="h">{safe(say("Noticed in the file"))}</div>'
+    return f'<div class="rule"></div>{heading}<ul class="noticed quiet">{lines}</ul>' if lines else ""
 
 
 def _change(say: Say, change: Change) -> str:
-    after = _cells(change.after) if change.after else say("left out")
-    return f"<span dir=auto>{safe(_cells(change.before))}</span> → <span dir=auto>{safe(after)}</span>"
+    after = _cells(say, change.after) if change.after else say("left out")
+    return f"<span dir=auto>{safe(_cells(say, change.before))}</span> → <span dir=auto>{safe(after)}</span>"
 
 
 def repair_table(say: Say, repairs: Sequence[Repair]) -> str:
@@ -113,7 +119,7 @@ def repair_table(say: Say, repairs: Sequence[Repair]) -> str:
     if not changes:
         return ""
     rows = "".join(
-        f"<tr><td>{change.row}</td><td dir=auto>{safe(_cells(change.before))}</td>{_after(say, change)}</tr>"
+        f"<tr><td>{change.row}</td><td dir=auto>{safe(_cells(say, change.before))}</td>{_after(say, change)}</tr>"
         for change in changes
     )
     more = sum(len(repair.rows) for repair in repairs) - len(changes)
@@ -125,14 +131,14 @@ def repair_table(say: Say, repairs: Sequence[Repair]) -> str:
 
 def _after(say: Say, change: Change) -> str:
     if change.after:
-        return f"<td dir=auto>{safe(_cells(change.after))}</td>"
+        return f"<td dir=auto>{safe(_cells(say, change.after))}</td>"
     left_out = say("left out, same as row {row}", row=change.twin) if change.twin else say("left out")
     return f"<td>{quiet(left_out)}</td>"
 
 
-def _cells(cells: Sequence[str]) -> str:
+def _cells(say: Say, cells: Sequence[str]) -> str:
     """Cells side by side, with the signs that one does not see made visible."""
-    return " | ".join(_with_signs(cell) for cell in cells)
+    return " | ".join(_with_signs(cell) if cell else say("(empty)") for cell in cells or ("",))
 
 
 def _with_signs(text: str) -> str:
@@ -140,7 +146,7 @@ def _with_signs(text: str) -> str:
     before = text[: len(text) - len(text.lstrip())]
     after = text[len(before) + len(inner) :]
     shown = _BLANK.sub("␣", before) + inner + _BLANK.sub("␣", after)
-    return shown.replace("\r", "␍").replace("\n", " ⏎ ").strip()
+    return shown.replace("\r", "\\r").replace("\n", " ⏎ ").strip()
 
 
 def progress(say: Say, state: JobState) -> str:

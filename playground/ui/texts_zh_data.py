@@ -3,14 +3,15 @@
 REPAIRS: dict[str, str] = {
     "Leave out empty rows: {count} ({listed})": "去掉空行：{count} 行（{listed}）",
     "Leave out rows without a letter or a number: {count} ({listed})": "去掉没有文字和数字的行：{count} 行（{listed}）",
-    "Write stray line ends (\\r) as plain ones: {count} rows ({listed})": "把多余的换行符（\\r）改为普通换行：{count} 行（{listed}）",
-    "Trim stray spaces: {count} rows ({listed})": "去掉首尾多余的空格：{count} 行（{listed}）",
+    "Write stray line ends (\\r) as plain ones in rows: {count} ({listed})": "把多余的换行符（\\r）改为普通换行：{count} 行（{listed}）",
+    "Trim stray spaces in rows: {count} ({listed})": "去掉首尾多余的空格：{count} 行（{listed}）",
     "Mend chats with a missing turn: {count} ({listed})": "修补缺少一轮的对话：{count} 个（{listed}）",
-    "Write labels that differ only in case the same way: {count} rows ({listed})": (
+    "Write labels that differ only in case the same way in rows: {count} ({listed})": (
         "统一只有大小写不同的标签：{count} 行（{listed}）"
     ),
     "Leave out repeated rows: {count} ({listed})": "去掉重复的行：{count} 行（{listed}）",
     "left out, same as row {row}": "去掉，与第 {row} 行相同",
+    "(empty)": "（空）",
     "and {count} more": "还有 {count} 处",
 }
 
@@ -18,7 +19,7 @@ NOTICES: dict[str, str] = {
     "A comma too many before a closing bracket was passed over (first in line {line}).": (
         "右括号前多了逗号，已忽略（首次在文件第 {line} 行）。"
     ),
-    "Cells under no heading are left out: {count} rows. Name the column in the first row to use them.": (
+    "Cells under no heading are left out in rows: {count}. Name the column in the first row to use them.": (
         "没有表头的单元格没有采用：{count} 行。要用它们，请在第一行写上列名。"
     ),
     "Chats whose last question has no answer: {count} (first row {row}). It is left out.": (
@@ -29,6 +30,14 @@ NOTICES: dict[str, str] = {
     ),
     "Lines that are Python dictionaries, not JSON: {count} (first row {row}). They were read as such.": (
         "有 {count} 行是 Python 字典而不是 JSON（从第 {row} 行起），已照此读取。"
+    ),
+    "Noticed in the file": "文件里注意到的",
+    "Row {row} (line {line}) has {count} cells, but there are {width} columns; it is left out. Put texts that contain "
+    "the separator in quotes.": (
+        "第 {row} 行（文件第 {line} 行）有 {count} 个单元格，但只有 {width} 列，没有采用。请给含分隔符的文字加引号。"
+    ),
+    "Row {row} (line {line}) has only {count} of {width} cells; the others count as empty.": (
+        "第 {row} 行（文件第 {line} 行）只有 {width} 个单元格中的 {count} 个，其余按空值处理。"
     ),
     "More rows like row {row} follow.": "后面还有与第 {row} 行类似的行。",
     "NaN or Infinity is not a value to learn from and counts as empty (first in row {row}).": (
@@ -60,7 +69,7 @@ NOTICES: dict[str, str] = {
     "The lines end in {sign}, as on Windows or an old Mac. They were read as plain line ends.": (
         "每行以 {sign} 结尾（Windows 或旧 Mac 的写法），已按普通换行读取。"
     ),
-    "The texts in column '{column}' hold data and were read as such: {count} rows.": (
+    "The texts in column '{column}' hold data and were read as such in rows: {count}.": (
         "“{column}”列的文字里是数据，已照此读取：{count} 行。"
     ),
     "Two columns are called '{name}'; the later is shown as '{new}'.": "有两列都叫“{name}”；后一列显示为“{new}”。",

@@ -40,7 +40,8 @@ def own_files() -> list[File]:
         [{"role": "user", "content": pair["question"]}, {"role": "assistant", "content": pair["answer"]}]
         for pair in pairs
     ]
-    lines = "".join(f"{pair['question']},{pair['answer']!r}\n".replace("'", '"') for pair in pairs)
+    shares = [[{"from": "human", "value": pair["question"]}, {"from": "gpt", "value": "b"}] for pair in pairs]
+    lines = "".join(f'"{pair["question"]}","{pair["answer"]}"\n' for pair in pairs)
     made: list[File] = [
         ("pairs.csv", f"question,answer\n{lines}".encode()),
         (
@@ -54,12 +55,7 @@ def own_files() -> list[File]:
             "nested.json",
             json.dumps({"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": pairs}]}]}).encode(),
         ),
-        (
-            "chats.json",
-            json.dumps(
-                [{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}] * 3
-            ).encode(),
-        ),
+        ("chats.json", json.dumps([{"conversations": shared} for shared in shares]).encode()),
         ("chats.jsonl", "\n".join(json.dumps({"messages": chat}) for chat in chats).encode()),
         ("dicts.jsonl", "\n".join(str(pair) for pair in pairs).encode()),
         ("poems.txt", ("The dog runs.\nThe dog sleeps.\n\n" * 9).encode()),

@@ -58,7 +58,7 @@ def own_files() -> list[File]:
         ("chats.json", json.dumps([{"conversations": shared} for shared in shares]).encode()),
         ("chats.jsonl", "\n".join(json.dumps({"messages": chat}) for chat in chats).encode()),
         ("dicts.jsonl", "\n".join(str(pair) for pair in pairs).encode()),
-        ("poems.txt", ("The dog runs.\nThe dog sleeps.\n\n" * 9).encode()),
+        ("poems.txt", "".join(f"Dog {n} runs.\nIt sleeps.\n\n" for n in range(9)).encode()),
         ("pairs.parquet", _parquet(pairs)),
         ("chats.parquet", _parquet([{"messages": chat} for chat in chats])),
         ("pairs.xlsx", _workbook(pairs)),

@@ -1,6 +1,7 @@
 """From a file to a training run, for the page and for programs: upload, inspection, examples, spec, job."""
 
 import json
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -75,8 +76,9 @@ def _remove_unreadable(path: Path, file_name: str | None) -> None:
     try:
         read_table(path, file_name)
     except DataError:
-        if path.resolve().is_relative_to(Path(get_upload_folder()).resolve()):
-            path.unlink(missing_ok=True)
+        uploads, place = Path(get_upload_folder()).resolve(), path.resolve()
+        if uploads in place.parent.parents and place.is_file():  # each in a folder named after what is in it
+            shutil.rmtree(place.parent)
 
 
 def prepare(

@@ -41,8 +41,9 @@ _LISTED = 3
 _BLANKS = "\u200b\u2060\ufeff"
 _LINE_END = re.compile(r"_x000[dD]_\n?|\r\n?")
 Row = dict[str, object]
-_Mend = Callable[[int, Row], Row | None]
-"""From the index of a row and the row, the row as mended: the same one where nothing is wrong, None to leave it out."""
+_Mend = Callable[[int, Row], Row | int | None]
+"""From the index of a row and the row, the row as mended: the same one where nothing is wrong; to leave it out, None or
+the index of the row that it repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,11 @@ def apply_repairs(table: Table, mapping: Mapping, kinds: Collection[str]) -> Tab
     rows: list[Row] = []
     numbers: list[int] = []
     for index, row in enumerate(table.rows):
-        mended: Row | None = row
+        mended: Row | int | None = row
         for mend in mends:
-            mended = mend(index, mended) if mended is not None else None
-        if mended is not None:
+            if isinstance(mended, dict):
+                mended = mend(index, mended)
+        if isinstance(mended, dict):
             rows.append(mended)
             numbers.append(table.numbers[index])
     return replace(table, rows=rows, numbers=numbers)
@@ -87,23 +89,23 @@ def _find(kind: str, table: Table, mapping: Mapping) -> Repair | None:
     mend = _PLANS[kind](table, mapping)
     found: list[int] = []
     changes: list[Change] = []
-    twins = _twins(table, mapping) if kind == DUPLICATES else {}
     for index, row in enumerate(table.rows):
         mended = mend(index, row)
         if mended == row:
             continue
         found.append(table.numbers[index])
         if len(changes) < SHOWN:
-            changes.append(_change(found[-1], row, mended, table.numbers[twins[index]] if index in twins else 0))
+            changes.append(_change(table, index, mended))
     if not found:
         return None
     listed = ", ".join(str(number) for number in found[:_LISTED]) + (", …" if len(found) > _LISTED else "")
     return Repair(kind, tuple(found), _TEMPLATES[kind], {"count": len(found), "listed": listed}, tuple(changes))
 
 
-def _change(number: int, row: Row, mended: Row | None, twin: int) -> Change:
-    if mended is None:
-        return Change(number, showing.cells(row), twin=twin)
+def _change(table: Table, index: int, mended: Row | int | None) -> Change:
+    number, row = table.numbers[index], table.rows[index]
+    if not isinstance(mended, dict):
+        return Change(number, showing.cells(row), twin=0 if mended is None else table.numbers[mended])
     touched = [name for name in row if row[name] != mended[name]]
     return Change(number, showing.cells(row, touched), showing.cells(mended, touched))
 
@@ -156,8 +158,7 @@ def _even_labels(table: Table, mapping: Mapping) -> _Mend:
 
 
 def _leave_out_doubles(table: Table, mapping: Mapping) -> _Mend:
-    twins = _twins(table, mapping)
-    return lambda index, row: None if index in twins else row
+    return _twins(table, mapping).get
 
 
 _PLANS: dict[str, Callable[[Table, Mapping], _Mend]] = {

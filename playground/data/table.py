@@ -102,6 +102,7 @@ class _Keeper:
     def __init__(self) -> None:
         self._chars = 0
         self._values = 0
+        self._names: set[str] = set()
         self._renamed: list[Change] = []
         self._broken: list[int] = []
         self._not_numbers: list[int] = []
@@ -132,10 +133,15 @@ class _Keeper:
         return found
 
     def _name(self, name: object, number: int) -> str:
+        if isinstance(name, str) and name in self._names:
+            return name
         trimmed = " ".join(str(name).split())
         if trimmed != name and len(self._renamed) < SHOWN:
             self._renamed.append(Change(number, (excerpt(str(name)),), (excerpt(trimmed),)))
-        return self._text(trimmed, number, "column names")
+        clean = self._text(trimmed, number, "column names")
+        if clean == name:
+            self._names.add(clean)
+        return clean
 
     def _value(self, value: object, number: int, column: str, depth: int) -> object:
         self._values += 1

@@ -2,7 +2,8 @@
 
 import pytest
 
-from playground.data.mapping import FORMATS, Mapping, recognize, resolve
+from playground.data.mapping import Mapping, recognize, resolve
+from playground.data.roles import FORMATS
 from playground.data.table import Table, build_table
 from playground.errors import DataError
 

@@ -1,7 +1,6 @@
 """Fine-tune, step 2: what was recognised in the file, correctable by hand, and the examples as the model reads them."""
 
 import asyncio
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,24 +8,23 @@ from typing import Any
 import gradio as gr
 
 from playground.data.examples import Example
-from playground.data.mapping import AUTO, FORMATS, ROLES
+from playground.data.mapping import AUTO
 from playground.data.read import read_table
+from playground.data.roles import FORMATS, ROLES
 from playground.errors import DataError, InputError
-from playground.training.encode import TokenRow, encode, encode_rows, preview
-from playground.training.spec import TrainingValues
+from playground.training.encode import encode_rows, preview
 from playground.ui import teach_html
+from playground.ui.finetune_fit import beyond, measure
 from playground.ui.finetune_state import BRING, Draft, Frame, go, speaker, still
 from playground.ui.parts import ghost, head, primary, second
 from playground.ui.running import EVENT
 from playground.ui.services import Services
-from playground.ui.teach_html import Fit, Say
+from playground.ui.teach_html import Say
 from playground.ui.teaching import Lesson, plan, prepare, row_codec
 from playground.ui.texts import t
 from playground.ui.toasts import friendly
 
 MOST_PREVIEWED = 200
-MOST_MEASURED = 500
-MOST_CHARS = 1_000_000
 
 FORMAT_NAMES = {
     "messages": "whole chats",
@@ -195,7 +193,7 @@ def _matched(services: Services, draft: Draft, lesson: Lesson, say: Say) -> tupl
         gr.Dropdown(value=draft.format),
         *_role_updates(draft, say),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
-        teach_html.lengths(say, _fit(services, examples, values)),
+        teach_html.lengths(say, measure(services, examples, values)),
         *_example(services, draft, say),
         teach_html.repair_table(say, kept) + teach_html.problems(say, found.problems),
         teach_html.quiet(_set_aside(draft, say)),
@@ -243,36 +241,6 @@ def _role_updates(draft: Draft, say: Say) -> list[gr.Dropdown]:
     return drawn
 
 
-def _fit(services: Services, examples: list[Example], values: TrainingValues) -> Fit:
-    """Measure examples from all over the file, as many as can be in a moment."""
-    codec, limit = row_codec(services), values.max_length
-    measured = _spread(examples)
-    whole = encode(measured, codec, sys.maxsize)
-    made = encode(measured, codec, limit)
-    texts = set(made.in_pieces)
-    return Fit(
-        counts=[row.full_length for row in whole.rows],
-        limit=limit,
-        total=len(examples),
-        cut=len(made.truncated),
-        lost=len(made.skipped) - len(whole.skipped),
-        texts=len(texts),
-        pieces=sum(row.row in texts for row in made.rows),
-    )
-
-
-def _spread(examples: list[Example]) -> list[Example]:
-    taken: list[Example] = []
-    room = MOST_CHARS
-    for example in examples[:: -(-len(examples) // MOST_MEASURED)]:
-        texts = [example.text or "", *(message["content"] for message in example.messages or ())]
-        room -= sum(map(len, texts))
-        taken.append(example)
-        if room < 0:
-            break
-    return taken
-
-
 def _example(services: Services, draft: Draft, say: Say) -> list[str]:
     """The shown example, and which of how many it is."""
     if not draft.preview:
@@ -281,25 +249,12 @@ def _example(services: Services, draft: Draft, say: Say) -> list[str]:
     example = draft.preview[draft.shown]
     try:
         drawn = teach_html.preview(preview(example, row_codec(services), limit))
-        drawn += _beyond(encode_rows(example, row_codec(services), limit), limit, say)
+        drawn += beyond(encode_rows(example, row_codec(services), limit), limit, say)
     except InputError as error:
         drawn = f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>'
     key = f'<span class="key"></span>{teach_html.safe(say(MARKED))}'
     place = say("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))
     return [f'{drawn}<div class="quiet marked">{key}</div>', teach_html.quiet(place)]
-
-
-def _beyond(rows: list[TokenRow], limit: int, say: Say) -> str:
-    """What of an example is not shown, because it does not fit."""
-    if len(rows) > 1:
-        return teach_html.quiet(say("This is the first of {count} pieces; all of them are learnt.", count=len(rows)))
-    if not rows[0].truncated:
-        return ""
-    if not rows[0].learnt_tokens:
-        told = "The answer begins only after {limit} places, so this example is left out."
-    else:
-        told = "Cut off here: it takes {length} places, and {limit} fit."
-    return f'<div class="warn">{teach_html.safe(say(told, length=rows[0].full_length, limit=limit))}</div>'
 
 
 def _set_aside(draft: Draft, say: Say) -> str:

@@ -124,7 +124,9 @@ def wire(frame: Frame, parts: CheckParts) -> None:
 
     @friendly
     async def repairs_chosen(draft: Draft, kinds: Any, request: gr.Request) -> list[Any]:
-        return await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
+        drawn = await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
+        # The boxes stay as they are: another may have been ticked meanwhile.
+        return [gr.skip() if part is parts.repairs else new for part, new in zip(shown, drawn, strict=True)]
 
     @friendly
     async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
@@ -135,7 +137,7 @@ def wire(frame: Frame, parts: CheckParts) -> None:
     parts.format.input(format_chosen, [frame.draft, parts.format], shown, **EVENT)
     for place, role in enumerate(parts.roles):
         role.input(role_chosen, [frame.draft, gr.State(place), role], shown, **EVENT)
-    parts.repairs.input(repairs_chosen, [frame.draft, parts.repairs], shown, **EVENT)
+    parts.repairs.input(repairs_chosen, [frame.draft, parts.repairs], shown, trigger_mode="always_last", **EVENT)
     for button, by in ((parts.before, -1), (parts.after, 1)):
         button.click(leaf, [frame.draft, gr.State(by)], [frame.draft, parts.example, parts.place], **EVENT)
     parts.back.click(lambda: go(BRING), None, frame.steps, **EVENT)

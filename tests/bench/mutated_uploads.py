@@ -34,7 +34,7 @@ READ, REFUSED = "read", "refused with a sentence"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a file. `memory` is what reading it took at most, in MiB."""
+    """What became of a file. `memory` is what the process held at most, in MiB."""
 
     file: str
     damage: str
@@ -55,10 +55,13 @@ def main() -> None:
     gc.freeze()  # what is there already is not looked through in every child
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(asked.count):
-            name = files[number % len(files)][0]
-            damage, file = damaged(files[number % len(files)], f"{asked.seed}-{number}")
-            outcomes.append(_in_a_child(file, damage, f"{number} {name}", codec, Path(folder)))
+        try:
+            for number in range(asked.count):
+                name = files[number % len(files)][0]
+                damage, file = damaged(files[number % len(files)], f"{asked.seed}-{number}")
+                outcomes.append(_in_a_child(file, damage, f"{number} {name}", codec, Path(folder)))
+        except KeyboardInterrupt:
+            print(f"Stopped after {len(outcomes)} of {asked.count}.\n")
     _print(outcomes)
 
 
@@ -89,7 +92,6 @@ def _in_a_child(file: File, damage: str, name: str, codec: ModelCodec, folder: P
     path.write_bytes(file[1])
     listen, tell = os.pipe()
     began = time.monotonic()
-    before = _pages()[1]
     child = os.fork()
     if not child:
         os.close(listen)
@@ -103,19 +105,13 @@ def _in_a_child(file: File, damage: str, name: str, codec: ModelCodec, folder: P
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         what, detail = ("too slow" if number == signal.SIGALRM else "crashed"), signal.strsignal(number) or ""
-    return Outcome(name, damage, what or "crashed", detail, seconds, (usage.ru_maxrss * 1024 - before) / 1024**2)
-
-
-def _pages() -> tuple[int, int]:
-    """This process's address space and resident memory, in bytes."""
-    size, resident = Path("/proc/self/statm").read_text().split()[:2]
-    return int(size) * resource.getpagesize(), int(resident) * resource.getpagesize()
+    return Outcome(name, damage, what or "crashed", detail, seconds, usage.ru_maxrss / 1024)
 
 
 def _child(path: Path, codec: ModelCodec, tell: int) -> None:
     """Never returns. The alarm ends a hang, even one inside a library."""
     signal.alarm(LIMIT_S)
-    used = _pages()[0]
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, used + MEMORY_BYTES))
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     try:

@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -77,9 +77,9 @@ def damaged(file: File, seed: str) -> tuple[str, File]:
     return " + ".join(names), file
 
 
-def _parquet(rows: list[dict[str, object]] | list[dict[str, str]]) -> bytes:
+def _parquet(rows: Sequence[Mapping[str, object]]) -> bytes:
     sink = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), sink)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([dict(row) for row in rows]), sink)
     return sink.getvalue()
 
 

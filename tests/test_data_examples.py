@@ -89,6 +89,8 @@ def test_conversations() -> None:
     ]
     assert _said(*rows) == [("s", "a", "b"), ("c", "d")]
     assert _said(*[{"input": ["a", "b"], "output": ["c", "d"]}] * 2)[0] == ("a", "c", "b", "d")
+    assert _made(*rows).unanswered == [2]
+    assert _made(*[{"input": ["a", "b"], "output": ["c"]}] * 2).unanswered == [1, 2]
 
 
 def test_skipped_rows_say_why() -> None:
@@ -104,7 +106,7 @@ def test_skipped_rows_say_why() -> None:
     made = _made(*[{"messages": turns} for turns in [good, *bad, good]])
     assert [example.row for example in made.usable] == [1, 7]
     assert [row for row, _ in made.skipped] == [2, 3, 4, 5, 6]
-    reasons = " ".join(reason for _, reason in made.skipped)
+    reasons = " ".join(str(reason) for _, reason in made.skipped)
     for part in ("says nothing", "take turns", "Message 1 is empty", "'tool'", "other than text"):
         assert part in reasons
 

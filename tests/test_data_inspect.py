@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from playground.data.inspect import inspect
+from playground.data.repair import KINDS
 from playground.errors import DataError
 from tests.test_data_examples import WRITERS
 
@@ -13,6 +14,7 @@ UPLOADS = Path(__file__).resolve().parents[2] / "shared" / "uploads"
 EXAMPLES = Path(__file__).resolve().parents[1] / "assets" / "examples"
 
 READ = {
+    "broken_alpaca_zh_unfinished.json": (2801, "instruction", None),
     "broken_dialogsum_python_dicts.jsonl": (30, "summary", {"document": "dialogue", "summary": "summary"}),
     "chinesevicuna_chat.jsonl": (3, "messages", {"input": "input", "output": "output"}),
     "hf_mrpc_train.csv": (6, "text_label", {"text": "sentence1", "text2": "sentence2", "label": "label"}),
@@ -31,10 +33,9 @@ READ = {
     "mlx_wikisql_train.jsonl": (1000, "text", {"text": "text"}),
     "simplefinetuner_limericks.txt": (68, "text", {"text": "text"}),
 }
-REFUSED = {
-    "axolotl_conversation.json": "Only 1 of the 1 rows",
-    "broken_alpaca_zh_unfinished.json": "line 14007, column 1, at row 2802",
-}
+EMPTY_ANSWERS = {"broken_alpaca_zh_unfinished.json": [1921, 2036]}
+REFUSED = {"axolotl_conversation.json": "Only 1 of the 1 rows"}
+GOOD = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 ALPACA = {"instruction": "instruction", "input": "input", "output": "output"}
 
 
@@ -50,7 +51,8 @@ def test_real_uploads_are_read(name: str) -> None:
     rows, format, mapping = READ[name]
     found = inspect(_upload(name), writers=WRITERS)
     assert (found.rows, found.format, found.mapping.columns) == (rows, format, mapping or ALPACA)
-    assert (len(found.examples.usable), found.examples.skipped) == (rows, [])
+    skipped = [row for row, _ in found.examples.skipped]
+    assert (len(found.examples.usable), skipped) == (rows - len(skipped), EMPTY_ANSWERS.get(name, []))
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -76,7 +78,7 @@ def test_shape_of_the_answer(tmp_path: Path) -> None:
     assert answer["mapping"] == {"text": "text", "label": "label"}
     assert answer["problems"] == [
         "Row 3 is left out: The column 'text' is empty.",
-        "Rows that repeat an earlier one: 1 (first row 4). Keep only one of each?",
+        "Leave out repeated rows: 1 (4)",
     ]
     assert answer["preview"][0] == {  # type: ignore[index]
         "row": 1,
@@ -86,6 +88,30 @@ def test_shape_of_the_answer(tmp_path: Path) -> None:
         ],
     }
     json.dumps(answer, allow_nan=False)
+
+
+def test_repairs_that_were_made_are_told(tmp_path: Path) -> None:
+    """Defends the page's ticks: what is offered stays on offer, made or not, and None makes it all."""
+    path = tmp_path / "mine.csv"
+    path.write_text("text,label\n hi,a\nbye,b\nbye,b\n", encoding="utf-8")
+    for asked, made, usable in [((), (), 3), (("duplicates",), ("duplicates",), 2), (None, KINDS, 2)]:
+        found = inspect(path, writers=WRITERS, repairs=asked)
+        assert [repair.kind for repair in found.repairs] == ["outer_spaces", "duplicates"]
+        assert (set(found.made) & set(KINDS), len(found.examples.usable)) == (
+            set(made) & {"outer_spaces", "duplicates"},
+            usable,
+        )
+
+
+def test_repairs_can_be_what_makes_a_file_usable(tmp_path: Path) -> None:
+    """Defends a file of chats that all begin with a greeting."""
+    chat = [{"role": "assistant", "content": "Hi!"}, *GOOD]
+    path = tmp_path / "mine.jsonl"
+    path.write_text((json.dumps({"messages": chat}) + "\n") * 2, encoding="utf-8")
+    with pytest.raises(DataError, match="take turns"):
+        inspect(path, writers=WRITERS)
+    found = inspect(path, writers=WRITERS, repairs=["turns"])
+    assert found.examples.usable[0].messages == tuple(GOOD)
 
 
 @pytest.mark.parametrize(

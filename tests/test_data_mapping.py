@@ -2,7 +2,8 @@
 
 import pytest
 
-from playground.data.mapping import FORMATS, Mapping, recognize, resolve
+from playground.data.mapping import Mapping, recognize, resolve
+from playground.data.roles import FORMATS
 from playground.data.table import Table, build_table
 from playground.errors import DataError
 
@@ -38,6 +39,17 @@ _CASES: list[tuple[dict[str, object], str, dict[str, str]]] = [
     ),
     ({"label": 1, "text": "a"}, "text_label", {"text": "text", "label": "label"}),
     ({"文本": "a", "标签": "b"}, "text_label", {"text": "文本", "label": "标签"}),
+    ({"文本": "a", "標籤": "b"}, "text_label", {"text": "文本", "label": "標籤"}),
+    ({"對話": _TURN}, "messages", {"messages": "對話"}),
+    ({"对话": "a", "摘要": "b"}, "summary", {"document": "对话", "summary": "摘要"}),
+    ({"原文": "a", "摘要": "b"}, "summary", {"document": "原文", "summary": "摘要"}),
+    ({"原文": "a", "译文": "b"}, "translation", {"source": "原文", "target": "译文"}),
+    ({"提示": "a", "补全": "b"}, "prompt_completion", {"prompt": "提示", "completion": "补全"}),
+    (
+        {"问题": "a", "上下文": "c", "答案": "b"},
+        "question_context_answer",
+        {"question": "问题", "context": "上下文", "answer": "答案"},
+    ),
     (
         {"label": "x", "sentence1": "a", "sentence2": "b", "idx": 1},
         "text_label",

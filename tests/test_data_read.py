@@ -13,6 +13,7 @@ import pytest
 
 from playground.data import table as limits
 from playground.data.read import read_table
+from playground.data.table import Change
 from playground.errors import DataError
 
 
@@ -42,7 +43,8 @@ def test_headers_are_stripped_and_told_apart(tmp_path: Path) -> None:
     """Defends the mapping from " text " and from a name that stands twice."""
     table = read_table(_file(tmp_path, "a.csv", " text , text,\nx,y,z\n"))
     assert table.columns == ["text", "text (2)", "column 3"]
-    assert "'text'" in table.problems[0].text
+    assert table.problems[0].changes[0] == Change(0, (" text ",), ("text",))
+    assert "'text'" in table.problems[1].text
 
 
 def test_one_column_of_texts_with_commas(tmp_path: Path) -> None:
@@ -59,6 +61,8 @@ def test_ragged_rows_never_shift(tmp_path: Path) -> None:
     assert table.rows[1] == {"q": "three", "a": ""}
     assert [problem.row for problem in table.problems] == [2, 3]
     assert "line 3" in table.problems[0].text
+    assert table.problems[0].changes == (Change(2, ("two", "2", "extra")),)
+    assert table.problems[1].changes == (Change(3, ("three",), ("three", "")),)
 
 
 def test_mostly_ragged_is_refused(tmp_path: Path) -> None:
@@ -87,13 +91,16 @@ def test_marked_encodings(tmp_path: Path, encoding: str, mark: bytes) -> None:
     """Defends files that Excel and Notepad save, whose mark must not become part of the first header."""
     table = read_table(_file(tmp_path, "a.csv", mark + "text,label\né中,ok\n".encode(encoding)))
     assert table.rows == [{"text": "é中", "label": "ok"}]
-    assert not table.problems
+    (told,) = table.problems
+    assert told.changes[0].before[0].startswith(mark.hex(" ").upper())
+    assert told.changes[0].after == ("text,label",)
 
 
 def test_utf16_without_its_mark(tmp_path: Path) -> None:
     """Defends UTF-16 from being taken for a binary file."""
     table = read_table(_file(tmp_path, "a.csv", "text,label\nhello,ok\n".encode("utf-16-le")))
     assert table.rows == [{"text": "hello", "label": "ok"}]
+    assert "UTF-16" in table.problems[0].text
 
 
 @pytest.mark.parametrize(
@@ -107,7 +114,10 @@ def test_old_encodings_are_read_and_noted(tmp_path: Path, encoding: str, text: s
     """Defends against silent guessing, and against Western text read as Chinese or the reverse."""
     table = read_table(_file(tmp_path, "a.txt", f"{text}\n\nsecond".encode(encoding)))
     assert table.rows[0]["text"] == text
-    assert encoding in table.problems[0].text
+    (told,) = table.problems
+    assert encoding in told.text
+    assert told.changes[0].after == (text,)
+    assert "\ufffd" in told.changes[0].before[0]
 
 
 def test_damaged_utf8_names_the_line(tmp_path: Path) -> None:
@@ -223,20 +233,97 @@ def test_surrogates_are_replaced_and_noted(tmp_path: Path) -> None:
     assert [problem.row for problem in table.problems] == [2]
 
 
-def test_cut_json_names_the_place(tmp_path: Path) -> None:
-    """Defends against "Expecting value: char 73402" with nothing to look for."""
-    with pytest.raises(DataError, match=r"line 3, .* at row 2: the file ends too early"):
-        read_table(_file(tmp_path, "a.json", '[{"a": "1"},\n\n{"a": '))
-    with pytest.raises(DataError, match="at row 3: a comma is left over"):
-        read_table(_file(tmp_path, "b.json", '[{"a": "1"}, {"a": "2"},\n]'))
+@pytest.mark.parametrize(
+    ("content", "rows", "tail"),
+    [
+        ('[{"a": "1"},\n{"a": "2"},\n\n{"a": ', 2, '{"a": '),
+        ('[{"a": "1"}, {"a": "2"}, {"a": "thr', 2, '{"a": "thr'),
+        ('{"data": {"rows": [{"a": ["x", {}]}, {"a": "1', 1, '{"a": "1'),
+        ('["one", "two", "thr', 2, '"thr'),
+        ('[{"a": "1 \\" ] }"}, {"b', 1, '{"b'),
+    ],
+)
+def test_unfinished_json_keeps_its_whole_rows(tmp_path: Path, content: str, rows: int, tail: str) -> None:
+    """Defends a download that broke off; what is left out is shown."""
+    table = read_table(_file(tmp_path, "a.json", content))
+    (told,) = table.problems
+    assert (len(table.rows), told.changes) == (rows, (Change(0, (tail,)),))
+    assert "cut off" in told.text
+
+
+def test_json_that_ends_between_rows(tmp_path: Path) -> None:
+    """Defends against a sentence about an unfinished row where there is none."""
+    (told,) = read_table(_file(tmp_path, "a.json", '[{"a": "1"},\n{"a": "2"},\n')).problems
+    assert "Every row in it is whole" in told.text
+
+
+def test_a_comma_too_many(tmp_path: Path) -> None:
+    """Defends lists written by hand; commas inside texts stay."""
+    table = read_table(_file(tmp_path, "a.json", '[{"a": "1,]",},\n{"a": "2"},\n]'))
+    assert table.rows == [{"a": "1,]"}, {"a": "2"}]
+    assert "first in line 1" in table.problems[0].text
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ('[{"a": "1"}, {"a" "2"}, {"a": "3"}]', "line 1, column 19, at row 2"),
+        ('[{"a": "1"}, {"a": "2"}] and more', "at row"),
+        ('[{"a": "1"}\n{"a": "2"}]', "line 2, column 1"),
+        ("[\n" + '{"a": 1}\n]\nxyz', "line 4"),
+    ],
+)
+def test_broken_json_names_the_place(tmp_path: Path, content: str, place: str) -> None:
+    """Defends against "Expecting value: char 73402" with nothing to look for, and against guessing."""
+    with pytest.raises(DataError, match=place):
+        read_table(_file(tmp_path, "a.json", content))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_json_one_after_another(tmp_path: Path, name: str) -> None:
+    """Defends lists pasted below each other, and objects over several lines."""
+    rows = [{"a": "1"}, {"a": "2"}]
+    assert read_table(_file(tmp_path, name, json.dumps(rows, indent=1) * 2)).rows == rows * 2
+    assert read_table(_file(tmp_path, name, "\n".join(json.dumps(row, indent=1) for row in rows))).rows == rows
+
+
+def test_numbered_json(tmp_path: Path) -> None:
+    """Defends the two ways in which pandas writes a table."""
+    rows = [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]
+    columns = {"a": {"0": "1", "1": "2"}, "b": {"0": "x", "1": "y"}}
+    assert read_table(_file(tmp_path, "a.json", json.dumps(columns))).rows == rows
+    assert read_table(_file(tmp_path, "b.json", json.dumps({"0": rows[0], "1": rows[1]}))).rows == rows
 
 
 def test_bad_line_of_jsonl_names_the_line(tmp_path: Path) -> None:
     """Defends against leaving out a broken example without a word; blank lines are fine."""
     with pytest.raises(DataError, match="Line 3"):
         read_table(_file(tmp_path, "a.jsonl", '{"a": 1}\n\n{"a": }\n'))
-    with pytest.raises(DataError, match="ends too early"):
-        read_table(_file(tmp_path, "a.jsonl", '{"a": 1}\n{"a": '))
+    with pytest.raises(DataError, match=r"Line 1 .*ends too early"):
+        read_table(_file(tmp_path, "a.jsonl", '{"a": 1\n\n{"a": 2}\n'))
+
+
+def test_unfinished_last_line(tmp_path: Path) -> None:
+    """Defends a log that was still being written, in lines of JSON, in quotes and in the middle of a character."""
+    table = read_table(_file(tmp_path, "a.jsonl", '{"a": 1}\n{"a": 2}\n{"a": "th'))
+    assert len(table.rows) == 2
+    assert table.problems[0].changes == (Change(3, ('{"a": "th',)),)
+    table = read_table(_file(tmp_path, "a.csv", 'q,a\none,1\ntwo,2\nthree,"3'))
+    assert len(table.rows) == 2
+    assert table.problems[0].changes == (Change(0, ('three,"3',)),)
+    table = read_table(_file(tmp_path, "b.csv", "q,a\none,1\ntwo,é中".encode()[:-1]))
+    assert table.rows[1] == {"q": "two", "a": "é"}
+    assert "middle of a character" in table.problems[0].text
+
+
+def test_other_separators_and_line_ends_are_told(tmp_path: Path) -> None:
+    """Defends against silent guessing: what had to be done to read the file is shown."""
+    told = read_table(_file(tmp_path, "a.csv", "q;a\r\none;1\r\n")).problems
+    assert [problem.changes[0] for problem in told] == [
+        Change(0, ("q;a\r\n",), ("q;a\n",)),
+        Change(0, ("q;a",), ("q", "a")),
+    ]
+    assert read_table(_file(tmp_path, "a.tsv", "q\ta\none\t1\n")).problems == []
 
 
 def test_python_dictionaries_are_read_as_data(tmp_path: Path) -> None:
@@ -244,6 +331,10 @@ def test_python_dictionaries_are_read_as_data(tmp_path: Path) -> None:
     table = read_table(_file(tmp_path, "a.jsonl", "{'a': \"it's\", 'b': None}\n"))
     assert table.rows == [{"a": "it's", "b": None}]
     assert "Python" in table.problems[0].text
+    assert table.problems[0].changes == (Change(1, ("{'a': \"it's\", 'b': None}",), ("it's",)),)
+    whole = read_table(_file(tmp_path, "c.json", "[{'a': 'x', 'b': None},\n {'a': 'y', 'b': True}]"))
+    assert whole.rows == [{"a": "x", "b": None}, {"a": "y", "b": True}]
+    assert "Python" in whole.problems[0].text
     with pytest.raises(DataError, match="Line 1"):
         read_table(_file(tmp_path, "b.jsonl", "{'a': __import__('os').getcwd()}\n"))
 
@@ -286,6 +377,7 @@ def test_workbook(tmp_path: Path) -> None:
     assert table.rows == [{"text": "hello", "label": "1"}, {"text": "007", "label": "True"}]
     assert table.numbers == [1, 3]
     assert "first sheet" in table.problems[0].text
+    assert "no heading are left out in rows: 1" in table.problems[1].text
 
 
 def test_damaged_workbook(tmp_path: Path) -> None:

@@ -8,13 +8,18 @@ from playground.data.examples import Example
 from playground.models.codec import ModelCodec
 from playground.models.loader import load_tokenizer
 from playground.protocol import Message
-from playground.training.encode import NOT_LEARNT, encode, encode_row, preview
+from playground.training.encode import NOT_LEARNT, TokenRow, encode, encode_rows, preview
 
 
 def chat(*words: str) -> Example:
     roles = ("user", "assistant")
     messages: list[Message] = [{"role": roles[i % 2], "content": text} for i, text in enumerate(words)]  # type: ignore[typeddict-item]
     return Example(tuple(messages), None, 3)
+
+
+def encode_row(example: Example, codec: ModelCodec, max_length: int, completion_only_loss: bool = True) -> TokenRow:
+    (row,) = encode_rows(example, codec, max_length, completion_only_loss)
+    return row
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +90,42 @@ def test_everything_learnt_on_request(codec: ModelCodec) -> None:
     """Without `completion_only_loss` the question is learnt as well."""
     row = encode_row(chat("Hello", "yes"), codec, 512, completion_only_loss=False)
     assert row.labels == row.input_ids
+
+
+@pytest.mark.parametrize("max_length", [7, 16, 100])
+def test_long_texts_are_learnt_whole_in_pieces(codec: ModelCodec, max_length: int) -> None:
+    """No word of a long text is lost or learnt twice, and no row is longer than the model may read."""
+    example = Example(None, "The dog liked to run in the garden and to sleep in the sun. " * 9, 4)
+    (whole,) = encode_rows(example, codec, 10_000)
+    encoded = encode([example], codec, max_length)
+    assert len(encoded.rows) > 1
+    assert encoded.longest == max_length
+    first, *others = encoded.rows
+    learnt = [*first.labels, *(label for row in others for label in row.labels[1:])]
+    assert learnt == whole.labels
+    assert all(
+        row.labels[0] == NOT_LEARNT and row.input_ids[0] == previous.input_ids[-1]
+        for previous, row in zip(encoded.rows, others, strict=False)
+    )
+    assert (encoded.learnt_tokens, encoded.truncated, encoded.in_pieces) == (whole.learnt_tokens, [], [4])
+
+
+class Begun:
+    """A codec whose rows begin with a start token, 7."""
+
+    def __init__(self, codec: ModelCodec) -> None:
+        self._codec = codec
+        self.chat_with_answer, self.decode = codec.chat_with_answer, codec.decode
+
+    def plain_with_end(self, text: str) -> tuple[list[int], list[bool]]:
+        ids, learnt = self._codec.plain_with_end(text)
+        return [7, *ids], [False, *learnt]
+
+
+def test_each_piece_begins_as_the_text_would(codec: ModelCodec) -> None:
+    """A model with a start token has never read a text without one."""
+    example = Example(None, "The dog liked to run in the garden. " * 9, 4)
+    whole, _ = codec.plain_with_end(example.text or "")
+    encoded = encode([example], Begun(codec), 20)
+    assert [row.input_ids[0] for row in encoded.rows] == [7] * len(encoded.rows)
+    assert [label for row in encoded.rows for label in row.labels[1:]] == whole

@@ -153,6 +153,23 @@ def test_a_missing_file_is_told(services: Services, tmp_path: Path) -> None:
         start_training(services, "ann", tmp_path / "gone.csv", "gone.csv", "Sums")
 
 
+def test_an_upload_that_cannot_be_read_is_removed(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused file leaves nothing behind; one whose columns are only unknown stays, and so does any other file."""
+    uploads = tmp_path / "uploads"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+    files = {place: uploads / place / "a.csv" for place in ("broken", "odd")}
+    files["outside"] = tmp_path / "a.csv"
+    for place, path in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"qqq,zzz\nWho?,Me.\nHow?,So.\n" if place == "odd" else bytes(range(256)) * 20)
+        with pytest.raises(DataError):
+            inspect_upload(services, path)
+    assert [place for place, path in files.items() if path.exists()] == ["odd", "outside"]
+    assert not files["broken"].parent.exists()
+
+
 def test_harder_study_means_more_steps(services: Services) -> None:
     """The three intensities differ in how long they teach."""
     steps = [plan(services, 128, intensity).total_steps(128) for intensity in ("light", "normal", "thorough")]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from playground.data.header import column_names
 from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, Problem, Table, build_table
 from playground.errors import DataError
 
@@ -73,7 +74,11 @@ def _first_sheet(sheets: list[Any]) -> Table:
         problems.append(Problem("Only the first sheet, '{sheet}', is read.", {"sheet": sheets[0].title}))
     sheets[0].reset_dimensions()  # what a sheet says of its size may be wrong
     rows = sheets[0].iter_rows(max_col=MAX_COLUMNS, max_row=MAX_ROWS + 2, values_only=True)
-    return build_table(_sheet_rows(rows), "xlsx", problems)
+    names, notes = _sheet_names(next((row for row in rows if any(cell is not None for cell in row)), ()))
+    late: list[Problem] = []
+    table = build_table(_sheet_rows(rows, names, late), "xlsx", [*problems, *notes])
+    table.problems.extend(late)
+    return table
 
 
 def _bound_zip(path: Path) -> None:
@@ -86,16 +91,23 @@ def _bound_zip(path: Path) -> None:
         raise DataError("The workbook unfolds to too much. Save the sheet as CSV and upload that.")
 
 
-def _sheet_rows(rows: Iterator[tuple[object, ...]]) -> Iterator[tuple[int, dict[str, object]]]:
-    header = next((row for row in rows if any(cell is not None for cell in row)), ())
-    names: dict[int, str] = {}
-    for place, cell in enumerate(header):
-        if cell is not None:
-            name = str(_plain(cell)).strip()
-            names[place] = name if name not in names.values() else f"{name} ({place + 1})"
+def _sheet_rows(
+    rows: Iterator[tuple[object, ...]], names: dict[int, str], problems: list[Problem]
+) -> Iterator[tuple[int, dict[str, object]]]:
+    nameless = 0
     for number, row in enumerate(rows, 1):
         if any(cell is not None for cell in row):
+            nameless += any(cell is not None and place not in names for place, cell in enumerate(row))
             yield number, {name: _cell(row[place] if place < len(row) else None) for place, name in names.items()}
+    if nameless:
+        told = "Cells under no heading are left out in rows: {count}. Name the column in the first row to use them."
+        problems.append(Problem(told, {"count": nameless}))
+
+
+def _sheet_names(header: tuple[object, ...]) -> tuple[dict[int, str], list[Problem]]:
+    places = [place for place, cell in enumerate(header) if cell is not None]
+    names, problems = column_names([str(_plain(header[place])) for place in places])
+    return dict(zip(places, names, strict=True)), problems
 
 
 def _cell(value: object) -> str:

@@ -1,8 +1,11 @@
 """Conversations as people store them, to messages that a chat template takes."""
 
+from typing import Literal
+
+from playground.data.table import Reason
 from playground.protocol import Message
 
-_ROLES = {
+_ROLES: dict[str, Literal["user", "assistant", "system"]] = {
     "user": "user",
     "human": "user",
     "prompter": "user",
@@ -13,10 +16,12 @@ _ROLES = {
     "chatgpt": "assistant",
     "system": "system",
 }
+_SPEAKERS = ("role", "from")
+_WORDS = ("content", "value")
 
 
-class Unusable(Exception):
-    """A row that cannot be learned from; the text is the reason, a sentence for people. Never leaves this floor."""
+class Unusable(Reason):
+    """A row that cannot be learned from."""
 
 
 def conversation(value: object, system: str = "") -> list[Message]:
@@ -34,14 +39,52 @@ def _weighed(item: dict[str, object], message: Message) -> Message:
 
 
 def turns(asked: object, answered: object, system: str = "") -> list[Message]:
-    """Messages from two lists of equal length, what was asked and what was answered; raises `Unusable`."""
-    if not isinstance(asked, list) or not isinstance(answered, list) or len(asked) != len(answered):
+    """Messages from two lists, what was asked and what was answered; the last may be open. Raises `Unusable`."""
+    if not isinstance(asked, list) or not isinstance(answered, list) or len(asked) - len(answered) not in (0, 1):
         raise Unusable("The lists of questions and answers differ in length.")
     found: list[Message] = []
-    for place, (question, answer) in enumerate(zip(asked, answered, strict=True), 1):
+    for place, (question, answer) in enumerate(zip(asked, answered, strict=False), 1):
         found.append({"role": "user", "content": _text(question, 2 * place - 1)})
         found.append({"role": "assistant", "content": _text(answer, 2 * place)})
     return _checked(found, system)
+
+
+def is_open(value: object) -> bool:
+    """Whether a conversation ends with words that nobody answers."""
+    return isinstance(value, list) and bool(value) and isinstance(value[-1], dict) and _speaker(value[-1]) == "user"
+
+
+def join_turns(value: object) -> object:
+    """Mend a conversation in which a turn is missing, keeping every word that can be learnt from.
+
+    Empty messages go, what one side says twice in a row becomes one message, and what the assistant says before the
+    user's first words is left out. Anything that cannot be mended like that is returned as it is.
+    """
+    if not isinstance(value, list) or not all(isinstance(item, dict) and _speaker(item) for item in value):
+        return value
+    kept: list[dict[str, object]] = []
+    for item in value:
+        words = _words(item)
+        said = item.get(words)
+        if said is None or (isinstance(said, str) and not said.strip()):
+            continue
+        if not isinstance(said, str):
+            return value
+        if kept and _speaker(kept[-1]) == _speaker(item):
+            before = _words(kept[-1])
+            kept[-1] = {**kept[-1], before: f"{kept[-1][before]}\n\n{said}"}
+        elif _speaker(item) != "assistant" or any(_speaker(other) == "user" for other in kept):
+            kept.append(item)
+    return kept if any(_speaker(item) == "assistant" for item in kept) else value
+
+
+def _speaker(item: dict[str, object]) -> Literal["user", "assistant", "system"] | None:
+    named = next((item[name] for name in _SPEAKERS if name in item), "")
+    return _ROLES.get(str(named).strip().lower())
+
+
+def _words(item: dict[str, object]) -> str:
+    return next((name for name in _WORDS if name in item), _WORDS[0])
 
 
 def _checked(found: list[Message], system: str) -> list[Message]:
@@ -61,16 +104,15 @@ def _checked(found: list[Message], system: str) -> list[Message]:
 
 def _message(item: object, place: int) -> Message:
     if not isinstance(item, dict):
-        raise Unusable(f"Message {place} is not an object with a role and a content.")
-    said = str(item.get("role", item.get("from", ""))).strip().lower()
-    content = _text(item.get("content", item.get("value")), place)
-    if _ROLES.get(said) == "user":
-        return {"role": "user", "content": content}
-    if _ROLES.get(said) == "assistant":
-        return {"role": "assistant", "content": content}
-    if _ROLES.get(said) == "system":
-        return {"role": "system", "content": content}
-    raise Unusable(f"Message {place} is said by '{said[:40]}'; only user, assistant and system are known.")
+        raise Unusable("Message {place} is not an object with a role and a content.", place=place)
+    content = _text(item.get(_words(item)), place)
+    speaker = _speaker(item)
+    if not speaker:
+        said = str(item.get("role", item.get("from", "")))[:40]
+        raise Unusable(
+            "Message {place} is said by '{said}'; only user, assistant and system are known.", place=place, said=said
+        )
+    return {"role": speaker, "content": content}
 
 
 def _text(value: object, place: int) -> str:
@@ -78,8 +120,8 @@ def _text(value: object, place: int) -> str:
     if isinstance(value, list):
         parts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in value]
         if not all(isinstance(part, str) for part in parts):
-            raise Unusable(f"Message {place} holds something other than text.")
+            raise Unusable("Message {place} holds something other than text.", place=place)
         value = "".join(str(part) for part in parts)
     if not isinstance(value, str) or not value.strip():
-        raise Unusable(f"Message {place} is empty or is not text.")
-    return value.strip()
+        raise Unusable("Message {place} is empty or is not text.", place=place)
+    return value

@@ -5,33 +5,55 @@ import io
 from collections.abc import Iterator
 from itertools import islice
 
-from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, Problem, Table, build_table
+from playground.data.header import column_names
+from playground.data.json_mend import CUT_OFF
+from playground.data.showing import excerpt
+from playground.data.table import MAX_FIELD_CHARS, SHOWN, Change, Problem, Reason, Table, build_table
 from playground.errors import DataError
 
 _SEPARATORS = (",", ";", "\t", "|")
 _NONE = "\x1f"
 """A character that no text has: the separator of files with one column."""
-_SHOWN = 5
+_SIGNS = {",": "','", ";": "';'", "\t": "\\t", "|": "'|'"}
+_UNCLOSED = "unexpected end"
+_TOLD = 5
+_CELLS = 4
 
 
 def read_delimited(text: str, kind: str, problems: list[Problem]) -> Table:
     """Rows under the header in the first line; raises `DataError` for quotes that do not close."""
     separator = _separator(text, kind)
-    records = _records(text, separator)
+    cut: list[int] = []
+    records = _records(text, separator, cut=cut)
     header = next(records, None)
     if header is None:
         raise DataError("The file is empty. Upload a file with a header line and rows.")
-    names, notes = _names(header[1])
+    names, notes = column_names(header[1])
     ragged = _Ragged(len(names))
     rows = (
         (number, dict(zip(names, ragged.fit(cells, number, line), strict=True)))
         for number, (line, cells) in enumerate(records, 1)
         if ragged.usable(cells, number, line)
     )
-    table = build_table(rows, kind, [*problems, *notes])
+    table = build_table(rows, kind, [*problems, *_other_separator(text, kind, separator, names), *notes])
     ragged.check(len(table.rows))
     table.problems.extend(ragged.problems)
+    if cut:
+        table.problems.append(Problem(CUT_OFF, {}, None, (Change(0, (excerpt(_last_line(text)),)),)))
     return table
+
+
+def _other_separator(text: str, kind: str, separator: str, names: list[str]) -> list[Problem]:
+    usual = "\t" if kind == "tsv" else ","
+    if separator in (usual, _NONE):
+        return []
+    told = "The cells are separated by {separator} rather than {usual}. The file was read like that."
+    change = Change(0, (excerpt(text.lstrip("\n").split("\n", 1)[0]),), tuple(map(excerpt, names[:4])))
+    return [Problem(told, {"separator": _SIGNS[separator], "usual": _SIGNS[usual]}, None, (change,))]
+
+
+def _last_line(text: str) -> str:
+    return text.rstrip("\n").rsplit("\n", 1)[-1]
 
 
 def _separator(text: str, kind: str) -> str:
@@ -48,8 +70,13 @@ def _separator(text: str, kind: str) -> str:
     return best
 
 
-def _records(text: str, separator: str, lenient: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of each record that is not a blank line; `lenient` for samples that may be cut anywhere."""
+def _records(
+    text: str, separator: str, lenient: bool = False, cut: list[int] | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of each record that is not a blank line; `lenient` for samples that may be cut anywhere.
+
+    `cut` takes the last line of the file if that ends inside quotes; the record is left out.
+    """
     csv.field_size_limit(MAX_FIELD_CHARS + 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=not lenient)
     line = 1
@@ -60,6 +87,9 @@ def _records(text: str, separator: str, lenient: bool = False) -> Iterator[tuple
             return
         except csv.Error as error:
             if lenient:
+                return
+            if cut is not None and _UNCLOSED in str(error) and line > 1 and line == text.rstrip("\n").count("\n") + 1:
+                cut.append(line)
                 return
             raise DataError(
                 "The record that starts in line {line} cannot be read: {reason}. Quotes inside a quoted cell must be "
@@ -72,34 +102,13 @@ def _records(text: str, separator: str, lenient: bool = False) -> Iterator[tuple
         line = reader.line_num + 1
 
 
-def _reason(error: csv.Error) -> str:
+def _reason(error: csv.Error) -> Reason:
     said = str(error)
-    if "unexpected end" in said:
-        return "a quote opens there and never closes"
+    if _UNCLOSED in said:
+        return Reason("a quote opens there and never closes")
     if "field larger" in said:
-        return "a cell is too long, or a quote never closes"
-    return "a quote stands where none may be"
-
-
-def _names(header: list[str]) -> tuple[list[str], list[Problem]]:
-    """Column names: stripped, never empty, never twice."""
-    if len(header) > MAX_COLUMNS:
-        raise DataError("The header names more than {limit} columns. Keep those to learn from.", limit=MAX_COLUMNS)
-    names: list[str] = []
-    problems: list[Problem] = []
-    for place, cell in enumerate(header, 1):
-        name = wanted = " ".join(cell.split()) or f"column {place}"
-        copy = 2
-        while name in names:
-            name, copy = f"{wanted} ({copy})", copy + 1
-        if name != wanted:
-            problems.append(
-                Problem(
-                    "Two columns are called '{name}'; the later is shown as '{new}'.", {"name": wanted, "new": name}
-                )
-            )
-        names.append(name)
-    return names, problems
+        return Reason("a cell is too long, or a quote never closes")
+    return Reason("a quote stands where none may be")
 
 
 class _Ragged:
@@ -151,8 +160,14 @@ class _Ragged:
             )
 
     def _note(self, template: str, cells: list[str], number: int, line: int, so_far: int) -> None:
-        if so_far <= _SHOWN:
+        if so_far <= _TOLD:
             fields: dict[str, object] = {"row": number, "line": line, "count": len(cells), "width": self._width}
-            self.problems.append(Problem(template, fields, number))
-        elif so_far == _SHOWN + 1:
+            changes = (self._change(cells, number),) if so_far <= SHOWN else ()
+            self.problems.append(Problem(template, fields, number, changes))
+        elif so_far == _TOLD + 1:
             self.problems.append(Problem("More rows like row {row} follow.", {"row": number}, number))
+
+    def _change(self, cells: list[str], number: int) -> Change:
+        before = tuple(map(excerpt, cells[:_CELLS]))
+        after = [*before, *[""] * (self._width - len(cells))] if len(cells) < self._width else ()
+        return Change(number, before, tuple(after))

@@ -3,7 +3,8 @@
 import codecs
 import re
 
-from playground.data.table import Problem
+from playground.data.showing import excerpt
+from playground.data.table import Change, Problem
 from playground.errors import DataError
 
 _BOMS = (
@@ -17,30 +18,59 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 _WESTERN = re.compile(r"[\u00c0-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e‘’“”‚„–—…•€£¥©®™°«»¿¡§·´\u00a0]")
 _BINARY = "This is not a text file. Upload CSV, TSV, JSON, JSONL, TXT, Parquet or XLSX."
+_MARKED = "The file begins with a byte-order mark, which is no part of the text. It was left out."
+_WIDE = "The file is in {encoding}. It was read as such."
+_HALF = "The file ends in the middle of a character, as if cut off. That character is left out."
 _UNREADABLE = "The text cannot be read: line {line} is not in UTF-8. Save the file as UTF-8 and upload it again."
 
 
 def decode(raw: bytes) -> tuple[str, list[Problem]]:
-    """Text with `\\n` line ends, and a `Problem` where an old encoding had to be assumed; raises `DataError`."""
+    """Text with `\\n` line ends, and a `Problem` for all that had to be done to read it; raises `DataError`."""
     text, problems = _decode(raw)
     if len(_CONTROLS.findall(text)) > len(text) // 200:
         raise DataError(_BINARY)
-    return text.replace("\r\n", "\n").replace("\r", "\n"), problems
+    if "\r" not in text:
+        return text, problems
+    return text.replace("\r\n", "\n").replace("\r", "\n"), [*problems, _line_ends(text)]
+
+
+def _line_ends(text: str) -> Problem:
+    place = text.index("\r")
+    sign, name = ("\r\n", "\\r\\n") if text.startswith("\r\n", place) else ("\r", "\\r")
+    start = max(text.rfind("\n", 0, place) + 1, place - 60)
+    line = text[start:place]
+    told = "The lines end in {sign}, as on Windows or an old Mac. They were read as plain line ends."
+    return Problem(told, {"sign": name}, None, (Change(0, (line + sign,), (line + "\n",)),))
 
 
 def _decode(raw: bytes) -> tuple[str, list[Problem]]:
     for mark, name in _BOMS:
         if raw.startswith(mark):
             try:
-                return raw.decode(name), []
+                text = raw.decode(name)
             except UnicodeDecodeError as error:
                 raise DataError(_UNREADABLE, line=_line(raw, error)) from error
+            told = _MARKED if name == "utf-8-sig" else _WIDE
+            return text, [Problem(told, {"encoding": name.removesuffix("-sig").upper()}, None, _bytes(raw, text))]
     if (wide := _wide(raw)) is not None:
-        return wide, []
+        return wide, [Problem(_WIDE, {"encoding": "UTF-16"}, None, _bytes(raw, wide))]
     try:
         return raw.decode("utf-8"), []
     except UnicodeDecodeError as error:
+        if error.end == len(raw) and "unexpected end" in error.reason and error.start:
+            text = raw[: error.start].decode("utf-8")
+            return text, [Problem(_HALF, {}, None, (Change(0, (_ending(text) + "\ufffd",), (_ending(text),)),))]
         return _legacy(raw, error)
+
+
+def _bytes(raw: bytes, text: str) -> tuple[Change, ...]:
+    """The first bytes as they are, and the first line that they make."""
+    start = " ".join(f"{byte:02X}" for byte in raw[:12])
+    return (Change(0, (f"{start} …",), (excerpt(text.lstrip().split("\n", 1)[0].rstrip("\r")),)),)
+
+
+def _ending(text: str) -> str:
+    return text[-40:].rsplit("\n", 1)[-1]
 
 
 def _wide(raw: bytes) -> str | None:
@@ -71,13 +101,18 @@ def _legacy(raw: bytes, error: UnicodeDecodeError) -> tuple[str, list[Problem]]:
         except UnicodeDecodeError:
             continue
         if plausible(text):
-            return text, [
-                Problem(
-                    "The file is not in UTF-8; it was read as {encoding}. Check the preview for odd characters.",
-                    {"encoding": name},
-                )
-            ]
+            told = "The file is not in UTF-8; it was read as {encoding}. Check the preview for odd characters."
+            return text, [Problem(told, {"encoding": name}, None, _odd_line(raw, error, name))]
     raise DataError(_UNREADABLE, line=_line(raw, error)) from error
+
+
+def _odd_line(raw: bytes, error: UnicodeDecodeError, name: str) -> tuple[Change, ...]:
+    """The first line that is not UTF-8, as it would have looked and as it was read."""
+    start = raw.rfind(b"\n", 0, error.start) + 1
+    end = raw.find(b"\n", error.start)
+    line = raw[start : end if end >= 0 else None]
+    before, after = (excerpt(line.decode(encoding, "replace").strip()) for encoding in ("utf-8", name))
+    return (Change(0, (before,), (after,)),)
 
 
 def _chinese(text: str) -> bool:

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
 
-from playground.data.chat import Unusable, conversation, turns
+from playground.data.chat import Unusable, conversation, is_open, turns
 from playground.data.mapping import Mapping, cell
-from playground.data.table import Table
+from playground.data.table import Reason, Table
 from playground.errors import DataError
 from playground.protocol import Message
 
@@ -37,33 +37,41 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """What can be learned from, and the rows that cannot, each with the reason in a sentence."""
+    """What can be learned from, and the rows that cannot, each with the reason.
+
+    `unanswered` are the usable chats that end with a question nobody answers, which is left out.
+    """
 
     usable: list[Example]
-    skipped: list[tuple[int, str]]
+    skipped: list[tuple[int, Unusable]]
+    unanswered: list[int]
 
 
 def make_examples(table: Table, mapping: Mapping, writers: Writers) -> Examples:
     """Write every row as an example; raises `DataError` when fewer than two rows can be used."""
     write = _Writer(table, mapping, writers)
     usable: list[Example] = []
-    skipped: list[tuple[int, str]] = []
+    skipped: list[tuple[int, Unusable]] = []
     for number, row in zip(table.numbers, table.rows, strict=True):
         try:
             usable.append(write.example(row, number))
         except Unusable as reason:
-            skipped.append((number, str(reason)))
+            skipped.append((number, reason))
     if len(usable) < LEAST:
-        first = f" Row {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
-        raise DataError(
-            "Only {count} of the {rows} rows can be used as {format}, and at least {least} are needed.{first}",
-            count=len(usable),
-            rows=len(table.rows),
-            format=mapping.format,
-            least=LEAST,
-            first=first,
-        )
-    return Examples(usable, skipped)
+        raise _too_few(len(usable), table, mapping, skipped)
+    return Examples(usable, skipped, write.unanswered)
+
+
+def _too_few(count: int, table: Table, mapping: Mapping, skipped: list[tuple[int, Unusable]]) -> DataError:
+    first = Reason(" Row {row}: {reason}", row=skipped[0][0], reason=skipped[0][1]) if skipped else ""
+    return DataError(
+        "Only {count} of the {rows} rows can be used as {format}, and at least {least} are needed.{first}",
+        count=count,
+        rows=len(table.rows),
+        format=mapping.format,
+        least=LEAST,
+        first=first,
+    )
 
 
 def split(
@@ -106,6 +114,7 @@ class _Writer:
     def __init__(self, table: Table, mapping: Mapping, writers: Writers) -> None:
         self._mapping = mapping
         self._writers = writers
+        self.unanswered: list[int] = []
         self._labels = self._all_labels(table) if mapping.format == "text_label" else []
         self._by_format: dict[str, Callable[[dict[str, object]], list[Message]]] = {
             "messages": self._messages,
@@ -120,7 +129,10 @@ class _Writer:
     def example(self, row: dict[str, object], number: int) -> Example:
         if self._mapping.format == "text":
             return Example(None, self._need(row, "text"), number)
-        return Example(tuple(self._by_format[self._mapping.format](row)), None, number)
+        example = Example(tuple(self._by_format[self._mapping.format](row)), None, number)
+        if self._mapping.format == "messages" and self._is_open(row):
+            self.unanswered.append(number)
+        return example
 
     def _messages(self, row: dict[str, object]) -> list[Message]:
         columns = self._mapping.columns
@@ -129,12 +141,19 @@ class _Writer:
             return conversation(cell(row, columns["messages"]), system)
         return turns(cell(row, columns["input"]), cell(row, columns["output"]), system)
 
+    def _is_open(self, row: dict[str, object]) -> bool:
+        columns = self._mapping.columns
+        if "messages" in columns:
+            return is_open(cell(row, columns["messages"]))
+        asked, answered = (cell(row, columns[role]) for role in ("input", "output"))
+        return isinstance(asked, list) and isinstance(answered, list) and len(asked) > len(answered)
+
     def _instruction(self, row: dict[str, object]) -> list[Message]:
         prompt = self._need(row, "instruction")
         given = self._text(row, "input")
-        content = f"{prompt}\n\n{given}" if given else prompt
+        content = f"{prompt}\n\n{given}" if given.strip() else prompt
         system = self._text(row, "system")
-        start: list[Message] = [{"role": "system", "content": system}] if system else []
+        start: list[Message] = [{"role": "system", "content": system}] if system.strip() else []
         return [*start, {"role": "user", "content": content}, _answer(self._need(row, "output"))]
 
     def _prompt_completion(self, row: dict[str, object]) -> list[Message]:
@@ -156,10 +175,11 @@ class _Writer:
 
     def _text_label(self, row: dict[str, object]) -> list[Message]:
         text, label = self._need(row, "text"), self._need(row, "label")
-        if second := self._text(row, "text2"):
+        second = self._text(row, "text2")
+        if second.strip():
             text = f"{text}\n{second}"
-        if all(known.lower() in _SENTIMENTS for known in self._labels):
-            return [*self._writers["sentiment"](text), _answer(_SENTIMENTS[label.lower()])]
+        if all(known.strip().lower() in _SENTIMENTS for known in self._labels):
+            return [*self._writers["sentiment"](text), _answer(_SENTIMENTS[label.strip().lower()])]
         listed = f": {', '.join(self._labels)}" if len(self._labels) <= _MOST_LABELS_LISTED else ""
         return [{"role": "user", "content": f"Which of these fits{listed}?\n{text}"}, _answer(label)]
 
@@ -174,8 +194,8 @@ class _Writer:
 
     def _need(self, row: dict[str, object], role: str) -> str:
         text = self._text(row, role)
-        if not text:
-            raise Unusable(f"The column '{self._mapping.columns[role]}' is empty.")
+        if not text.strip():
+            raise Unusable("The column '{column}' is empty.", column=self._mapping.columns[role])
         return text
 
     def _text(self, row: dict[str, object], role: str) -> str:
@@ -188,8 +208,8 @@ class _Writer:
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, (list, dict)):
-            raise Unusable(f"The column '{column}' holds a list rather than text.")
-        return str(value).strip()
+            raise Unusable("The column '{column}' holds a list rather than text.", column=column)
+        return str(value)
 
 
 def _first_answer(value: object) -> object:

@@ -1,5 +1,6 @@
 """Look at a dataset file before learning from it: rows, roles, problems, and the first examples as written."""
 
+from collections.abc import Collection
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 from playground.data.examples import Example, Examples, Writers, make_examples
 from playground.data.mapping import AUTO, Mapping, resolve
 from playground.data.read import read_table
-from playground.data.repair import Repair, find_repairs
-from playground.data.table import Problem, Table
+from playground.data.repair import Repair, apply_repairs, find_repairs
+from playground.data.showing import cells
+from playground.data.table import SHOWN, Change, Problem, Table
+from playground.data.unfold import fitted
 
 _PREVIEWED = 5
 _PREVIEW_CHARS = 2_000
@@ -17,16 +20,20 @@ _SKIPPED_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """`rows` counts what the file holds, `examples.usable` what can be learned from."""
+    """`rows` counts what the file holds, `examples.usable` what can be learned from after the repairs `made`.
+
+    `kind` is that of the file: "csv" or "json", say. `repairs` are all that are offered, made or not.
+    """
 
     rows: int
+    kind: str
     format: str
     columns: list[str]
     mapping: Mapping
     problems: list[Problem]
     preview: list[Example]
     repairs: list[Repair]
-    table: Table
+    made: tuple[str, ...]
     examples: Examples
 
     def to_dict(self) -> dict[str, object]:
@@ -48,35 +55,50 @@ def inspect(
     *,
     writers: Writers,
     name: str | None = None,
+    repairs: Collection[str] | None = (),
 ) -> Inspection:
-    """Read and map a file without changing anything; raises `DataError` when it cannot be learned from.
+    """Read and map a file and make the `repairs` that are named; raises `DataError` when it cannot be learned from.
 
-    `columns` overrides the recognised column of a role; `name` is the file's own name where `path` is temporary.
+    `columns` overrides the recognised column of a role; `name` is the file's own name where `path` is temporary;
+    `repairs=None` makes every one that is offered.
     """
-    table = read_table(path, name)
-    mapping = resolve(table, format, columns)
-    examples = make_examples(table, mapping, writers)
+    table, mapping = fitted(read_table(path, name), lambda read: resolve(read, format, columns))
+    offered = find_repairs(table, mapping)
+    made = tuple(repair.kind for repair in offered) if repairs is None else tuple(repairs)
+    mended = apply_repairs(table, mapping, made)
+    examples = make_examples(mended, mapping, writers)
     return Inspection(
         rows=len(table.rows),
+        kind=table.kind,
         format=mapping.format,
         columns=table.columns,
         mapping=mapping,
-        problems=[*table.problems, *_skipped(examples)],
+        problems=[*table.problems, *_unanswered(examples), *_skipped(examples, mended)],
         preview=examples.usable[:_PREVIEWED],
-        repairs=find_repairs(table),
-        table=table,
+        repairs=offered,
+        made=made,
         examples=examples,
     )
 
 
-def _skipped(examples: Examples) -> list[Problem]:
-    shown = [
-        Problem("Row {row} is left out: {reason}", {"row": row, "reason": reason}, row)
-        for row, reason in examples.skipped[:_SKIPPED_SHOWN]
-    ]
-    if more := len(examples.skipped) - len(shown):
-        shown.append(Problem("{count} more rows are left out.", {"count": more}))
-    return shown
+def _unanswered(examples: Examples) -> list[Problem]:
+    found = examples.unanswered
+    if not found:
+        return []
+    fields: dict[str, object] = {"count": len(found), "row": found[0]}
+    return [Problem("Chats whose last question has no answer: {count} (first row {row}). It is left out.", fields)]
+
+
+def _skipped(examples: Examples, table: Table) -> list[Problem]:
+    places = {number: index for index, number in enumerate(table.numbers)}
+    found = []
+    for shown, (row, reason) in enumerate(examples.skipped[:_SKIPPED_SHOWN]):
+        change = Change(row, cells(table.rows[places[row]]))
+        changes = (change,) if shown < SHOWN and change.before else ()
+        found.append(Problem("Row {row} is left out: {reason}", {"row": row, "reason": reason}, row, changes))
+    if more := len(examples.skipped) - len(found):
+        found.append(Problem("{count} more rows are left out.", {"count": more}))
+    return found
 
 
 def _shown(example: Example) -> dict[str, object]:

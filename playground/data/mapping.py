@@ -4,19 +4,11 @@ from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
 from itertools import islice
 
+from playground.data.roles import FORMATS, ROLES, language_of, plain
 from playground.data.table import Table
 from playground.errors import DataError
 
 AUTO = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """A part that a column can play; `names` are the headers that stand for it, in lower case without spaces."""
-
-    name: str
-    required: bool
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,79 +22,6 @@ class Mapping:
     def target_language(self) -> str:
         """The English name of the language that a translation's target column is named after, or ""."""
         return language_of(self.columns.get("target", "")) if self.format == "translation" else ""
-
-
-_LANGUAGES = {
-    "English": ("en", "eng", "英文", "英语"),
-    "German": ("de", "deu", "ger", "deutsch", "德文", "德语"),
-    "French": ("fr", "fra", "fre", "français", "francais", "法文", "法语"),
-    "Chinese": ("zh", "zho", "cn", "zhcn", "中文", "汉语"),
-    "Spanish": ("es", "spa", "español", "espanol", "西班牙语"),
-    "Italian": ("it", "ita", "italiano", "意大利语"),
-    "Portuguese": ("pt", "por", "português", "葡萄牙语"),
-    "Dutch": ("nl", "nld", "nederlands", "荷兰语"),
-    "Polish": ("pl", "pol", "polski", "波兰语"),
-    "Russian": ("ru", "rus", "俄文", "俄语"),
-    "Arabic": ("ar", "ara", "阿拉伯语"),
-    "Hindi": ("hi", "hin", "印地语"),
-    "Japanese": ("ja", "jpn", "日文", "日语"),
-    "Korean": ("ko", "kor", "韩文", "韩语"),
-    "Vietnamese": ("vi", "vie", "越南语"),
-    "Thai": ("th", "tha", "泰语"),
-    "Indonesian": ("id", "ind", "印尼语"),
-    "Turkish": ("tr", "tur", "türkçe", "土耳其语"),
-}
-_LANGUAGE_OF = {word: name for name, words in _LANGUAGES.items() for word in (*words, name.lower())}
-
-_QUESTION = ("question", "query", "问题", "提问")
-_ANSWER = ("answer", "answers", "reply", "答案", "回答", "答复")
-_TEXT = ("text", "content", "sentence", "review", "message", "正文", "文本", "内容", "句子", "评论")
-
-ROLES: dict[str, tuple[Role, ...]] = {
-    "messages": (
-        Role("messages", True, ("messages", "conversations", "conversation", "chat", "dialog", "对话", "消息")),
-        Role("input", False, ("input", "inputs", "输入")),
-        Role("output", False, ("output", "outputs", "输出")),
-        Role("system", False, ("system", "systemprompt", "系统")),
-    ),
-    "translation": (
-        Role("source", True, ("source", "sourcetext", "src", "original", "原文", "源文")),
-        Role("target", True, ("target", "targettext", "tgt", "translation", "译文", "翻译")),
-    ),
-    "question_context_answer": (
-        Role("question", True, _QUESTION),
-        Role("context", True, ("context", "passage", "paragraph", "background", "上下文", "段落", "背景")),
-        Role("answer", True, _ANSWER),
-    ),
-    "instruction": (
-        Role("instruction", True, ("instruction", "task", "指令", "说明")),
-        Role("input", False, ("input", "context", "输入", "上下文")),
-        Role("output", True, ("output", "response", "answer", "completion", "reply", "输出", "回答", "回复")),
-        Role("system", False, ("system", "systemprompt", "系统")),
-    ),
-    "prompt_completion": (
-        Role("prompt", True, ("prompt", *_QUESTION, "input", "user", "human", "ask", "提示", "提示词", "输入", "用户")),
-        Role(
-            "completion",
-            True,
-            ("completion", *_ANSWER, "response", "output", "assistant", "bot", "chosen", "target", "输出", "回复"),
-        ),
-    ),
-    "summary": (
-        Role("document", True, ("document", "dialogue", "article", "report", "文章", "文档", *_TEXT)),
-        Role("summary", True, ("summary", "highlights", "abstract", "tldr", "摘要", "总结", "概要")),
-    ),
-    "text_label": (
-        Role("text", True, (*_TEXT, "sentence1", "text1", "premise", "question1", "comment", "tweet", "title")),
-        Role("text2", False, ("sentence2", "text2", "hypothesis", "question2")),
-        Role("label", True, ("label", "labels", "category", "class", "sentiment", "intent", "标签", "类别", "情感")),
-    ),
-    "text": (Role("text", True, (*_TEXT, "document", "article", "story", "文章", "文档")),),
-}
-"""Each format's roles, in the order in which formats are tried. Chats may also come as `input` and `output`, two
-lists of turns, in the place of `messages`."""
-
-FORMATS: tuple[str, ...] = tuple(ROLES)
 
 
 def recognize(table: Table) -> Mapping:
@@ -167,8 +86,9 @@ def cell(row: dict[str, object], column: str) -> object:
     return cell(value, inner) if isinstance(value, dict) else None
 
 
-def language_of(column: str) -> str:
-    return _LANGUAGE_OF.get(_plain(column.rsplit(".", 1)[-1]), "")
+def is_chat(column: str) -> bool:
+    """Whether a column's name says that its cells hold structure: the turns of a chat, or a pair of languages."""
+    return plain(column) in (*ROLES["messages"][0].names, "translation")
 
 
 def _match(table: Table, format: str) -> dict[str, str] | None:
@@ -186,7 +106,7 @@ def _found(table: Table, format: str, taken: set[str]) -> dict[str, str]:
     """Columns by header, first synonym first; lists where the format wants lists, texts everywhere else."""
     if format == "translation" and (pair := _language_pair(table, taken)):
         return pair
-    by_name = {_plain(column): column for column in reversed(table.columns)}
+    by_name = {plain(column): column for column in reversed(table.columns)}
     found: dict[str, str] = {}
     for role in ROLES[format]:
         if format == "messages" and "messages" in found and role.name in ("input", "output"):
@@ -217,7 +137,7 @@ def _language_pair(table: Table, taken: set[str]) -> dict[str, str] | None:
     named = [path for path in _paths(table) if path not in taken and language_of(path)]
     nested = [path for path in named if "." in path]
     pair = nested if len(nested) == 2 else [path for path in named if "." not in path]
-    pair = [path for path in pair if _plain(path) != "id"] if len(pair) == 3 else pair
+    pair = [path for path in pair if plain(path) != "id"] if len(pair) == 3 else pair
     if len(pair) == 2 and language_of(pair[0]) != language_of(pair[1]) and all(_shape(table, p) is str for p in pair):
         return {"source": pair[0], "target": pair[1]}
     return None
@@ -258,10 +178,6 @@ def _suiting(table: Table, chosen: AbstractMapping[str, str]) -> str:
         return filled[0]
     fits = set(chosen) <= {role.name for role in ROLES[recognised]}
     return recognised if fits or not filled else filled[0]
-
-
-def _plain(column: str) -> str:
-    return "".join(char for char in column.lower() if char not in " _-.:#\u3000\ufeff")
 
 
 def _listed(columns: list[str]) -> str:

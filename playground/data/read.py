@@ -99,8 +99,8 @@ def _kind(label: str, start: bytes) -> str:
 
 def _read_paragraphs(text: str, problems: list[Problem]) -> Table:
     """Blocks between blank lines, or single lines where there is no blank line between any."""
-    blocks = [block.strip("\n") for block in re.split(r"\n[ \t]*\n\s*", text.strip())]
+    blocks = [block.strip("\n") for block in re.split(r"\n(?:[ \t]*\n)+", text.strip("\n"))]
     if len(blocks) == 1:
         blocks = blocks[0].split("\n")
-    rows: list[dict[str, object]] = [{"text": block.strip()} for block in blocks if block.strip()]
+    rows: list[dict[str, object]] = [{"text": block} for block in blocks if block.strip()]
     return build_table(enumerate(rows, 1), "txt", problems)

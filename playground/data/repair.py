@@ -1,101 +1,222 @@
-"""What can be mended in a table, offered with an example and done only when asked for."""
+"""What can be mended in a table, offered with the rows before and after, and done only when asked for.
 
+Each kind looks at the table as it was read and then mends row by row, so that what is done is what was offered,
+whichever kinds are chosen together.
+"""
+
+import hashlib
 import json
-from collections.abc import Collection
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from playground.data.table import Table, with_rows
+from playground.data import showing
+from playground.data.chat import join_turns
+from playground.data.mapping import Mapping, cell
+from playground.data.table import SHOWN, Change, Table
 from playground.errors import DataError
 
 EMPTY_ROWS = "empty_rows"
-DUPLICATES = "duplicates"
+NEARLY_EMPTY = "nearly_empty"
+LINE_ENDS = "line_ends"
 OUTER_SPACES = "outer_spaces"
-KINDS = (EMPTY_ROWS, DUPLICATES, OUTER_SPACES)
-_SHOWN_CHARS = 120
+TURNS = "turns"
+LABELS = "labels"
+DUPLICATES = "duplicates"
+_TEMPLATES = {
+    EMPTY_ROWS: "Leave out empty rows: {count} ({listed})",
+    NEARLY_EMPTY: "Leave out rows without a letter or a number: {count} ({listed})",
+    LINE_ENDS: "Write stray line ends (\\r) as plain ones in rows: {count} ({listed})",
+    OUTER_SPACES: "Trim stray spaces in rows: {count} ({listed})",
+    TURNS: "Mend chats with a missing turn: {count} ({listed})",
+    LABELS: "Write labels that differ only in case the same way in rows: {count} ({listed})",
+    DUPLICATES: "Leave out repeated rows: {count} ({listed})",
+}
+KINDS = tuple(_TEMPLATES)
+"""In the order in which they are done."""
+
+_LISTED = 3
+_BLANKS = "\u200b\u2060\ufeff"
+_LINE_END = re.compile(r"_x000[dD]_\n?|\r\n?")
+Row = dict[str, object]
+_Mend = Callable[[int, Row], Row | int | None]
+"""From the index of a row and the row, the row as mended: the same one where nothing is wrong; to leave it out, None or
+the index of the row that it repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One kind of mending: the rows it touches (places in the file, from 1), and the first one before and after."""
+    """One kind of mending: the rows it touches (places in the file, from 1), and the first ones before and after."""
 
     kind: str
     rows: tuple[int, ...]
     template: str
     fields: dict[str, object]
-    before: str
-    after: str
+    changes: tuple[Change, ...]
 
     @property
     def text(self) -> str:
         return self.template.format(**self.fields)
 
 
-def find_repairs(table: Table) -> list[Repair]:
-    """What `apply_repairs` would do to this table, in the order in which it would."""
-    empty = [i for i, row in enumerate(table.rows) if _is_empty(row)]
-    doubles = _doubles(table)
-    spaced = [i for i, row in enumerate(table.rows) if row != _stripped(row)]
-    return [
-        repair
-        for repair in (
-            _offer(table, EMPTY_ROWS, empty, "Empty rows: {count} (first row {row}). Leave them out?"),
-            _offer(
-                table,
-                DUPLICATES,
-                doubles,
-                "Rows that repeat an earlier one: {count} (first row {row}). Keep only one of each?",
-            ),
-            _offer(
-                table, OUTER_SPACES, spaced, "Rows with spaces around a text: {count} (first row {row}). Trim them?"
-            ),
-        )
-        if repair
-    ]
+def find_repairs(table: Table, mapping: Mapping) -> list[Repair]:
+    """Every kind that would change something, in the order in which they are done."""
+    return [repair for kind in KINDS if (repair := _find(kind, table, mapping))]
 
 
-def apply_repairs(table: Table, kinds: Collection[str]) -> Table:
+def apply_repairs(table: Table, mapping: Mapping, kinds: Collection[str]) -> Table:
     """A mended copy of the table; raises `DataError` for an unknown kind."""
     for kind in kinds:
         if kind not in KINDS:
             raise DataError("The repair '{kind}' is not known. Use: {known}.", kind=kind, known=", ".join(KINDS))
-    if EMPTY_ROWS in kinds:
-        table = with_rows(table, [i for i, row in enumerate(table.rows) if not _is_empty(row)])
-    if OUTER_SPACES in kinds:
-        table = replace(table, rows=[_stripped(row) for row in table.rows])
-    if DUPLICATES in kinds:
-        doubles = set(_doubles(table))
-        table = with_rows(table, [i for i in range(len(table.rows)) if i not in doubles])
-    return table
+    mends = [_PLANS[kind](table, mapping) for kind in KINDS if kind in kinds]
+    rows: list[Row] = []
+    numbers: list[int] = []
+    for index, row in enumerate(table.rows):
+        mended: Row | int | None = row
+        for mend in mends:
+            if isinstance(mended, dict):
+                mended = mend(index, mended)
+        if isinstance(mended, dict):
+            rows.append(mended)
+            numbers.append(table.numbers[index])
+    return replace(table, rows=rows, numbers=numbers)
 
 
-def _offer(table: Table, kind: str, found: list[int], template: str) -> Repair | None:
+def _find(kind: str, table: Table, mapping: Mapping) -> Repair | None:
+    mend = _PLANS[kind](table, mapping)
+    found: list[int] = []
+    changes: list[Change] = []
+    for index, row in enumerate(table.rows):
+        mended = mend(index, row)
+        if mended == row:
+            continue
+        found.append(table.numbers[index])
+        if len(changes) < SHOWN:
+            changes.append(_change(table, index, mended))
     if not found:
         return None
-    numbers = tuple(table.numbers[i] for i in found)
-    first = table.rows[found[0]]
-    after = _shown(_stripped(first)) if kind == OUTER_SPACES else ""
-    return Repair(kind, numbers, template, {"count": len(numbers), "row": numbers[0]}, _shown(first), after)
+    listed = ", ".join(str(number) for number in found[:_LISTED]) + (", …" if len(found) > _LISTED else "")
+    return Repair(kind, tuple(found), _TEMPLATES[kind], {"count": len(found), "listed": listed}, tuple(changes))
 
 
-def _doubles(table: Table) -> list[int]:
-    seen: set[str] = set()
-    found = []
+def _change(table: Table, index: int, mended: Row | int | None) -> Change:
+    number, row = table.numbers[index], table.rows[index]
+    if not isinstance(mended, dict):
+        return Change(number, showing.cells(row), twin=0 if mended is None else table.numbers[mended])
+    touched = [name for name in row if row[name] != mended[name]]
+    return Change(number, showing.cells(row, touched), showing.cells(mended, touched))
+
+
+def _leave_out_empty(table: Table, mapping: Mapping) -> _Mend:
+    return lambda _, row: None if _is_empty(row) else row
+
+
+def _leave_out_nearly_empty(table: Table, mapping: Mapping) -> _Mend:
+    """Only rows in which no column that is learnt from holds more than points and dashes."""
+
+    def mend(_: int, row: Row) -> Row | None:
+        says_nothing = all(_says_nothing(cell(row, column)) for column in mapping.columns.values())
+        return None if says_nothing and not _is_empty(row) else row
+
+    return mend
+
+
+def _mend_line_ends(table: Table, mapping: Mapping) -> _Mend:
+    """Excel writes a carriage return inside a cell as _x000D_."""
+    return lambda _, row: _each_text(row, lambda text: _LINE_END.sub("\n", text))
+
+
+def _trim(table: Table, mapping: Mapping) -> _Mend:
+    return lambda _, row: _each_text(row, _trimmed)
+
+
+def _mend_turns(table: Table, mapping: Mapping) -> _Mend:
+    column = mapping.columns.get("messages", "")
+    if not column:
+        return lambda _, row: row
+    return lambda _, row: {**row, column: join_turns(row[column])} if column in row else row
+
+
+def _even_labels(table: Table, mapping: Mapping) -> _Mend:
+    """The spelling that most rows have wins, the first one among equals."""
+    column = mapping.columns.get("label", "") if mapping.format == "text_label" else ""
+    labels = [row[column] for row in table.rows if isinstance(row.get(column), str)] if column else []
+    spellings: dict[str, Counter[str]] = {}
+    for label in map(str, labels):
+        spellings.setdefault(_folded(label), Counter())[_trimmed(label)] += 1
+    chosen = {folded: counts.most_common(1)[0][0] for folded, counts in spellings.items() if len(counts) > 1}
+
+    def mend(_: int, row: Row) -> Row:
+        label = row.get(column)
+        better = chosen.get(_folded(label)) if isinstance(label, str) else None
+        return {**row, column: better} if better is not None and better != _trimmed(str(label)) else row
+
+    return mend
+
+
+def _leave_out_doubles(table: Table, mapping: Mapping) -> _Mend:
+    return _twins(table, mapping).get
+
+
+_PLANS: dict[str, Callable[[Table, Mapping], _Mend]] = {
+    EMPTY_ROWS: _leave_out_empty,
+    NEARLY_EMPTY: _leave_out_nearly_empty,
+    LINE_ENDS: _mend_line_ends,
+    OUTER_SPACES: _trim,
+    TURNS: _mend_turns,
+    LABELS: _even_labels,
+    DUPLICATES: _leave_out_doubles,
+}
+
+
+def _twins(table: Table, mapping: Mapping) -> dict[int, int]:
+    """The index of each row that teaches the same as an earlier one, and of that one; empty rows aside."""
+    columns = tuple(mapping.columns.values())
+    first: dict[bytes, int] = {}
+    found: dict[int, int] = {}
     for index, row in enumerate(table.rows):
-        key = json.dumps(_stripped(row), sort_keys=True)
-        if key in seen and not _is_empty(row):
-            found.append(index)
-        seen.add(key)
+        if _is_empty(row):
+            continue
+        taught = _each_text({column: cell(row, column) for column in columns}, _trimmed)
+        key = hashlib.sha256(json.dumps(taught, sort_keys=True).encode()).digest()
+        if first.setdefault(key, index) != index:
+            found[index] = first[key]
     return found
 
 
-def _is_empty(row: dict[str, object]) -> bool:
-    return all(value is None or value == [] or (isinstance(value, str) and not value.strip()) for value in row.values())
+def _is_empty(row: Row) -> bool:
+    return all(
+        value is None or value == [] or (isinstance(value, str) and not _trimmed(value)) for value in row.values()
+    )
 
 
-def _stripped(row: dict[str, object]) -> dict[str, object]:
-    return {name: value.strip() if isinstance(value, str) else value for name, value in row.items()}
+def _says_nothing(value: object) -> bool:
+    """No letter, number or sign such as + or 😀 in a text of any script; whatever is no text says something."""
+    if value is None:
+        return True
+    return isinstance(value, str) and all(unicodedata.category(char)[0] in "PZCM" for char in value)
 
 
-def _shown(row: dict[str, object]) -> str:
-    text = json.dumps(row, ensure_ascii=False)
-    return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 1] + "…"
+def _each_text(row: Row, change: Callable[[str], str]) -> Row:
+    return {name: _in(value, change) for name, value in row.items()}
+
+
+def _in(value: object, change: Callable[[str], str]) -> object:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_in(item, change) for item in value]
+    if isinstance(value, dict):
+        return {key: _in(item, change) for key, item in value.items()}
+    return value
+
+
+def _trimmed(text: str) -> str:
+    return text.strip().strip(_BLANKS).strip()
+
+
+def _folded(label: str) -> str:
+    return _trimmed(label).casefold()

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from playground.errors import DataError
+from playground.data.showing import excerpt
+from playground.errors import DataError, PlaygroundError
 
 MAX_FILE_BYTES = 50 * 1024**2
 MAX_ROWS = 200_000
@@ -12,16 +13,39 @@ MAX_COLUMNS = 256
 MAX_FIELD_CHARS = 1_000_000
 MAX_TOTAL_CHARS = 200_000_000
 MAX_DEPTH = 12
+MAX_VALUES = 5_000_000
+"""Cells, and what lists in cells hold: each takes memory however short it is."""
+SHOWN = 3
+"""How many places of one kind are kept to be shown."""
+NAMES_TRIMMED = "Spaces around the names of columns were left out."
 _MAX_BITS = 1024
+
+
+class Reason(PlaygroundError):
+    """Part of a longer sentence: why a row or a file cannot be used. Never raised beyond this floor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One place before and after, cut short to be shown. `row` counts data rows from 1; 0 is the file as a whole.
+
+    Without `after` the row is left out, as a repetition of the row `twin` where that is not 0.
+    """
+
+    row: int
+    before: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    twin: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something worth knowing that did not stop the reading. `row` counts data rows from 1."""
+    """Something worth knowing that did not stop the reading, with a place to see it where something was changed."""
 
     template: str
     fields: dict[str, object] = field(default_factory=dict)
     row: int | None = None
+    changes: tuple[Change, ...] = ()
 
     @property
     def text(self) -> str:
@@ -77,6 +101,9 @@ class _Keeper:
 
     def __init__(self) -> None:
         self._chars = 0
+        self._values = 0
+        self._names: set[str] = set()
+        self._renamed: list[Change] = []
         self._broken: list[int] = []
         self._not_numbers: list[int] = []
 
@@ -85,6 +112,8 @@ class _Keeper:
 
     def problems(self) -> list[Problem]:
         found = []
+        if self._renamed:
+            found.append(Problem(NAMES_TRIMMED, changes=tuple(self._renamed)))
         if self._broken:
             found.append(
                 Problem(
@@ -104,9 +133,24 @@ class _Keeper:
         return found
 
     def _name(self, name: object, number: int) -> str:
-        return self._text(" ".join(str(name).split()), number, "column names")
+        if isinstance(name, str) and name in self._names:
+            return name
+        trimmed = " ".join(str(name).split())
+        if trimmed != name and len(self._renamed) < SHOWN:
+            self._renamed.append(Change(number, (excerpt(str(name)),), (excerpt(trimmed),)))
+        clean = self._text(trimmed, number, "column names")
+        if clean == name:
+            self._names.add(clean)
+        return clean
 
     def _value(self, value: object, number: int, column: str, depth: int) -> object:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise DataError(
+                "By row {row} the file holds more than {limit} values. Use a smaller part of it.",
+                row=number,
+                limit=f"{MAX_VALUES:,}",
+            )
         if isinstance(value, str):
             return self._text(value, number, column)
         if isinstance(value, float) and not math.isfinite(value):

@@ -24,7 +24,8 @@ class RowCodec(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One example in tokens; `labels[i]` is `input_ids[i]` where that is learnt and `NOT_LEARNT` elsewhere."""
+    """An example in tokens, or a piece of a long text; `labels[i]` is `input_ids[i]` where that is learnt and
+    `NOT_LEARNT` elsewhere. `full_length` is what it would take whole."""
 
     input_ids: list[int]
     labels: list[int]
@@ -43,11 +44,13 @@ class TokenRow:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What goes into training. `truncated` and `skipped` are rows of the file, the latter each with the reason."""
+    """What goes into training. `truncated`, `skipped` and `in_pieces` are rows of the file: those that lose their
+    ends, those that cannot be learnt with the reason, and long texts that became several rows here."""
 
     rows: list[TokenRow]
     truncated: list[int]
     skipped: list[tuple[int, str]]
+    in_pieces: list[int]
 
     @property
     def tokens(self) -> int:
@@ -62,49 +65,80 @@ class Encoded:
         return max((len(row.input_ids) for row in self.rows), default=0)
 
 
-def encode_row(example: Example, codec: RowCodec, max_length: int, completion_only_loss: bool = True) -> TokenRow:
-    """Encode one example, cutting off what lies beyond `max_length` tokens.
+def encode_rows(
+    example: Example, codec: RowCodec, max_length: int, completion_only_loss: bool = True
+) -> list[TokenRow]:
+    """Encode one example into rows of `max_length` tokens at most.
 
-    With `completion_only_loss` only the assistant's words and the token that ends them are learnt, of a plain text
-    all of it. Raises `InputError` for a conversation that the model's template refuses.
+    A conversation is one row, whose end is cut off if it is too long: with `completion_only_loss` only the
+    assistant's words and the token that ends them are learnt. A plain text is learnt whole, in pieces if it must be.
+    Raises `InputError` for a conversation that the model's template refuses.
     """
-    if example.messages is not None:
-        ids, learnt = codec.chat_with_answer(example.messages)
-    else:
-        ids, learnt = codec.plain_with_end(example.text or "")
+    if example.messages is None:
+        return _pieces(example, codec, max_length, completion_only_loss)
+    ids, learnt = codec.chat_with_answer(example.messages)
     if not completion_only_loss:
         learnt = [True] * len(ids)
-    labels = [token if is_learnt else NOT_LEARNT for token, is_learnt in zip(ids, learnt, strict=True)]
-    return TokenRow(ids[:max_length], labels[:max_length], example.row, len(ids))
+    return [TokenRow(ids[:max_length], _labels(ids, learnt)[:max_length], example.row, len(ids))]
+
+
+def _pieces(example: Example, codec: RowCodec, max_length: int, completion_only_loss: bool) -> list[TokenRow]:
+    """A plain text in pieces, of which together every token is learnt once.
+
+    Each piece begins as the whole text would, with the start token; where a model has none, with the last token of
+    the piece before, for the first token of a row has nothing that it could be told from.
+    """
+    ids, learnt = codec.plain_with_end(example.text or "")
+    if not completion_only_loss:
+        learnt = [True] * len(ids)
+    labels = _labels(ids, learnt)
+    if len(ids) <= max_length:
+        return [TokenRow(ids, labels, example.row, len(ids))]
+    rows = [TokenRow(ids[:max_length], labels[:max_length], example.row, max_length)]
+    start = next((place for place, is_learnt in enumerate(learnt) if is_learnt), 0)
+    room = max(1, max_length - max(1, start))
+    for place in range(max_length, len(ids), room):
+        lead = ids[:start] or ids[place - 1 : place]
+        taken = slice(place, place + room)
+        row = [*lead, *ids[taken]]
+        rows.append(TokenRow(row, [*[NOT_LEARNT] * len(lead), *labels[taken]], example.row, len(row)))
+    return rows
+
+
+def _labels(ids: list[int], learnt: list[bool]) -> list[int]:
+    return [token if is_learnt else NOT_LEARNT for token, is_learnt in zip(ids, learnt, strict=True)]
 
 
 def encode(examples: Iterable[Example], codec: RowCodec, max_length: int, completion_only_loss: bool = True) -> Encoded:
     """Encode all examples. A row of which nothing could be learnt is left out and reported, never trained on."""
     rows: list[TokenRow] = []
     skipped: list[tuple[int, str]] = []
+    in_pieces: list[int] = []
     for example in examples:
         try:
-            row = encode_row(example, codec, max_length, completion_only_loss)
+            made = encode_rows(example, codec, max_length, completion_only_loss)
         except InputError as error:
             skipped.append((example.row, str(error)))
             continue
-        if row.learnt_tokens:
-            rows.append(row)
-        elif row.truncated:
+        if len(made) > 1:
+            in_pieces.append(example.row)
+        kept = [row for row in made if row.learnt_tokens]
+        rows.extend(kept)
+        if not kept and made[0].truncated:
             skipped.append((example.row, f"The answer begins only after the first {max_length} tokens."))
-        else:
+        elif not kept:
             skipped.append((example.row, "There is nothing in it to learn."))
-    return Encoded(rows, [row.row for row in rows if row.truncated], skipped)
+    return Encoded(rows, [row.row for row in rows if row.truncated], skipped, in_pieces)
 
 
 def preview(
     example: Example, codec: RowCodec, max_length: int, completion_only_loss: bool = True
 ) -> list[tuple[str, bool]]:
-    """Show a row as the model will see it: its text in pieces, each with whether it is learnt.
+    """Show a row as the model will see it: its text in parts, each with whether it is learnt.
 
-    The pieces together are the decoded row. Raises `InputError` as `encode_row` does.
+    The parts together are the decoded row, of a long text the first. Raises `InputError` as `encode_rows` does.
     """
-    row = encode_row(example, codec, max_length, completion_only_loss)
+    row = encode_rows(example, codec, max_length, completion_only_loss)[0]
     pieces: list[tuple[str, bool]] = []
     shown, start = "", 0
     for end in range(1, len(row.labels) + 1):

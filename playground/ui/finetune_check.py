@@ -8,12 +8,13 @@ from typing import Any
 import gradio as gr
 
 from playground.data.examples import Example
-from playground.data.mapping import AUTO, FORMATS, ROLES
+from playground.data.mapping import AUTO
 from playground.data.read import read_table
+from playground.data.roles import FORMATS, ROLES
 from playground.errors import DataError, InputError
-from playground.training.encode import encode, preview
-from playground.training.spec import TrainingValues
+from playground.training.encode import encode_rows, preview
 from playground.ui import teach_html
+from playground.ui.finetune_fit import beyond, measure
 from playground.ui.finetune_state import BRING, Draft, Frame, go, speaker, still
 from playground.ui.parts import ghost, head, primary, second
 from playground.ui.running import EVENT
@@ -24,7 +25,6 @@ from playground.ui.texts import t
 from playground.ui.toasts import friendly
 
 MOST_PREVIEWED = 200
-MOST_MEASURED = 500
 
 FORMAT_NAMES = {
     "messages": "whole chats",
@@ -112,7 +112,7 @@ def wire(frame: Frame, parts: CheckParts) -> None:
 
     @friendly
     async def format_chosen(draft: Draft, format: Any, request: gr.Request) -> list[Any]:
-        return await _again(services, replace(draft, format=str(format), columns={}), request)
+        return await _again(services, replace(draft, format=str(format), columns={}, repairs=None), request)
 
     @friendly
     async def role_chosen(draft: Draft, place: int, column: Any, request: gr.Request) -> list[Any]:
@@ -124,7 +124,9 @@ def wire(frame: Frame, parts: CheckParts) -> None:
 
     @friendly
     async def repairs_chosen(draft: Draft, kinds: Any, request: gr.Request) -> list[Any]:
-        return await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
+        drawn = await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
+        # The boxes stay as they are: another may have been ticked meanwhile.
+        return [gr.skip() if part is parts.repairs else new for part, new in zip(shown, drawn, strict=True)]
 
     @friendly
     async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
@@ -135,7 +137,7 @@ def wire(frame: Frame, parts: CheckParts) -> None:
     parts.format.input(format_chosen, [frame.draft, parts.format], shown, **EVENT)
     for place, role in enumerate(parts.roles):
         role.input(role_chosen, [frame.draft, gr.State(place), role], shown, **EVENT)
-    parts.repairs.input(repairs_chosen, [frame.draft, parts.repairs], shown, **EVENT)
+    parts.repairs.input(repairs_chosen, [frame.draft, parts.repairs], shown, trigger_mode="always_last", **EVENT)
     for button, by in ((parts.before, -1), (parts.after, 1)):
         button.click(leaf, [frame.draft, gr.State(by)], [frame.draft, parts.example, parts.place], **EVENT)
     parts.back.click(lambda: go(BRING), None, frame.steps, **EVENT)
@@ -158,14 +160,11 @@ async def _again(services: Services, draft: Draft, request: gr.Request) -> list[
 def _read(services: Services, draft: Draft, say: Say) -> tuple[Draft, list[Any]]:
     path = Path(draft.path)
     try:
-        # Offered repairs are made unless somebody unticked them, so the first look only finds them.
-        lesson = prepare(services, path, draft.file_name, draft.format, draft.columns, draft.repairs or ())
-        if draft.repairs is None and lesson.inspection.repairs:
-            offered = tuple(repair.kind for repair in lesson.inspection.repairs)
-            draft = replace(draft, repairs=offered)
-            lesson = prepare(services, path, draft.file_name, draft.format, draft.columns, offered)
+        lesson = prepare(services, path, draft.file_name, draft.format, draft.columns, draft.repairs)
     except DataError as error:
-        known = tuple(read_table(path, draft.file_name).columns)  # raises again where nothing can be read
+        if not path.exists():  # nothing in it could be read
+            raise
+        known = tuple(read_table(path, draft.file_name).columns)
         format = "prompt_completion" if draft.format == AUTO else draft.format
         draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, held_out=0)
         return draft, _unmatched(draft, say, error)
@@ -180,6 +179,7 @@ def _matched(services: Services, draft: Draft, lesson: Lesson, say: Say) -> tupl
         format=found.format,
         columns=dict(found.mapping.columns),
         known=tuple(dict.fromkeys([*found.columns, *found.mapping.columns.values()])),
+        repairs=found.made,
         preview=tuple(sorted(examples, key=lambda example: example.row)[:MOST_PREVIEWED]),
         shown=0,
         learned=len(lesson.learned),
@@ -189,15 +189,15 @@ def _matched(services: Services, draft: Draft, lesson: Lesson, say: Say) -> tupl
     values = plan(services, draft.learned)
     summary = say("{count} examples, read as {format}", count=found.rows, format=say(FORMAT_NAMES[found.format]))
     choices = [(say(repair.template, **repair.fields), repair.kind) for repair in found.repairs]
-    kept = [repair for repair in found.repairs if repair.kind in (draft.repairs or ())]
+    kept = [repair for repair in found.repairs if repair.kind in found.made]
     return draft, [
         teach_html.title(draft.file_name, summary),
         gr.Dropdown(value=draft.format),
         *_role_updates(draft, say),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
-        _lengths(services, examples[:MOST_MEASURED], values, say),
+        teach_html.lengths(say, measure(services, examples, values)),
         *_example(services, draft, say),
-        teach_html.problems(say, found.problems) + teach_html.repair_table(say, kept),
+        teach_html.repair_table(say, kept) + teach_html.problems(say, found.problems),
         teach_html.quiet(_set_aside(draft, say)),
         gr.Button(interactive=True),
     ]
@@ -208,7 +208,8 @@ def _unmatched(draft: Draft, say: Say, error: DataError) -> list[Any]:
         teach_html.title(draft.file_name, say("Say which column is which.")),
         gr.Dropdown(value=draft.format),
         *_role_updates(draft, say),
-        gr.CheckboxGroup(choices=[], value=[], visible=False),
+        # Repairs that somebody unticked stay on offer: to make them again may be what helps.
+        gr.skip() if draft.repairs is not None else gr.CheckboxGroup(choices=[], value=[], visible=False),
         "",
         f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>',
         "",
@@ -242,18 +243,15 @@ def _role_updates(draft: Draft, say: Say) -> list[gr.Dropdown]:
     return drawn
 
 
-def _lengths(services: Services, examples: list[Example], values: TrainingValues, say: Say) -> str:
-    encoded = encode(examples, row_codec(services), services.live.codec.context_length)
-    return teach_html.lengths(say, [row.full_length for row in encoded.rows], values.max_length)
-
-
 def _example(services: Services, draft: Draft, say: Say) -> list[str]:
     """The shown example, and which of how many it is."""
     if not draft.preview:
         return ["", ""]
-    values = plan(services, draft.learned)
+    limit = plan(services, draft.learned).max_length
+    example = draft.preview[draft.shown]
     try:
-        drawn = teach_html.preview(preview(draft.preview[draft.shown], row_codec(services), values.max_length))
+        drawn = teach_html.preview(preview(example, row_codec(services), limit))
+        drawn += beyond(encode_rows(example, row_codec(services), limit), limit, say)
     except InputError as error:
         drawn = f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>'
     key = f'<span class="key"></span>{teach_html.safe(say(MARKED))}'

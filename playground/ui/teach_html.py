@@ -1,11 +1,12 @@
 """The small pictures of Fine-tune and Adapters, drawn as html: every text from outside is escaped here."""
 
 import html
-import json
+import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from playground.data.repair import Repair
-from playground.data.table import Problem
+from playground.data.table import Change, Problem
 from playground.training.events import JobState
 
 Say = Callable[..., str]
@@ -13,6 +14,7 @@ Say = Callable[..., str]
 
 _BARS = 12
 _FEWEST_FOR_BARS = 3
+_BLANK = re.compile(r"[^\S\r\n]")
 
 
 def safe(text: object) -> str:
@@ -32,22 +34,50 @@ def quiet(text: str) -> str:
 
 def preview(pieces: Iterable[tuple[str, bool]]) -> str:
     """A row as the model reads it; what it learns to write is marked."""
-    shown = "".join(f"<mark>{safe(text)}</mark>" if learnt else safe(text) for text, learnt in pieces)
+    shown, before = "", ""
+    for text, learnt in pieces:
+        # Between question and answer stand signs of the model's own that are not shown: keep the two apart.
+        apart = "\n" if before and not before[-1].isspace() and not text[:1].isspace() else ""
+        shown += apart + (f"<mark>{safe(text)}</mark>" if learnt else safe(text))
+        before = text
     return f'<div class="as-read" dir="auto">{shown.strip()}</div>'
 
 
-def lengths(say: Say, counts: Sequence[int], limit: int) -> str:
-    """How many examples have which length, in tokens, and whether all fit into `limit`."""
-    if not counts:
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How examples fit into `limit` tokens: their lengths, and how many are cut off, cannot be learnt at all, or are
+    texts that became pieces. `total` examples there are, of which the ones in `counts` were measured."""
+
+    counts: Sequence[int]
+    limit: int
+    total: int
+    cut: int = 0
+    lost: int = 0
+    texts: int = 0
+    pieces: int = 0
+
+
+def lengths(say: Say, fit: Fit) -> str:
+    """How many examples have which length, in tokens, and what becomes of those that do not fit."""
+    if not fit.counts:
         return ""
-    longest, cut = max(counts), sum(count > limit for count in counts)
-    if cut:
-        line = say(
-            "{count} of the examples are longer than {limit} places: their ends are cut off.", count=cut, limit=limit
-        )
-    else:
-        line = say("All fit: the longest takes {longest} of {limit} places.", longest=longest, limit=limit)
-    return f'<div class="quiet">{safe(say("Lengths"))}</div>{_bars(counts)}{quiet(line)}'
+    lines = []
+    if fit.cut:
+        told = "{count} of the examples are longer than {limit} places: their ends are cut off."
+        lines.append(say(told, count=fit.cut, limit=fit.limit))
+    if fit.lost:
+        told = "{count} are left out, because their answers begin only after {limit} places."
+        lines.append(say(told, count=fit.lost, limit=fit.limit))
+    if fit.texts:
+        told = "{count} texts are longer than {limit} places: they are learnt whole, in {pieces} pieces."
+        lines.append(say(told, count=fit.texts, limit=fit.limit, pieces=fit.pieces))
+    if not lines:
+        told = "All fit: the longest takes {longest} of {limit} places."
+        lines.append(say(told, longest=max(fit.counts), limit=fit.limit))
+    if len(fit.counts) < fit.total:
+        lines.append(say("Measured on {count} of the {total} examples.", count=len(fit.counts), total=fit.total))
+    drawn = "".join(quiet(line) for line in lines)
+    return f'<div class="quiet">{safe(say("Lengths"))}</div>{_bars(fit.counts)}{drawn}'
 
 
 def _bars(counts: Sequence[int]) -> str:
@@ -67,38 +97,56 @@ def _bars(counts: Sequence[int]) -> str:
 
 
 def problems(say: Say, found: Sequence[Problem]) -> str:
-    """What was noticed in the file, a line each."""
-    lines = "".join(f"<li>{safe(say(problem.template, **problem.fields))}</li>" for problem in found)
-    return f'<ul class="noticed quiet">{lines}</ul>' if lines else ""
+    """What was noticed in the file, a line each, with the first place where something was changed for it."""
+    lines = "".join(
+        f"<li>{safe(say(problem.template, **problem.fields))}"
+        + "".join(f'<div class="change">{_change(say, change)}</div>' for change in problem.changes[:1])
+        + "</li>"
+        for problem in found
+    )
+    heading = f'<div class="h">{safe(say("Noticed in the file"))}</div>'
+    return f'<div class="rule"></div>{heading}<ul class="noticed quiet">{lines}</ul>' if lines else ""
+
+
+def _change(say: Say, change: Change) -> str:
+    after = _cells(say, change.after) if change.after else say("left out")
+    return f"<span dir=auto>{safe(_cells(say, change.before))}</span> → <span dir=auto>{safe(after)}</span>"
 
 
 def repair_table(say: Say, repairs: Sequence[Repair]) -> str:
-    """The first row that each repair touches, before and after."""
-    if not repairs:
+    """The first rows that each repair touches, before and after, in the file's order."""
+    changes = sorted((change for repair in repairs for change in repair.changes), key=lambda change: change.row)
+    if not changes:
         return ""
     rows = "".join(
-        f"<tr><td>{repair.rows[0]}</td><td>{safe(_cells(repair.before))}</td>"
-        + (f"<td>{safe(_cells(repair.after))}</td></tr>" if repair.after else f"<td>{quiet(say('left out'))}</td></tr>")
-        for repair in repairs
+        f"<tr><td>{change.row}</td><td dir=auto>{safe(_cells(say, change.before))}</td>{_after(say, change)}</tr>"
+        for change in changes
     )
+    more = sum(len(repair.rows) for repair in repairs) - len(changes)
+    rest = quiet(say("and {count} more", count=more)) if more else ""
     head = "".join(f"<th>{safe(say(word))}</th>" for word in ("Row", "Before", "After"))
     heading = f'<div class="h">{safe(say("What the repairs change"))}</div>'
-    return f'<div class="rule"></div>{heading}<table class="tbl repairs"><tr>{head}</tr>{rows}</table>'
+    return f'<div class="rule"></div>{heading}<table class="tbl repairs"><tr>{head}</tr>{rows}</table>{rest}'
 
 
-def _cells(row: str) -> str:
-    """A row's cells without the signs of JSON around them, outer spaces made visible; cut-off rows stay as they are."""
-    try:
-        cells = json.loads(row).values()
-    except (ValueError, AttributeError):
-        return row
-    return " | ".join(_with_spaces(str(cell)) for cell in cells if cell is not None)
+def _after(say: Say, change: Change) -> str:
+    if change.after:
+        return f"<td dir=auto>{safe(_cells(say, change.after))}</td>"
+    left_out = say("left out, same as row {row}", row=change.twin) if change.twin else say("left out")
+    return f"<td>{quiet(left_out)}</td>"
 
 
-def _with_spaces(text: str) -> str:
-    inner = text.strip(" ")
-    before = len(text) - len(text.lstrip(" "))
-    return "␣" * before + inner + "␣" * (len(text) - before - len(inner))
+def _cells(say: Say, cells: Sequence[str]) -> str:
+    """Cells side by side, with the signs that one does not see made visible."""
+    return " | ".join(_with_signs(cell) if cell else say("(empty)") for cell in cells or ("",))
+
+
+def _with_signs(text: str) -> str:
+    inner = text.strip()
+    before = text[: len(text) - len(text.lstrip())]
+    after = text[len(before) + len(inner) :]
+    shown = _BLANK.sub("␣", before) + inner + _BLANK.sub("␣", after)
+    return shown.replace("\r", "\\r").replace("\n", " ⏎ ").strip()
 
 
 def progress(say: Say, state: JobState) -> str:

@@ -1,17 +1,20 @@
 """From a file to a training run, for the page and for programs: upload, inspection, examples, spec, job."""
 
 import json
+import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from gradio.utils import get_upload_folder
+
 from playground.adapters.card import check_name
-from playground.data.examples import Example, make_examples, split
+from playground.data.examples import Example, split
 from playground.data.inspect import Inspection, inspect
 from playground.data.mapping import AUTO
-from playground.data.repair import apply_repairs
-from playground.errors import InputError
+from playground.data.read import read_table
+from playground.errors import DataError, InputError
 from playground.settings import Quantization
 from playground.tasks.registry import prompt_writers
 from playground.training.encode import RowCodec
@@ -56,9 +59,26 @@ def inspect_upload(
     format: str = AUTO,
     columns: Mapping[str, str] | None = None,
     file_name: str | None = None,
+    repairs: Collection[str] | None = (),
 ) -> Inspection:
-    """Read a file and recognise its columns, changing nothing; raises `DataError`."""
-    return inspect(path, format, columns, writers=prompt_writers(), name=file_name)
+    """Read a file, recognise its columns and mend what `repairs` names, None for all; raises `DataError`.
+
+    An upload that cannot be read at all is removed; one whose columns only have to be matched by hand stays.
+    """
+    try:
+        return inspect(path, format, columns, writers=prompt_writers(), name=file_name, repairs=repairs)
+    except DataError:
+        _remove_unreadable(path, file_name)
+        raise
+
+
+def _remove_unreadable(path: Path, file_name: str | None) -> None:
+    try:
+        read_table(path, file_name)
+    except DataError:
+        uploads, place = Path(get_upload_folder()).resolve(), path.resolve()
+        if uploads in place.parent.parents and place.is_file():  # each in a folder named after what is in it
+            shutil.rmtree(place.parent)
 
 
 def prepare(
@@ -67,15 +87,12 @@ def prepare(
     file_name: str | None = None,
     format: str = AUTO,
     columns: Mapping[str, str] | None = None,
-    repairs: Collection[str] = (),
+    repairs: Collection[str] | None = (),
 ) -> Lesson:
-    """Read a file, mend what `repairs` names, and set some rows aside; raises `DataError`."""
-    inspection = inspect_upload(services, path, format, columns, file_name)
-    examples = inspection.examples
-    if repairs:
-        examples = make_examples(apply_repairs(inspection.table, repairs), inspection.mapping, prompt_writers())
-        inspection = replace(inspection, examples=examples)
-    learned, held_out = split(examples.usable)
+    """Read a file, mend what `repairs` names (None for all that is offered), and set some rows aside; raises
+    `DataError`."""
+    inspection = inspect_upload(services, path, format, columns, file_name, repairs)
+    learned, held_out = split(inspection.examples.usable)
     return Lesson(inspection, learned, held_out)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.errors import PlaygroundError
 from playground.ui.texts_zh import ERRORS, FRAME, TASKS
 from playground.ui.texts_zh_corrections import CORRECTIONS
 from playground.ui.texts_zh_data import DATA
@@ -58,9 +59,13 @@ def framed(frame: str, *english: str) -> Any:
 
 
 def say(locale: str, template: str, **fields: object) -> str:
-    """The sentence in the visitor's language, with its fields filled in."""
+    """The sentence in the visitor's language, with its fields filled in; a field may be a sentence itself."""
     words = ZH.get(template, template) if locale == CHINESE else template
-    return words.format(**fields) if fields else words
+    said = {
+        name: say(locale, value.template, **value.fields) if isinstance(value, PlaygroundError) else value
+        for name, value in fields.items()
+    }
+    return words.format(**said) if said else words
 
 
 def locale_of(request: gr.Request | None) -> str:

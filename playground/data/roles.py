@@ -1,0 +1,145 @@
+"""The parts that columns can play in each format, and the headers, English and Chinese, that stand for them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A part that a column can play; `names` are the headers that stand for it, in lower case without spaces."""
+
+    name: str
+    required: bool
+    names: tuple[str, ...]
+
+
+_LANGUAGES = {
+    "English": ("en", "eng", "英文", "英语"),
+    "German": ("de", "deu", "ger", "deutsch", "德文", "德语"),
+    "French": ("fr", "fra", "fre", "français", "francais", "法文", "法语"),
+    "Chinese": ("zh", "zho", "cn", "zhcn", "中文", "汉语"),
+    "Spanish": ("es", "spa", "español", "espanol", "西班牙语"),
+    "Italian": ("it", "ita", "italiano", "意大利语"),
+    "Portuguese": ("pt", "por", "português", "葡萄牙语"),
+    "Dutch": ("nl", "nld", "nederlands", "荷兰语"),
+    "Polish": ("pl", "pol", "polski", "波兰语"),
+    "Russian": ("ru", "rus", "俄文", "俄语"),
+    "Arabic": ("ar", "ara", "阿拉伯语"),
+    "Hindi": ("hi", "hin", "印地语"),
+    "Japanese": ("ja", "jpn", "日文", "日语"),
+    "Korean": ("ko", "kor", "韩文", "韩语"),
+    "Vietnamese": ("vi", "vie", "越南语"),
+    "Thai": ("th", "tha", "泰语"),
+    "Indonesian": ("id", "ind", "印尼语"),
+    "Turkish": ("tr", "tur", "türkçe", "土耳其语"),
+}
+_LANGUAGE_OF = {word: name for name, words in _LANGUAGES.items() for word in (*words, name.lower())}
+
+_SIMPLIFIED = str.maketrans(
+    "問題輸對話標籤譯類別總結內評論說統訊會應複詢極續", "问题输对话标签译类别总结内评论说统讯会应复询极续"
+)
+"""Headers are compared in simplified characters."""
+
+_QUESTION = ("question", "query", "问题", "提问", "问", "询问")
+_ANSWER = ("answer", "answers", "reply", "答案", "回答", "答复", "答")
+_TEXT = ("text", "content", "sentence", "review", "message", "正文", "文本", "内容", "句子", "评论", "文字")
+
+ROLES: dict[str, tuple[Role, ...]] = {
+    "messages": (
+        Role(
+            "messages",
+            True,
+            ("messages", "conversations", "conversation", "chat", "dialog", "对话", "会话", "消息", "聊天"),
+        ),
+        Role("input", False, ("input", "inputs", "输入")),
+        Role("output", False, ("output", "outputs", "输出")),
+        Role("system", False, ("system", "systemprompt", "系统")),
+    ),
+    "translation": (
+        Role("source", True, ("source", "sourcetext", "src", "original", "原文", "源文", "源语言")),
+        Role("target", True, ("target", "targettext", "tgt", "translation", "译文", "翻译", "目标", "目标语言")),
+    ),
+    "question_context_answer": (
+        Role("question", True, _QUESTION),
+        Role(
+            "context",
+            True,
+            ("context", "passage", "paragraph", "background", "上下文", "段落", "背景", "语境", "文章", "材料"),
+        ),
+        Role("answer", True, _ANSWER),
+    ),
+    "instruction": (
+        Role("instruction", True, ("instruction", "task", "指令", "说明", "任务")),
+        Role("input", False, ("input", "context", "输入", "上下文")),
+        Role("output", True, ("output", "response", "answer", "completion", "reply", "输出", "回答", "回复", "答案")),
+        Role("system", False, ("system", "systemprompt", "系统")),
+    ),
+    "prompt_completion": (
+        Role("prompt", True, ("prompt", *_QUESTION, "input", "user", "human", "ask", "提示", "提示词", "输入", "用户")),
+        Role(
+            "completion",
+            True,
+            (
+                "completion",
+                *_ANSWER,
+                "response",
+                "output",
+                "assistant",
+                "bot",
+                "chosen",
+                "target",
+                "输出",
+                "回复",
+                "回应",
+                "补全",
+                "完成",
+                "续写",
+                "助手",
+            ),
+        ),
+    ),
+    "summary": (
+        Role(
+            "document",
+            True,
+            ("document", "dialogue", "article", "report", "文章", "文档", "原文", "对话", "会话", *_TEXT),
+        ),
+        Role("summary", True, ("summary", "highlights", "abstract", "tldr", "摘要", "总结", "概要", "概括")),
+    ),
+    "text_label": (
+        Role("text", True, (*_TEXT, "sentence1", "text1", "premise", "question1", "comment", "tweet", "title")),
+        Role("text2", False, ("sentence2", "text2", "hypothesis", "question2")),
+        Role(
+            "label",
+            True,
+            (
+                "label",
+                "labels",
+                "category",
+                "class",
+                "sentiment",
+                "intent",
+                "标签",
+                "类别",
+                "分类",
+                "情感",
+                "情绪",
+                "意图",
+            ),
+        ),
+    ),
+    "text": (Role("text", True, (*_TEXT, "document", "article", "story", "文章", "文档")),),
+}
+"""Each format's roles, in the order in which formats are tried. Chats may also come as `input` and `output`, two
+lists of turns, in the place of `messages`."""
+
+FORMATS: tuple[str, ...] = tuple(ROLES)
+
+
+def plain(column: str) -> str:
+    """A header as it is compared: without capitals, spaces and signs, in simplified characters."""
+    return "".join(char for char in column.lower().translate(_SIMPLIFIED) if char not in " _-.:#\u3000\ufeff")
+
+
+def language_of(column: str) -> str:
+    """The English name of the language that a column is named after, or ""."""
+    return _LANGUAGE_OF.get(plain(column.rsplit(".", 1)[-1]), "")

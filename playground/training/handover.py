@@ -49,7 +49,9 @@ def handover(live: Live, store: AdapterStore, base: Base) -> Callbacks:
     def publish(job: Job, folder: Path) -> str:
         facts = job.facts()
         card = _swap_in(live, store, base, job, folder, job.name, facts)
-        _measure(live, store, base, job, card, Course(facts["best_step"], facts["best_step"], job.state()["eval_losses"]))
+        _measure(
+            live, store, base, job, card, Course(facts["best_step"], facts["best_step"], job.state()["eval_losses"])
+        )
         prober.finish(LAST_PROBES_S)
         return card.id
 

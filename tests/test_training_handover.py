@@ -1,5 +1,6 @@
 """A finished run becomes a published, swapped-in, measured adapter; its probes are watched without holding it up."""
 
+import asyncio
 import json
 import shutil
 import threading
@@ -115,6 +116,29 @@ def test_an_adapter_that_cannot_be_measured_is_still_there(
     card = published(taught)
     assert card.id in taught.resident() and card.report == {} and "measure" not in card.metrics
     assert "could not be measured" in caplog.text
+
+
+def test_a_closing_app_does_not_wait_for_the_measures(taught: Taught, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the next app, which resumes the run, measures the adapter that is there instead of making another."""
+    entered = threading.Event()
+
+    async def forever(*_: object, **__: object) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    callbacks = handover(taught.live, taught.store, taught.base)
+    with monkeypatch.context() as held:
+        held.setattr(report, "compare", forever)
+        given: list[str] = []
+        run = threading.Thread(target=lambda: given.append(callbacks.on_trained(taught.job, taught.kept(5))))
+        run.start()
+        assert entered.wait(PATIENCE_S)
+        callbacks.on_close()
+        run.join(PATIENCE_S)
+    (card,) = taught.store.list("ann")
+    assert given == [card.id] and card.report == {}
+    again = published(taught)
+    assert again.id == card.id and again.report["step"] == 5 and len(taught.store.list("ann")) == 1
 
 
 def test_an_adapter_that_cannot_be_swapped_in_is_not_published(taught: Taught, monkeypatch: pytest.MonkeyPatch) -> None:

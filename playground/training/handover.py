@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from playground.adapters.card import LONGEST_NAME, AdapterCard
 from playground.adapters.store import AdapterStore
 from playground.errors import TrainingError
-from playground.evaluation.report import measure
+from playground.evaluation.report import Report, measure
 from playground.evaluation.skills import BaseMemory
 from playground.evaluation.verdict import Course
 from playground.protocol import BASE, Live, Voice
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 LAST_PROBES_S = 10.0
 """How long a measured adapter waits for the last checkpoint's answers to the probes."""
+LOOK_S = 0.2
+"""How often a measurement looks whether the app is closing."""
 MEMORY_FOLDER = "base_answers"
 """In the data folder: what the base model says to the built-in tasks' items, the same for all owners."""
 
@@ -45,14 +48,14 @@ def handover(live: Live, store: AdapterStore, base: Base) -> Callbacks:
     """What `Jobs` calls around a run. While a worker trains, the live model leaves half of the cores to it."""
     engine = live.engine
     prober = Prober(live)
+    closing = threading.Event()
+    publisher = _Publisher(live, store, base, closing)
 
     def publish(job: Job, folder: Path) -> str:
         facts = job.facts()
-        card = _swap_in(live, store, base, job, folder, job.name, facts)
-        _measure(
-            live, store, base, job, card, Course(facts["best_step"], facts["best_step"], job.state()["eval_losses"])
-        )
-        prober.finish(LAST_PROBES_S)
+        card = publisher.published_before(job, facts) or publisher.swap_in(job, folder, job.name, facts)
+        publisher.measure(job, card, facts["best_step"])
+        prober.finish(0.0 if closing.is_set() else LAST_PROBES_S)
         return card.id
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -61,6 +64,7 @@ def handover(live: Live, store: AdapterStore, base: Base) -> Callbacks:
         on_start=lambda: engine.set_threads(max(1, cores // 2)),
         on_end=lambda: engine.set_threads(cores),
         on_checkpoint=prober.look_at,
+        on_close=closing.set,
     )
 
 
@@ -77,43 +81,72 @@ def publish_step(live: Live, store: AdapterStore, base: Base, job: Job, step: in
     suffix = f", step {step}"
     name = job.name[: LONGEST_NAME - len(suffix)].rstrip() + suffix
     facts = {**job.facts(), "held_out_loss_after": kept[step].eval_loss, "seconds": kept[step].seconds, "step": step}
-    card = _swap_in(live, store, base, job, kept[step].folder, name, facts)
-    _measure(live, store, base, job, card, Course(step, facts["best_step"], job.state()["eval_losses"]))
+    publisher = _Publisher(live, store, base, threading.Event())
+    card = publisher.swap_in(job, kept[step].folder, name, facts)
+    publisher.measure(job, card, step)
     return card.id
 
 
-def _swap_in(
-    live: Live, store: AdapterStore, base: Base, job: Job, folder: Path, name: str, facts: dict[str, Any]
-) -> AdapterCard:
-    """Publish and load; raises what either does, and then neither has happened."""
-    card = store.publish(
-        job.owner,
-        name,
-        folder,
-        base_model=base.name,
-        base_fingerprint=base.fingerprint,
-        metrics=_figures(facts),
-        source={**facts, "job_id": job.job_id},
-    )
-    try:
-        receipt = live.engine.load_adapter(store.key(card), card.folder)
-    except Exception:
-        store.delete(job.owner, card.id)
-        raise
-    return store.note_receipt(job.owner, card.id, receipt)
+@dataclass(frozen=True, slots=True)
+class _Publisher:
+    """Makes adapters of what runs have learnt; measuring ends early once `closing` is set."""
 
+    live: Live
+    store: AdapterStore
+    base: Base
+    closing: threading.Event
 
-def _measure(live: Live, store: AdapterStore, base: Base, job: Job, card: AdapterCard, course: Course) -> None:
-    """Compare the adapter with its base and keep the report with it."""
-    voices = Voice(BASE, owner=job.owner), Voice(store.key(card), owner=job.owner)
-    try:
-        held_out, learnt = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
-        memory = BaseMemory(job.folder.parents[2] / MEMORY_FOLDER, f"{base.fingerprint} {base.quantization}")
-        report = asyncio.run(measure(live, voices, held_out, learnt, course, memory))
-        store.note_metrics(job.owner, card.id, report.figures())
-        store.note_report(job.owner, card.id, report.to_dict())
-    except Exception:  # the adapter is there and works: without its figures it is still what was asked for
-        log.exception("the adapter %s could not be measured", card.id)
+    def published_before(self, job: Job, facts: dict[str, Any]) -> AdapterCard | None:
+        """The adapter of just this result, if an app that ended before it could say so has published it."""
+        source = {**facts, "job_id": job.job_id}
+        card = next((card for card in self.store.list(job.owner) if card.source == source), None)
+        if card:
+            self.live.engine.load_adapter(self.store.key(card), card.folder)
+        return card
+
+    def swap_in(self, job: Job, folder: Path, name: str, facts: dict[str, Any]) -> AdapterCard:
+        """Publish and load; raises what either does, and then neither has happened."""
+        card = self.store.publish(
+            job.owner,
+            name,
+            folder,
+            base_model=self.base.name,
+            base_fingerprint=self.base.fingerprint,
+            metrics=_figures(facts),
+            source={**facts, "job_id": job.job_id},
+        )
+        try:
+            receipt = self.live.engine.load_adapter(self.store.key(card), card.folder)
+        except Exception:
+            self.store.delete(job.owner, card.id)
+            raise
+        return self.store.note_receipt(job.owner, card.id, receipt)
+
+    def measure(self, job: Job, card: AdapterCard, step: int) -> None:
+        """Compare the adapter with its base and keep the report with it."""
+        voices = Voice(BASE, owner=job.owner), Voice(self.store.key(card), owner=job.owner)
+        course = Course(step, job.facts()["best_step"], job.state()["eval_losses"])
+        memory_folder = job.folder.parents[2] / MEMORY_FOLDER  # runs lie in DATA/OWNER/jobs/ID
+        try:
+            held_out, learnt = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
+            memory = BaseMemory(memory_folder, f"{self.base.fingerprint} {self.base.quantization}")
+            report = asyncio.run(self._while_open(measure(self.live, voices, held_out, learnt, course, memory)))
+            if report is None:
+                log.info("the adapter %s was not measured, as the app is closing", card.id)
+                return
+            self.store.note_metrics(job.owner, card.id, report.figures())
+            self.store.note_report(job.owner, card.id, report.to_dict())
+        except Exception:  # the adapter is there and works: without its figures it is still what was asked for
+            log.exception("the adapter %s could not be measured", card.id)
+
+    async def _while_open(self, measuring: Coroutine[Any, Any, Report]) -> Report | None:
+        task = asyncio.create_task(measuring)
+        while not task.done():
+            if self.closing.is_set():
+                task.cancel()
+                return None
+            await asyncio.wait([task], timeout=LOOK_S)
+        return task.result()
 
 
 def _figures(facts: Mapping[str, Any]) -> dict[str, object]:

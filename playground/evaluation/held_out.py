@@ -36,7 +36,6 @@ _SUMMARIZE = re.compile(r"\W*(please )?summari[sz]e\b|.{0,8}(总结|摘要|概�
 class Compared:
     """`measures` has the one that fits best first; `confusion` and `rows` have the shapes of a report."""
 
-    kind: Kind
     measures: tuple[Difference, ...]
     rows: tuple[dict[str, object], ...]
     confusion: dict[str, object] | None = None
@@ -89,7 +88,6 @@ def _judged(kind: Kind, rows: Sequence[Example], said: Sequence[tuple[str, str]]
     measures = _measures(kind, wanted)
     main = gains(measures[0], base, adapter, wanted)
     return Compared(
-        kind,
         tuple(difference(measure, base, adapter, wanted) for measure in measures),
         _worst_and_best([_row(row, *both, gain) for row, both, gain in zip(rows, said, main, strict=True)]),
         confusion,
@@ -124,7 +122,7 @@ async def _texts(live: Live, voices: Voices, rows: Sequence[Example], budget_s: 
     by_row = gains(summed.PERPLEXITY, base, adapter, base)
     told = zip(read, *alone, by_row, strict=False)
     shown = [_row(row, f"{before:.1f}", f"{after:.1f}", gain) for (row, _), before, after, gain in told]
-    return Compared("plain texts", (found,), _worst_and_best(shown))
+    return Compared((found,), _worst_and_best(shown))
 
 
 def _confusion(

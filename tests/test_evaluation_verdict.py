@@ -32,6 +32,7 @@ def test_texts_are_judged_by_their_measure() -> None:
     assert "less" in said(found(DOWN, "perplexity"))[0]  # lower is better there
     assert "more" in said(found(UP, "perplexity"))[0]
     assert "chance" in said(found(CHANCE, "perplexity"))[0]
+    assert "perplexity is >9999," in said(Difference("perplexity", 45.0, 1e40, 1e39, 1e41, 40, True))[0]
 
 
 def test_too_little_to_judge_is_said() -> None:

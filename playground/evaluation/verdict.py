@@ -134,4 +134,6 @@ def _lost(skills: Sequence[Skill]) -> list[Sentence]:
 
 
 def _shown(value: float) -> str:
+    if value >= 10_000:
+        return ">9999"  # a broken adapter's perplexity has dozens of digits
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}"

@@ -1,79 +1,176 @@
-"""What an adapter changed on rows that it never saw: its answers and the base's, by the measure that fits them."""
+"""What an adapter changed on rows that it never saw: its answers and the base's, by the measures that fit them."""
 
-import asyncio
 import random
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from playground.data.examples import Example
-from playground.evaluation import measures
-from playground.protocol import GREEDY, Live, Message, Voice
-from playground.tasks.base import ask
+from playground.evaluation import summed
+from playground.evaluation.bootstrap import Difference, difference, gains
+from playground.evaluation.pairs import Voices, answer, side_by_side, surprise
+from playground.evaluation.summed import Summed
+from playground.protocol import Live, Voice
 
-ROWS = 16
-"""At most so many rows are asked, drawn by `SEED`, so that an adapter is ready soon."""
+ROWS = 40
+"""At most so many rows are asked, drawn by `SEED`, so that an adapter is judged soon."""
 SEED = 0
+BUDGET_S = 20.0
 LONGEST_ANSWER = 64
 """Tokens."""
-FEW_LABELS = 8
+FEW_LABELS = 12
 SHORT_WORDS = 6
+SHOWN_ROWS = 3
+"""Of the worst and of the best."""
+SHOWN_CHARACTERS = 600
+OTHER = "other"
+"""Stands in the confusion matrix for all answers that are none of the wanted labels."""
 
-Measure = Literal["accuracy", "F1", "chrF"]
+Kind = Literal["labels", "translations", "summaries", "short answers", "texts", "plain texts"]
+_TRANSLATE = re.compile(r"\W*(please )?translate\b|.{0,8}翻译|\W*(bitte )?übersetze|\W*traduis", re.IGNORECASE)
+_SUMMARIZE = re.compile(r"\W*(please )?summari[sz]e\b|.{0,8}(总结|摘要|概括)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Scores from 0 to 100 over `rows` rows, of the base model and of the adapter on it."""
+    """`measures` has the one that fits best first; `confusion` and `rows` have the shapes of a report."""
 
-    measure: Measure
-    rows: int
-    base: float
-    adapter: float
+    measures: tuple[Difference, ...]
+    rows: tuple[dict[str, object], ...]
+    confusion: dict[str, object] | None = None
 
 
-async def compare(live: Live, base: Voice, adapter: Voice, examples: Sequence[Example]) -> Compared | None:
-    """Ask both; None when no row has a question to ask, as plain texts have none."""
-    rows = [(list(row.messages[:-1]), row.messages[-1]["content"]) for row in examples if row.messages]
-    rows = random.Random(SEED).sample(rows, min(ROWS, len(rows)))
-    if not rows:
+async def compare(
+    live: Live, voices: Voices, held_out: Sequence[Example], learnt: Sequence[Example] = (), budget_s: float = BUDGET_S
+) -> Compared | None:
+    """Ask both; None when there is nothing to ask. `learnt` rows only help to see what kind of rows these are."""
+    kind = fitting_kind([*held_out, *learnt])
+    of_kind = [row for row in held_out if (row.messages is None) == (kind == "plain texts")]
+    rows = random.Random(SEED).sample(of_kind, min(ROWS, len(of_kind)))
+    if kind == "plain texts":
+        return await _texts(live, voices, rows, budget_s)
+
+    async def say(voice: Voice, row: Example) -> str:
+        most = 8 + 2 * len(live.codec.continuation(_wanted(row)))
+        return await answer(live, voice, (row.messages or ())[:-1], min(most, LONGEST_ANSWER))
+
+    said = await side_by_side(say, voices, rows, budget_s)
+    return _judged(kind, rows[: len(said)], said) if said else None
+
+
+def fitting_kind(rows: Sequence[Example]) -> Kind:
+    """Few labels are right or wrong; what is asked tells translations and summaries; the rest goes by length."""
+    talks = [row for row in rows if row.messages]
+    if not talks or 2 * len(talks) < len(rows):
+        return "plain texts"
+    wanted = [_wanted(row) for row in talks]
+    longest = max(len(text.split()) for text in wanted)
+    if longest <= SHORT_WORDS and len({_label(text) for text in wanted}) <= min(FEW_LABELS, len(wanted) // 2):
+        return "labels"
+    if _most(talks, _TRANSLATE):
+        return "translations"
+    if not _spaced(wanted):
+        return "texts"
+    if _most(talks, _SUMMARIZE):
+        return "summaries"
+    return "short answers" if longest <= SHORT_WORDS else "texts"
+
+
+def _judged(kind: Kind, rows: Sequence[Example], said: Sequence[tuple[str, str]]) -> Compared:
+    wanted, base, adapter = [_wanted(row) for row in rows], [one for one, _ in said], [one for _, one in said]
+    confusion = None
+    if kind == "labels":
+        shown = {_label(text): text.strip() for text in wanted}
+        texts = wanted, base, adapter
+        wanted, base, adapter = ([_label(text) for text in each] for each in texts)
+        confusion = _confusion(shown, wanted, base, adapter)
+    measures = _measures(kind, wanted)
+    main = gains(measures[0], base, adapter, wanted)
+    return Compared(
+        tuple(difference(measure, base, adapter, wanted) for measure in measures),
+        _worst_and_best([_row(row, *both, gain) for row, both, gain in zip(rows, said, main, strict=True)]),
+        confusion,
+    )
+
+
+def _measures(kind: Kind, wanted: Sequence[str]) -> list[Summed]:
+    if kind == "labels":
+        return [summed.ACCURACY, summed.macro_f1(sorted(set(wanted)))]
+    if kind == "translations":
+        return [summed.CHRF_SCORE, summed.bleu(chinese=not _spaced(wanted))]
+    if kind == "summaries":
+        return [summed.ROUGE_1, summed.ROUGE_L]
+    return [summed.F1, summed.EXACT_MATCH] if kind == "short answers" else [summed.CHRF_SCORE]
+
+
+async def _texts(live: Live, voices: Voices, rows: Sequence[Example], budget_s: float) -> Compared | None:
+    """Perplexity per token of all that follows a text's first token."""
+    read = [(row, live.codec.plain(row.text or "")) for row in rows]
+    read = [(row, tokens) for row, tokens in read if len(tokens) > 1]
+
+    async def say(voice: Voice, tokens: list[int]) -> tuple[float, int]:
+        nats, read = await surprise(live, voice, tokens[:1], tokens[1:])
+        return nats, len(read)
+
+    said = await side_by_side(say, voices, [tokens for _, tokens in read], budget_s)
+    if not said:
         return None
-    wanted = [answer for _, answer in rows]
-    measure = fitting_measure(wanted)
-    without, with_it = [
-        await asyncio.gather(*(_answer(live, voice, asked, answer) for asked, answer in rows))
-        for voice in (base, adapter)
-    ]
-    return Compared(measure, len(rows), score(measure, without, wanted), score(measure, with_it, wanted))
+    base, adapter = [one for one, _ in said], [one for _, one in said]
+    found = difference(summed.PERPLEXITY, base, adapter, base)
+    alone = [summed.PERPLEXITY.value(summed.PERPLEXITY.counts(given, ())) for given in (base, adapter)]
+    by_row = gains(summed.PERPLEXITY, base, adapter, base)
+    told = zip(read, *alone, by_row, strict=False)
+    shown = [_row(row, f"{before:.1f}", f"{after:.1f}", gain) for (row, _), before, after, gain in told]
+    return Compared((found,), _worst_and_best(shown))
 
 
-def fitting_measure(wanted: Sequence[str]) -> Measure:
-    """Few labels are right or wrong, short answers share words, and longer texts share pieces of words."""
-    labels = {answer.strip().lower() for answer in wanted}
-    longest = max(len(answer.split()) for answer in wanted)
-    if longest <= SHORT_WORDS and len(labels) <= min(FEW_LABELS, len(wanted) // 2):
-        return "accuracy"
-    spaced = all(len(answer) < 20 * len(answer.split()) for answer in wanted)
-    return "F1" if longest <= SHORT_WORDS and spaced else "chrF"
+def _confusion(
+    shown: dict[str, str], wanted: Sequence[str], base: Sequence[str], adapter: Sequence[str]
+) -> dict[str, object]:
+    """Square: a line for each wanted label, a column for each answered one."""
+    labels = sorted(shown)
+    strange = any(text not in shown for text in (*base, *adapter))
+    names = [shown[label] for label in labels] + [OTHER] * strange
+
+    def matrix(given: Sequence[str]) -> list[list[int]]:
+        found = [[0] * len(names) for _ in names]
+        for one, other in zip(wanted, given, strict=True):
+            found[labels.index(one)][labels.index(other) if other in shown else -1] += 1
+        return found
+
+    return {"labels": names, "base": matrix(base), "adapter": matrix(adapter)}
 
 
-def score(measure: Measure, given: Sequence[str], wanted: Sequence[str]) -> float:
-    """From 0 to 100. Labels are compared whatever their case."""
-    if measure == "accuracy":
-        return measures.accuracy([text.strip().lower() for text in given], [text.strip().lower() for text in wanted])
-    if measure == "F1":
-        return measures.answer_f1(given, [[text] for text in wanted])
-    return measures.chrf(given, wanted)[0]
+def _row(row: Example, base: str, adapter: str, gain: float) -> dict[str, object]:
+    asked = row.messages[-2]["content"] if row.messages and len(row.messages) > 1 else row.text or ""
+    wanted = _wanted(row) if row.messages else ""
+    texts = {"asked": asked, "wanted": wanted, "base": base, "adapter": adapter}
+    return {"row": row.row, **{name: _short(text) for name, text in texts.items()}, "gain": round(gain, 2)}
 
 
-async def _answer(live: Live, voice: Voice, asked: list[Message], wanted: str) -> str:
-    tokens = live.codec.chat(asked)
-    room = live.codec.context_length - len(tokens)
-    if room < 1:
-        return ""
-    size = 8 + 2 * len(live.codec.continuation(wanted))
-    sampling = replace(GREEDY, max_new_tokens=min(size, LONGEST_ANSWER, room))
-    text = ""
-    async for chunk in ask(live, voice, tokens, sampling):
-        text = chunk.text
-    return text.strip()
+def _worst_and_best(rows: list[dict[str, Any]]) -> tuple[dict[str, object], ...]:
+    rows = sorted(rows, key=lambda row: float(row["gain"]))
+    return tuple(rows if len(rows) <= 2 * SHOWN_ROWS else [*rows[:SHOWN_ROWS], *rows[-SHOWN_ROWS:]])
+
+
+def _wanted(row: Example) -> str:
+    return row.messages[-1]["content"] if row.messages else ""
+
+
+def _label(text: str) -> str:
+    return text.strip().rstrip(".!。！").strip().lower()
+
+
+def _most(rows: Sequence[Example], prompt: re.Pattern[str]) -> bool:
+    asked = [message["content"] for row in rows for message in (row.messages or ())[:-1] if message["role"] == "user"]
+    return 2 * sum(bool(prompt.match(text)) for text in asked) > len(asked)
+
+
+def _spaced(texts: Sequence[str]) -> bool:
+    """Whether words stand apart, as they do not in Chinese."""
+    return sum(len(text) < 20 * max(1, len(text.split())) for text in texts) * 2 > len(texts)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"

@@ -41,11 +41,11 @@ _FOLLOW_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """What the app does around a run, all called in the thread that supervises it.
+    """What the app does around a run, all but `on_close` called in the thread that supervises it.
 
     `on_start` and `on_end` enclose the life of a worker process; `on_trained(job, adapter_folder)` publishes the
     result and returns its id; `on_checkpoint(job, folder)` is handed each checkpoint, a PEFT adapter folder;
-    `is_needed(job)` tells whether an old run must stay, since its adapter is still there.
+    `is_needed(job)` tells whether an old run must stay, since its adapter is still there; `on_close` tells the others to come to an end soon.
     """
 
     on_trained: Callable[[Job, Path], str]
@@ -53,6 +53,7 @@ class Callbacks:
     on_end: Callable[[], None] = lambda: None
     on_checkpoint: Callable[[Job, Path], None] = lambda _job, _folder: None
     is_needed: Callable[[Job], bool] = lambda _job: False
+    on_close: Callable[[], None] = lambda: None
 
 
 class Jobs:
@@ -177,6 +178,7 @@ class Jobs:
             self._waiting.clear()
             worker = self._worker
             self._changed.notify_all()
+        self._callbacks.on_close()
         if worker is not None:
             worker.close(grace_s)
         self._thread.join()

@@ -1,0 +1,58 @@
+"""All that is measured of an adapter after a training, as its card keeps it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from playground.data.examples import Example
+from playground.evaluation.held_out import Compared, compare
+from playground.evaluation.pairs import Voices
+from playground.evaluation.skills import BaseMemory, Skill, compare_skills
+from playground.evaluation.verdict import Course, verdict
+from playground.protocol import Live
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    compared: Compared | None
+    skills: Sequence[Skill]
+    course: Course
+
+    def to_dict(self) -> dict[str, object]:
+        """As JSON: `verdict` (templates and fields), `measures` (the one that fits best first), `confusion`, `rows`
+        (the worst and the best), `skills`, `best_step`, `step`."""
+        found = self.compared
+        main = found.measures[0] if found else None
+        return {
+            "verdict": [sentence.to_dict() for sentence in verdict(main, self.course, self.skills)],
+            "measures": [measure.to_dict() for measure in found.measures] if found else [],
+            "confusion": found.confusion if found else None,
+            "rows": list(found.rows) if found else [],
+            "skills": [skill.to_dict() for skill in self.skills],
+            "best_step": self.course.best,
+            "step": self.course.step,
+        }
+
+    def figures(self) -> dict[str, object]:
+        """The main measure alone, for the card's metrics; empty where nothing was measured."""
+        if self.compared is None:
+            return {}
+        main = self.compared.measures[0]
+        return {
+            "measure": main.name,
+            "measured_rows": main.rows,
+            "score_before": round(main.base, 2),
+            "score_after": round(main.adapter, 2),
+        }
+
+
+async def measure(
+    live: Live,
+    voices: Voices,
+    held_out: Sequence[Example],
+    learnt: Sequence[Example],
+    course: Course,
+    memory: BaseMemory,
+) -> Report:
+    """Compare on rows that were set aside, then on the built-in tasks; each within its own time."""
+    compared = await compare(live, voices, held_out, learnt)
+    return Report(compared, await compare_skills(live, voices, memory), course)

@@ -1,0 +1,139 @@
+"""What a training was worth, in two to four plain sentences; nothing that may be chance is called progress.
+
+Each sentence is a template in English and its fields: the page says it in the visitor's language.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from playground.evaluation.bootstrap import FEWEST_ROWS, Difference
+from playground.evaluation.skills import Skill
+
+MEMORIZED = 1.02
+"""Times the best held-out loss: a last one above it has risen, one below is the same."""
+MANY_SKILLS = 3
+
+UNMEASURED = "No examples were set aside, so nothing was measured: compare the answers and judge for yourself."
+FEW_ROWS = (
+    "Only {rows} examples could be asked that it never saw: too few to tell progress from chance, so compare the "
+    "answers and judge for yourself."
+)
+RIGHT_MORE = "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times."
+RIGHT_CHANCE = (
+    "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times: that may be "
+    "no more than chance."
+)
+RIGHT_LESS = (
+    "On the {rows} examples that it never saw, it is right only {after} times, the base model {before} times: it got "
+    "worse."
+)
+CLOSER = (
+    "On the {rows} examples that it never saw, its answers come closer to the wanted ones: {after} of 100, the base "
+    "model {before} ({measure})."
+)
+CLOSER_CHANCE = (
+    "On the {rows} examples that it never saw, its answers match the wanted ones at {after} of 100, the base model's "
+    "at {before} ({measure}): that may be no more than chance."
+)
+FURTHER = (
+    "On the {rows} examples that it never saw, its answers are further from the wanted ones: {after} of 100, the base "
+    "model {before} ({measure})."
+)
+LESS_SURPRISED = (
+    "The {rows} texts that it never saw surprise it less: its perplexity is {after}, the base model's {before}."
+)
+SURPRISED_CHANCE = (
+    "The {rows} texts that it never saw surprise it as before: its perplexity is {after}, the base model's {before}, "
+    "which may be no more than chance."
+)
+MORE_SURPRISED = (
+    "The {rows} texts that it never saw surprise it more: its perplexity is {after}, the base model's {before}."
+)
+BEST_THEN_MEMORIZED = "It was best at step {best} of {last}; after that it memorized."
+BEST_THEN_SAME = "It was best at step {best} of {last}; after that it learnt nothing more."
+BEST_AT_END = "It was best at its last step, {last}, so longer studying may teach it more."
+ANOTHER_STEP = "This is step {step}; on the examples set aside, step {best} of {last} did best."
+ALL_KEPT = "None of the {count} built-in tasks that were tried got clearly worse."
+MANY_WORSE = "It got worse at {worse} of the {count} built-in tasks that were tried."
+WORSE_AT = {
+    "generate": "It got worse at telling little stories.",
+    "translate": "It got worse at translating.",
+    "summarize": "It got worse at summarizing.",
+    "sentiment": "It got worse at judging the mood of a text.",
+    "answer": "It got worse at answering questions about a passage.",
+}
+TEMPLATES = (
+    *(UNMEASURED, FEW_ROWS, RIGHT_MORE, RIGHT_CHANCE, RIGHT_LESS, CLOSER, CLOSER_CHANCE, FURTHER, LESS_SURPRISED),
+    *(SURPRISED_CHANCE, MORE_SURPRISED, BEST_THEN_MEMORIZED, BEST_THEN_SAME, BEST_AT_END, ANOTHER_STEP, ALL_KEPT),
+    *(MANY_WORSE, *WORSE_AT.values()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    template: str
+    fields: dict[str, object]
+
+    def to_dict(self) -> dict[str, object]:
+        """The shape of a report's `verdict`."""
+        return {"template": self.template, "fields": self.fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a run went: which `step` of it the adapter is, which did `best`, and the held-out losses as (step, loss)."""
+
+    step: int
+    best: int
+    losses: Sequence[tuple[int, float]] = ()
+
+
+def verdict(main: Difference | None, course: Course, skills: Sequence[Skill]) -> list[Sentence]:
+    """What it gained, which step is best, and what it lost."""
+    return [_gained(main), *_best_step(course), *_lost(skills)]
+
+
+def _gained(main: Difference | None) -> Sentence:
+    if main is None:
+        return Sentence(UNMEASURED, {})
+    if main.rows < FEWEST_ROWS:
+        return Sentence(FEW_ROWS, {"rows": main.rows})
+    place = 0 if main.better else 2 if main.worse else 1
+    fields: dict[str, object] = {"rows": main.rows}
+    if main.name == "accuracy":
+        before, after = (round(main.rows * value / 100) for value in (main.base, main.adapter))
+        return Sentence((RIGHT_MORE, RIGHT_CHANCE, RIGHT_LESS)[place], fields | {"before": before, "after": after})
+    fields |= {"before": _shown(main.base), "after": _shown(main.adapter)}
+    if main.lower_is_better:
+        return Sentence((LESS_SURPRISED, SURPRISED_CHANCE, MORE_SURPRISED)[place], fields)
+    return Sentence((CLOSER, CLOSER_CHANCE, FURTHER)[place], fields | {"measure": main.name})
+
+
+def _best_step(course: Course) -> list[Sentence]:
+    losses = {step: loss for step, loss in course.losses if step > 0}
+    if len(losses) < 2:
+        return []
+    best, last = course.best, max(losses)
+    if course.step != best:
+        return [Sentence(ANOTHER_STEP, {"step": course.step, "best": best, "last": last})]
+    if best == last:
+        return [Sentence(BEST_AT_END, {"last": last})]
+    rose = losses[last] > MEMORIZED * losses[best]
+    return [Sentence(BEST_THEN_MEMORIZED if rose else BEST_THEN_SAME, {"best": best, "last": last})]
+
+
+def _lost(skills: Sequence[Skill]) -> list[Sentence]:
+    worse = [skill.task for skill in skills if skill.found.worse]
+    if not skills:
+        return []
+    if not worse:
+        return [Sentence(ALL_KEPT, {"count": len(skills)})]
+    if len(worse) >= MANY_SKILLS:
+        return [Sentence(MANY_WORSE, {"worse": len(worse), "count": len(skills)})]
+    return [Sentence(WORSE_AT[task], {}) for task in worse]
+
+
+def _shown(value: float) -> str:
+    if value >= 10_000:
+        return ">9999"  # a broken adapter's perplexity has dozens of digits
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}"

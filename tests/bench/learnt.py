@@ -1,0 +1,106 @@
+"""How long it takes to say what was learnt: `python -m tests.bench.learnt FILE`, which trains the starter on it.
+
+Prints one Markdown table, then the verdict and what the probes were answered.
+"""
+
+import argparse
+import asyncio
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from playground.adapters.store import AdapterStore
+from playground.engine.live import start_engine
+from playground.evaluation.held_out import compare
+from playground.evaluation.skills import BaseMemory, compare_skills
+from playground.models.codec import codec_for
+from playground.models.loader import load_model
+from playground.protocol import Live, Voice
+from playground.training.handover import Base, handover, publish_step
+from playground.training.job import Job
+from playground.training.jobs import Jobs
+from playground.training.probes import read_probes
+from playground.training.spec import HELD_OUT_FILE, load_examples
+from playground.ui.owners import Owners
+from playground.ui.services import Services
+from playground.ui.teaching import start_training
+
+OWNER = "bench"
+
+
+def main() -> None:
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        loaded = load_model("starter", "auto")
+        codec = codec_for(loaded)
+        live = Live(start_engine(loaded, codec), codec)
+        base = Base(loaded.name, str(loaded.folder), "4bit", loaded.fingerprint, loaded.model.num_parameters())
+        store = AdapterStore(root)
+        jobs = Jobs(root, handover(live, store, base))
+        try:
+            services = Services(live, base, store, jobs, Owners(root, "local"), root)
+            job = _train(services, arguments.file, arguments.probe)
+            _tell(services, job)
+        finally:
+            jobs.close()
+            live.engine.close()
+
+
+def _train(services: Services, file: Path, probes: list[str]) -> Job:
+    job_id = start_training(services, OWNER, file, file_name=file.name, name="Bench", probes=probes)
+
+    async def follow() -> Any:
+        return [state async for state in services.jobs.follow(OWNER, job_id)][-1]
+
+    last = asyncio.run(follow())
+    if last["state"] != "done":
+        raise SystemExit(last["message"])
+    return services.jobs.job(OWNER, job_id)
+
+
+def _tell(services: Services, job: Job) -> None:
+    card = services.store.get(OWNER, job.state()["adapter"] or "")
+    report: Any = card.report
+    events = job.log.read()
+    ended = next(event.time for event in events if event.state == "done")
+    voices = Voice(owner=OWNER), Voice(services.store.key(card), owner=OWNER)
+    held_out = load_examples(job.folder / HELD_OUT_FILE)
+    memory = BaseMemory(services.downloads / "again", "bench")
+    lines = [
+        ("training, from asking for it to the last step", ended - events[0].time),
+        ("from the last step to the verdict", events[-1].time - ended),
+        (f"of that: {report['measures'][0]['rows']} rows set aside", _timed(compare(services.live, voices, held_out))),
+        ("of that: the built-in tasks, base and adapter", _timed(compare_skills(services.live, voices, memory))),
+        ("the same, the base's answers known", _timed(compare_skills(services.live, voices, memory))),
+    ]
+    began = time.monotonic()
+    step = job.facts()["steps"]
+    publish_step(services.live, services.store, services.base, job, step)
+    lines.append((f"another step ({step}) published and measured", time.monotonic() - began))
+    print("| what | seconds |\n|---|---|")
+    print("\n".join(f"| {name} | {seconds:.1f} |" for name, seconds in lines))
+    print(*(sentence["template"].format(**sentence["fields"]) for sentence in report["verdict"]), sep="\n", end="\n\n")
+    print(*(f"{measure}" for measure in (*report["measures"], *report["skills"])), sep="\n", end="\n\n")
+    print(*(f"step {probed.step}: {' | '.join(probed.answers)}" for probed in read_probes(job.folder)), sep="\n")
+
+
+def _timed(asking: Any) -> float:
+    began = time.monotonic()
+    asyncio.run(asking)
+    return time.monotonic() - began
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.learnt", description=__doc__)
+    parser.add_argument("file", type=Path, help="examples, such as assets/examples/pirate_talk.csv")
+    parser.add_argument("--probe", action="append", default=["How are you?"], help="a question to watch")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

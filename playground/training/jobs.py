@@ -45,7 +45,8 @@ class Callbacks:
 
     `on_start` and `on_end` enclose the life of a worker process; `on_trained(job, adapter_folder)` publishes the
     result and returns its id; `on_checkpoint(job, folder)` is handed each checkpoint, a PEFT adapter folder;
-    `is_needed(job)` tells whether an old run must stay, since its adapter is still there; `on_close` tells the others to come to an end soon.
+    `is_needed(job)` tells whether an old run must stay, since its adapter is still there; `on_close` tells the others
+    to come to an end soon.
     """
 
     on_trained: Callable[[Job, Path], str]

@@ -10,11 +10,13 @@ import gradio as gr
 from playground.adapters.card import AdapterCard
 from playground.data.examples import Example
 from playground.errors import PlaygroundError
+from playground.evaluation.bootstrap import FEWEST_ROWS
 from playground.protocol import Message, Sampling, Voice
 from playground.tasks.base import ask
 from playground.training.job import Job
+from playground.training.probes import read_probes
 from playground.training.spec import HELD_OUT_FILE, load_examples
-from playground.ui import teach_html
+from playground.ui import report_html, teach_html
 from playground.ui.downloads import zipped
 from playground.ui.finetune_state import BRING, Draft, Frame, fetched, go, picked, speaker, still
 from playground.ui.parts import head, primary, second
@@ -42,6 +44,8 @@ MEASURES = {
 class ResultParts:
     verdict: gr.HTML
     answers: gr.HTML
+    behind: gr.HTML
+    others: gr.HTML
     origin: gr.HTML
     proof: gr.HTML
     more: gr.Button
@@ -56,7 +60,9 @@ def build() -> ResultParts:
         with gr.Column(elem_classes=["card", "scroll"], scale=1):
             verdict = gr.HTML("", padding=False)
             answers = gr.HTML("", padding=False)
+            behind = gr.HTML("", padding=False)
         with gr.Column(elem_classes=["card", "rail", "scroll"]):
+            others = gr.HTML("", padding=False)
             head("How it was taught")
             origin = gr.HTML("", padding=False)
             still("", "grow")
@@ -67,7 +73,7 @@ def build() -> ResultParts:
         fetch = gr.DownloadButton(elem_classes="fetch")
         still("", "say")
         use = primary("Try it in Generate")
-    return ResultParts(verdict, answers, origin, proof, more, download, fetch, use)
+    return ResultParts(verdict, answers, behind, others, origin, proof, more, download, fetch, use)
 
 
 def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
@@ -77,14 +83,17 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
     @friendly
     async def show(adapter: str, job_id: str, request: gr.Request) -> AsyncIterator[list[Any]]:
         if not adapter:
-            yield ["", "", "", ""]
+            yield ["", "", "", "", "", ""]
             return
         owner, say = services.owner(request), speaker(request)
         job, card = services.jobs.job(owner, job_id), services.store.get(owner, adapter)
         facts = {**job.facts(), **card.metrics}
-        yield [_verdict(facts, say), "", teach_html.facts(how_taught(facts, say)), proof_note(card, say)]
+        lines = [(line.step, line.answers) for line in read_probes(job.folder)]
+        rows = report_html.behind(card.report, card.name, say) + teach_html.strip(say, job.spec.probes, lines)
+        below = rows, report_html.others(card.report, say)
+        yield [_verdict(card, facts, say), "", *below, teach_html.facts(how_taught(facts, say)), proof_note(card, say)]
         async for table in _answers(services, owner, job, card, say):
-            yield [gr.skip(), table, gr.skip(), gr.skip()]
+            yield [gr.skip(), table, *[gr.skip()] * 4]
 
     @friendly
     async def use(adapter: str, request: gr.Request) -> list[Any]:
@@ -94,7 +103,7 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
     async def download(adapter: str, request: gr.Request) -> str:
         return await asyncio.to_thread(zipped, services, services.owner(request), adapter)
 
-    shown = [parts.verdict, parts.answers, parts.origin, parts.proof]
+    shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof]
     frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT)
     parts.use.click(use, frame.adapter, [frame.tabs, frame.picker], **EVENT)
     fetched(parts.download.click(download, frame.adapter, parts.fetch, **EVENT), parts.fetch)
@@ -179,9 +188,21 @@ def _measured(facts: dict[str, Any], say: Say) -> str:
     return say(MEASURES[facts["measure"]][1], count=rows, before=f"{before:.0f}", after=f"{after:.0f}")
 
 
-def _verdict(facts: dict[str, Any], say: Say) -> str:
+def _verdict(card: AdapterCard, facts: dict[str, Any], say: Say) -> str:
     heading, line = words(facts, say)
-    return f'{teach_html.title(heading, size="big")}<p class="verdict">{teach_html.safe(line)}</p>{tiles(facts, say)}'
+    if card.report.get("measures"):
+        heading, line = _heading(card.report, say), report_html.words(card.report, say)
+    drawn = report_html.tiles(card.report, say) or tiles(facts, say)
+    return f'{teach_html.title(heading, size="big")}<p class="verdict">{teach_html.safe(line)}</p>{drawn}'
+
+
+def _heading(report: dict[str, Any], say: Say) -> str:
+    """Whether the first measure gained more than chance would."""
+    measure = report["measures"][0]
+    if measure["rows"] < FEWEST_ROWS:
+        return say("It has studied.")
+    gained = measure["high"] < 0 if measure["name"] == "perplexity" else measure["low"] > 0
+    return say("It learnt from them.") if gained else say("It hardly learnt anything.")
 
 
 async def _answers(services: Services, owner: str, job: Job, card: AdapterCard, say: Say) -> AsyncIterator[str]:

@@ -9,6 +9,8 @@ import gradio as gr
 import pandas as pd
 
 from playground.training.events import FINISHED, JobState
+from playground.training.job import Job
+from playground.training.probes import Probed, read_probes
 from playground.ui import teach_html
 from playground.ui.finetune_state import BRING, RESULT, Frame, go, picked, speaker, still
 from playground.ui.parts import head, note, primary, quiet, second
@@ -51,7 +53,7 @@ def build() -> WatchParts:
                 again = second("Begin again", visible=False)
                 still("", "grow")
                 note("You may close this page: it goes on, and you find it here again. The other tabs keep answering.")
-            with gr.Column(elem_classes="card", scale=1):
+            with gr.Column(elem_classes=["card", "scroll"], scale=1):
                 with gr.Row(elem_classes="head"):
                     head("How far off it is", "Lower is better. If the green line climbs again, it only memorizes.")
                     still("", "say")
@@ -74,10 +76,11 @@ def build() -> WatchParts:
                     elem_classes="plot",
                 )
                 figures = gr.HTML("", padding=False)
+                strip = gr.HTML("", padding=False)
         with gr.Row(elem_classes="foot"):
             quiet("The next step opens when it is done.")
             following = primary("Next: see what changed", interactive=False)
-    drawn = (title, progress, stop, resume, again, plot, figures, following)
+    drawn = (title, progress, stop, resume, again, plot, figures, strip, following)
     return WatchParts(running, stop, resume, again, following, drawn)
 
 
@@ -91,20 +94,23 @@ def wire(frame: Frame, parts: WatchParts) -> None:
         if not job_id:
             return [gr.skip()] * (5 + len(parts.drawn))
         state = await asyncio.to_thread(jobs.get, owner, job_id)
-        news = _news(state)
+        job = jobs.job(owner, job_id)
+        strip = await asyncio.to_thread(read_probes, job.folder)
+        news = (*_news(state), len(strip))
         if news == told:
             return [gr.skip()] * (5 + len(parts.drawn))
+        say = speaker(request)
         ended = state["state"] in FINISHED
         has_result = ended and state["adapter"] is not None
         if has_result:
-            (jobs.job(owner, job_id).folder / SEEN_FILE).touch()
+            (job.folder / SEEN_FILE).touch()
         return [
             news,
             gr.Timer(active=not ended),
             go(RESULT) if has_result else gr.skip(),
             state["adapter"] if has_result else gr.skip(),
             picked(frame.services, owner, str(state["adapter"])) if has_result else gr.skip(),
-            *_draw(state, _line(frame, owner, state, speaker(request)), speaker(request), told),
+            *_draw(state, _line(frame, owner, state, say), say, told, strip_of(job, strip, say)),
         ]
 
     @friendly
@@ -143,6 +149,11 @@ def latest(services: Services, owner: str, now: float) -> JobState | None:
     return newest if newest["adapter"] is not None or now - ended < RECENT_S else None
 
 
+def strip_of(job: Job, lines: Sequence[Probed], say: Say) -> str:
+    """Questions as rows, checkpoints as columns: the base's answers first, the newest marked."""
+    return teach_html.strip(say, job.spec.probes, [(line.step, line.answers) for line in lines])
+
+
 def _news(state: JobState) -> tuple[Any, ...]:
     return (state["state"], state["message"], state["step"], len(state["losses"]), len(state["eval_losses"]))
 
@@ -155,11 +166,11 @@ def _line(frame: Frame, owner: str, state: JobState, say: Say) -> str:
     return say("{file}, {count} examples", file=known.file_name, count=known.learned)
 
 
-def _draw(state: JobState, line: str, say: Say, told: Any) -> list[Any]:
+def _draw(state: JobState, line: str, say: Say, told: Any, strip: str) -> list[Any]:
     """Updates for `WatchParts.drawn`; the curve is drawn anew only where it grew."""
     ended = state["state"] in FINISHED
     failed = ended and state["adapter"] is None
-    grew = told is None or told[3:] != _news(state)[3:]
+    grew = told is None or told[3:5] != _news(state)[3:]
     if failed:
         progress = (
             f'<div class="warn">{teach_html.safe(say(state["template"] or "It stopped.", **state["fields"]))}</div>'
@@ -174,6 +185,7 @@ def _draw(state: JobState, line: str, say: Say, told: Any) -> list[Any]:
         gr.Button(visible=failed),
         _curve(state["losses"], state["eval_losses"]) if grew else gr.skip(),
         _figures(state, say),
+        strip,
         gr.Button(interactive=ended and not failed),
     ]
 

@@ -198,6 +198,21 @@ def answers_table(say: Say, name: str, rows: Iterable[tuple[str, str, str]]) -> 
     return f'<table class="tbl answers">{head}{body}</table>'
 
 
+def strip(say: Say, questions: Sequence[str], columns: Sequence[tuple[int, Sequence[str]]]) -> str:
+    """The watched questions with what was answered at each step; step 0 is the base model."""
+    if not columns:
+        return ""
+    names = ["", *(say("Base model") if step == 0 else say("Step {step}", step=step) for step, _ in columns)]
+    dots = ["", *("dot" if step == 0 else "dot mine" for step, _ in columns)]
+    head = "".join(f'<th><span class="{dot}">{safe(name)}</span></th>' for dot, name in zip(dots, names, strict=True))
+    body = "".join(
+        f"<tr><td><b>{safe(question)}</b></td>{''.join(f'<td dir=auto>{safe(cell)}</td>' for cell in cells)}</tr>"
+        for question, *cells in zip(questions, *(answers for _, answers in columns), strict=False)
+    )
+    drawn = f'<div class="sideways"><table class="tbl strip"><tr>{head}</tr>{body}</table></div>'
+    return f'<div class="rule"></div>{title(say("Watch it learn"))}{drawn}'
+
+
 def facts(rows: Iterable[tuple[str, str]]) -> str:
     """A table of what is known: a name and a value on each row; rows without a value are left out."""
     drawn = "".join(

@@ -26,3 +26,21 @@ LEARNT |= {
     "It got worse at answering questions about a passage.": "它根据一段文字回答问题变差了。",
     "The training run '{name}' has kept nothing of step {step}. Choose another step.": "训练“{name}”没有保存第 {step} 步的结果。请选择别的步骤。",
 }
+
+LEARNT |= {
+    "Other skills kept": "保住的其他能力",
+    "of {count}": "共 {count} 项",
+    "before": "之前",
+    "now": "现在",
+    "What else changed": "还有什么变了",
+    "With {count} items each, only large losses show; none did.": "每项只有 {count} 题，只能看出大的退步；没有发现。",
+    "Only the marked ones are more than chance. Turn the strength down there, or choose the base.": "只有标出的超出偶然。做这些时请调低强度，或选原模型。",
+    "Watch it learn": "看它学习",
+    "Step {step}": "第 {step} 步",
+    "Stories": "故事",
+    "The answers behind it": "背后的回答",
+    "Gained most": "进步最大的",
+    "Gained least": "进步最小的",
+    "Which label was answered with which": "哪个标签被答成了哪个",
+    "other": "其他",
+}

@@ -1,0 +1,92 @@
+"""An adapter's report, drawn as html: verdict, tiles, what else changed, and the rows behind it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from playground.evaluation.held_out import OTHER
+from playground.ui import teach_html
+from playground.ui.teach_html import Say, safe
+
+SKILLS = {
+    "sentiment": "Sentiment",
+    "translate": "Translate",
+    "summarize": "Summarize",
+    "answer": "Question answering",
+    "generate": "Stories",
+}
+ROWS_SHOWN = 3
+"""So many of the best rows, and of the worst."""
+
+
+def words(report: Mapping[str, Any], say: Say) -> str:
+    """The verdict's sentences; "" where there is none."""
+    return " ".join(say(one["template"], **one.get("fields", {})) for one in report.get("verdict", ()))
+
+
+def tiles(report: Mapping[str, Any], say: Say) -> str:
+    """Up to two measures, before and now, with half of their interval, and how many other skills were kept."""
+    drawn = []
+    for measure in report.get("measures", ())[:2]:
+        margin = (measure["high"] - measure["low"]) / 2
+        now, before = f"{measure['adapter']:.1f}", f"{measure['base']:.1f}"
+        drawn.append(teach_html.tile(measure["name"], now, before, f"± {margin:.1f}"))
+    skills = report.get("skills", ())
+    if skills:
+        kept = sum(not skill["worse"] for skill in skills)
+        drawn.append(teach_html.tile(say("Other skills kept"), str(kept), "", say("of {count}", count=len(skills))))
+    return teach_html.tiles(*drawn)
+
+
+def others(report: Mapping[str, Any], say: Say) -> str:
+    """The built-in tasks before and now; losses that are more than chance are marked."""
+    skills = report.get("skills", ())
+    if not skills:
+        return ""
+    body = "".join(_skill(skill, say) for skill in skills)
+    head = "".join(f'<th class="num">{safe(say(word))}</th>' for word in ("before", "now"))
+    advice = say("With {count} items each, only large losses show; none did.", count=skills[0]["rows"])
+    if any(skill["worse"] for skill in skills):
+        advice = say("Only the marked ones are more than chance. Turn the strength down there, or choose the base.")
+    heading = teach_html.title(say("What else changed"))
+    return f'{heading}<table class="tbl"><tr><th></th>{head}</tr>{body}</table>{teach_html.quiet(advice)}'
+
+
+def behind(report: Mapping[str, Any], name: str, say: Say) -> str:
+    """What the figures rest on, folded away: the best and the worst rows, and which labels were taken for which."""
+    rows = sorted(report.get("rows", ()), key=lambda row: -row["gain"])
+    if not rows:
+        return ""
+    worst = rows[max(ROWS_SHOWN, len(rows) - ROWS_SHOWN) :]
+    drawn = [_rows(say("Gained most"), rows[:ROWS_SHOWN], name, say)]
+    drawn += [_rows(say("Gained least"), worst, name, say)] if worst else []
+    drawn += [_confusion(report["confusion"], name, say)] if report.get("confusion") else []
+    summary = safe(say("The answers behind it"))
+    return f'<details class="behind"><summary class="quiet">{summary}</summary>{"".join(drawn)}</details>'
+
+
+def _skill(skill: Mapping[str, Any], say: Say) -> str:
+    now = f"{skill['adapter']:.1f}"
+    marked = f'<b class="lost">{now}</b>' if skill["worse"] else now
+    name = safe(say(SKILLS.get(skill["task"], skill["task"])))
+    label = f'{name} <span class="quiet">{safe(skill["measure"])}</span>'
+    return f'<tr><td>{label}</td><td class="num quiet">{skill["base"]:.1f}</td><td class="num">{marked}</td></tr>'
+
+
+def _rows(heading: str, rows: Sequence[Mapping[str, Any]], name: str, say: Say) -> str:
+    shown = [(row["asked"], row["base"], row["adapter"]) for row in rows]
+    return teach_html.title(heading) + teach_html.answers_table(say, name, shown)
+
+
+def _confusion(table: Mapping[str, Any], name: str, say: Say) -> str:
+    columns = [say("other") if label == OTHER else label for label in table["labels"]]
+    head = "".join(f'<th class="num">{safe(column)}</th>' for column in columns)
+    drawn = []
+    for who, counts in ((say("Base model"), table["base"]), (name, table["adapter"])):
+        body = "".join(
+            f"<tr><td>{safe(label)}</td>{''.join(f'<td class=num>{count}</td>' for count in row)}</tr>"
+            for label, row in zip(table["labels"], counts, strict=True)
+            if label != OTHER
+        )
+        drawn.append(f'<table class="tbl"><tr><th>{safe(who)}</th>{head}</tr>{body}</table>')
+    heading = say("Which label was answered with which")
+    return f'{teach_html.title(heading)}<div class="sideways">{"".join(drawn)}</div>'

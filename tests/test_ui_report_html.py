@@ -1,0 +1,41 @@
+"""An adapter's report is shown as it was measured, in the visitor's language, and nothing in it becomes html."""
+
+from functools import partial
+
+from playground.ui import report_html, teach_html
+from playground.ui.texts import CHINESE, ENGLISH, say
+
+EVIL = "<img src=x onerror=alert(1)>\ud800"
+MEASURE = {"name": "accuracy", "base": 10.0, "adapter": 90.0, "low": 60.0, "high": 100.0, "rows": 10}
+ROW = {"row": 1, "asked": EVIL, "wanted": EVIL, "base": EVIL, "adapter": EVIL, "gain": 1.0}
+REPORT = {
+    "verdict": [{"template": "It got worse at translating.", "fields": {}}],
+    "measures": [MEASURE],
+    "confusion": {"labels": [EVIL, "other"], "base": [[3, 4], [0, 0]], "adapter": [[7, 0], [0, 0]]},
+    "rows": [ROW] * 6,
+    "skills": [
+        {"task": "translate", "measure": "chrF", "base": 31.0, "adapter": 26.0, "rows": 12, "worse": True},
+        {"task": "answer", "measure": "F1", "base": 51.0, "adapter": 50.0, "rows": 12, "worse": False},
+    ],
+}
+english, chinese = partial(say, ENGLISH), partial(say, CHINESE)
+
+
+def test_the_report_is_shown_as_measured() -> None:
+    assert report_html.words(REPORT, english) == "It got worse at translating."
+    assert report_html.words(REPORT, chinese) != report_html.words(REPORT, english)
+    tiles = report_html.tiles(REPORT, english)
+    assert "10.0 →" in tiles and "90.0" in tiles and "± 20.0" in tiles and "of 2" in tiles
+    assert report_html.others(REPORT, english).count('class="lost"') == 1
+
+
+def test_nothing_from_outside_becomes_html() -> None:
+    drawn = report_html.behind(REPORT, EVIL, english) + teach_html.strip(english, [EVIL], [(0, [EVIL]), (8, [EVIL])])
+    assert "<img" not in drawn
+    drawn.encode()
+    assert "Base model" in drawn and "Step 8" in drawn
+
+
+def test_an_adapter_without_a_report_shows_nothing() -> None:
+    assert report_html.words({}, english) + report_html.tiles({}, english) + report_html.others({}, english) == ""
+    assert report_html.behind({}, "x", english) + teach_html.strip(english, ["Who?"], []) == ""

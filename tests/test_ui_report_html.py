@@ -25,12 +25,13 @@ def test_the_report_is_shown_as_measured() -> None:
     assert report_html.words(REPORT, english) == "It got worse at translating."
     assert report_html.words(REPORT, chinese) != report_html.words(REPORT, english)
     tiles = report_html.tiles(REPORT, english)
-    assert "10.0 →" in tiles and "90.0" in tiles and "± 20.0" in tiles and "of 2" in tiles
+    assert "1 →" in tiles and ">9<" in tiles and "of 10, ± 2" in tiles and "of 2" in tiles
     assert report_html.others(REPORT, english).count('class="lost"') == 1
 
 
 def test_nothing_from_outside_becomes_html() -> None:
-    drawn = report_html.behind(REPORT, EVIL, english) + teach_html.strip(english, [EVIL], [(0, [EVIL]), (8, [EVIL])])
+    drawn = report_html.behind(REPORT, EVIL, english) + report_html.answers(REPORT, EVIL, english)
+    drawn += teach_html.strip(english, [EVIL], [(0, [EVIL]), (8, [EVIL])])
     assert "<img" not in drawn
     drawn.encode()
     assert "Base model" in drawn and "Step 8" in drawn
@@ -38,4 +39,5 @@ def test_nothing_from_outside_becomes_html() -> None:
 
 def test_an_adapter_without_a_report_shows_nothing() -> None:
     assert report_html.words({}, english) + report_html.tiles({}, english) + report_html.others({}, english) == ""
+    assert report_html.behind({}, "x", english) + report_html.answers({}, "x", english) == ""
     assert report_html.behind({}, "x", english) + teach_html.strip(english, ["Who?"], []) == ""

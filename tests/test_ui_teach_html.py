@@ -16,7 +16,15 @@ english = partial(say, ENGLISH)
 
 
 def state(**known: object) -> JobState:
-    base = {"state": "training", "step": 0, "total_steps": 0, "eta_s": None, "losses": [], "eval_losses": []}
+    base = {
+        "state": "training",
+        "step": 0,
+        "total_steps": 0,
+        "eta_s": None,
+        "template": "",
+        "losses": [],
+        "eval_losses": [],
+    }
     return {**base, **known}  # type: ignore[typeddict-item]
 
 

@@ -18,6 +18,8 @@ from playground.errors import PlaygroundError
 log = logging.getLogger(__name__)
 
 State = Literal["waiting", "starting", "training", "done", "stopped", "failed", "interrupted"]
+MEASURING = "Asking it what it learnt…"
+"""Said while the result is put into the live model and measured."""
 FINISHED: tuple[State, ...] = ("done", "stopped", "failed", "interrupted")
 
 
@@ -153,7 +155,7 @@ def summarize(events: Iterable[Event], job_id: str, name: str, created: float) -
         if event.eval_loss is not None:
             eval_losses = {at: loss for at, loss in eval_losses.items() if at < step} | {step: event.eval_loss}
     if now.state in FINISHED and not now.settled:
-        now = replace(now, state="training", template="Putting the result in place…", fields={}, eta_s=0.0)
+        now = replace(now, state="training", template=MEASURING, fields={}, eta_s=0.0)
     return JobState(
         state=now.state,
         step=now.step or 0,

@@ -1,4 +1,4 @@
-"""Fine-tune, step 4: what changed, in figures that were measured and in answers given live, without and with it."""
+"""Fine-tune, step 4: what changed, in figures that were measured and in answers, without and with it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,9 +16,10 @@ from playground.tasks.base import ask
 from playground.training.job import Job
 from playground.training.probes import read_probes
 from playground.training.spec import HELD_OUT_FILE, load_examples
-from playground.ui import report_html, teach_html
+from playground.ui import finetune_steps, report_html, teach_html
 from playground.ui.downloads import zipped
 from playground.ui.finetune_state import BRING, Draft, Frame, fetched, go, picked, speaker, still
+from playground.ui.finetune_steps import StepParts
 from playground.ui.parts import head, primary, second
 from playground.ui.running import EVENT
 from playground.ui.services import Services
@@ -31,13 +32,6 @@ REDRAWN_S = 0.25
 """The table with all answers is redrawn at most this often."""
 BARELY = 0.98
 """A held-out loss that stays above this share of what it was counts as hardly changed."""
-LIKENESS = "Asked {count} of them, its answers are now {after}% like yours; without it, {before}%."
-MEASURES = {
-    "accuracy": ("Right answers", "Asked {count} of them, it is now right {after} times; without it, {before} times."),
-    "F1": ("Words in common with yours", LIKENESS),
-    "chrF": ("Likeness to your answers", LIKENESS),
-}
-"""For each measure, what its tile says and the sentence beside the verdict."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +43,7 @@ class ResultParts:
     origin: gr.HTML
     proof: gr.HTML
     more: gr.Button
+    steps: StepParts
     download: gr.Button
     fetch: gr.DownloadButton
     use: gr.Button
@@ -62,6 +57,7 @@ def build() -> ResultParts:
             answers = gr.HTML("", padding=False)
             behind = gr.HTML("", padding=False)
         with gr.Column(elem_classes=["card", "rail", "scroll"]):
+            panel, steps, take = finetune_steps.build_panel()
             others = gr.HTML("", padding=False)
             head("How it was taught")
             origin = gr.HTML("", padding=False)
@@ -69,11 +65,13 @@ def build() -> ResultParts:
             proof = gr.HTML("", padding=False)
     with gr.Row(elem_classes="foot"):
         more = second("Teach more")
+        another = second("Choose another step")
         download = second("Download")
         fetch = gr.DownloadButton(elem_classes="fetch")
         still("", "say")
         use = primary("Try it in Generate")
-    return ResultParts(verdict, answers, behind, others, origin, proof, more, download, fetch, use)
+    chosen = StepParts(another, panel, steps, take)
+    return ResultParts(verdict, answers, behind, others, origin, proof, more, chosen, download, fetch, use)
 
 
 def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
@@ -89,11 +87,14 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
         job, card = services.jobs.job(owner, job_id), services.store.get(owner, adapter)
         facts = {**job.facts(), **card.metrics}
         lines = [(line.step, line.answers) for line in read_probes(job.folder)]
-        rows = report_html.behind(card.report, card.name, say) + teach_html.strip(say, job.spec.probes, lines)
-        below = rows, report_html.others(card.report, say)
-        yield [_verdict(card, facts, say), "", *below, teach_html.facts(how_taught(facts, say)), proof_note(card, say)]
-        async for table in _answers(services, owner, job, card, say):
-            yield [gr.skip(), table, *[gr.skip()] * 4]
+        strip = teach_html.strip(say, job.spec.probes, lines)
+        answers = report_html.answers(card.report, card.name, say)
+        below = report_html.behind(card.report, card.name, say), report_html.others(card.report, say)
+        taught = teach_html.facts(how_taught(facts, say))
+        yield [_verdict(card, facts, say), answers + strip, *below, taught, proof_note(card, say)]
+        if not answers:
+            async for table in _answers(services, owner, job, card, say):
+                yield [gr.skip(), table + strip, *[gr.skip()] * 4]
 
     @friendly
     async def use(adapter: str, request: gr.Request) -> list[Any]:
@@ -105,6 +106,7 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
 
     shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof]
     frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT)
+    finetune_steps.wire(frame, parts.steps)
     parts.use.click(use, frame.adapter, [frame.tabs, frame.picker], **EVENT)
     fetched(parts.download.click(download, frame.adapter, parts.fetch, **EVENT), parts.fetch)
     parts.more.click(
@@ -148,9 +150,6 @@ def tiles(facts: dict[str, Any], say: Say) -> str:
     """The measured figures of a run: how far off it was and is on examples that it never saw."""
     before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
     drawn = []
-    if facts.get("measure") in MEASURES:
-        score = f"{facts['score_after']:.0f}%", f"{facts['score_before']:.0f}%"
-        drawn.append(teach_html.tile(say(MEASURES[facts["measure"]][0]), *score))
     if before is not None and after is not None:
         drawn.append(teach_html.tile(say("How far off it is"), f"{after:.2f}", f"{before:.2f}"))
     if facts.get("rows"):
@@ -171,21 +170,12 @@ def words(facts: dict[str, Any], say: Say) -> tuple[str, str]:
     fields = {"count": facts.get("held_out_rows", 0), "before": f"{before:.2f}", "after": f"{after:.2f}"}
     if after < before * BARELY:
         line = "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better."
-        return say("It learnt from them."), f"{say(line, **fields)} {_measured(facts, say)}".strip()
+        return say("It learnt from them."), say(line, **fields)
     line = (
         "On the {count} examples that it never saw, it was off by {before} and is now by {after}. Bring more examples, "
         "or let it study harder."
     )
-    return say("It hardly learnt anything."), f"{say(line, **fields)} {_measured(facts, say)}".strip()
-
-
-def _measured(facts: dict[str, Any], say: Say) -> str:
-    if facts.get("measure") not in MEASURES:
-        return ""
-    rows, before, after = facts["measured_rows"], facts["score_before"], facts["score_after"]
-    if facts["measure"] == "accuracy":
-        before, after = rows * before / 100, rows * after / 100
-    return say(MEASURES[facts["measure"]][1], count=rows, before=f"{before:.0f}", after=f"{after:.0f}")
+    return say("It hardly learnt anything."), say(line, **fields)
 
 
 def _verdict(card: AdapterCard, facts: dict[str, Any], say: Say) -> str:

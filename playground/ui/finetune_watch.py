@@ -55,7 +55,10 @@ def build() -> WatchParts:
                 note("You may close this page: it goes on, and you find it here again. The other tabs keep answering.")
             with gr.Column(elem_classes=["card", "scroll"], scale=1):
                 with gr.Row(elem_classes="head"):
-                    head("How far off it is", "Lower is better. If the green line climbs again, it only memorizes.")
+                    head(
+                        "How far off it is",
+                        "Lower is better. If the green line climbs again, it only memorizes: then it stops by itself.",
+                    )
                     still("", "say")
                     still(t(_LEGEND))
                 plot = gr.LinePlot(
@@ -71,7 +74,7 @@ def build() -> WatchParts:
                     show_label=False,
                     label=t("How far off it is"),
                     container=False,
-                    height=300,
+                    height=230,
                     buttons=[],
                     elem_classes="plot",
                 )

@@ -14,6 +14,17 @@ SKILLS = {
     "answer": "Question answering",
     "generate": "Stories",
 }
+MEASURES = {
+    "accuracy": "Right answers",
+    "macro-F1": "Right answers, each label alike",
+    "exact match": "Exactly your answers",
+    "F1": "Words in common with yours",
+    "BLEU": "Close to your translations",
+    "chrF": "Close to your answers",
+    "ROUGE-1": "Close to your summaries",
+    "ROUGE-L": "Close to your summaries, in order",
+    "perplexity": "Surprise at your texts, lower is better",
+}
 ROWS_SHOWN = 3
 """So many of the best rows, and of the worst."""
 
@@ -25,16 +36,30 @@ def words(report: Mapping[str, Any], say: Say) -> str:
 
 def tiles(report: Mapping[str, Any], say: Say) -> str:
     """Up to two measures, before and now, with half of their interval, and how many other skills were kept."""
-    drawn = []
-    for measure in report.get("measures", ())[:2]:
-        margin = (measure["high"] - measure["low"]) / 2
-        now, before = f"{measure['adapter']:.1f}", f"{measure['base']:.1f}"
-        drawn.append(teach_html.tile(measure["name"], now, before, f"± {margin:.1f}"))
+    drawn = [_tile(measure, say) for measure in report.get("measures", ())[:2]]
     skills = report.get("skills", ())
     if skills:
         kept = sum(not skill["worse"] for skill in skills)
         drawn.append(teach_html.tile(say("Other skills kept"), str(kept), "", say("of {count}", count=len(skills))))
     return teach_html.tiles(*drawn)
+
+
+def _tile(measure: Mapping[str, Any], say: Say) -> str:
+    name, rows = measure["name"], measure["rows"]
+    margin = (measure["high"] - measure["low"]) / 2
+    label = say(MEASURES.get(name, name))
+    if name == "accuracy":
+        now, before, spread = (round(rows * share / 100) for share in (measure["adapter"], measure["base"], margin))
+        return teach_html.tile(label, str(now), str(before), say("of {count}, ± {spread}", count=rows, spread=spread))
+    now, before = f"{measure['adapter']:.1f}", f"{measure['base']:.1f}"
+    return teach_html.tile(label, now, before, f"{name}, ± {margin:.1f}")
+
+
+def answers(report: Mapping[str, Any], name: str, say: Say) -> str:
+    """What was asked that it never saw, with the wanted answer and both given ones: the most gained, and the least."""
+    best, worst = _best_and_worst(report)
+    drawn = _rows(say("Where it gained most, of what it never saw"), best, name, say) if best else ""
+    return drawn + (_rows(say("Where it gained least"), worst, name, say) if worst else "")
 
 
 def others(report: Mapping[str, Any], say: Say) -> str:
@@ -52,16 +77,31 @@ def others(report: Mapping[str, Any], say: Say) -> str:
 
 
 def behind(report: Mapping[str, Any], name: str, say: Say) -> str:
-    """What the figures rest on, folded away: the best and the worst rows, and which labels were taken for which."""
-    rows = sorted(report.get("rows", ()), key=lambda row: -row["gain"])
-    if not rows:
+    """What the figures rest on, folded away: all measures, and which labels were taken for which."""
+    measures = report.get("measures", ())
+    if not measures:
         return ""
-    worst = rows[max(ROWS_SHOWN, len(rows) - ROWS_SHOWN) :]
-    drawn = [_rows(say("Gained most"), rows[:ROWS_SHOWN], name, say)]
-    drawn += [_rows(say("Gained least"), worst, name, say)] if worst else []
-    drawn += [_confusion(report["confusion"], name, say)] if report.get("confusion") else []
-    summary = safe(say("The answers behind it"))
-    return f'<details class="behind"><summary class="quiet">{summary}</summary>{"".join(drawn)}</details>'
+    drawn = _all_measures(measures, name, say)
+    drawn += _confusion(report["confusion"], name, say) if report.get("confusion") else ""
+    summary = safe(say("The figures behind it"))
+    return f'<details class="behind"><summary class="quiet">{summary}</summary>{drawn}</details>'
+
+
+def _all_measures(measures: Sequence[Mapping[str, Any]], name: str, say: Say) -> str:
+    words = ("", say("Base model"), name, say("difference, 95 % interval"))
+    head = "".join(f'<th class="num">{safe(word)}</th>' if word else "<th></th>" for word in words)
+    body = "".join(
+        f'<tr><td>{safe(one["name"])}</td><td class="num">{one["base"]:.1f}</td>'
+        f'<td class="num">{one["adapter"]:.1f}</td>'
+        f'<td class="num">{one["low"]:+.1f} … {one["high"]:+.1f}</td></tr>'
+        for one in measures
+    )
+    return f'<table class="tbl">{head}{body}</table>'
+
+
+def _best_and_worst(report: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    rows = sorted(report.get("rows", ()), key=lambda row: -row["gain"])
+    return rows[:ROWS_SHOWN], rows[max(ROWS_SHOWN, len(rows) - ROWS_SHOWN) :]
 
 
 def _skill(skill: Mapping[str, Any], say: Say) -> str:
@@ -73,7 +113,7 @@ def _skill(skill: Mapping[str, Any], say: Say) -> str:
 
 
 def _rows(heading: str, rows: Sequence[Mapping[str, Any]], name: str, say: Say) -> str:
-    shown = [(row["asked"], row["base"], row["adapter"]) for row in rows]
+    shown = [(row["asked"], row["base"], row["adapter"], row.get("wanted", "")) for row in rows]
     return teach_html.title(heading) + teach_html.answers_table(say, name, shown)
 
 

@@ -14,7 +14,8 @@ from playground.adapters.card import AdapterCard
 from playground.adapters.store import AdapterStore
 from playground.errors import AdapterError, InputError
 from playground.protocol import BASE, Live, Receipt, Voice
-from playground.training.handover import Base
+from playground.training.handover import Base, publish_step
+from playground.training.job import Job
 from playground.training.jobs import Jobs
 from playground.training.whole_models import WholeModels
 from playground.ui.owners import HEADER, Owners
@@ -100,6 +101,10 @@ class Services:
         with suppress(AdapterError):  # nobody has used it since the app began: the live model does not know it
             self.live.engine.unload_adapter(self.store.key(card))
         return card
+
+    def publish_step(self, job: Job, step: int) -> str:
+        """Make an adapter of what a run had learnt at a step; blocks; returns its id. Raises `PlaygroundError`."""
+        return publish_step(self.live, self.store, self.base, job, step)
 
     def adapter_choices(self, owner: str) -> list[tuple[str, str]]:
         """(name, id) of the adapters that this owner may use, for the picker."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from playground.data.repair import Repair
 from playground.data.table import Change, Problem
-from playground.training.events import JobState
+from playground.training.events import MEASURING, JobState
 
 Say = Callable[..., str]
 """Says an English sentence in the visitor's language, with its `{field}`s filled."""
@@ -157,6 +157,8 @@ def progress(say: Say, state: JobState) -> str:
         line = say("Waiting for its turn: another run comes first.")
     elif not total:
         line = say("Getting ready. This takes some seconds.")
+    elif state["template"] == MEASURING:
+        percent, line = 100, say("Asking it what it learnt. This takes about a quarter of a minute.")
     elif state["eta_s"] is None or step >= total:
         line = say("Step {step} of {total}", step=step, total=total)
     else:
@@ -188,13 +190,17 @@ def tiles(*drawn: str) -> str:
     return f'<div class="tiles">{"".join(drawn)}</div>' if drawn else ""
 
 
-def answers_table(say: Say, name: str, rows: Iterable[tuple[str, str, str]]) -> str:
-    """(question, the base model's answer, the adapter's answer) side by side."""
+def answers_table(say: Say, name: str, rows: Iterable[tuple[str, ...]]) -> str:
+    """(question, the base model's answer, the adapter's answer) side by side; a fourth is the wanted answer."""
     head = (
         f'<tr><th>{safe(say("Question"))}</th><th><span class="dot">{safe(say("Base model"))}</span></th>'
         f'<th><span class="dot mine">{safe(name)}</span></th></tr>'
     )
-    body = "".join(f"<tr>{''.join(f'<td dir=auto>{safe(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(
+        f"<tr><td dir=auto>{safe(asked)}{_wanted(say, wanted)}</td><td dir=auto>{safe(base)}</td>"
+        f"<td dir=auto>{safe(adapter)}</td></tr>"
+        for asked, base, adapter, *wanted in rows
+    )
     return f'<table class="tbl answers">{head}{body}</table>'
 
 
@@ -211,6 +217,10 @@ def strip(say: Say, questions: Sequence[str], columns: Sequence[tuple[int, Seque
     )
     drawn = f'<div class="sideways"><table class="tbl strip"><tr>{head}</tr>{body}</table></div>'
     return f'<div class="rule"></div>{title(say("Watch it learn"))}{drawn}'
+
+
+def _wanted(say: Say, wanted: Sequence[str]) -> str:
+    return "".join(quiet(say("Yours: {answer}", answer=answer)) for answer in wanted if answer)
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:

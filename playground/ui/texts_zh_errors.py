@@ -16,6 +16,7 @@ VISITOR: dict[str, str] = {
     ),
     "The model stopped before it had finished. Try again.": "模型没写完就停了。请再试一次。",
     "The model failed on this request (error {error_id}). Try again.": "模型处理这个请求时出错（编号 {error_id}）。请再试一次。",
+    "There is not enough memory to load this adapter. Try again later.": "内存不够，无法载入这个适配器。请稍后再试。",
     "There is not enough memory for this. Try again when fewer requests are running.": "内存不够。请等请求少一些时再试。",
     "This model keeps what it has read in a way that cannot be shared by many visitors here. Choose a plain "
     "transformer such as Qwen/Qwen2.5-0.5B-Instruct.": (

@@ -1,8 +1,6 @@
 """Chinese for what a training changed."""
 
-LEARNT: dict[str, str] = {}
-
-LEARNT |= {
+LEARNT: dict[str, str] = {
     "Only {rows} examples could be asked that it never saw: too few to tell progress from chance, so compare the answers and judge for yourself.": "它没见过的例子只能问到 {rows} 条，太少了，分不清是进步还是碰巧；请对比回答，自己判断。",
     "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times.": "在它从没见过的 {rows} 条例子上，它答对 {after} 条，基础模型答对 {before} 条。",
     "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times: that may be no more than chance.": "在它从没见过的 {rows} 条例子上，它答对 {after} 条，基础模型答对 {before} 条：这可能只是碰巧。",
@@ -25,9 +23,6 @@ LEARNT |= {
     "It got worse at judging the mood of a text.": "它判断文字的情绪变差了。",
     "It got worse at answering questions about a passage.": "它根据一段文字回答问题变差了。",
     "The training run '{name}' has kept nothing of step {step}. Choose another step.": "训练“{name}”没有保存第 {step} 步的结果。请选择别的步骤。",
-}
-
-LEARNT |= {
     "Other skills kept": "保住的其他能力",
     "of {count}": "共 {count} 项",
     "before": "之前",
@@ -38,9 +33,31 @@ LEARNT |= {
     "Watch it learn": "看它学习",
     "Step {step}": "第 {step} 步",
     "Stories": "故事",
-    "The answers behind it": "背后的回答",
-    "Gained most": "进步最大的",
-    "Gained least": "进步最小的",
     "Which label was answered with which": "哪个标签被答成了哪个",
     "other": "其他",
+    "Step {step}: off by {loss}": "第 {step} 步：差 {loss}",
+    "Step {step}: off by {loss}, the best": "第 {step} 步：差 {loss}，最好",
+    "Choose another step": "选择另一步",
+    "Choose a step first.": "请先选择一步。",
+    "Make it an adapter": "做成适配器",
+    "Making it ready…": "正在准备……",
+    "It is put beside the others as an adapter of its own, and measured like them: about ten seconds.": "它会作为单独的适配器放在其他的旁边，并同样测量：大约十秒。",
+    "Nothing of this run was kept but its adapter.": "这次训练除了适配器没有保存别的。",
+    "Asking it what it learnt. This takes about a quarter of a minute.": "正在问它学到了什么，大约需要十五秒。",
+    "Right answers": "答对",
+    "of {count}, ± {spread}": "共 {count}，± {spread}",
+    "Right answers, each label alike": "答对（各标签同等）",
+    "Exactly your answers": "与你的答案完全一样",
+    "Words in common with yours": "与你的答案相同的词",
+    "Close to your translations": "接近你的译文",
+    "Close to your answers": "接近你的答案",
+    "Close to your summaries": "接近你的摘要",
+    "Close to your summaries, in order": "接近你的摘要（按顺序）",
+    "Surprise at your texts, lower is better": "对你的文字的意外程度，越低越好",
+    "Where it gained most, of what it never saw": "它没见过的例子中进步最大的",
+    "Where it gained least": "进步最小的",
+    "The figures behind it": "背后的数字",
+    "difference, 95 % interval": "差值，95 % 区间",
+    "Yours: {answer}": "你的：{answer}",
+    "Lower is better. If the green line climbs again, it only memorizes: then it stops by itself.": "越低越好。绿线再次上升就只是死记硬背：这时它会自己停下。",
 }

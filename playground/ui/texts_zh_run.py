@@ -8,7 +8,7 @@ RUN: dict[str, str] = {
     "Loading the model…": "正在加载模型……",
     "Preparing the examples…": "正在准备示例……",
     "Learning from the examples…": "正在学习示例……",
-    "Putting the result in place…": "正在放好结果……",
+    "Asking it what it learnt…": "正在问它学到了什么……",
     "Done.": "完成。",
     "It stopped by itself at step {step}: the examples set aside got no better.": (
         "在第 {step} 步自动停下：留出的示例不再变好。"

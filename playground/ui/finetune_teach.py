@@ -62,7 +62,7 @@ def build(services: Services) -> TeachParts:
             with gr.Column(elem_classes=["card", "scroll"], scale=1):
                 head(
                     "Questions to watch",
-                    "Afterwards these are answered twice, without and with what it learnt, so that you can compare.",
+                    "While it learns, these are asked again and again, so that you can see the answers change.",
                 )
                 probes = (
                     _probe("From your examples"),

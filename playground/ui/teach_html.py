@@ -215,7 +215,8 @@ def strip(say: Say, questions: Sequence[str], columns: Sequence[tuple[int, Seque
         f"<tr><td><b>{safe(question)}</b></td>{''.join(f'<td dir=auto>{safe(cell)}</td>' for cell in cells)}</tr>"
         for question, *cells in zip(questions, *(answers for _, answers in columns), strict=False)
     )
-    drawn = f'<div class="sideways"><table class="tbl strip"><tr>{head}</tr>{body}</table></div>'
+    classes = "tbl strip learning" if len(columns) > 1 else "tbl strip"
+    drawn = f'<div class="sideways newest"><table class="{classes}"><tr>{head}</tr>{body}</table></div>'
     return f'<div class="rule"></div>{title(say("Watch it learn"))}{drawn}'
 
 

@@ -113,9 +113,7 @@ FINETUNE: dict[str, str] = {
     "Advanced settings": "高级设置",
     "These suit this model, this file and the choice above.": "这些值适合这个模型、这个文件和上面的选择。",
     "Questions to watch": "想观察的问题",
-    "Afterwards these are answered twice, without and with what it learnt, so that you can compare.": (
-        "学完后，每个问题回答两次：一次不用、一次用上学到的东西，供你对比。"
-    ),
+    "While it learns, these are asked again and again, so that you can see the answers change.": "学习期间会反复问这些问题，让你看到回答怎样变化。",
     "From your examples": "出自你的示例",
     "Something else, to see what it forgets": "另一类问题，看它会不会忘",
     "Your own (optional)": "你自己的（可不填）",

@@ -29,8 +29,11 @@ def ask(page: Page) -> str:
 
 @pytest.fixture
 def lesson(tmp_path: Path) -> Path:
-    questions = (QUESTION, "Who are you?", "What is new?", "Where do you live?", "Are you well?", "What do you say?")
-    rows = [f"{question},{ANSWER}" for question in questions for _ in range(4)]
+    asked = (
+        "Who are you?,What is new?,Where do you live?,Are you well?,What do you say?,What do you like?"
+    )
+    asked += ",What is that?,Where are you?,What do you see?,Do you swim?,Is it cold?,Who is there?,What do you eat?,Do you sing?"
+    rows = [f"{question},{ANSWER}" for question in (QUESTION, *asked.split(","))]
     path = tmp_path / "duck.csv"
     path.write_text("question,answer\n" + "\n".join(rows).replace(f",{ANSWER}", f',"{ANSWER}"') + "\n")
     return path
@@ -51,7 +54,10 @@ def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browse
     assert ask(page) == before
 
     open_tab(page, "Fine-tune")
-    page.get_by_role("button", name="Try it in Generate").click(timeout=TRAINING_MS)
+    expect(page.locator(".strip").filter(has_text="Base model").first).to_be_visible(timeout=TRAINING_MS)
+    expect(page.get_by_text("What else changed")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.locator(".verdict").first).to_contain_text("never saw")
+    page.get_by_role("button", name="Try it in Generate").click()
     expect(page.locator("#pick input")).to_have_value(re.compile("Duck talk"))
     taught = ask(page)
     assert taught != before
@@ -69,6 +75,12 @@ def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browse
     page.locator("#pick input").click()
     page.get_by_role("option", name="Base model").click()
     assert ask(page) == before
+
+    open_tab(page, "Fine-tune")
+    page.get_by_role("button", name="Choose another step").click()
+    page.get_by_role("radio", name="Step").first.check()
+    page.get_by_role("button", name="Make it an adapter").click()
+    expect(page.locator("#pick input")).to_have_value(re.compile("Duck talk, step"), timeout=60_000)
 
     page.reload()
     open_tab(page, "Adapters")

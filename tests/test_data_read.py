@@ -13,7 +13,7 @@ import pytest
 
 from playground.data import table as limits
 from playground.data.read import read_table
-from playground.data.table import Change
+from playground.data.table import Change, build_table
 from playground.errors import DataError
 
 
@@ -390,3 +390,9 @@ def test_damaged_workbook(tmp_path: Path) -> None:
             broken.writestr(name, sound.read(name).replace(b"workbookViewId", b"workbookViewIx"))
     with pytest.raises(DataError, match="damaged"):
         read_table(tmp_path / "b.xlsx")
+
+
+def test_a_key_that_is_a_number_too_long_to_write() -> None:
+    """In Python's notation a key may be a number; one beyond all bounds is refused with its row."""
+    with pytest.raises(DataError, match="Row 1 names a column"):
+        build_table([(1, {int("0xf" + "f" * 5000, 16): "x"})], "json", [])

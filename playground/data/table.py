@@ -135,9 +135,10 @@ class _Keeper:
     def _name(self, name: object, number: int) -> str:
         if isinstance(name, str) and name in self._names:
             return name
-        trimmed = " ".join(str(name).split())
+        written = _written(name, number)
+        trimmed = " ".join(written.split())
         if trimmed != name and len(self._renamed) < SHOWN:
-            self._renamed.append(Change(number, (excerpt(str(name)),), (excerpt(trimmed),)))
+            self._renamed.append(Change(number, (excerpt(written),), (excerpt(trimmed),)))
         clean = self._text(trimmed, number, "column names")
         if clean == name:
             self._names.add(clean)
@@ -171,7 +172,7 @@ class _Keeper:
             return [self._value(item, number, column, depth + 1) for item in value]
         if isinstance(value, dict):
             return {
-                self._text(str(key), number, column): self._value(item, number, column, depth + 1)
+                self._text(_written(key, number), number, column): self._value(item, number, column, depth + 1)
                 for key, item in value.items()
             }
         raise DataError(
@@ -207,3 +208,13 @@ class _Keeper:
         if clean != text and "\ufffd" in clean:
             self._broken.append(number)
         return clean
+
+
+def _written(name: object, number: int) -> str:
+    """A key as text: in Python's own notation it may be a number, and one that no text can hold."""
+    try:
+        return str(name)
+    except ValueError as error:
+        raise DataError(
+            "Row {row} names a column by a number that is too long. Put it in quotes.", row=number
+        ) from error

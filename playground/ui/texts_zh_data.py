@@ -1,6 +1,9 @@
 """Chinese for checking a file of examples."""
 
 REPAIRS: dict[str, str] = {
+    "Row {row} names a column by a number that is too long. Put it in quotes.": (
+        "第 {row} 行用过长的数字作列名。请给它加上引号。"
+    ),
     "Leave out empty rows: {count} ({listed})": "去掉空行：{count} 行（{listed}）",
     "Leave out rows without a letter or a number: {count} ({listed})": "去掉没有文字和数字的行：{count} 行（{listed}）",
     "Write stray line ends (\\r) as plain ones in rows: {count} ({listed})": "把多余的换行符（\\r）改为普通换行：{count} 行（{listed}）",

@@ -30,9 +30,9 @@ def ask(page: Page) -> str:
 @pytest.fixture
 def lesson(tmp_path: Path) -> Path:
     asked = (
-        "Who are you?,What is new?,Where do you live?,Are you well?,What do you say?,What do you like?"
+        "Who are you?,What is new?,Where do you live?,Are you well?,What do you say?,What do you like?,What is that?,"
+        "Where are you?,What do you see?,Do you swim?,Is it cold?,Who is there?,What do you eat?,Do you sing?"
     )
-    asked += ",What is that?,Where are you?,What do you see?,Do you swim?,Is it cold?,Who is there?,What do you eat?,Do you sing?"
     rows = [f"{question},{ANSWER}" for question in (QUESTION, *asked.split(","))]
     path = tmp_path / "duck.csv"
     path.write_text("question,answer\n" + "\n".join(rows).replace(f",{ANSWER}", f',"{ANSWER}"') + "\n")

@@ -1,7 +1,8 @@
 """What memory allows the live model, and how running out of it is told from other faults."""
 
-import psutil
 import torch
+
+from playground.models.memory import free_beside
 
 GPU_SHARE = 1 / 2
 CPU_SHARE = 1 / 4
@@ -12,10 +13,8 @@ _TOLD = ("not enough memory", "can't allocate memory", "out of memory", "CUBLAS_
 
 def token_budget(bytes_per_token: int, device: torch.device) -> int:
     """How many tokens all running requests may hold at their places together."""
-    if device.type == "cuda":
-        free = GPU_SHARE * torch.cuda.mem_get_info(device)[0]
-    else:
-        free = CPU_SHARE * psutil.virtual_memory().available
+    on_gpu = device.type == "cuda"
+    free = GPU_SHARE * torch.cuda.mem_get_info(device)[0] if on_gpu else CPU_SHARE * free_beside()
     return max(FEWEST_TOKENS, int(free // max(1, bytes_per_token)))
 
 

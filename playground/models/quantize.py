@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psutil
 import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
@@ -12,6 +11,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PretrainedCon
 from transformers.pytorch_utils import Conv1D
 
 from playground.errors import ModelError
+from playground.models.memory import free_beside
 from playground.settings import Quantization
 
 BLOCK = 64
@@ -136,7 +136,7 @@ def unfold(model: nn.Module) -> int:
     size: int = sum(
         layer.in_features * layer.out_features * layer.weight.quant_state.dtype.itemsize for layer in layers
     )
-    most = min(UNFOLDED_BYTES, UNFOLDED_SHARE * psutil.virtual_memory().available)
+    most = min(UNFOLDED_BYTES, UNFOLDED_SHARE * free_beside())
     if size > most or any(layer.weight.device.type != "cpu" for layer in layers):
         return 0
     for layer in layers:

@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-import psutil
-
 from playground.adapters.check import check_folder
 from playground.adapters.disk import told_when_full, write_json
 from playground.errors import AdapterError, PlaygroundError
+from playground.models.memory import free_beside
 from playground.training.process import settle
 from playground.training.weight_files import Stored, find_weights
 
@@ -110,7 +109,7 @@ def check_room(size: int, folder: Path) -> None:
             "The server's disk has no room for the whole model, which takes {size} GB. Download the adapter alone.",
             size=f"{size / 1e9:.1f}",
         )
-    if psutil.virtual_memory().available < MEMORY_BYTES:
+    if free_beside() < MEMORY_BYTES:
         raise AdapterError(
             "The server has too little free memory to put the whole model together. Try again later, or download the "
             "adapter alone."

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from playground.errors import PlaygroundError
+from playground.models.memory import free_bytes
 from playground.training.events import failure
-from playground.training.memory import free_bytes
 from playground.training.process import LOG_FILE, settle
 from playground.training.spec import TrainingSpec, TrainingValues
 from playground.training.worker import load

@@ -12,8 +12,8 @@ import psutil
 from datasets import Dataset
 
 from playground.models.loader import LoadedModel
+from playground.models.memory import forget_peak, free_bytes, peak_bytes
 from playground.training.events import Event
-from playground.training.memory import forget_peak, free_bytes, peak_bytes
 from playground.training.rows import dataset_of, held_out_of
 from playground.training.run import Run
 from playground.training.spec import NOWHERE, TrainingValues

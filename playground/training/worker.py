@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.errors import PlaygroundError, TrainingError
+from playground.models.memory import peak_bytes
 from playground.training.checkpoints import (
     ASIDE_FOLDER,
     CHECKPOINTS_FOLDER,
@@ -29,7 +30,6 @@ from playground.training.checkpoints import (
     whole_checkpoints,
 )
 from playground.training.events import Event, EventLog, failure
-from playground.training.memory import peak_bytes
 from playground.training.process import LOG_FILE, StopRequest, settle
 from playground.training.ranks import is_first, take_gpu
 from playground.training.spec import (

@@ -23,7 +23,7 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
-from playground.training.memory import peak_bytes
+from playground.models.memory import peak_bytes
 from playground.training.spec import TRAIN_FILE, TrainingSpec, load_examples
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import resource
 import sys
 from pathlib import Path
 
@@ -22,6 +21,10 @@ def peak_bytes() -> int:
         # not `ru_maxrss`, which tells what the app held when it started this process
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # there is none on Windows
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -45,9 +48,12 @@ def free_bytes() -> int:
         import torch
 
         return int(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved())
-    free = psutil.virtual_memory().available
-    held = psutil.Process().memory_info().rss
-    return int(min(free, _container_free()) + held)
+    return free_beside() + int(psutil.Process().memory_info().rss)
+
+
+def free_beside() -> int:
+    """What is free beside this process: in the machine, or in the container where that allows less. Never a GPU's."""
+    return int(max(0, min(psutil.virtual_memory().available, _container_free())))
 
 
 def _container_free() -> float:

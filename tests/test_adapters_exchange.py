@@ -132,15 +132,28 @@ def test_the_same_twice_renamed_and_deleted(services: Services, adapters: list[P
         asyncio.run(services.voice("ann", "Yours"))
 
 
-def test_deleted_while_it_answers(services: Services, adapters: list[Path], tmp_path: Path) -> None:
-    """Defends the answer that is being written: it ends as it would have, and the adapter is gone after it."""
+def test_deleted_while_it_answers(
+    services: Services, adapters: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Defends the answer that is being written: it ends as it would have, and the adapter is gone after it.
+
+    Its files stay until then: one that had to leave memory is read again for whoever waits.
+    """
     card = services.adopt("ann", "Mine", _zip_of(adapters[0], tmp_path / "in.zip"))
     services.load("ann", card)
     tokens = tuple(services.live.codec.plain("Once upon a time"))
     request = GenerateRequest(tokens, Sampling(300, 0.0, stop=()), adapter=card.id)
     whole = services.live.engine.submit(request).result(30)
     running = services.live.engine.submit(request)
+    unload, there = services.live.engine.unload_adapter, []
+
+    def watched(key: str) -> None:
+        unload(key)
+        there.append(card.folder.is_dir())
+
+    monkeypatch.setattr(services.live.engine, "unload_adapter", watched)
     services.remove("ann", card.id)
+    assert there == [True] and not card.folder.exists()
     assert running.result(30) == whole
     with pytest.raises(AdapterError, match="no adapter"):
         services.live.engine.submit(request)

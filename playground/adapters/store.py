@@ -57,6 +57,11 @@ class AdapterStore:
                     return card
         raise _unknown(adapter)
 
+    def own(self, owner: str, adapter: str) -> AdapterCard:
+        """One of the owner's own, by id or by name; `AdapterError` for all else."""
+        with self._lock:
+            return self._get_own(owner, adapter)
+
     def publish(
         self,
         owner: str,

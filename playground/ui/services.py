@@ -97,10 +97,10 @@ class Services:
 
     def remove(self, owner: str, adapter: str) -> AdapterCard:
         """Delete one of the owner's adapters and let the live model go of it; raises `AdapterError`."""
-        card = self.store.delete(owner, adapter)
+        card = self.store.own(owner, adapter)
         with suppress(AdapterError):  # nobody has used it since the app began: the live model does not know it
-            self.live.engine.unload_adapter(self.store.key(card))
-        return card
+            self.live.engine.unload_adapter(self.store.key(card))  # until then its files may be read again
+        return self.store.delete(owner, card.id)
 
     def publish_step(self, job: Job, step: int) -> str:
         """Make an adapter of what a run had learnt at a step; blocks; returns its id. Raises `PlaygroundError`."""

@@ -19,6 +19,7 @@ def main(arguments: list[str]) -> int:
         settings = read_settings()
         prepare_environment(settings)
         with alone_in(settings.data_dir):
+            print("The playground is starting…", flush=True)
             serve(settings)
     except PlaygroundError as error:
         print(error, file=sys.stderr)

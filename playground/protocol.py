@@ -170,6 +170,7 @@ class Codec(Protocol):
 
     has_chat: bool
     context_length: int
+    """How many tokens the live model takes at once, its answer included."""
     languages: tuple[str, ...]
     """English names of the languages that the model knows, for Translate."""
     weak_at: tuple[str, ...]

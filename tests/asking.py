@@ -4,10 +4,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
+from transformers import PreTrainedModel
+
+from playground.engine.lora import LoraRouter, Route
+from playground.engine.packed import ATTENTION, Branches, Pass
+from playground.engine.places import Places
 from playground.models.codec import ModelCodec
 from playground.protocol import GenerateRequest, Sampling
 
 PROMPT = "Once upon a time there was a little dog."
+IDS = [[70, 81, 73, 223, 30, 94, 283, 65, 71, 268]]
 
 
 def greedy(codec: ModelCodec, text: str = PROMPT, most: int = 40, **fields: Any) -> GenerateRequest:
@@ -23,3 +30,14 @@ def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < end, "the condition never came true"
         time.sleep(0.005)
+
+
+@torch.inference_mode()
+def routed_logits(model: PreTrainedModel, router: LoraRouter, key: str, strength: float = 1.0) -> torch.Tensor:
+    """The logits (1, T, V) of `IDS` through one adapter, by a packed pass."""
+    before = model.config._attn_implementation
+    model.set_attn_implementation(ATTENTION)
+    with router.routed([Route(key, strength, len(IDS[0]))]):
+        logits = Pass(Places(), branches=[Branches(0, 0, IDS)]).run(model)[2][0]
+    model.set_attn_implementation(before)
+    return logits

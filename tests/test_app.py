@@ -1,4 +1,5 @@
-"""Defends how the app ends: cleanly on SIGTERM even while it trains, and with one sentence on a taken port."""
+"""Defends how the app starts and ends: it says where it is, goes cleanly on SIGTERM even while it trains, and with one
+sentence on a taken port."""
 
 import os
 import signal
@@ -28,6 +29,7 @@ def test_sigterm_while_training_leaves_no_process_and_a_run_to_resume(tmp_path: 
         assert len(family) > 1, "the worker is a process of its own"
         app.process.send_signal(signal.SIGTERM)
         assert app.process.wait(60) == 0
+        assert app.url in app.log.read_text(), "whoever started it is told where the page is"
         _, alive = psutil.wait_procs(family, timeout=20)
         assert alive == [], [process.cmdline() for process in alive]
     with running_app(tmp_path) as app:

@@ -26,6 +26,18 @@ def expected_text(folder: Path, codec: ModelCodec, text: str, most: int) -> str:
     return codec.decode(whole)[len(codec.decode(ids[0].tolist())) :].rstrip("\ufffd")
 
 
+def test_the_codec_tells_what_memory_allows(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks cut long texts by it: told more than the engine takes, they would be refused part by part."""
+    monkeypatch.setattr("playground.engine.live.token_budget", lambda *_: 100)
+    codec = codec_for(loaded)
+    live = start_engine(loaded, codec)
+    try:
+        assert codec.context_length == live.status().context_length == 100
+        assert live.submit(greedy(codec, most=100 - len(codec.plain(PROMPT)))).result(30).finished
+    finally:
+        live.close()
+
+
 @pytest.mark.parametrize("text", [PROMPT, "小狗", "The film was good, " * 40])
 def test_greedy_equals_transformers(engine: LiveModel, codec: ModelCodec, tiny_model_folder: Path, text: str) -> None:
     """The answer is the library's own, token for token, also for a prompt that goes in in several parts."""

@@ -1,44 +1,30 @@
-"""Adapters swap into the live model: right while there, gone without a trace after."""
+"""Each token of a pass goes through its own request's adapter, as PEFT alone would take it."""
 
-import asyncio
-import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from playground.engine.live import LiveModel, start_engine
+from playground.engine.live import LiveModel
 from playground.engine.lora import LoraRouter, Route
-from playground.engine.packed import ATTENTION, Branches, Pass, Piece
+from playground.engine.packed import ATTENTION, Pass, Piece
 from playground.engine.packing import pack
 from playground.engine.places import Places
 from playground.errors import AdapterError, EngineError
-from playground.models.codec import ModelCodec, codec_for
+from playground.models.codec import ModelCodec
 from playground.models.loader import load_model
-from playground.protocol import BASE, GenerateRequest, Sampling, ScoreRequest
-from tests.asking import greedy, until
-from tests.tiny import damage, make_adapter
-
-IDS = torch.tensor([[70, 81, 73, 223, 30, 94, 283, 65, 71, 268]])
+from playground.protocol import BASE
+from tests.asking import IDS, greedy, routed_logits
+from tests.tiny import make_adapter
 
 
 @torch.inference_mode()
 def peft_logits(base: Path, adapter: Path) -> torch.Tensor:
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)
-    logits: torch.Tensor = model(IDS).logits
-    return logits
-
-
-@torch.inference_mode()
-def routed_logits(model: PreTrainedModel, router: LoraRouter, key: str, strength: float = 1.0) -> torch.Tensor:
-    """(1, T, V), by a packed pass."""
-    before = model.config._attn_implementation
-    model.set_attn_implementation(ATTENTION)
-    with router.routed([Route(key, strength, IDS.shape[1])]):
-        logits = Pass(Places(), branches=[Branches(0, 0, IDS.tolist())]).run(model)[2][0]
-    model.set_attn_implementation(before)
+    logits: torch.Tensor = model(torch.tensor(IDS)).logits
     return logits
 
 
@@ -69,8 +55,8 @@ def test_tokens_of_many_adapters_share_a_pass(tiny_model_folder: Path, adapters:
     asked = [("a", 1.0), (BASE, 1.0), ("b", 1.0), ("a", 0.5), ("b", 0.0), ("b", 1.5)]
     alone = [routed_logits(model, router, key, strength)[0, -1] for key, strength in asked]
     model.set_attn_implementation(ATTENTION)
-    pieces = [Piece(place, 0, IDS[0].tolist()) for place in range(len(asked))]
-    routes = [Route(key, strength, IDS.shape[1]) for key, strength in asked]
+    pieces = [Piece(place, 0, IDS[0]) for place in range(len(asked))]
+    routes = [Route(key, strength, len(IDS[0])) for key, strength in asked]
     with torch.inference_mode(), router.routed(routes):
         together = Pass(Places(), pieces=pieces).run(model)[1]
     base = Pass(Places(), pieces=pieces).run(model)[1]
@@ -122,7 +108,7 @@ def test_4bit_logits_equal_pefts(tiny_model_folder: Path, adapters: list[Path]) 
         load_model(str(tiny_model_folder), "4bit", for_training=True).model, adapters[1]
     )
     with torch.inference_mode():
-        want = trained(IDS).logits
+        want = trained(torch.tensor(IDS)).logits
     difference = (routed_logits(live, router, "a") - want).abs().max()
     assert float(difference) < 0.03 * float(want.abs().max())  # CPUs that pack the weights compute in bf16
 
@@ -136,148 +122,37 @@ def test_conv1d_logits_equal_pefts(gpt2_folder: Path, tmp_path: Path) -> None:
     assert torch.allclose(routed_logits(model, router, "a"), peft_logits(gpt2_folder, folder), atol=1e-4)
 
 
-def test_each_request_its_own_adapter(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
-    """Requests with two adapters, the base and half strength, answered together, say what each says alone."""
-    receipts = [engine.load_adapter(str(number), folder) for number, folder in enumerate(adapters)]
-    assert all(receipt.base_unchanged and receipt.largest_change > 0.1 for receipt in receipts)
-    voices = [(BASE, 1.0), ("0", 1.0), ("1", 1.0), ("0", 0.5), ("0", 0.0)]
-    requests = [greedy(codec, adapter=key, strength=strength) for key, strength in voices]
-    alone = [engine.submit(request).result(30).text for request in requests]
-    together = [one.result(30).text for one in [engine.submit(request) for request in requests]]
-    assert together == alone
-    assert alone[4] == alone[0]
-    assert len(set(alone[:4])) == 4
-
-
-def test_scores_go_through_the_adapter(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
-    """A score is the adapter's own, and the base's scores are as before."""
-    rows = (tuple(codec.continuation(" dog")),)
-    prompt = tuple(codec.plain("The"))
-    before = asyncio.run(engine.score(ScoreRequest(prompt, rows)))
-    engine.load_adapter("a", adapters[0])
-    adapted = asyncio.run(engine.score(ScoreRequest(prompt, rows, adapter="a")))
-    assert abs(adapted[0].logprobs[0] - before[0].logprobs[0]) > 1e-3
-    assert asyncio.run(engine.score(ScoreRequest(prompt, rows))) == before
-
-
-def test_base_is_exact_in_4bit_after_many_swaps(tiny_model_folder: Path, adapters: list[Path]) -> None:
-    """In NF4 on the CPU the base's logits are the same bits before the first swap and after the twenty-fourth."""
-    loaded = load_model(str(tiny_model_folder), "4bit")
-    assert loaded.quantization == "4-bit"
-    codec = codec_for(loaded)
-    live = start_engine(loaded, codec)
-    try:
-        first = live.submit(greedy(codec)).result(30)
-        logits = live._loop.between_steps(lambda: routed_logits(loaded.model, live._router, BASE))
-        for swap in range(12):
-            for number, folder in enumerate(adapters):
-                receipt = live.load_adapter(f"{swap}-{number}", folder)
-                assert receipt.base_unchanged
-                assert receipt.largest_change > 0.1
-                assert live.submit(greedy(codec, most=4, adapter=f"{swap}-{number}")).result(30).finished
-                live.unload_adapter(f"{swap}-{number}")
-        after = live._loop.between_steps(lambda: routed_logits(loaded.model, live._router, BASE))
-        assert torch.equal(after, logits)
-        assert live.submit(greedy(codec)).result(30) == first
-    finally:
-        live.close()
-
-
-def test_receipt_of_an_adapter_that_does_nothing(
-    engine: LiveModel, tiny_model_folder: Path, tmp_path: Path, adapters: list[Path]
+def test_memory_that_runs_out_on_the_way_to_the_tables_leaves_nothing_stale(
+    tiny_model_folder: Path, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fresh adapter changes nothing, and the receipt says so; loading it again gives the same receipt."""
-    idle = make_adapter(tiny_model_folder, tmp_path / "idle", init_lora_weights=True)
-    receipt = engine.load_adapter("idle", idle)
-    assert receipt.largest_change == 0.0
-    assert receipt.base_unchanged
-    assert engine.load_adapter("idle", idle) is receipt
-    with pytest.raises(AdapterError, match="taken"):
-        engine.load_adapter("idle", adapters[0])
-    with pytest.raises(AdapterError, match="base"):
-        engine.load_adapter(BASE, idle)
+    """Asked again, an adapter whose pass failed there answers as itself, not as the one before."""
+    model = load_model(str(tiny_model_folder), "none").model
+    router = LoraRouter(model, model.device)
+    for key, folder in zip("ab", adapters, strict=True):
+        router.put(key, folder, router.read(folder))
+    want = {key: routed_logits(model, router, key) for key in "ab"}
+    for key in "ab":
+        with monkeypatch.context() as full:
+            fill = router._fill
+
+            def fill_all(*args: Any, fill: Any = fill, full: pytest.MonkeyPatch = full) -> None:
+                fill(*args)
+                full.setattr(router, "_tables_of", _out_of_memory)
+
+            full.setattr(router, "_fill", fill_all)
+            with pytest.raises(torch.OutOfMemoryError), torch.inference_mode(), router.routed([Route(key, 1.0, 1)]):
+                pass
+        assert torch.equal(routed_logits(model, router, key), want[key])
 
 
-def test_unload_waits_for_its_last_request(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
-    """An adapter leaves only when nobody uses it; meanwhile nobody new may begin."""
-    engine.load_adapter("a", adapters[0])
-    request = GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="a")
-    running = engine.submit(request)
-    until(lambda: engine.status().running == 1)
-    leaving = threading.Thread(target=engine.unload_adapter, args=("a",))
-    leaving.start()
-    until(lambda: "a" in engine._leaving)
-    with pytest.raises(AdapterError, match="'a'"):
-        engine.submit(request)
-    assert leaving.is_alive()
-    running.cancel()
-    leaving.join(30)
-    assert engine.status().adapters_resident == ()
-    with pytest.raises(AdapterError, match="'a'"):
-        engine.unload_adapter("a")
+def _out_of_memory(*_: object) -> None:
+    raise torch.OutOfMemoryError
 
 
-def test_budget_drops_the_idle_and_brings_them_back(
-    tiny_model_folder: Path, codec: ModelCodec, adapters: list[Path]
-) -> None:
-    """Beyond the budget the adapter used longest ago leaves memory and returns, exact, when it is named."""
-    loaded = load_model(str(tiny_model_folder), "none")
-    sizes = [LoraRouter(loaded.model, loaded.device).read(folder).size_bytes for folder in adapters]
-    live = LiveModel(loaded, codec, adapter_budget_bytes=max(sizes) + min(sizes) - 1)
-    try:
-        live.load_adapter("0", adapters[0])
-        said = live.submit(greedy(codec, adapter="0")).result(30)
-        live.load_adapter("1", adapters[1])
-        assert live.status().adapters_resident == ("1",)
-        assert live.submit(greedy(codec, adapter="0")).result(30) == said
-        assert live.status().adapters_resident == ("0",)
-        busy = live.submit(GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="0"))
-        until(lambda: live.status().running == 1)
-        other = live.submit(greedy(codec, adapter="1"))
-        assert live.submit(greedy(codec)).result(30).finished  # past the one that waits for room
-        given_up = live.submit(greedy(codec, adapter="1"))
-        given_up.cancel()
-        assert given_up.result(5).finished == "cancelled"
-        assert live.status().adapters_resident == ("0",)
-        busy.cancel()
-        assert other.result(30).finished
-    finally:
-        live.close()
-
-
-def test_a_failure_while_swapping_changes_nothing(
-    engine: LiveModel, codec: ModelCodec, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever goes wrong in the middle of a swap, the engine goes on and the adapter can be loaded again."""
-    want = engine.submit(greedy(codec)).result(30)
-    with monkeypatch.context() as broken:
-        broken.setattr(engine._canary, "largest_change", lambda _: 1 / 0)
-        with pytest.raises(EngineError, match=r"error [0-9a-f]{8}"):
-            engine.load_adapter("a", adapters[0])
-    assert engine.status().adapters_resident == ()
-    assert engine.submit(greedy(codec)).result(30) == want
-    assert engine.load_adapter("a", adapters[0]).base_unchanged
-
-
-def test_an_adapter_whose_files_went_fails_its_own_request(
-    tiny_model_folder: Path, codec: ModelCodec, adapters: list[Path], tmp_path: Path
-) -> None:
-    """When an adapter that left memory cannot be read again, its request says so and the others go on."""
-    loaded = load_model(str(tiny_model_folder), "none")
-    folder = damage(tmp_path / "gone", adapters[0], "{}")
-    size = max(LoraRouter(loaded.model, loaded.device).read(one).size_bytes for one in adapters)
-    live = LiveModel(loaded, codec, adapter_budget_bytes=size)
-    try:
-        live.load_adapter("gone", folder)
-        live.load_adapter("other", adapters[1])
-        (folder / "adapter_model.safetensors").unlink()
-        broken = live.submit(greedy(codec, adapter="gone"))
-        fine = live.submit(greedy(codec))
-        with pytest.raises(AdapterError, match="missing"):
-            broken.result(30)
-        assert fine.result(30).finished
-    finally:
-        live.close()
+def logits_of(model: PreTrainedModel, router: LoraRouter, keys: list[str]) -> list[torch.Tensor]:
+    prompt = list(range(5, 15))
+    with torch.inference_mode(), router.routed([Route(key, 1.0, len(prompt)) for key in keys]):
+        return list(Pass(Places(), pieces=[Piece(place, 0, prompt) for place in range(len(keys))]).run(model)[1])
 
 
 def test_columns_are_bounded_and_move_together(tiny_model_folder: Path, tmp_path: Path) -> None:
@@ -301,33 +176,9 @@ def test_columns_are_bounded_and_move_together(tiny_model_folder: Path, tmp_path
     loaded.model.set_attn_implementation(before)
 
 
-def logits_of(model: PreTrainedModel, router: LoraRouter, keys: list[str]) -> list[torch.Tensor]:
-    prompt = list(range(5, 15))
-    with torch.inference_mode(), router.routed([Route(key, 1.0, len(prompt)) for key in keys]):
-        return list(Pass(Places(), pieces=[Piece(place, 0, prompt) for place in range(len(keys))]).run(model)[1])
-
-
 def test_the_head_takes_no_adapter(tiny_model_folder: Path, tmp_path: Path) -> None:
     """It answers for few of a pass's tokens, so an adapter on it is refused before it could fail somebody."""
     folder = make_adapter(tiny_model_folder, tmp_path / "head", 1, ("lm_head",))
     loaded = load_model(str(tiny_model_folder), "none")
     with pytest.raises(AdapterError, match="lm_head"):
         LoraRouter(loaded.model, loaded.device).read(folder)
-
-
-def test_a_failed_unload_leaves_the_name_usable(
-    engine: LiveModel, codec: ModelCodec, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When the loop starts again in the middle of it, the adapter can still be used, and unloaded."""
-    engine.load_adapter("a", adapters[0])
-    running = engine.submit(GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="a"))
-    until(lambda: engine.status().running == 1)
-    with monkeypatch.context() as broken:
-        broken.setattr(engine._loop, "_let_go", lambda: 1 / 0 if engine._leaving else None)
-        with pytest.raises(EngineError, match="start again"):
-            engine.unload_adapter("a")
-    with pytest.raises(EngineError, match="start again"):
-        running.result(10)
-    assert engine.submit(greedy(codec, adapter="a")).result(30).finished
-    engine.unload_adapter("a")
-    assert engine.status().adapters_resident == ()

@@ -1,8 +1,10 @@
 """Defends every task, built in or added: its prompts, its checks, and its results on the real starter model."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ def test_every_example_gives_a_whole_result(live: Live, task: Task) -> None:
     for example in task.examples:
         inputs = whole(task, example.inputs)
         if task.name == "generate":
-            inputs["sampling"] = GREEDY
+            inputs["sampling"] = replace(GREEDY, max_new_tokens=32)
         if task.name == "sentiment":
             inputs["text"] = inputs["text"].splitlines()[0]
         last = results(task, live, **inputs)[-1]
@@ -133,6 +135,42 @@ def test_a_long_text_is_summarized_in_parts_with_progress(live: Live) -> None:
     assert seen[-1].finished
     assert seen[-1].text
     assert len(seen[-1].text) < len(text)
+
+
+def test_the_event_loop_goes_on_while_a_long_text_is_read(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody's words go through it: read there, one visitor's long text would hold up all others."""
+    codec, going_on = copy(live.codec), threading.Event()
+    monkeypatch.setattr(codec, "chat", lambda _: list(range(9000)) if going_on.wait(30) else [])
+
+    async def read() -> None:
+        asyncio.get_running_loop().call_soon(going_on.set)
+        async for _ in all_tasks()["sentiment"].run(Live(live.engine, codec), BASE_VOICE, text="Lovely. " * 3000):
+            pass
+
+    with pytest.raises(InputError, match="3000 words"):
+        asyncio.run(read())
+
+
+def test_a_text_without_end_is_refused_before_it_is_read(live: Live) -> None:
+    with pytest.raises(InputError, match="2000000 characters"):
+        results(all_tasks()["summarize"], live, text="ab" * 1_000_000)
+
+
+def test_a_long_conversation_forgets_its_beginning_soon(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much as fits is kept, and found without writing the conversation out once for every exchange."""
+    codec, written = copy(live.codec), []
+    monkeypatch.setattr(codec, "chat", lambda messages: written.append(messages) or live.codec.chat(messages))
+    history = [{"role": role, "content": f"{n} dogs. " * 5} for n in range(150) for role in ("user", "assistant")]
+    inputs = {"prompt": "And cats?", "history": history, "sampling": replace(GREEDY, max_new_tokens=1)}
+    assert results(all_tasks()["generate"], Live(live.engine, codec), **inputs)[-1].finished
+    kept = written[-1]
+    assert kept[-1]["content"] == "And cats?"
+    assert 2 < len(kept) < 60
+    assert kept[:-1] == history[-len(kept) + 1 :]
+    one_more = [*history[-len(kept) - 1 :], kept[-1]]
+    half = live.codec.context_length // 2
+    assert len(live.codec.chat(kept)) <= half + 16 < len(live.codec.chat(one_more))
+    assert len(written) < 12
 
 
 def test_translation_refuses_what_the_model_has_not_learnt(live: Live) -> None:

@@ -217,5 +217,11 @@ class LiveModel:
 
 
 def start_engine(loaded: LoadedModel, codec: ModelCodec) -> LiveModel:
-    """Start the engine on a loaded model; from now on it alone may touch the model. Raises `ModelError`."""
-    return LiveModel(loaded, codec)
+    """Start the engine on a loaded model; from now on it alone may touch the model. Raises `ModelError`.
+
+    Where memory or the way the model is read allow less than its configuration says, the codec tells so from now on:
+    by it tasks cut long texts into parts.
+    """
+    live = LiveModel(loaded, codec)
+    codec.context_length = live.status().context_length
+    return live

@@ -1,6 +1,6 @@
 """The engine's thread: who is served, in which order, and what happens when a step fails.
 
-How a request is answered is `work`'s business, how many go through the model at once is `step`'s; here is only when.
+How a request is answered is `work`'s business, how many go through the model at once is `batch`'s; here is only when.
 """
 
 import gc

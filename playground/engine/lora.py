@@ -83,6 +83,7 @@ class LoraRouter:
         self._last: list[Route] = []
         self._last_mask: _Mask | None = None
         self._seen: set[str] = set()
+        """The adapters that `_views` and `_width` are of."""
         self._width = 0
         self._views: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
@@ -155,9 +156,9 @@ class LoraRouter:
         """Send the tokens of the pass inside through their adapters; `BASE` and strength 0 are the base itself."""
         used = {route.adapter for route in routes if route.adapter != BASE and route.strength != 0}
         if used:
-            if self._place(used) or used != self._seen:
+            self._place(used)
+            if used != self._seen:
                 self._view(used)
-                self._last = []
             if self._last != routes:  # from token to token, those who stream go the same ways
                 self._last, self._last_mask = list(routes), self._mask_of(routes, self._width)
             self._mask = self._last_mask
@@ -173,16 +174,14 @@ class LoraRouter:
         self._resident.pop(key, None)
         self._columns.pop(key, None)
 
-    def _place(self, used: Collection[str]) -> bool:
-        """Give each adapter in use its columns, in the lowest gap that is wide enough once idle ones have left.
-
-        Returns whether any table has changed.
-        """
+    def _place(self, used: Collection[str]) -> None:
+        """Give each adapter in use its columns, in the lowest gap that is wide enough once idle ones have left."""
         for key in used:
             self._resident.move_to_end(key)
         missing = [key for key in used if key not in self._columns]
         if not missing:
-            return False
+            return
+        self._seen = set()  # until the tables are looked at again: memory may run out on the way there
         self._columns = {key: columns for key, columns in self._columns.items() if key in used}
         if any(self._gap(self._resident[key].columns).stop > self._most_columns for key in missing):
             self._columns, missing = {}, list(used)  # the gaps are too small: move together
@@ -190,15 +189,15 @@ class LoraRouter:
             columns = self._gap(self._resident[key].columns)
             self._fill(self._resident[key], columns)
             self._columns[key] = columns
-        return True
 
     def _view(self, used: set[str]) -> None:
         """Look at no more columns, and no more layers, than those in use reach."""
-        self._seen = used
+        self._last = []
         self._width = max(self._columns[key].stop for key in used)
         names = frozenset().union(*(self._resident[key].layers for key in used))
         tables = {name: self._tables_of(name, self._width) for name in names}
         self._views = {name: (table.down[: self._width], table.up[: self._width]) for name, table in tables.items()}
+        self._seen = used
 
     def _gap(self, width: int) -> range:
         start = 0

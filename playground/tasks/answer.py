@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from playground.protocol import Live, Message, Score, ScoreRequest, Voice
-from playground.tasks.base import AnswerResult, Field, Span, Task, TaskExample, check_fits, check_text
+from playground.tasks.base import AnswerResult, Field, Span, Task, TaskExample, aside, check_fits, check_text
 from playground.tasks.spans import Start, find_starts
 
 NOT_SAID = "The passage does not say."
@@ -88,7 +88,8 @@ class Answer(Task):
     async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[AnswerResult]:
         context = check_text(inputs.get("context"), "context")
         question = check_text(inputs.get("question"), "question").strip()
-        read = tuple(live.codec.chat(self.messages(context=context.strip(), question=question)))
+        asked = self.messages(context=context.strip(), question=question)
+        read = tuple(await aside(lambda: live.codec.chat(asked), len(context)))
         check_fits(live, read, f"{context} {question}", room_for_answer=32)
         unread = tuple(live.codec.chat(self.messages(context=UNREAD, question=question)))
 
@@ -97,8 +98,9 @@ class Answer(Task):
                 ScoreRequest(prompt, tuple(texts), voice.adapter, voice.strength, voice.owner)
             )
 
-        starts = find_starts(context, question)
-        firsts = [live.codec.continuation(context[start.begin : start.first_word_end])[0] for start in starts]
+        starts = await aside(lambda: find_starts(context, question), len(context))
+        begun = [context[start.begin : start.first_word_end] for start in starts]
+        firsts = await aside(lambda: [live.codec.continuation(word)[0] for word in begun], len(context))
         tokens = [(token,) for token in sorted(set(firsts))]
         in_passage = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(read, tokens), strict=True)}
         alone = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(unread, tokens), strict=True)}

@@ -1,15 +1,24 @@
 """What every task shares: its fields, its results, and how to ask the live model."""
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from playground.errors import InputError
 from playground.protocol import Chunk, GenerateRequest, Live, Message, Sampling, Voice, Word
 
 SMALLEST_ANSWER = 16
 """Tokens that must be left for the answer, or the text counts as too long."""
+MOST_CHARACTERS = 1_000_000
+"""In a text: more than a thick book, and reading it takes seconds."""
+LONG_CHARACTERS = 2_000
+"""A shorter text is read in less time than it takes to ask another thread to."""
+
+T = TypeVar("T")
+_readers = ThreadPoolExecutor(2, thread_name_prefix="prompts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +110,27 @@ def check_text(value: object, name: str = "text") -> str:
     """Return the text, or raise the sentence that says why it cannot be used."""
     if not isinstance(value, str):
         raise InputError("{name} must be text.", name=name)
+    if len(value) > MOST_CHARACTERS:
+        raise InputError(
+            "That is {length} characters, and {most} are the most. Paste a part of it.",
+            length=len(value),
+            most=MOST_CHARACTERS,
+        )
     if not value.strip():
         raise InputError("Write or paste a text first.")
     if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
         raise InputError("The text holds broken characters (half of a Unicode pair). Paste it again as plain text.")
     return value
+
+
+async def aside(read: Callable[[], T], characters: int = LONG_CHARACTERS) -> T:
+    """What `read` returns; from another thread, unless there are few `characters` to be read.
+
+    All visitors' words go through the one event loop, which must not stand still for one of them.
+    """
+    if characters < LONG_CHARACTERS:
+        return read()
+    return await asyncio.get_running_loop().run_in_executor(_readers, read)
 
 
 def check_choice(value: object, allowed: Sequence[str], name: str) -> str:

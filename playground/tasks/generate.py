@@ -1,11 +1,21 @@
 """Generate: a chat, or a text continued."""
 
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from playground.errors import InputError
 from playground.protocol import Live, Message, Sampling, Voice
-from playground.tasks.base import SMALLEST_ANSWER, Field, Task, TaskExample, TextResult, ask, check_fits, check_text
+from playground.tasks.base import (
+    SMALLEST_ANSWER,
+    Field,
+    Task,
+    TaskExample,
+    TextResult,
+    aside,
+    ask,
+    check_fits,
+    check_text,
+)
 
 
 class Generate(Task):
@@ -36,23 +46,29 @@ class Generate(Task):
             check_text(system, "system")
         sampling = inputs.get("sampling") or Sampling()
         if inputs.get("mode", "chat") == "chat" and live.codec.has_chat:
-            tokens = self._chat_that_fits(live, prompt, system, inputs.get("history") or ())
+            history = inputs.get("history") or ()
+            size = len(prompt) + len(system) + sum(len(message["content"]) for message in history)
+            tokens = await aside(lambda: self._chat_that_fits(live, prompt, system, history), size)
         else:
-            tokens = live.codec.plain(f"{system}\n\n{prompt}" if system else prompt)
+            text = f"{system}\n\n{prompt}" if system else prompt
+            tokens = await aside(lambda: live.codec.plain(text), len(text))
         check_fits(live, tokens, f"{system} {prompt}")
         async for chunk in ask(live, voice, tokens, sampling, inputs.get("alternatives") or 0):
             yield TextResult(chunk.text, finished=chunk.finished is not None, words=chunk.words)
 
     def _chat_that_fits(self, live: Live, prompt: str, system: str, history: Sequence[Message]) -> list[int]:
-        """Forget the oldest exchange first when a conversation outgrows the context; never the newest message."""
-        kept = list(history)
-        tokens = live.codec.chat(self.messages(prompt=prompt, system=system, history=kept))
-        while kept and len(tokens) > live.codec.context_length // 2 + SMALLEST_ANSWER:
-            kept = kept[2:]
-            tokens = live.codec.chat(self.messages(prompt=prompt, system=system, history=kept))
-        if not tokens:
-            raise InputError("Write or paste a text first.")
-        return tokens
+        """Forget the oldest exchanges when a conversation outgrows the context; never the newest message."""
+        room = live.codec.context_length // 2 + SMALLEST_ANSWER
+
+        def without(exchanges: int) -> list[int]:
+            kept = history[2 * exchanges :]
+            return live.codec.chat(self.messages(prompt=prompt, system=system, history=kept))
+
+        tokens = without(0)
+        if not history or len(tokens) <= room:
+            return tokens
+        every = range((len(history) + 1) // 2)  # looked through by halves: a long conversation takes long to write out
+        return without(bisect_left(every, True, key=lambda exchanges: len(without(exchanges)) <= room))
 
 
 TASK = Generate()

@@ -1,6 +1,7 @@
 """Languages by their English names, and telling which one a text is in."""
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -44,6 +45,12 @@ def detect_surely(text: str, among: Sequence[str] = ()) -> tuple[str, float]:
 
 @cache
 def _identifier(names: tuple[str, ...]) -> LanguageIdentifier:
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier = copy(_model())
     identifier.set_languages([CODES[name] for name in names])
     return identifier
+
+
+@cache
+def _model() -> LanguageIdentifier:
+    """Takes seconds to load."""
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

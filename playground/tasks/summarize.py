@@ -10,7 +10,7 @@ from typing import Any
 
 from playground.errors import InputError
 from playground.protocol import BASE, GREEDY, Live, Message, Voice
-from playground.tasks.base import Field, Task, TaskExample, TextResult, ask, check_choice, check_text, sentences
+from playground.tasks.base import Field, Task, TaskExample, TextResult, aside, ask, check_choice, check_text, sentences
 from playground.tasks.extract import best_sentences
 
 LENGTHS = {"short": "in one sentence", "medium": "in a few sentences", "long": "in a paragraph"}
@@ -64,9 +64,10 @@ class Summarize(Task):
         text = check_text(inputs.get("text")).strip()
         length = check_choice(inputs.get("length", "medium"), tuple(LENGTHS), "length")
         if self.name in live.codec.weak_at and (voice.adapter == BASE or not voice.strength):
-            yield TextResult(best_sentences(text, SENTENCES[length]), finished=True, note=OWN_SENTENCES)
+            best = await aside(lambda: best_sentences(text, SENTENCES[length]), len(text))
+            yield TextResult(best, finished=True, note=OWN_SENTENCES)
             return
-        parts = self._parts(live, text, length)
+        parts = await aside(lambda: self._parts(live, text, length), len(text))
         while len(parts) > 1:
             notes: list[str] = []
             for number, part in enumerate(parts, 1):

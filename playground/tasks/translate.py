@@ -6,7 +6,7 @@ from typing import Any
 
 from playground.errors import InputError
 from playground.protocol import GREEDY, Live, Message, Voice
-from playground.tasks.base import Field, Task, TaskExample, TextResult, ask, check_choice, check_fits, check_text
+from playground.tasks.base import Field, Task, TaskExample, TextResult, aside, ask, check_choice, check_fits, check_text
 from playground.tasks.languages import CODES, detect_surely
 
 AUTO = "auto"
@@ -46,11 +46,12 @@ class Translate(Task):
         target = self._known_language(inputs.get("target"), known, "target")
         source = inputs.get("source", AUTO)
         source = source if source == AUTO else self._known_language(source, known, "source")
-        spoken, sure = detect_surely(text, known) if source == AUTO else (source, 1.0)
+        spoken, sure = (await aside(lambda: detect_surely(text, known))) if source == AUTO else (source, 1.0)
         if spoken == target and sure >= SURE:
             raise InputError("The text is to go from {language} to {language}. Choose two languages.", language=target)
-        tokens = live.codec.chat(self.messages(text=text.strip(), target=target, source=source))
-        check_fits(live, tokens, text, room_for_answer=len(tokens))
+        asked = self.messages(text=text.strip(), target=target, source=source)
+        tokens = await aside(lambda: live.codec.chat(asked), len(text))
+        check_fits(live, tokens, text, room_for_answer=live.codec.context_length // 2)
         sampling = replace(GREEDY, max_new_tokens=24 + 3 * len(tokens), repetition_penalty=1.05)
         async for chunk in ask(live, voice, tokens, sampling):
             yield TextResult(chunk.text.strip(), finished=chunk.finished is not None, note=spoken)

@@ -39,6 +39,7 @@ def launch(services: Services, settings: Settings) -> None:
             port=settings.server_port or "7860 and up",
             reason=str(error).splitlines()[0],
         ) from error
+    print(f"The playground is open at {page.local_url} (Ctrl-C closes it).", flush=True)
     try:
         ending.wait()
     finally:

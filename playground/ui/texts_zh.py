@@ -182,6 +182,7 @@ ERRORS: dict[str, str] = {
     "in parts.": "这段文字有 {length} 字，模型一次大约读 {fits} 字。请缩短，或使用会分段读的“摘要”。",
     "The text is to go from {language} to {language}. Choose two languages.": "原文和译文是同一种语言。请选两种。",
     "The loaded model has not learnt {language}. It knows: {known}.": "这个模型没有学过{language}。它会：{known}。",
+    "That is {length} characters, and {most} are the most. Paste a part of it.": "共 {length} 个字符，最多 {most} 个。请只粘贴一部分。",
     "That is {lines} lines. Judge at most {most} at once.": "共 {lines} 行。一次最多判断 {most} 行。",
     "{name} is larger than 2 MB. Open a shorter text.": "{name} 超过 2 MB。请打开短一些的文字。",
     "{name} is not a text in UTF-8. Save it as plain text first.": "{name} 不是 UTF-8 文本。请先另存为纯文本。",

@@ -22,8 +22,8 @@ def running_services(loaded: LoadedModel, data_dir: Path) -> Iterator[Services]:
     base = Base(loaded.name, str(loaded.folder), "none", loaded.fingerprint, loaded.model.num_parameters())
     store, live = AdapterStore(data_dir), Live(engine, codec)
     jobs = Jobs(data_dir, handover(live, store, base))
-    downloads = data_dir / "downloads"
-    downloads.mkdir()
+    downloads = data_dir / "uploads" / "downloads"
+    downloads.mkdir(parents=True)
     try:
         yield Services(live, base, store, jobs, Owners(data_dir, "public"), downloads)
     finally:

@@ -40,7 +40,7 @@ def _zip_of(folder: Path, to: Path, top: str = "", **extra: bytes) -> Path:
 
 
 def _left(services: Services) -> list[Path]:
-    return list(services.downloads.parent.rglob("*.safetensors"))
+    return list(services.owners.data_dir.rglob("*.safetensors"))
 
 
 def test_a_hundred_wrong_ones(loaded: LoadedModel, tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_full_disk(
     else:
         assert next(writes) <= moment, "the import went on past a full disk"
         assert services.store.list("ann") == [card]
-    assert not [path for path in services.downloads.parent.rglob(".*") if path.is_file()]
+    assert not [path for path in services.owners.data_dir.rglob(".*") if path.is_file()]
 
 
 def test_a_full_disk_keeps_the_old_name(

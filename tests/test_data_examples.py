@@ -43,6 +43,16 @@ def test_prompts_are_the_tabs_own() -> None:
     assert _said(*rows)[0] == ("Ask q of c", "x")
 
 
+def test_what_the_passage_does_not_say_is_learnt() -> None:
+    """Defends SQuAD's unanswerable questions; an answer that is merely missing is left out."""
+    rows: list[dict[str, object]] = [{"question": "q", "context": "c", "answers": given} for given in (["x"], [], None)]
+    table = _table(*rows)
+    writers = {**WRITERS, "not_said": lambda: [{"role": "assistant", "content": "It does not say."}]}
+    made = make_examples(table, resolve(table), writers)
+    assert (made.usable[1].messages or ())[-1]["content"] == "It does not say."
+    assert (made.not_said, [row for row, _ in made.skipped]) == ([2], [3])
+
+
 def test_a_named_language_is_told_to_the_writer() -> None:
     """Defends short texts, whose language nobody can detect, when the header names it."""
     table = _table({"en": "Hi", "de": "Hallo"}, {"en": "Bye", "de": "Ciao"})
@@ -89,6 +99,11 @@ def test_conversations() -> None:
     ]
     assert _said(*rows) == [("s", "a", "b"), ("c", "d")]
     assert _said(*[{"input": ["a", "b"], "output": ["c", "d"]}] * 2)[0] == ("a", "c", "b", "d")
+    pairs = {"conversation": [{"human": "a", "assistant": "b"}, {"human": "c", "assistant": "d"}]}
+    spoken = {"conversation": [{"speaker": "developer", "text": "s"}, *pairs["conversation"]]}
+    assert _said(pairs, spoken) == [("a", "b", "c", "d"), ("s", "a", "b", "c", "d")]
+    parts = {"prompt": [{"role": "user", "content": "a"}], "completion": [{"role": "assistant", "content": "b"}]}
+    assert _said(parts, parts)[0] == ("a", "b")
     assert _made(*rows).unanswered == [2]
     assert _made(*[{"input": ["a", "b"], "output": ["c"]}] * 2).unanswered == [1, 2]
 

@@ -70,6 +70,24 @@ _CASES: list[tuple[dict[str, object], str, dict[str, str]]] = [
     ),
     ({"text": "d", "summary": "s"}, "summary", {"document": "text", "summary": "summary"}),
     ({"text": "d", "source": "web"}, "text", {"text": "text"}),
+    (
+        {"prompt": "a", "chosen": _TURN, "rejected": _TURN},
+        "messages",
+        {"messages": "chosen"},
+    ),
+    ({"prompt": _TURN, "completion": _TURN}, "messages", {"input": "prompt", "output": "completion"}),
+    (
+        {"system_prompt": "s", "question": "a", "response": "b"},
+        "prompt_completion",
+        {"prompt": "question", "completion": "response", "system": "system_prompt"},
+    ),
+    ({"question": "a", "answer": ["x"]}, "prompt_completion", {"prompt": "question", "completion": "answer"}),
+    ({"Review": "a", "Stars": "5"}, "text_label", {"text": "Review", "label": "Stars"}),
+    (
+        {"English words/sentences": "a", "French words/sentences": "b"},
+        "translation",
+        {"source": "English words/sentences", "target": "French words/sentences"},
+    ),
     ({"anything at all": "d"}, "text", {"text": "anything at all"}),
 ]
 
@@ -77,7 +95,7 @@ _CASES: list[tuple[dict[str, object], str, dict[str, str]]] = [
 @pytest.mark.parametrize(("row", "format", "columns"), _CASES)
 def test_recognised(row: dict[str, object], format: str, columns: dict[str, str]) -> None:
     """Defends the headers that the datasets of the world use."""
-    assert recognize(_table(row)) == Mapping(format, columns)
+    assert recognize(_table(row)) == resolve(_table(row)) == Mapping(format, columns)
     assert format in FORMATS
 
 

@@ -101,6 +101,15 @@ def test_utf16_without_its_mark(tmp_path: Path) -> None:
     table = read_table(_file(tmp_path, "a.csv", "text,label\nhello,ok\n".encode("utf-16-le")))
     assert table.rows == [{"text": "hello", "label": "ok"}]
     assert "UTF-16" in table.problems[0].text
+    table = read_table(_file(tmp_path, "b.csv", "问题,回答\n你好吗？,我很好。\n".encode("utf-16-be")))
+    assert table.rows == [{"问题": "你好吗？", "回答": "我很好。"}]
+
+
+def test_a_stray_zero_byte(tmp_path: Path) -> None:
+    """Defends a file with one damaged place from being taken for a binary one."""
+    table = read_table(_file(tmp_path, "a.csv", "text,label\n" + "hello there,ok\n" * 30 + "by\0e,ok\n"))
+    assert table.rows[-1]["text"] == "by\ufffde"
+    assert table.problems[0].row == 31
 
 
 @pytest.mark.parametrize(
@@ -108,6 +117,11 @@ def test_utf16_without_its_mark(tmp_path: Path) -> None:
     [
         ("cp1252", "Le café d’été est fermé, l’étude aussi. Where are the naïve façades?"),
         ("gb18030", "今天天气很好，我们去公园散步。你觉得怎么样？"),
+        ("big5", "這是一行，我們學習語言模型的時候，需要很多範例與說明。"),
+        ("cp932", "日本の首都は東京です。とても大きな町です。"),
+        ("cp949", "안녕하세요, 한국의 수도는 어디입니까? 서울입니다."),
+        ("cp1251", "Как тебя зовут? Меня зовут Анна, очень приятно."),
+        ("cp1250", "Łąka jest tuż za lasem, około pięć minut stąd."),
     ],
 )
 def test_old_encodings_are_read_and_noted(tmp_path: Path, encoding: str, text: str) -> None:

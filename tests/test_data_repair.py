@@ -54,6 +54,25 @@ def test_what_may_be_meant_is_never_touched(value: str) -> None:
     assert _offers(_table({"text": "one", "label": value}, {"text": "two", "label": "-"})) == {}
 
 
+def test_an_indent_is_kept() -> None:
+    """Defends code and verses, whose first line may be set in."""
+    texts = _table(*({"text": text} for text in ("    return 1\n", "\n\tx = 2 ", " a", "\u3000\u3000从前", "b")))
+    assert [row["text"] for row in _mended(texts, "outer_spaces").rows] == [
+        "    return 1",
+        "\tx = 2",
+        "a",
+        "\u3000\u3000从前",
+        "b",
+    ]
+
+
+def test_rows_of_another_layout_are_not_called_empty() -> None:
+    """Defends half of a file whose rows name their columns otherwise: they are left out with the reason, not mended
+    away."""
+    rows: list[dict[str, object]] = [{"prompt": "a", "completion": "b"}, {"ask": "c", "say": "d"}, {"ask": "e"}]
+    assert _offers(_table(*rows)) == {}
+
+
 def test_line_ends_in_cells() -> None:
     """Defends the model from learning to write carriage returns, also as Excel spells them."""
     (change, other) = _offers(_pairs("one\r\ntwo", "one_x000D_\ntwo", "plain\ntext"))["line_ends"].changes

@@ -60,6 +60,16 @@ def test_chats_in_cells_of_a_table(tmp_path: Path, write: object) -> None:
     assert told.changes[0].after == ("human: it's\ngpt: b",)
 
 
+def test_better_and_worse_answers(tmp_path: Path) -> None:
+    """Defends pairs of conversations written as texts: the better one is learnt, and that is told."""
+    pair = {side: f"\n\nHuman: it's\n\nAssistant: {side}" for side in ("chosen", "rejected")}
+    found = _inspected(tmp_path, [pair, pair])
+    said = [message["content"] for message in found.examples.usable[0].messages or ()]
+    assert (found.format, said) == ("messages", ["it's", "chosen"])
+    assert ["'chosen'" in problem.text for problem in found.problems] == [True, True]
+    assert "'rejected' is not used" in found.problems[1].text
+
+
 def test_json_to_be_learnt_stays_text(tmp_path: Path) -> None:
     """Defends answers that are JSON because the model is to write JSON."""
     path = tmp_path / "a.jsonl"

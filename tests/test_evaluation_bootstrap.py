@@ -97,9 +97,19 @@ def test_noise_is_not_sold_as_progress() -> None:
     assert sold <= 9
 
 
-def test_a_handful_of_rows_proves_nothing() -> None:
-    found = difference(summed.ACCURACY, ["no"] * 3, ["yes"] * 3, ["yes"] * 3)
-    assert found.adapter - found.base == 100 and not found.better
+@pytest.mark.parametrize(("rows", "better"), [(3, False), (5, False), (9, True)])
+def test_a_handful_of_rows_proves_nothing(rows: int, better: bool) -> None:
+    found = difference(summed.ACCURACY, ["no"] * rows, ["yes"] * rows, ["yes"] * rows)
+    assert found.adapter - found.base == 100 and found.better is better
+
+
+def test_a_few_lucky_answers_are_not_progress() -> None:
+    """Four more of twenty lie outside the interval around nothing, yet a coin gives all four to one side in 1 of 8."""
+    found = difference(summed.ACCURACY, labels(8, 20), labels(12, 20), labels(20, 20))
+    assert found.low > 0 and found.chance == pytest.approx(1 / 8, abs=0.04)
+    assert not found.better and not found.worse
+    surer = difference(summed.ACCURACY, labels(8, 20), labels(16, 20), labels(20, 20))
+    assert surer.better and surer.chance < 0.02
 
 
 def test_the_same_rows_give_the_same_interval() -> None:
@@ -112,4 +122,7 @@ def test_the_same_rows_give_the_same_interval() -> None:
         "low": 0,
         "high": 1,
         "rows": 9,
+        "chance": 0.0,
+        "better": False,
+        "worse": False,
     }

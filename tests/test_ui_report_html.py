@@ -9,7 +9,9 @@ EVIL = "<img src=x onerror=alert(1)>\ud800"
 MEASURE = {"name": "accuracy", "base": 10.0, "adapter": 90.0, "low": 60.0, "high": 100.0, "rows": 10}
 ROW = {"row": 1, "asked": EVIL, "wanted": EVIL, "base": EVIL, "adapter": EVIL, "gain": 1.0}
 REPORT = {
-    "verdict": [{"template": "It got worse at translating.", "fields": {}}],
+    "verdict": [
+        {"template": "It got worse at {one} and at {other}.", "fields": {"one": "translating", "other": "summarizing"}}
+    ],
     "measures": [MEASURE],
     "confusion": {"labels": [EVIL, "other"], "base": [[3, 4], [0, 0]], "adapter": [[7, 0], [0, 0]]},
     "rows": [ROW] * 6,
@@ -22,11 +24,20 @@ english, chinese = partial(say, ENGLISH), partial(say, CHINESE)
 
 
 def test_the_report_is_shown_as_measured() -> None:
-    assert report_html.words(REPORT, english) == "It got worse at translating."
-    assert report_html.words(REPORT, chinese) != report_html.words(REPORT, english)
+    assert report_html.words(REPORT, english) == "It got worse at translating and at summarizing."
+    told = report_html.words(REPORT, chinese)
+    assert "翻译" in told and "translating" not in told
     tiles = report_html.tiles(REPORT, english)
-    assert "1 →" in tiles and ">9<" in tiles and "of 10, ± 2" in tiles and "of 2" in tiles
+    assert "1 →" in tiles and ">9<" in tiles and "of 10; +8 ± 2" in tiles and "of 2" in tiles
     assert report_html.others(REPORT, english).count('class="lost"') == 1
+    assert "<b>7</b>" in report_html.behind(REPORT, "x", english)  # right answers stand out
+
+
+def test_a_lower_perplexity_is_said_to_be_better() -> None:
+    """Without that, 2.8 before and 3.1 now reads as a gain."""
+    stories = {"task": "generate", "measure": "perplexity", "base": 2.8, "adapter": 3.1, "rows": 12, "worse": True}
+    assert "lower is better" in report_html.others({"skills": [stories]}, english)
+    assert "越低越好" in report_html.others({"skills": [stories]}, chinese)
 
 
 def test_nothing_from_outside_becomes_html() -> None:

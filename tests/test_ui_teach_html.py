@@ -91,3 +91,14 @@ def test_repairs_are_shown_in_the_files_order() -> None:
 def test_words_follow_the_visitor() -> None:
     """The same picture speaks Chinese to a Chinese reader."""
     assert "第 1 / 2 步" in teach_html.progress(partial(say, CHINESE), state(step=1, total_steps=2))
+
+
+def test_the_answers_of_the_step_that_was_kept_are_marked() -> None:
+    """While it learns the newest are; of an adapter that is an earlier step, those that it gives."""
+    columns = [(0, ["base"]), (14, ["first"]), (28, ["second"])]
+    running = teach_html.strip(english, ["Who?"], columns)
+    assert "marked-step><div>second" in running and "newest" in running
+    kept = teach_html.strip(english, ["Who?"], columns, kept=14)
+    assert "marked-step><div>first" in kept and kept.count("<td dir=auto class=marked-step>") == 1
+    assert "Step 14, this one" in kept and "newest" not in kept
+    assert "marked-step" not in teach_html.strip(english, ["Who?"], columns[:1])  # the base model taught nothing

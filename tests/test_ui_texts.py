@@ -39,16 +39,19 @@ def test_everything_on_the_page_is_there_in_chinese(tmp_path: Path) -> None:
 def sentences_of_errors() -> set[str]:
     """Every template that a visitor's error is raised with; starting the app and making its model are not theirs."""
     kinds = {"InputError", "DataError", "AdapterError", "BusyError", "TrainingError", "EngineError"}
-    found: set[str] = set()
+    calls: list[ast.expr] = []
+    constants: dict[str, str] = {}
     for path in (Path(__file__).parent.parent / "playground").rglob("*.py"):
         if path.parent.name in ("starter", "evaluation"):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds and node.args:
-                text = node.args[0]
-                if isinstance(text, ast.Constant) and isinstance(text.value, str):
-                    found.add(text.value)
-    return found
+                calls.append(node.args[0])
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                named = [target.id for target in node.targets if isinstance(target, ast.Name)]
+                constants.update(dict.fromkeys(named, node.value.value) if isinstance(node.value.value, str) else {})
+    said = [constants.get(text.id) if isinstance(text, ast.Name) else getattr(text, "value", None) for text in calls]
+    return {text for text in said if isinstance(text, str)}
 
 
 def test_every_error_is_there_in_chinese() -> None:

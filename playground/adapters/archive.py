@@ -16,10 +16,13 @@ from playground.adapters.tensors import MAX_FILE_BYTES
 from playground.adapters.zip_file import Files, extract, opened
 from playground.errors import AdapterError
 
-_OVERHEAD_BYTES = 16 * 1024**2
-MAX_ZIP_BYTES = MAX_FILE_BYTES + _OVERHEAD_BYTES
+OVERHEAD_BYTES = 16 * 1024**2
+"""What a zip may hold beside weights."""
+MAX_ZIP_BYTES = MAX_FILE_BYTES + OVERHEAD_BYTES
 MOST_TIMES = 32
 """Weights hardly become smaller in a zip; what grows much more than this when it is unpacked is a trap."""
+IMPORTING = ".importing-"
+"""So begin the names of folders in which a zip is looked at."""
 _LIMITS = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_FILE_BYTES, README: 256 * 1024}
 
 
@@ -49,10 +52,10 @@ def import_zip(path: Path, into: Path | None = None, base_fingerprint: str | Non
     Raises `AdapterError` with the reason and leaves nothing behind.
     """
     with told_when_full():
-        folder = Path(tempfile.mkdtemp(prefix="adapter-", dir=into))
+        folder = Path(tempfile.mkdtemp(prefix=IMPORTING, dir=into))
     try:
         with opened(path, MAX_ZIP_BYTES) as (archive, files):
-            most = _OVERHEAD_BYTES + MOST_TIMES * path.stat().st_size
+            most = OVERHEAD_BYTES + MOST_TIMES * path.stat().st_size
             for name, entry in _wanted(files).items():
                 extract(archive, entry, folder / name, min(most, _LIMITS[name]))
         check_folder(folder, base_fingerprint)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from playground.errors import AdapterError
 
+KEPT_FREE_BYTES = 2 * 2**30
+"""What strangers must leave free on the disk: for training runs, and for what is being written by others."""
+
 
 def write_json(path: Path, value: object) -> None:
     """Replace the file in one step; when that fails the old one stays, and nothing beside it."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from playground.adapters.archive import IMPORTING
 from playground.adapters.card import AdapterCard, Visibility, check_name, free_name, from_manifest
 from playground.adapters.check import WEIGHTS, check_folder
 from playground.adapters.config import CONFIG
@@ -190,6 +191,8 @@ class AdapterStore:
         return sorted(found, key=lambda card: card.created, reverse=True)
 
     def _sweep(self) -> None:
+        for folder in self._root.glob(f"{IMPORTING}*"):
+            shutil.rmtree(folder)
         for folder in self._root.glob("*/adapters/*"):
             if folder.name.startswith((_ASIDE, _LEAVING)) or (folder.is_dir() and not (folder / MANIFEST).exists()):
                 _log.warning("Removing %s, which was not finished", folder)

@@ -1,6 +1,7 @@
 """Conversations as people store them, to messages that a chat template takes."""
 
-from typing import Literal
+import re
+from typing import Any, Literal, TypeGuard
 
 from playground.data.table import Reason
 from playground.protocol import Message
@@ -15,9 +16,11 @@ _ROLES: dict[str, Literal["user", "assistant", "system"]] = {
     "model": "assistant",
     "chatgpt": "assistant",
     "system": "system",
+    "developer": "system",
 }
-_SPEAKERS = ("role", "from")
-_WORDS = ("content", "value")
+_SPEAKERS = ("role", "from", "speaker")
+_WORDS = ("content", "value", "text")
+_SPOKEN = re.compile(r"(?:\A|\n)\s*(Human|Assistant): ?")
 
 
 class Unusable(Reason):
@@ -25,9 +28,11 @@ class Unusable(Reason):
 
 
 def conversation(value: object, system: str = "") -> list[Message]:
-    """Messages of `{"role", "content"}` or `{"from", "value"}`, cut after the assistant's last; raises `Unusable`."""
+    """Messages of `{"role", "content"}`, `{"from", "value"}` or `{"human", "assistant"}`, cut after the assistant's
+    last; raises `Unusable`."""
     if not isinstance(value, list) or not value:
         raise Unusable("The conversation is empty or is not a list of messages.")
+    value = _one_each(value)
     return _checked([_weighed(item, _message(item, place)) for place, item in enumerate(value, 1)], system)
 
 
@@ -39,7 +44,12 @@ def _weighed(item: dict[str, object], message: Message) -> Message:
 
 
 def turns(asked: object, answered: object, system: str = "") -> list[Message]:
-    """Messages from two lists, what was asked and what was answered; the last may be open. Raises `Unusable`."""
+    """Messages from two lists, what was asked and what was answered; the last may be open. Raises `Unusable`.
+
+    Lists of messages rather than of texts are a conversation's beginning and its end.
+    """
+    if _are_messages(asked) and _are_messages(answered):
+        return conversation([*asked, *answered], system)
     if not isinstance(asked, list) or not isinstance(answered, list) or len(asked) - len(answered) not in (0, 1):
         raise Unusable("The lists of questions and answers differ in length.")
     found: list[Message] = []
@@ -51,7 +61,8 @@ def turns(asked: object, answered: object, system: str = "") -> list[Message]:
 
 def is_open(value: object) -> bool:
     """Whether a conversation ends with words that nobody answers."""
-    return isinstance(value, list) and bool(value) and isinstance(value[-1], dict) and _speaker(value[-1]) == "user"
+    last = _one_each(value)[-1:] if isinstance(value, list) else []
+    return bool(last) and isinstance(last[0], dict) and _speaker(last[0]) == "user"
 
 
 def join_turns(value: object) -> object:
@@ -76,6 +87,30 @@ def join_turns(value: object) -> object:
         elif _speaker(item) != "assistant" or any(_speaker(other) == "user" for other in kept):
             kept.append(item)
     return kept if any(_speaker(item) == "assistant" for item in kept) else value
+
+
+def spoken(text: str) -> list[dict[str, object]] | None:
+    """The messages of a text in which each begins with "Human:" or "Assistant:", the human first; else None."""
+    start, *parts = _SPOKEN.split(text)
+    speakers, words = parts[::2], parts[1::2]
+    if start.strip() or speakers[:1] != ["Human"] or "Assistant" not in speakers:
+        return None
+    return [{"role": _ROLES[who.lower()], "content": said.strip()} for who, said in zip(speakers, words, strict=True)]
+
+
+def _one_each(value: list[Any]) -> list[Any]:
+    """`{"human": …, "assistant": …}`, two messages in one object, as one for each."""
+    found: list[Any] = []
+    for item in value:
+        if isinstance(item, dict) and len(item) > 1 and all(str(name).strip().lower() in _ROLES for name in item):
+            found.extend({"role": name, "content": said} for name, said in item.items())
+        else:
+            found.append(item)
+    return found
+
+
+def _are_messages(value: object) -> TypeGuard[list[dict[str, object]]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
 def _speaker(item: dict[str, object]) -> Literal["user", "assistant", "system"] | None:
@@ -108,7 +143,7 @@ def _message(item: object, place: int) -> Message:
     content = _text(item.get(_words(item)), place)
     speaker = _speaker(item)
     if not speaker:
-        said = str(item.get("role", item.get("from", "")))[:40]
+        said = next((str(item[name]) for name in _SPEAKERS if name in item), "")[:40]
         raise Unusable(
             "Message {place} is said by '{said}'; only user, assistant and system are known.", place=place, said=said
         )

@@ -2,10 +2,11 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
-from playground.data.header import column_names
+from playground.data.header import LOOKED_AT, column_names, header_place, is_example, lines_above, nameless
 from playground.data.json_mend import CUT_OFF
 from playground.data.showing import excerpt
 from playground.data.table import MAX_FIELD_CHARS, SHOWN, Change, Problem, Reason, Table, build_table
@@ -16,27 +17,65 @@ _NONE = "\x1f"
 """A character that no text has: the separator of files with one column."""
 _SIGNS = {",": "','", ";": "';'", "\t": "\\t", "|": "'|'"}
 _UNCLOSED = "unexpected end"
+_ESCAPED = re.compile(r'(?<!\\)\\"')
+_LOOKED_AT_FOR_HEADER = 200
 _TOLD = 5
 _CELLS = 4
+Row = dict[str, object]
 
 
 def read_delimited(text: str, kind: str, problems: list[Problem]) -> Table:
-    """Rows under the header in the first line; raises `DataError` for quotes that do not close."""
+    """Rows under the header, which may have a title above it or be missing; raises `DataError` for quotes that do not
+    close."""
+    above = _above(text)
+    body = text.split("\n", above)[above]
+    notes = lines_above([[line] for line in text.split("\n", above)[:above]])
+    try:
+        return _table(body, kind, [*problems, *notes], above)
+    except DataError:
+        doubled = _ESCAPED.sub('""', body)
+        if doubled == body:
+            raise
+        try:
+            return _table(doubled, kind, [*problems, *notes, _escaped(body)], above)
+        except DataError:
+            pass  # the sentence about the file as it is says more
+        raise
+
+
+def _above(text: str) -> int:
+    """How many lines stand above the one that names the columns."""
+    lines = text.split("\n", LOOKED_AT)[:LOOKED_AT]
+    return max(header_place([_plain_cells(line, sign) for line in lines]) for sign in _SEPARATORS)
+
+
+def _plain_cells(line: str, separator: str) -> list[str]:
+    return [cell.strip().strip('"') for cell in line.split(separator)]
+
+
+def _escaped(text: str) -> Problem:
+    line = next(line for line in text.split("\n") if _ESCAPED.search(line))
+    change = Change(0, (excerpt(line),), (excerpt(line.replace('\\"', '""')),))
+    return Problem("Quotes within cells have a backslash before them. They were read as such.", {}, None, (change,))
+
+
+def _table(text: str, kind: str, problems: list[Problem], above: int) -> Table:
+    """`above` are the lines that stand above this text in the file."""
     separator = _separator(text, kind)
     cut: list[int] = []
-    records = _records(text, separator, cut=cut)
+    records = _records(text, separator, cut=cut, above=above)
     header = next(records, None)
     if header is None:
         raise DataError("The file is empty. Upload a file with a header line and rows.")
-    names, notes = column_names(header[1])
+    sample = list(islice(records, _LOOKED_AT_FOR_HEADER))
+    if is_example(header[1], (cells for _, cells in sample)):
+        sample = [header, *sample]
+        names, notes = nameless(header[1])
+    else:
+        names, notes = column_names(header[1])
     ragged = _Ragged(len(names))
-    rows = (
-        (number, dict(zip(names, ragged.fit(cells, number, line), strict=True)))
-        for number, (line, cells) in enumerate(records, 1)
-        if ragged.usable(cells, number, line)
-    )
+    rows = ragged.rows(names, chain(sample, records))
     table = build_table(rows, kind, [*problems, *_other_separator(text, kind, separator, names), *notes])
-    ragged.check(len(table.rows))
     table.problems.extend(ragged.problems)
     if cut:
         table.problems.append(Problem(CUT_OFF, {}, None, (Change(0, (excerpt(_last_line(text)),)),)))
@@ -71,7 +110,7 @@ def _separator(text: str, kind: str) -> str:
 
 
 def _records(
-    text: str, separator: str, lenient: bool = False, cut: list[int] | None = None
+    text: str, separator: str, lenient: bool = False, cut: list[int] | None = None, above: int = 0
 ) -> Iterator[tuple[int, list[str]]]:
     """(line, cells) of each record that is not a blank line; `lenient` for samples that may be cut anywhere.
 
@@ -94,11 +133,11 @@ def _records(
             raise DataError(
                 "The record that starts in line {line} cannot be read: {reason}. Quotes inside a quoted cell must be "
                 "doubled, and every quote closed.",
-                line=line,
+                line=above + line,
                 reason=_reason(error),
             ) from error
         if cells:
-            yield line, cells
+            yield above + line, cells
         line = reader.line_num + 1
 
 
@@ -121,7 +160,16 @@ class _Ragged:
         self._first: tuple[int, int] = (0, 0)
         self.problems: list[Problem] = []
 
-    def usable(self, cells: list[str], number: int, line: int) -> bool:
+    def rows(self, names: list[str], records: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, Row]]:
+        """The numbered rows; raises `DataError` at their end when most do not fit the header."""
+        kept = 0
+        for number, (line, cells) in enumerate(records, 1):
+            if self._usable(cells, number, line):
+                kept += 1
+                yield number, dict(zip(names, self._fit(cells, number, line), strict=True))
+        self._check(kept)
+
+    def _usable(self, cells: list[str], number: int, line: int) -> bool:
         if any(cell.strip() for cell in cells[self._width :]):
             self._left_out += 1
             self._first = self._first if self._left_out > 1 else (number, line)
@@ -136,7 +184,7 @@ class _Ragged:
             return False
         return True
 
-    def fit(self, cells: list[str], number: int, line: int) -> list[object]:
+    def _fit(self, cells: list[str], number: int, line: int) -> list[object]:
         if len(cells) < self._width:
             self._short += 1
             self._note(
@@ -149,7 +197,7 @@ class _Ragged:
         padded: list[object] = [*cells, *[""] * self._width]
         return padded[: self._width]
 
-    def check(self, kept: int) -> None:
+    def _check(self, kept: int) -> None:
         if self._left_out > kept:
             raise DataError(
                 "Most rows have more cells than there are columns ({width}), first row {row} (line {line}). Put texts "

@@ -3,6 +3,7 @@
 import codecs
 import re
 
+from playground.data.legacy import LEGACY, is_chinese
 from playground.data.showing import excerpt
 from playground.data.table import Change, Problem
 from playground.errors import DataError
@@ -16,7 +17,6 @@ _BOMS = (
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
-_WESTERN = re.compile(r"[\u00c0-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e‘’“”‚„–—…•€£¥©®™°«»¿¡§·´\u00a0]")
 _BINARY = "This is not a text file. Upload CSV, TSV, JSON, JSONL, TXT, Parquet or XLSX."
 _MARKED = "The file begins with a byte-order mark, which is no part of the text. It was left out."
 _WIDE = "The file is in {encoding}. It was read as such."
@@ -74,18 +74,22 @@ def _ending(text: str) -> str:
 
 
 def _wide(raw: bytes) -> str | None:
-    """UTF-16 without its mark: in Western text every other byte is zero, so zeros crowd on one side."""
+    """UTF-16 without its mark: in Western text every other byte is zero, in others at least those of line ends and
+    separators, so zeros crowd on one side."""
     sample = raw[:20_000]
-    if not sample.count(0):
+    zeros = sample.count(0)
+    if zeros * 400 < len(sample):
         return None
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
-    name = "utf-16-le" if odd > even else "utf-16-be"
-    if len(raw) % 2 or min(even, odd) * 20 > max(even, odd) or max(even, odd) * 8 < len(sample):
+    if len(raw) % 2 or min(even, odd) * 20 > max(even, odd):
         raise DataError(_BINARY)
     try:
-        return raw.decode(name)
+        text = raw.decode("utf-16-le" if odd > even else "utf-16-be")
     except UnicodeDecodeError as error:
         raise DataError(_BINARY) from error
+    if zeros * 8 < len(sample) and not is_chinese(text):
+        raise DataError(_BINARY)
+    return text
 
 
 def _legacy(raw: bytes, error: UnicodeDecodeError) -> tuple[str, list[Problem]]:
@@ -95,7 +99,7 @@ def _legacy(raw: bytes, error: UnicodeDecodeError) -> tuple[str, list[Problem]]:
     bad = mended.count("\ufffd")
     if len(_NON_ASCII.findall(mended)) - bad > bad:
         raise DataError(_UNREADABLE, line=_line(raw, error)) from error
-    for name, plausible in (("gb18030", _chinese), ("cp1252", _western)):
+    for name, plausible in LEGACY:
         try:
             text = raw.decode(name)
         except UnicodeDecodeError:
@@ -113,19 +117,6 @@ def _odd_line(raw: bytes, error: UnicodeDecodeError, name: str) -> tuple[Change,
     line = raw[start : end if end >= 0 else None]
     before, after = (excerpt(line.decode(encoding, "replace").strip()) for encoding in ("utf-8", name))
     return (Change(0, (before,), (after,)),)
-
-
-def _chinese(text: str) -> bool:
-    """Western text read as GB18030 gives rare characters; Chinese text gives those of the old GB2312."""
-    found = _NON_ASCII.findall(text)
-    common = "".join(found).encode("gb2312", "ignore").decode("gb2312")
-    ideographs = sum("\u4e00" <= char <= "\u9fff" for char in common)
-    return len(common) >= 0.8 * len(found) and ideographs >= 0.5 * len(found)
-
-
-def _western(text: str) -> bool:
-    found = _NON_ASCII.findall(text)
-    return len(found) <= 0.25 * len(text) and sum(bool(_WESTERN.match(char)) for char in found) >= 0.95 * len(found)
 
 
 def _line(raw: bytes, error: UnicodeDecodeError) -> int:

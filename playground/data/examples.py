@@ -6,7 +6,8 @@ it was taught with:
 - `translate(text, target_text)` and, optionally, `translate_to(text, language)` for columns named after a language
 - `summarize(text)`, `sentiment(text)`, `answer(question, context)`
 
-Each returns the prompt's messages without the answer, which is the row's.
+Each returns the prompt's messages without the answer, which is the row's. Optionally, `not_said()` returns the answer
+to a question that its passage does not answer; without it such rows cannot be used.
 """
 
 import random
@@ -39,12 +40,14 @@ class Example:
 class Examples:
     """What can be learned from, and the rows that cannot, each with the reason.
 
-    `unanswered` are the usable chats that end with a question nobody answers, which is left out.
+    `unanswered` are the usable chats that end with a question nobody answers, which is left out; `not_said` the
+    questions that their passages do not answer.
     """
 
     usable: list[Example]
     skipped: list[tuple[int, Unusable]]
     unanswered: list[int]
+    not_said: list[int]
 
 
 def make_examples(table: Table, mapping: Mapping, writers: Writers) -> Examples:
@@ -58,17 +61,16 @@ def make_examples(table: Table, mapping: Mapping, writers: Writers) -> Examples:
         except Unusable as reason:
             skipped.append((number, reason))
     if len(usable) < LEAST:
-        raise _too_few(len(usable), table, mapping, skipped)
-    return Examples(usable, skipped, write.unanswered)
+        raise _too_few(len(usable), table, skipped)
+    return Examples(usable, skipped, write.unanswered, write.not_said)
 
 
-def _too_few(count: int, table: Table, mapping: Mapping, skipped: list[tuple[int, Unusable]]) -> DataError:
+def _too_few(count: int, table: Table, skipped: list[tuple[int, Unusable]]) -> DataError:
     first = Reason(" Row {row}: {reason}", row=skipped[0][0], reason=skipped[0][1]) if skipped else ""
     return DataError(
-        "Only {count} of the {rows} rows can be used as {format}, and at least {least} are needed.{first}",
+        "Only {count} of the {rows} rows can be used, and at least {least} are needed.{first}",
         count=count,
         rows=len(table.rows),
-        format=mapping.format,
         least=LEAST,
         first=first,
     )
@@ -115,6 +117,7 @@ class _Writer:
         self._mapping = mapping
         self._writers = writers
         self.unanswered: list[int] = []
+        self.not_said: list[int] = []
         self._labels = self._all_labels(table) if mapping.format == "text_label" else []
         self._by_format: dict[str, Callable[[dict[str, object]], list[Message]]] = {
             "messages": self._messages,
@@ -132,6 +135,8 @@ class _Writer:
         example = Example(tuple(self._by_format[self._mapping.format](row)), None, number)
         if self._mapping.format == "messages" and self._is_open(row):
             self.unanswered.append(number)
+        if self._mapping.format == "question_context_answer" and self._is_not_said(row):
+            self.not_said.append(number)
         return example
 
     def _messages(self, row: dict[str, object]) -> list[Message]:
@@ -152,16 +157,28 @@ class _Writer:
         prompt = self._need(row, "instruction")
         given = self._text(row, "input")
         content = f"{prompt}\n\n{given}" if given.strip() else prompt
-        system = self._text(row, "system")
-        start: list[Message] = [{"role": "system", "content": system}] if system.strip() else []
-        return [*start, {"role": "user", "content": content}, _answer(self._need(row, "output"))]
+        return [*self._system(row), {"role": "user", "content": content}, _answer(self._need(row, "output"))]
 
     def _prompt_completion(self, row: dict[str, object]) -> list[Message]:
-        return [{"role": "user", "content": self._need(row, "prompt")}, _answer(self._need(row, "completion"))]
+        prompt = self._need(row, "prompt")
+        return [*self._system(row), {"role": "user", "content": prompt}, _answer(self._need(row, "completion"))]
+
+    def _system(self, row: dict[str, object]) -> list[Message]:
+        system = self._text(row, "system")
+        return [{"role": "system", "content": system}] if system.strip() else []
 
     def _question_context_answer(self, row: dict[str, object]) -> list[Message]:
         question, context = self._need(row, "question"), self._need(row, "context")
-        return [*self._writers["answer"](question, context), _answer(self._need(row, "answer"))]
+        asked = self._writers["answer"](question, context)
+        if self._is_not_said(row):
+            return [*asked, *self._writers["not_said"]()]
+        return [*asked, _answer(self._need(row, "answer"))]
+
+    def _is_not_said(self, row: dict[str, object]) -> bool:
+        """SQuAD's way of saying that the passage holds no answer: a list of answers with none in it."""
+        value = cell(row, self._mapping.columns["answer"])
+        value = value.get("text") if isinstance(value, dict) else value
+        return value == [] and "not_said" in self._writers
 
     def _translation(self, row: dict[str, object]) -> list[Message]:
         source, target = self._need(row, "source"), self._need(row, "target")

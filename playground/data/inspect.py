@@ -9,6 +9,7 @@ from playground.data.examples import Example, Examples, Writers, make_examples
 from playground.data.mapping import AUTO, Mapping, resolve
 from playground.data.read import read_table
 from playground.data.repair import Repair, apply_repairs, find_repairs
+from playground.data.roles import plain
 from playground.data.showing import cells
 from playground.data.table import SHOWN, Change, Problem, Table
 from playground.data.unfold import fitted
@@ -73,7 +74,7 @@ def inspect(
         format=mapping.format,
         columns=table.columns,
         mapping=mapping,
-        problems=[*table.problems, *_unanswered(examples), *_skipped(examples, mended)],
+        problems=[*table.problems, *_rejected(table, mapping), *_unanswered(examples), *_skipped(examples, mended)],
         preview=examples.usable[:_PREVIEWED],
         repairs=offered,
         made=made,
@@ -81,12 +82,23 @@ def inspect(
     )
 
 
+def _rejected(table: Table, mapping: Mapping) -> list[Problem]:
+    """Pairs of a better and a worse answer are for another way of teaching; here the better one is learnt."""
+    chosen = next((column for column in mapping.columns.values() if plain(column) == "chosen"), "")
+    worse = next((column for column in table.columns if plain(column) == "rejected"), "")
+    told = "What stands in '{worse}' is not used: only '{chosen}' is learnt."
+    return [Problem(told, {"worse": worse, "chosen": chosen})] if chosen and worse else []
+
+
 def _unanswered(examples: Examples) -> list[Problem]:
-    found = examples.unanswered
-    if not found:
-        return []
-    fields: dict[str, object] = {"count": len(found), "row": found[0]}
-    return [Problem("Chats whose last question has no answer: {count} (first row {row}). It is left out.", fields)]
+    found = []
+    if rows := examples.unanswered:
+        told = "Chats whose last question has no answer: {count} (first row {row}). It is left out."
+        found.append(Problem(told, {"count": len(rows), "row": rows[0]}))
+    if rows := examples.not_said:
+        told = "Questions that the passage does not answer: {count} (first row {row}). It learns to say so."
+        found.append(Problem(told, {"count": len(rows), "row": rows[0]}))
+    return found
 
 
 def _skipped(examples: Examples, table: Table) -> list[Problem]:

@@ -11,14 +11,17 @@ _MOST_LITERAL = 2 * MAX_FIELD_CHARS
 """Python's own parser takes a hundred times the text in memory."""
 _SIGNS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[\]{}]', re.DOTALL)
 _LEFT_OVER = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|,(\s*[\]}])', re.DOTALL)
+_REMARK = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|//[^\n]*+|/\*.*?\*/', re.DOTALL)
 CUT_OFF = "The file ends in the middle of a row, as if cut off. That row is left out."
 _CLOSING = {"[": "]", "{": "}"}
 
 
 def mended(text: str) -> tuple[object, list[Problem]] | None:
     """What the text must mean, and what had to be done to read it; None when that is anyone's guess."""
-    tidy = _LEFT_OVER.sub(lambda found: found[1] or found[2], text)
-    problems = [_comma(text)] if tidy != text else []
+    bare = _REMARK.sub(lambda found: found[1] or " ", text)
+    problems = [_remark(text)] if bare != text else []
+    tidy = _LEFT_OVER.sub(lambda found: found[1] or found[2], bare)
+    problems += [_comma(bare)] if tidy != bare else []
     try:
         return json.loads(tidy), problems
     except RecursionError:
@@ -95,6 +98,13 @@ def _comma(text: str) -> Problem:
     after = excerpt((text[max(0, found.start() - 30) : found.start()] + found[2]).strip())
     told = "A comma too many before a closing bracket was passed over (first in line {line})."
     return Problem(told, {"line": line}, None, (Change(0, (before,), (after,)),))
+
+
+def _remark(text: str) -> Problem:
+    found = next(found for found in _REMARK.finditer(text) if not found[1])
+    line = text.count("\n", 0, found.start()) + 1
+    told = "Remarks, which JSON does not know, were passed over (first in line {line})."
+    return Problem(told, {"line": line}, None, (Change(0, (excerpt(found[0]),)),))
 
 
 def _python(text: str, value: object) -> Problem:

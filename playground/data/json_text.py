@@ -97,6 +97,7 @@ class _Lines:
     def __init__(self, lines: list[tuple[int, str]]) -> None:
         self._lines = lines
         self._cut: tuple[Change, ...] = ()
+        self._commas: list[Change] = []
         self._literals = 0
         self._shown: list[Change] = []
 
@@ -116,6 +117,9 @@ class _Lines:
 
     def problems(self) -> list[Problem]:
         found = []
+        if self._commas:
+            told = "Lines that end in a comma were read without it (first row {row})."
+            found.append(Problem(told, {"row": self._commas[0].row}, None, tuple(self._commas)))
         if self._literals:
             told = "Lines that are Python dictionaries, not JSON: {count} (first row {row}). They were read as such."
             fields: dict[str, object] = {"count": self._literals, "row": self._shown[0].row}
@@ -126,6 +130,10 @@ class _Lines:
         try:
             return json.loads(line)
         except json.JSONDecodeError as error:
+            if line.endswith("},") and error.pos == len(line) - 1:
+                if len(self._commas) < SHOWN:
+                    self._commas.append(Change(number, (excerpt(line),), (excerpt(line[:-1]),)))
+                return json.loads(line[:-1])
             value = python_literal(line) if line.startswith("{") else None
             if isinstance(value, dict) and all(isinstance(key, str) for key in value):
                 self._literals += 1
@@ -214,7 +222,7 @@ def _holds_rows(item: object) -> bool:
 
 def _broken(text: str, error: json.JSONDecodeError) -> DataError:
     """Say how many rows were whole, for that is what a person can look for."""
-    row = _whole_rows(text) + 1
+    row = _whole_rows(text, error.pos) + 1
     if not text[error.pos :].strip():
         reason = Reason("the file ends too early, as if cut off")
     elif "trailing comma" in error.msg or text[error.pos :].lstrip()[:1] in ("]", "}"):
@@ -230,12 +238,14 @@ def _broken(text: str, error: json.JSONDecodeError) -> DataError:
     )
 
 
-def _whole_rows(text: str) -> int:
+def _whole_rows(text: str, end: int) -> int:
     decoder = json.JSONDecoder()
     place, count = text.find("[") + 1, 0
     while place:
         while place < len(text) and text[place] in " \t\n,":
             place += 1
+        if place >= end:
+            break
         try:
             _, place = decoder.raw_decode(text, place)
         except (ValueError, RecursionError):

@@ -66,6 +66,8 @@ def resolve(table: Table, format: str = AUTO, columns: AbstractMapping[str, str]
                 columns=_listed(table.columns),
             )
     found = {**_found(table, format, set(chosen.values())), **chosen}
+    if format == "text" and not found and len(table.columns) == 1:
+        found = {"text": table.columns[0]}
     missing = _missing(format, found)
     if missing:
         raise DataError(
@@ -89,6 +91,11 @@ def cell(row: dict[str, object], column: str) -> object:
 def is_chat(column: str) -> bool:
     """Whether a column's name says that its cells hold structure: the turns of a chat, or a pair of languages."""
     return plain(column) in (*ROLES["messages"][0].names, "translation")
+
+
+def is_answer(column: str) -> bool:
+    """Whether a column's name says that it may hold several people's answers."""
+    return plain(column) in ("answer", "answers")
 
 
 def _match(table: Table, format: str) -> dict[str, str] | None:
@@ -129,7 +136,7 @@ def _fitting(table: Table, column: str, format: str, role: str) -> str:
         return column if shape is list else ""
     if role in ("answer", "completion") and shape is dict:
         return f"{column}.text" if f"{column}.text" in _paths(table) else ""
-    return column if shape is str or (role == "answer" and shape is list) else ""
+    return column if shape is str or (role in ("answer", "completion") and shape is list) else ""
 
 
 def _language_pair(table: Table, taken: set[str]) -> dict[str, str] | None:

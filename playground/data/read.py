@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 
-from playground.data.binary import read_parquet, read_workbook
 from playground.data.delimited import read_delimited
 from playground.data.encoding import decode
 from playground.data.json_text import read_json, read_json_lines
+from playground.data.other_files import ZIP, container, held
+from playground.data.parquet import read_parquet
 from playground.data.table import MAX_FILE_BYTES, Problem, Table, build_table
+from playground.data.workbook import read_workbook
 from playground.errors import DataError
 
 _KINDS = {
@@ -25,8 +27,6 @@ _KINDS = {
 SUFFIXES: tuple[str, ...] = tuple(_KINDS)
 """The file name endings that can be read, for a file picker."""
 
-_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!")
-
 
 def read_table(path: Path, name: str | None = None) -> Table:
     """Read a CSV, TSV, JSON, JSONL, TXT, Parquet or XLSX file.
@@ -36,14 +36,31 @@ def read_table(path: Path, name: str | None = None) -> Table:
     """
     label = (name or path.name)[-80:]
     raw_start, size = _look(path, label)
-    kind = _kind(label, raw_start)
+    kind = container(path, label, raw_start) or _kind(label)
     if kind == "parquet":
         return read_parquet(path)
-    if kind == "xlsx":
+    if kind == "xlsx" and raw_start.startswith(ZIP):
         return read_workbook(path)
     text, problems = decode(path.read_bytes()[:size])
     if not text.strip():
         raise DataError("The file '{name}' is empty. Add at least two examples and try again.", name=label)
+    found = held(text, "csv" if kind == "xlsx" else kind, label)
+    try:
+        return _read(text, found, [*problems, *_misnamed(kind, found)])
+    except DataError:
+        if kind != "txt" or found == kind:
+            raise
+        return _read(text, kind, problems)
+
+
+def _misnamed(kind: str, found: str) -> list[Problem]:
+    if found == kind or {found, kind} == {"json", "jsonl"}:
+        return []
+    told = "The file is called {kind}, but it holds {found}. It was read as such."
+    return [Problem(told, {"kind": kind.upper(), "found": found.upper()})]
+
+
+def _read(text: str, kind: str, problems: list[Problem]) -> Table:
     if kind == "json":
         return read_json(text, problems)
     if kind == "jsonl":
@@ -77,17 +94,8 @@ def _look(path: Path, label: str) -> tuple[bytes, int]:
     return start, size
 
 
-def _kind(label: str, start: bytes) -> str:
-    """What the bytes say goes before what the name says."""
-    if start.startswith(b"PAR1"):
-        return "parquet"
-    if start.startswith(_PACKED):
-        raise DataError("The file '{name}' is compressed. Unpack it and upload what is inside.", name=label)
+def _kind(label: str) -> str:
     suffix = Path(label).suffix.lower()
-    if start.startswith(b"PK\x03\x04"):
-        if suffix in (".zip", ".docx", ".pptx", ".odt", ".ods"):
-            raise DataError("The file '{name}' is of a kind that cannot be read. Save it as CSV.", name=label)
-        return "xlsx"
     if suffix not in _KINDS:
         raise DataError(
             "The file '{name}' is of a kind that cannot be read. Use one of: {kinds}.",

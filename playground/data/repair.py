@@ -40,6 +40,7 @@ KINDS = tuple(_TEMPLATES)
 _LISTED = 3
 _BLANKS = "\u200b\u2060\ufeff"
 _LINE_END = re.compile(r"_x000[dD]_\n?|\r\n?")
+_INDENT = re.compile(r"(?:[^\S\n]*\n)*([ \u3000]{2,}|\t+)(?=[^\s\u200b\u2060\ufeff])")
 Row = dict[str, object]
 _Mend = Callable[[int, Row], Row | int | None]
 """From the index of a row and the row, the row as mended: the same one where nothing is wrong; to leave it out, None or
@@ -118,8 +119,8 @@ def _leave_out_nearly_empty(table: Table, mapping: Mapping) -> _Mend:
     """Only rows in which no column that is learnt from holds more than points and dashes."""
 
     def mend(_: int, row: Row) -> Row | None:
-        says_nothing = all(_says_nothing(cell(row, column)) for column in mapping.columns.values())
-        return None if says_nothing and not _is_empty(row) else row
+        taught = [cell(row, column) for column in mapping.columns.values()]
+        return None if all(map(_says_nothing, taught)) and not all(map(_is_blank, taught)) else row
 
     return mend
 
@@ -130,7 +131,7 @@ def _mend_line_ends(table: Table, mapping: Mapping) -> _Mend:
 
 
 def _trim(table: Table, mapping: Mapping) -> _Mend:
-    return lambda _, row: _each_text(row, _trimmed)
+    return lambda _, row: _each_text(row, _tidied)
 
 
 def _mend_turns(table: Table, mapping: Mapping) -> _Mend:
@@ -173,14 +174,14 @@ _PLANS: dict[str, Callable[[Table, Mapping], _Mend]] = {
 
 
 def _twins(table: Table, mapping: Mapping) -> dict[int, int]:
-    """The index of each row that teaches the same as an earlier one, and of that one; empty rows aside."""
+    """The index of each row that teaches the same as an earlier one, and of that one; rows that teach nothing aside."""
     columns = tuple(mapping.columns.values())
     first: dict[bytes, int] = {}
     found: dict[int, int] = {}
     for index, row in enumerate(table.rows):
-        if _is_empty(row):
-            continue
         taught = _each_text({column: cell(row, column) for column in columns}, _trimmed)
+        if _is_empty(taught):
+            continue
         key = hashlib.sha256(json.dumps(taught, sort_keys=True).encode()).digest()
         if first.setdefault(key, index) != index:
             found[index] = first[key]
@@ -188,9 +189,11 @@ def _twins(table: Table, mapping: Mapping) -> dict[int, int]:
 
 
 def _is_empty(row: Row) -> bool:
-    return all(
-        value is None or value == [] or (isinstance(value, str) and not _trimmed(value)) for value in row.values()
-    )
+    return all(map(_is_blank, row.values()))
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or value == [] or (isinstance(value, str) and not _trimmed(value))
 
 
 def _says_nothing(value: object) -> bool:
@@ -212,6 +215,12 @@ def _in(value: object, change: Callable[[str], str]) -> object:
     if isinstance(value, dict):
         return {key: _in(item, change) for key, item in value.items()}
     return value
+
+
+def _tidied(text: str) -> str:
+    """Without stray spaces around it. Two or more before its first word are an indent, which may be meant."""
+    indent = _INDENT.match(text)
+    return (indent[1] if indent else "") + _trimmed(text)
 
 
 def _trimmed(text: str) -> str:

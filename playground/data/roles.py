@@ -1,5 +1,6 @@
 """The parts that columns can play in each format, and the headers, English and Chinese, that stand for them."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -39,8 +40,8 @@ _SIMPLIFIED = str.maketrans(
 )
 """Headers are compared in simplified characters."""
 
-_QUESTION = ("question", "query", "问题", "提问", "问", "询问")
-_ANSWER = ("answer", "answers", "reply", "答案", "回答", "答复", "答")
+_QUESTION = ("question", "query", "问题", "提问", "问", "询问", "问句", "用户问题")
+_ANSWER = ("answer", "answers", "reply", "答案", "回答", "答复", "答", "答句", "标准答案", "参考答案")
 _TEXT = ("text", "content", "sentence", "review", "message", "正文", "文本", "内容", "句子", "评论", "文字")
 
 ROLES: dict[str, tuple[Role, ...]] = {
@@ -48,10 +49,22 @@ ROLES: dict[str, tuple[Role, ...]] = {
         Role(
             "messages",
             True,
-            ("messages", "conversations", "conversation", "chat", "dialog", "对话", "会话", "消息", "聊天"),
+            (
+                "messages",
+                "conversations",
+                "conversation",
+                "chat",
+                "dialog",
+                "dialogue",
+                "chosen",
+                "对话",
+                "会话",
+                "消息",
+                "聊天",
+            ),
         ),
-        Role("input", False, ("input", "inputs", "输入")),
-        Role("output", False, ("output", "outputs", "输出")),
+        Role("input", False, ("input", "inputs", "prompt", "输入")),
+        Role("output", False, ("output", "outputs", "completion", "输出")),
         Role("system", False, ("system", "systemprompt", "系统")),
     ),
     "translation": (
@@ -96,6 +109,7 @@ ROLES: dict[str, tuple[Role, ...]] = {
                 "助手",
             ),
         ),
+        Role("system", False, ("system", "systemprompt", "系统")),
     ),
     "summary": (
         Role(
@@ -103,10 +117,29 @@ ROLES: dict[str, tuple[Role, ...]] = {
             True,
             ("document", "dialogue", "article", "report", "文章", "文档", "原文", "对话", "会话", *_TEXT),
         ),
-        Role("summary", True, ("summary", "highlights", "abstract", "tldr", "摘要", "总结", "概要", "概括")),
+        Role(
+            "summary",
+            True,
+            ("summary", "highlights", "abstract", "tldr", "headline", "headlines", "摘要", "总结", "概要", "概括"),
+        ),
     ),
     "text_label": (
-        Role("text", True, (*_TEXT, "sentence1", "text1", "premise", "question1", "comment", "tweet", "title")),
+        Role(
+            "text",
+            True,
+            (
+                *_TEXT,
+                "sentence1",
+                "text1",
+                "premise",
+                "question1",
+                "comment",
+                "tweet",
+                "reviewtext",
+                "headline",
+                "title",
+            ),
+        ),
         Role("text2", False, ("sentence2", "text2", "hypothesis", "question2")),
         Role(
             "label",
@@ -118,12 +151,18 @@ ROLES: dict[str, tuple[Role, ...]] = {
                 "class",
                 "sentiment",
                 "intent",
+                "emotion",
+                "polarity",
+                "stars",
+                "rating",
                 "标签",
                 "类别",
                 "分类",
                 "情感",
                 "情绪",
                 "意图",
+                "评分",
+                "星级",
             ),
         ),
     ),
@@ -135,11 +174,21 @@ lists of turns, in the place of `messages`."""
 FORMATS: tuple[str, ...] = tuple(ROLES)
 
 
+_KNOWN = frozenset(name for roles in ROLES.values() for role in roles for name in role.names)
+
+
+def is_known(column: str) -> bool:
+    """Whether a header stands for a part in any format."""
+    return plain(column) in _KNOWN
+
+
 def plain(column: str) -> str:
     """A header as it is compared: without capitals, spaces and signs, in simplified characters."""
     return "".join(char for char in column.lower().translate(_SIMPLIFIED) if char not in " _-.:#\u3000\ufeff")
 
 
 def language_of(column: str) -> str:
-    """The English name of the language that a column is named after, or ""."""
-    return _LANGUAGE_OF.get(plain(column.rsplit(".", 1)[-1]), "")
+    """The English name of the language that a column is named after ("de", "German", "German sentences"), or ""."""
+    name = column.rsplit(".", 1)[-1]
+    words = (_LANGUAGE_OF.get(word, "") for word in re.findall(r"[a-z]{5,}", name.lower()))
+    return _LANGUAGE_OF.get(plain(name), "") or next(filter(None, words), "")

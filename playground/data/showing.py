@@ -6,8 +6,8 @@ from collections.abc import Collection
 _MOST_CHARS = 90
 _END_CHARS = 20
 _MOST_CELLS = 4
-_SPEAKERS = ("role", "from")
-_WORDS = ("content", "value")
+_SPEAKERS = ("role", "from", "speaker")
+_WORDS = ("content", "value", "text")
 
 
 def cells(row: dict[str, object], names: Collection[str] | None = None) -> tuple[str, ...]:

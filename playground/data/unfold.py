@@ -4,7 +4,9 @@ import ast
 import json
 from collections.abc import Callable
 
-from playground.data.mapping import Mapping, is_chat
+from playground.data.chat import spoken
+from playground.data.mapping import Mapping, is_answer, is_chat
+from playground.data.roles import plain
 from playground.data.showing import cells
 from playground.data.table import MAX_DEPTH, MAX_FIELD_CHARS, SHOWN, Change, Problem, Table, build_table
 from playground.errors import DataError
@@ -61,11 +63,13 @@ def _is_list_of_rows(value: object) -> bool:
 
 
 def open_cells(table: Table) -> Table:
-    """Read the texts of a column named after a chat or a translation as the JSON or Python that they are."""
+    """Read the texts of a column named after a chat, a translation or answers as the data that they spell out."""
     rows = table.rows
     told: list[Problem] = []
-    for column in filter(is_chat, table.columns):
-        opened = [_structure(row.get(column)) for row in rows]
+    for column in table.columns:
+        if not (is_chat(column) or is_answer(column)):
+            continue
+        opened = [_opened(row.get(column), column) for row in rows]
         found = [index for index, value in enumerate(opened) if value is not None]
         if not found:
             continue
@@ -86,6 +90,15 @@ def open_cells(table: Table) -> Table:
     if not told:
         return table
     return build_table(zip(table.numbers, rows, strict=True), table.kind, [*table.problems, *told])
+
+
+def _opened(value: object, column: str) -> object:
+    found = _structure(value)
+    if is_answer(column):  # an answer may be JSON to be learnt: only SQuAD's way of keeping several is read
+        return found if isinstance(found, dict) and "text" in found and "answer_start" in found else None
+    if found is None and isinstance(value, str) and plain(column) == "chosen":  # as in the hh-rlhf data
+        return spoken(value)
+    return found
 
 
 def _structure(value: object) -> object:

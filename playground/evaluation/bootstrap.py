@@ -9,14 +9,17 @@ import numpy as np
 from playground.evaluation.summed import Summed
 
 DRAWS = 1000
-FEWEST_ROWS = 5
-"""With fewer, drawing rows again says nothing about rows that nobody has seen."""
+FEWEST_ROWS = 6
+"""With fewer, chance alone makes all of them better or all of them worse more often than `CHANCE`."""
+CHANCE = 0.05
+"""A difference that chance brings more often than this is not called one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A measure of the base and of the adapter over `rows` rows; `low` to `high` holds 95% of what adapter minus base
-    comes to when the rows are drawn again."""
+    comes to when the rows are drawn again. `chance`, 0 to 1, is how often so large a difference comes about when it is
+    left to a coin, row by row, which of the two gave which answer."""
 
     name: str
     base: float
@@ -25,6 +28,7 @@ class Difference:
     high: float
     rows: int
     lower_is_better: bool = False
+    chance: float = 0.0
 
     @property
     def better(self) -> bool:
@@ -37,12 +41,14 @@ class Difference:
 
     @property
     def _sure(self) -> bool:
-        return self.rows >= FEWEST_ROWS
+        # Over few rows the interval is too narrow: four right answers more of twenty would pass for progress.
+        return self.rows >= FEWEST_ROWS and self.chance <= CHANCE
 
     def to_dict(self) -> dict[str, object]:
         """The shape of a report's `measures`."""
         values = {name: round(getattr(self, name), 3) for name in ("base", "adapter", "low", "high")}
-        return {"name": self.name, **values, "rows": self.rows}
+        judged = {"chance": round(self.chance, 3), "better": self.better, "worse": self.worse}
+        return {"name": self.name, **values, "rows": self.rows, **judged}
 
 
 def difference(
@@ -50,15 +56,20 @@ def difference(
 ) -> Difference:
     """Measure both over the same rows, with a paired bootstrap: each draw takes the same rows for both.
 
-    Source: Koehn, "Statistical Significance Tests for Machine Translation Evaluation", 2004.
+    Source: Koehn, "Statistical Significance Tests for Machine Translation Evaluation", 2004; for `chance`, Riezler and
+    Maxwell, "On Some Pitfalls in Automatic Evaluation and Significance Testing for MT", 2005.
     """
-    rows = len(wanted)
+    rows, draws = len(wanted), np.random.default_rng(seed)
     counts = [measure.counts(given, wanted) for given in (base, adapter)]
-    drawn = np.random.default_rng(seed).multinomial(rows, np.full(rows, 1 / rows), size=DRAWS).astype(np.float64)
+    drawn = draws.multinomial(rows, np.full(rows, 1 / rows), size=DRAWS).astype(np.float64)
     without, with_it = (measure.value(drawn @ count) for count in counts)
     low, high = np.percentile(with_it - without, [2.5, 97.5])
     before, after = (float(measure.value(count.sum(axis=0))) for count in counts)
-    return Difference(measure.name, before, after, float(low), float(high), rows, measure.lower_is_better)
+    coins = draws.integers(0, 2, size=(DRAWS, rows)).astype(np.float64)
+    one, other = (measure.value(coins @ mine + (1 - coins) @ theirs) for mine, theirs in (counts, counts[::-1]))
+    as_large = np.abs(one - other) >= abs(after - before) * (1 - 1e-9)
+    chance = (1 + int(as_large.sum())) / (1 + DRAWS)
+    return Difference(measure.name, before, after, float(low), float(high), rows, measure.lower_is_better, chance)
 
 
 def gains(measure: Summed, base: Sequence[Any], adapter: Sequence[Any], wanted: Sequence[Any]) -> list[float]:

@@ -1,6 +1,7 @@
-"""What a training was worth, in two to four plain sentences; nothing that may be chance is called progress.
+"""What a training was worth, in two or three plain sentences; nothing that may be chance is called progress.
 
-Each sentence is a template in English and its fields: the page says it in the visitor's language.
+Each sentence is a template in English and its fields, which may be English words: the page says both in the visitor's
+language.
 """
 
 from collections.abc import Sequence
@@ -55,6 +56,7 @@ BEST_AT_END = "It was best at its last step, {last}, so longer studying may teac
 ANOTHER_STEP = "This is step {step}; on the examples set aside, step {best} of {last} did best."
 ALL_KEPT = "None of the {count} built-in tasks that were tried got clearly worse."
 MANY_WORSE = "It got worse at {worse} of the {count} built-in tasks that were tried."
+WORSE_AT_TWO = "It got worse at {one} and at {other}."
 WORSE_AT = {
     "generate": "It got worse at telling little stories.",
     "translate": "It got worse at translating.",
@@ -62,10 +64,17 @@ WORSE_AT = {
     "sentiment": "It got worse at judging the mood of a text.",
     "answer": "It got worse at answering questions about a passage.",
 }
+SKILLS = {
+    "generate": "telling little stories",
+    "translate": "translating",
+    "summarize": "summarizing",
+    "sentiment": "judging the mood of a text",
+    "answer": "answering questions about a passage",
+}
 TEMPLATES = (
     *(UNMEASURED, FEW_ROWS, RIGHT_MORE, RIGHT_CHANCE, RIGHT_LESS, CLOSER, CLOSER_CHANCE, FURTHER, LESS_SURPRISED),
     *(SURPRISED_CHANCE, MORE_SURPRISED, BEST_THEN_MEMORIZED, BEST_THEN_SAME, BEST_AT_END, ANOTHER_STEP, ALL_KEPT),
-    *(MANY_WORSE, *WORSE_AT.values()),
+    *(MANY_WORSE, WORSE_AT_TWO, *WORSE_AT.values()),
 )
 
 
@@ -130,7 +139,9 @@ def _lost(skills: Sequence[Skill]) -> list[Sentence]:
         return [Sentence(ALL_KEPT, {"count": len(skills)})]
     if len(worse) >= MANY_SKILLS:
         return [Sentence(MANY_WORSE, {"worse": len(worse), "count": len(skills)})]
-    return [Sentence(WORSE_AT[task], {}) for task in worse]
+    if len(worse) == 1:
+        return [Sentence(WORSE_AT[worse[0]], {})]
+    return [Sentence(WORSE_AT_TWO, {"one": SKILLS[worse[0]], "other": SKILLS[worse[1]]})]
 
 
 def _shown(value: float) -> str:

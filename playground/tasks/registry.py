@@ -7,6 +7,7 @@ from functools import cache
 
 from playground import tasks
 from playground.protocol import Message
+from playground.tasks.answer import NOT_SAID
 from playground.tasks.base import Task
 from playground.tasks.languages import detect
 
@@ -33,6 +34,7 @@ def prompt_writers() -> Mapping[str, Callable[..., list[Message]]]:
         "summarize": lambda text: known["summarize"].messages(text=text),
         "sentiment": lambda text: known["sentiment"].messages(text=text),
         "answer": lambda question, context: known["answer"].messages(question=question, context=context),
+        "not_said": lambda: [{"role": "assistant", "content": NOT_SAID}],
     }
 
 

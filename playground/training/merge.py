@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from playground.adapters.check import check_folder
-from playground.adapters.disk import told_when_full, write_json
+from playground.adapters.disk import KEPT_FREE_BYTES, told_when_full, write_json
 from playground.errors import AdapterError, PlaygroundError
 from playground.models.memory import free_beside
 from playground.training.process import settle
@@ -26,8 +26,6 @@ if TYPE_CHECKING:  # brings torch, which may be imported only after `settle`
 
 LARGEST_BYTES = 40 * 10**9
 """Larger files seldom arrive whole through a browser."""
-KEPT_FREE_BYTES = 2 * 2**30
-"""What must be left on the disk for everybody else."""
 MEMORY_BYTES = 2**30
 """Measured with the starter: 0.36 GB in all. The largest adapter that is taken adds as much again."""
 _PIECE_BYTES = 16 * 2**20

@@ -5,6 +5,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from playground.adapters.config import MAX_RANK
+from playground.adapters.tensors import MAX_FILE_BYTES
 from playground.errors import AdapterError
 
 _INDEX, _ONE_FILE = "model.safetensors.index.json", "model.safetensors"
@@ -45,6 +47,17 @@ def find_weights(model: Path) -> tuple[Stored, ...]:
             "The files of the base model cannot be read as safetensors, so no whole model can be made. Download the "
             "adapter alone."
         ) from error
+
+
+def largest_adapter_bytes(model: Path) -> int:
+    """What the weights of an adapter of this model take at most: the largest rank everywhere, in fp32."""
+    try:
+        axes = sum(
+            sum(weight.shape) for file in find_weights(model) for weight in file.weights if len(weight.shape) == 2
+        )
+    except AdapterError:
+        return MAX_FILE_BYTES
+    return min(4 * MAX_RANK * axes, MAX_FILE_BYTES)
 
 
 def _read(path: Path) -> Stored:

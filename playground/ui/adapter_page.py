@@ -5,8 +5,7 @@ from datetime import datetime
 from playground.adapters.card import AdapterCard
 from playground.adapters.check import WEIGHTS
 from playground.errors import InputError
-from playground.ui import report_html, teach_html
-from playground.ui.finetune_result import how_taught, tiles, words
+from playground.ui import report_html, teach_html, verdict_html
 from playground.ui.services import Services
 from playground.ui.teach_html import Say
 from playground.ui.teaching import origin
@@ -25,16 +24,17 @@ def page(services: Services, owner: str, card: AdapterCard, say: Say) -> str:
     """Verdict, tiles and facts, as html."""
     taught = not card.source.get("imported") and bool(card.source)
     facts = {**card.source, **card.metrics}
-    line = report_html.words(card.report, say) or (words(facts, say)[1] if taught else "")
+    line = report_html.words(card.report, say) or (verdict_html.words(facts, say)[1] if taught else "")
     verdict = f'<p class="verdict">{teach_html.safe(line)}</p>' if line else ""
     rows = [(say("Taught") if taught else say("Imported"), _time(card)), (say("From"), _file(services, owner, card))]
     rows.append((say("For"), card.base_model))
-    rows += how_taught(card.source, say)
+    rows += verdict_html.how_taught(card.source, say)
+    rows.append((say("Settings"), verdict_html.settings(card.source)))
     rows.append((say("Size"), _size(card, say)))
     rows.append((say("Proof of the switch"), _proof(card, say)))
-    drawn = report_html.tiles(card.report, say) or tiles(facts, say)
-    below = report_html.others(card.report, say) + report_html.behind(card.report, card.name, say)
-    return verdict + drawn + teach_html.facts(rows) + below
+    drawn = report_html.tiles(card.report, say) or verdict_html.tiles(facts, say)
+    below = report_html.answers(card.report, card.name, say) + report_html.others(card.report, say)
+    return verdict + drawn + teach_html.facts(rows) + below + report_html.behind(card.report, card.name, say)
 
 
 def _time(card: AdapterCard) -> str:

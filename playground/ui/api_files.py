@@ -116,14 +116,16 @@ def _train(services: Services) -> Callable[..., Any]:
 
 def _export(services: Services) -> Callable[..., Any]:
     @friendly
-    async def export_adapter(request: gr.Request, adapter: Any, merged: Any = False) -> Any:
+    async def export_adapter(request: gr.Request, adapter: Any, merged: Any = False) -> AsyncIterator[Any]:
         owner, adapter = services.owner(request), as_text(adapter, "adapter")
         if not isinstance(merged, bool):
             raise InputError("merged must be true or false.")
         if not merged:
-            return await asyncio.to_thread(zipped, services, owner, adapter)
+            yield await asyncio.to_thread(zipped, services, owner, adapter)
+            return
         async with aclosing(whole(services, owner, adapter)) as shares:
-            return [share async for share in shares][-1]
+            async for share in shares:  # between two of them Gradio sees whether the visitor has left
+                yield share if isinstance(share, str) else None
 
     return export_adapter
 

@@ -4,8 +4,8 @@ import secrets
 import shutil
 import time
 import zipfile
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 from playground.adapters.archive import export_zip, file_name
@@ -19,12 +19,15 @@ from playground.ui.services import Services
 KEPT_S = 3600.0
 MOST_WHOLE = 2
 """So many whole models are kept to be fetched; the one made longest ago leaves for the next."""
+MOST_ADAPTER_BYTES = 4 * 2**30
+"""What adapters to be fetched may take in all; those made longest ago leave first."""
 _ADAPTER, _WHOLE = "adapter-", "whole-"
 
 
 def zipped(services: Services, owner: str, adapter: str) -> str:
     """The adapter as a zip file for its owner to fetch; raises `AdapterError`."""
     card = services.store.get(owner, adapter)
+    services.check_disk((card.folder / WEIGHTS).stat().st_size)
     with told_when_full():
         return str(export_zip(card, _new_folder(services.downloads, _ADAPTER), hub_id(card.base_model)))
 
@@ -57,12 +60,22 @@ def sizes(services: Services, card: AdapterCard) -> tuple[int, int]:
 
 
 def sweep(downloads: Path, now: float) -> None:
-    """Remove what has been there for an hour, and all but the newest finished whole models."""
+    """Remove what has been there for an hour, and all but the newest adapters and finished whole models."""
     made = sorted((_made(folder), folder) for kind in (_ADAPTER, _WHOLE) for folder in downloads.glob(f"{kind}*"))
     old = {folder for at, folder in made if now - at > KEPT_S}
     finished = [folder for _, folder in made if folder.name.startswith(_WHOLE) and any(folder.glob("*.zip"))]
-    for folder in old.union(finished[:-MOST_WHOLE]):
+    for folder in old.union(finished[:-MOST_WHOLE], _beyond(MOST_ADAPTER_BYTES, made)):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _beyond(most: int, made: list[tuple[float, Path]]) -> Iterator[Path]:
+    """The adapters that came before the newest ones of so many bytes in all."""
+    for _, folder in sorted(made, reverse=True):
+        if folder.name.startswith(_ADAPTER):
+            with suppress(FileNotFoundError):  # swept for another visitor just now
+                most -= sum(path.stat().st_size for path in folder.glob("*.zip"))
+            if most < 0:
+                yield folder
 
 
 def _made(folder: Path) -> float:

@@ -10,13 +10,12 @@ import gradio as gr
 from playground.adapters.card import AdapterCard
 from playground.data.examples import Example
 from playground.errors import PlaygroundError
-from playground.evaluation.bootstrap import FEWEST_ROWS
 from playground.protocol import Message, Sampling, Voice
 from playground.tasks.base import ask
 from playground.training.job import Job
 from playground.training.probes import read_probes
 from playground.training.spec import HELD_OUT_FILE, load_examples
-from playground.ui import finetune_steps, report_html, teach_html
+from playground.ui import finetune_steps, report_html, teach_html, verdict_html
 from playground.ui.downloads import zipped
 from playground.ui.finetune_state import BRING, Draft, Frame, fetched, go, picked, speaker, still
 from playground.ui.finetune_steps import StepParts
@@ -30,8 +29,6 @@ HELD_OUT_SHOWN = 3
 SHORT_ANSWER = Sampling(max_new_tokens=80, temperature=0.0)
 REDRAWN_S = 0.25
 """The table with all answers is redrawn at most this often."""
-BARELY = 0.98
-"""A held-out loss that stays above this share of what it was counts as hardly changed."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +82,14 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
             return
         owner, say = services.owner(request), speaker(request)
         job, card = services.jobs.job(owner, job_id), services.store.get(owner, adapter)
-        facts = {**job.facts(), **card.metrics}
+        facts: dict[str, Any] = {**job.facts(), **card.metrics}
         lines = [(line.step, line.answers) for line in read_probes(job.folder)]
-        strip = teach_html.strip(say, job.spec.probes, lines)
+        strip = teach_html.strip(say, job.spec.probes, lines, kept=facts.get("step", facts.get("best_step")))
         answers = report_html.answers(card.report, card.name, say)
         below = report_html.behind(card.report, card.name, say), report_html.others(card.report, say)
-        taught = teach_html.facts(how_taught(facts, say))
-        yield [_verdict(card, facts, say), answers + strip, *below, taught, proof_note(card, say)]
+        taught = teach_html.facts(verdict_html.how_taught(facts, say))
+        verdict, proof = verdict_html.verdict(card, facts, say), verdict_html.proof(card, say)
+        yield [verdict, answers + strip, *below, taught, proof]
         if not answers:
             async for table in _answers(services, owner, job, card, say):
                 yield [gr.skip(), table + strip, *[gr.skip()] * 4]
@@ -115,84 +113,6 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
         [frame.steps, frame.job, frame.adapter, frame.draft, file],
         **EVENT,
     )
-
-
-def proof_note(card: AdapterCard, say: Say) -> str:
-    """What the receipt of the swap says; nothing where there is none."""
-    if card.receipt is None:
-        return ""
-    change = say(
-        "Proof: switched on, the adapter moves the model's choices by up to {change} points.",
-        change=f"{card.receipt.largest_change:.1f}",
-    )
-    if not card.receipt.base_unchanged:
-        return f'<div class="warn">{teach_html.safe(say("Switched off, the model was not as before."))}</div>'
-    off = say("Switched off, the model is as before, bit for bit.")
-    return f'<div class="note quiet">{teach_html.safe(change)} {teach_html.safe(off)}</div>'
-
-
-def how_taught(facts: dict[str, Any], say: Say) -> list[tuple[str, str]]:
-    """(name, value) of what a run reported of itself."""
-    settings = facts.get("settings", {})
-    rows = [(say("Examples"), str(facts.get("rows", ""))), (say("Set aside"), str(facts.get("held_out_rows", "")))]
-    if facts.get("steps"):
-        steps = say("{count}, the best was {best}", count=facts["steps"], best=facts.get("best_step", facts["steps"]))
-        rows.append((say("Steps"), steps))
-    if facts.get("seconds"):
-        rows.append((say("Time"), teach_html.duration(say, facts["seconds"])))
-    if settings:
-        values = "r {r}, lora_alpha {lora_alpha:g}, learning_rate {learning_rate:g}, epochs {epochs:g}"
-        rows.append((say("Settings"), values.format(**settings)))
-    return rows
-
-
-def tiles(facts: dict[str, Any], say: Say) -> str:
-    """The measured figures of a run: how far off it was and is on examples that it never saw."""
-    before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
-    drawn = []
-    if before is not None and after is not None:
-        drawn.append(teach_html.tile(say("How far off it is"), f"{after:.2f}", f"{before:.2f}"))
-    if facts.get("rows"):
-        drawn.append(teach_html.tile(say("Examples learnt from"), str(facts["rows"])))
-    if facts.get("seconds"):
-        drawn.append(teach_html.tile(say("Time"), teach_html.duration(say, facts["seconds"])))
-    return teach_html.tiles(*drawn)
-
-
-def words(facts: dict[str, Any], say: Say) -> tuple[str, str]:
-    """(verdict, the sentences that it rests on), from held-out examples and nothing else."""
-    before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
-    if before is None or after is None:
-        return (
-            say("It has studied."),
-            say("No examples were set aside, so nothing was measured: compare the answers and judge for yourself."),
-        )
-    fields = {"count": facts.get("held_out_rows", 0), "before": f"{before:.2f}", "after": f"{after:.2f}"}
-    if after < before * BARELY:
-        line = "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better."
-        return say("It learnt from them."), say(line, **fields)
-    line = (
-        "On the {count} examples that it never saw, it was off by {before} and is now by {after}. Bring more examples, "
-        "or let it study harder."
-    )
-    return say("It hardly learnt anything."), say(line, **fields)
-
-
-def _verdict(card: AdapterCard, facts: dict[str, Any], say: Say) -> str:
-    heading, line = words(facts, say)
-    if card.report.get("measures"):
-        heading, line = _heading(card.report, say), report_html.words(card.report, say)
-    drawn = report_html.tiles(card.report, say) or tiles(facts, say)
-    return f'{teach_html.title(heading, size="big")}<p class="verdict">{teach_html.safe(line)}</p>{drawn}'
-
-
-def _heading(report: dict[str, Any], say: Say) -> str:
-    """Whether the first measure gained more than chance would."""
-    measure = report["measures"][0]
-    if measure["rows"] < FEWEST_ROWS:
-        return say("It has studied.")
-    gained = measure["high"] < 0 if measure["name"] == "perplexity" else measure["low"] > 0
-    return say("It learnt from them.") if gained else say("It hardly learnt anything.")
 
 
 async def _answers(services: Services, owner: str, job: Job, card: AdapterCard, say: Say) -> AsyncIterator[str]:

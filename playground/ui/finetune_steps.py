@@ -16,6 +16,9 @@ from playground.ui.teach_html import Say
 from playground.ui.texts import t
 from playground.ui.toasts import friendly
 
+INTO_VIEW = "() => { document.querySelector('.other-steps')?.scrollIntoView({ block: 'center' }); }"
+"""On a phone the list stands far from its button."""
+
 
 @dataclass(frozen=True)
 class StepParts:
@@ -27,7 +30,7 @@ class StepParts:
 
 def build_panel() -> tuple[gr.Column, gr.Radio, gr.Button]:
     """Draw the list, hidden until it is asked for; call inside the card that it stands in."""
-    with gr.Column(visible=False, elem_classes="page") as panel:
+    with gr.Column(visible=False, elem_classes=["page", "other-steps"]) as panel:
         steps = gr.Radio([], label=t("Choose another step"), interactive=True, elem_classes="stack")
         quiet("It is put beside the others as an adapter of its own, and measured like them: about ten seconds.")
         take = second("Make it an adapter")
@@ -56,7 +59,8 @@ def wire(frame: Frame, parts: StepParts) -> None:
         return [adapter, picked(services, owner, adapter), gr.Column(visible=False), False]
 
     shown = gr.State(False)
-    parts.open.click(open_list, [frame.job, shown], [parts.panel, parts.steps, shown], **EVENT)
+    opened = parts.open.click(open_list, [frame.job, shown], [parts.panel, parts.steps, shown], **EVENT)
+    opened.success(None, js=INTO_VIEW, **EVENT)
     working = {"interactive": False}
     pressed = parts.take.click(lambda: gr.Button(t("Making it ready…"), **working), None, parts.take, **EVENT)
     taken = pressed.then(take, [frame.job, parts.steps], [frame.adapter, frame.picker, parts.panel, shown], **EVENT)

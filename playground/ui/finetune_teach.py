@@ -28,6 +28,8 @@ from playground.ui.texts import t
 from playground.ui.toasts import friendly
 
 ELSEWHERE = "Tell a story about a brave little dog."
+SMALL_TALK = "How are you today?"
+"""Every model has an answer to it, and a new manner shows in it at once."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def build(services: Services) -> TeachParts:
                 probes = (
                     _probe("From your examples"),
                     _probe("Something else, to see what it forgets", ELSEWHERE),
-                    _probe("Your own (optional)"),
+                    _probe("Your own (optional)", SMALL_TALK),
                 )
         with gr.Row(elem_classes="foot"):
             back = second("Back")

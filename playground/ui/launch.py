@@ -4,13 +4,14 @@ import signal
 import threading
 from types import FrameType
 
+from playground.data.table import MAX_FILE_BYTES
 from playground.errors import SettingsError
 from playground.settings import Settings
 from playground.ui.page import build_page, launch_options
 from playground.ui.services import Services
+from playground.ui.uploads import largest_zip
 
 LONGEST_QUEUE = 64
-LARGEST_UPLOAD = "50mb"
 
 
 def launch(services: Services, settings: Settings) -> None:
@@ -28,7 +29,7 @@ def launch(services: Services, settings: Settings) -> None:
         page.launch(
             server_name=settings.server_name,
             server_port=settings.server_port,
-            max_file_size=LARGEST_UPLOAD,
+            max_file_size=max(largest_zip(services), MAX_FILE_BYTES),  # the browser's; the server knows the kinds
             prevent_thread_lock=True,
             **launch_options(services),
         )

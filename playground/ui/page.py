@@ -27,6 +27,7 @@ from playground.ui.owners import KeyCookie
 from playground.ui.services import Services
 from playground.ui.texts import I18N, t
 from playground.ui.theme import build_theme
+from playground.ui.uploads import Uploads
 
 STYLES = ("style.css", "teach.css", "compare.css", "corrections.css")
 UPLOADS_KEPT = (3600, 24 * 3600)
@@ -66,7 +67,11 @@ def build_page(services: Services) -> gr.Blocks:
 def launch_options(services: Services) -> dict[str, Any]:
     """What `launch` needs beside address and port."""
     here = Path(__file__).parent
-    middleware = [Middleware(EarlyLanguage), Middleware(KeyCookie, owners=services.owners)]
+    middleware = [
+        Middleware(Uploads, services=services),
+        Middleware(EarlyLanguage),
+        Middleware(KeyCookie, owners=services.owners),
+    ]
     return {
         "theme": build_theme(),
         "css": "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES),

@@ -31,11 +31,17 @@ ROWS_SHOWN = 3
 
 def words(report: Mapping[str, Any], say: Say) -> str:
     """The verdict's sentences; "" where there is none."""
-    return " ".join(say(one["template"], **one.get("fields", {})) for one in report.get("verdict", ()))
+    return " ".join(say(one["template"], **_fields(one, say)) for one in report.get("verdict", ()))
+
+
+def _fields(sentence: Mapping[str, Any], say: Say) -> dict[str, Any]:
+    """With the words among them, such as the name of a measure, in the visitor's language."""
+    fields = sentence.get("fields", {})
+    return {name: say(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def tiles(report: Mapping[str, Any], say: Say) -> str:
-    """Up to two measures, before and now, with half of their interval, and how many other skills were kept."""
+    """Up to two measures, before and now, with the gain and half of its interval; and how many skills were kept."""
     drawn = [_tile(measure, say) for measure in report.get("measures", ())[:2]]
     skills = report.get("skills", ())
     if skills:
@@ -46,13 +52,14 @@ def tiles(report: Mapping[str, Any], say: Say) -> str:
 
 def _tile(measure: Mapping[str, Any], say: Say) -> str:
     name, rows = measure["name"], measure["rows"]
-    margin = (measure["high"] - measure["low"]) / 2
+    gain, margin = measure["adapter"] - measure["base"], (measure["high"] - measure["low"]) / 2
     label = say(MEASURES.get(name, name))
     if name == "accuracy":
         now, before, spread = (round(rows * share / 100) for share in (measure["adapter"], measure["base"], margin))
-        return teach_html.tile(label, str(now), str(before), say("of {count}, ± {spread}", count=rows, spread=spread))
+        told = say("of {count}; {gain} ± {spread}", count=rows, gain=f"{now - before:+d}", spread=spread)
+        return teach_html.tile(label, str(now), str(before), told)
     now, before = f"{measure['adapter']:.1f}", f"{measure['base']:.1f}"
-    return teach_html.tile(label, now, before, f"{name}, ± {margin:.1f}")
+    return teach_html.tile(label, now, before, f"{say(name)}; {gain:+.1f} ± {margin:.1f}")
 
 
 def answers(report: Mapping[str, Any], name: str, say: Say) -> str:
@@ -91,7 +98,7 @@ def _all_measures(measures: Sequence[Mapping[str, Any]], name: str, say: Say) ->
     words = ("", say("Base model"), name, say("difference, 95 % interval"))
     head = "".join(f'<th class="num">{safe(word)}</th>' if word else "<th></th>" for word in words)
     body = "".join(
-        f'<tr><td>{safe(one["name"])}</td><td class="num">{one["base"]:.1f}</td>'
+        f'<tr><td>{safe(say(_measure(one["name"])))}</td><td class="num">{one["base"]:.1f}</td>'
         f'<td class="num">{one["adapter"]:.1f}</td>'
         f'<td class="num">{one["low"]:+.1f} … {one["high"]:+.1f}</td></tr>'
         for one in measures
@@ -108,8 +115,13 @@ def _skill(skill: Mapping[str, Any], say: Say) -> str:
     now = f"{skill['adapter']:.1f}"
     marked = f'<b class="lost">{now}</b>' if skill["worse"] else now
     name = safe(say(SKILLS.get(skill["task"], skill["task"])))
-    label = f'{name} <span class="quiet">{safe(skill["measure"])}</span>'
+    label = f'{name} <span class="quiet">{safe(say(_measure(skill["measure"])))}</span>'
     return f'<tr><td>{label}</td><td class="num quiet">{skill["base"]:.1f}</td><td class="num">{marked}</td></tr>'
+
+
+def _measure(name: str) -> str:
+    """A measure by its own name, and which way it is better where that is not upwards."""
+    return "perplexity, lower is better" if name == "perplexity" else name
 
 
 def _rows(heading: str, rows: Sequence[Mapping[str, Any]], name: str, say: Say) -> str:
@@ -123,10 +135,16 @@ def _confusion(table: Mapping[str, Any], name: str, say: Say) -> str:
     drawn = []
     for who, counts in ((say("Base model"), table["base"]), (name, table["adapter"])):
         body = "".join(
-            f"<tr><td>{safe(label)}</td>{''.join(f'<td class=num>{count}</td>' for count in row)}</tr>"
-            for label, row in zip(table["labels"], counts, strict=True)
+            f"<tr><td>{safe(label)}</td>{_counts(row, right)}</tr>"
+            for right, (label, row) in enumerate(zip(table["labels"], counts, strict=True))
             if label != OTHER
         )
         drawn.append(f'<table class="tbl"><tr><th>{safe(who)}</th>{head}</tr>{body}</table>')
-    heading = say("Which label was answered with which")
-    return f'{teach_html.title(heading)}<div class="sideways">{"".join(drawn)}</div>'
+    heading = teach_html.title(say("Which label was answered with which"), say("Yours on the left, its answers above."))
+    return f'{heading}<div class="sideways">{"".join(drawn)}</div>'
+
+
+def _counts(row: Sequence[int], right: int) -> str:
+    """How often each label was answered; the right one stands out."""
+    marked = (f"<b>{count}</b>" if place == right else f"{count}" for place, count in enumerate(row))
+    return "".join(f'<td class="num">{count}</td>' for count in marked)

@@ -11,6 +11,7 @@ import gradio as gr
 
 from playground.adapters.archive import import_zip
 from playground.adapters.card import AdapterCard
+from playground.adapters.disk import KEPT_FREE_BYTES
 from playground.adapters.store import AdapterStore
 from playground.errors import AdapterError, InputError
 from playground.protocol import BASE, Live, Receipt, Voice
@@ -21,6 +22,8 @@ from playground.training.whole_models import WholeModels
 from playground.ui.owners import HEADER, Owners
 
 STRANGER = "stranger-"
+LEAST_FREE_BYTES = 64 * 2**20
+"""Of one's own disk; on a shared server `KEPT_FREE_BYTES` are left."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class Services:
     def adopt(self, owner: str, name: str, archive: Path) -> AdapterCard:
         """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
         self.check_known(owner)
-        folder = import_zip(archive, base_fingerprint=self.base.fingerprint)
+        self.check_disk(2 * archive.stat().st_size)  # looked at in one folder, kept in another
+        folder = import_zip(archive, self.owners.data_dir, self.base.fingerprint)
         try:
             receipt = self._try_out(folder)
             return self.store.publish(
@@ -87,6 +91,12 @@ class Services:
             )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def check_disk(self, size: int = 0) -> None:
+        """Raise `InputError` where so many bytes more would leave too little of the disk for others."""
+        kept = KEPT_FREE_BYTES if self.owners.mode == "public" else LEAST_FREE_BYTES
+        if shutil.disk_usage(self.owners.data_dir).free < size + kept:
+            raise InputError("The server has no room for more files now. Try again in some hours.")
 
     def _try_out(self, folder: Path) -> Receipt:
         """See that the live model can use an adapter before it is anybody's; raises `AdapterError`."""

@@ -197,27 +197,57 @@ def answers_table(say: Say, name: str, rows: Iterable[tuple[str, ...]]) -> str:
         f'<th><span class="dot mine">{safe(name)}</span></th></tr>'
     )
     body = "".join(
-        f"<tr><td dir=auto>{safe(asked)}{_wanted(say, wanted)}</td><td dir=auto>{safe(base)}</td>"
-        f"<td dir=auto>{safe(adapter)}</td></tr>"
+        f"<tr><td dir=auto>{safe(asked)}{_wanted(say, wanted)}</td>{_answer(say('Base model'), '', base)}"
+        f"{_answer(name, 'mine', adapter)}</tr>"
         for asked, base, adapter, *wanted in rows
     )
     return f'<table class="tbl answers">{head}{body}</table>'
 
 
-def strip(say: Say, questions: Sequence[str], columns: Sequence[tuple[int, Sequence[str]]]) -> str:
-    """The watched questions with what was answered at each step; step 0 is the base model."""
+def _answer(who: str, dot: str, text: str) -> str:
+    """A cell that says itself whose it is: on a phone, where answers stand below each other, there is no heading."""
+    return f'<td dir=auto class="{dot}" data-who="{safe(who)}">{safe(text)}</td>'
+
+
+def strip(
+    say: Say, questions: Sequence[str], columns: Sequence[tuple[int, Sequence[str]]], kept: int | None = None
+) -> str:
+    """The watched questions with what was answered at each step; step 0 is the base model.
+
+    While it learns the newest answers are in view and marked; of an adapter, those of the step that it `kept`.
+    """
     if not columns:
         return ""
-    names = ["", *(say("Base model") if step == 0 else say("Step {step}", step=step) for step, _ in columns)]
-    dots = ["", *("dot" if step == 0 else "dot mine" for step, _ in columns)]
-    head = "".join(f'<th><span class="{dot}">{safe(name)}</span></th>' for dot, name in zip(dots, names, strict=True))
+    steps = [step for step, _ in columns]
+    marked = (steps[-1] or None) if kept is None else kept
+    head = "".join(f"<th{_mark(step, marked)}>{_column(say, step, kept)}</th>" for step in steps)
     body = "".join(
-        f"<tr><td><b>{safe(question)}</b></td>{''.join(f'<td dir=auto>{safe(cell)}</td>' for cell in cells)}</tr>"
+        f"<tr><td><b>{safe(question)}</b></td>"
+        + "".join(
+            f"<td dir=auto{_mark(step, marked)}>{_clipped(cell)}</td>" for step, cell in zip(steps, cells, strict=False)
+        )
+        + "</tr>"
         for question, *cells in zip(questions, *(answers for _, answers in columns), strict=False)
     )
-    classes = "tbl strip learning" if len(columns) > 1 else "tbl strip"
-    drawn = f'<div class="sideways newest"><table class="{classes}"><tr>{head}</tr>{body}</table></div>'
-    return f'<div class="rule"></div>{title(say("Watch it learn"))}{drawn}'
+    table = f'<table class="tbl strip" style="--n:{len(steps)}"><tr><th></th>{head}</tr>{body}</table>'
+    view = "sideways newest" if kept is None else "sideways"
+    return f'<div class="rule"></div>{title(say("Watch it learn"))}<div class="{view}">{table}</div>'
+
+
+def _column(say: Say, step: int, kept: int | None) -> str:
+    if step == 0:
+        return f'<span class="dot">{safe(say("Base model"))}</span>'
+    name = say("Step {step}, this one", step=step) if step == kept else say("Step {step}", step=step)
+    return f'<span class="dot mine">{safe(name)}</span>'
+
+
+def _mark(step: int, marked: int | None) -> str:
+    return " class=marked-step" if step == marked else ""
+
+
+def _clipped(text: str) -> str:
+    """A long answer scrolls in its cell, so that it does not push the next question away."""
+    return f"<div>{safe(text)}</div>"
 
 
 def _wanted(say: Say, wanted: Sequence[str]) -> str:

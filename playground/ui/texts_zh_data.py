@@ -22,6 +22,9 @@ NOTICES: dict[str, str] = {
     "A comma too many before a closing bracket was passed over (first in line {line}).": (
         "右括号前多了逗号，已忽略（首次在文件第 {line} 行）。"
     ),
+    "Above the names of the columns stand other lines: {count}. They were left out.": (
+        "列名上面还有别的内容：{count} 行，没有采用。"
+    ),
     "Cells under no heading are left out in rows: {count}. Name the column in the first row to use them.": (
         "没有表头的单元格没有采用：{count} 行。要用它们，请在第一行写上列名。"
     ),
@@ -31,10 +34,21 @@ NOTICES: dict[str, str] = {
     "Every row holds a list of rows under '{name}'; those are read, {count} in all.": (
         "每行的“{name}”里各有一组行；读取的是它们，共 {count} 行。"
     ),
+    "Lines that end in a comma were read without it (first row {row}).": "行末的逗号已忽略（从第 {row} 行起）。",
     "Lines that are Python dictionaries, not JSON: {count} (first row {row}). They were read as such.": (
         "有 {count} 行是 Python 字典而不是 JSON（从第 {row} 行起），已照此读取。"
     ),
     "Noticed in the file": "文件里注意到的",
+    "Only the sheet '{sheet}' is read.": "只读取工作表“{sheet}”。",
+    "Questions that the passage does not answer: {count} (first row {row}). It learns to say so.": (
+        "段落里没有答案的问题：{count} 个（从第 {row} 行起）。模型会学着说段落没有提到。"
+    ),
+    "Quotes within cells have a backslash before them. They were read as such.": (
+        "单元格里的引号前有反斜杠，已按引号读取。"
+    ),
+    "Remarks, which JSON does not know, were passed over (first in line {line}).": (
+        "JSON 里不该有的注释已忽略（首次在文件第 {line} 行）。"
+    ),
     "Row {row} (line {line}) has {count} cells, but there are {width} columns; it is left out. Put texts that contain "
     "the separator in quotes.": (
         "第 {row} 行（文件第 {line} 行）有 {count} 个单元格，但只有 {width} 列，没有采用。请给含分隔符的文字加引号。"
@@ -52,6 +66,15 @@ NOTICES: dict[str, str] = {
     "Spaces around the names of columns were left out.": "列名首尾的空格已去掉。",
     "The cells are separated by {separator} rather than {usual}. The file was read like that.": (
         "单元格之间用的是 {separator}，而不是 {usual}，已照此读取。"
+    ),
+    "The column '{column}' holds binary data such as pictures. It was left out.": (
+        "“{column}”列是图片之类的二进制数据，没有采用。"
+    ),
+    "The file is called {kind}, but it holds {found}. It was read as such.": (
+        "文件名说是 {kind}，里面其实是 {found}，已照此读取。"
+    ),
+    "The first line is an example, so no column has a name. They are called {names}.": (
+        "第一行已经是示例，所以各列没有名字，这里称为 {names}。"
     ),
     "The file begins with a byte-order mark, which is no part of the text. It was left out.": (
         "文件以字节顺序标记（BOM）开头，它不属于文字，已去掉。"
@@ -75,6 +98,7 @@ NOTICES: dict[str, str] = {
     "The texts in column '{column}' hold data and were read as such in rows: {count}.": (
         "“{column}”列的文字里是数据，已照此读取：{count} 行。"
     ),
+    "What stands in '{worse}' is not used: only '{chosen}' is learnt.": ("“{worse}”列没有采用：只学习“{chosen}”列。"),
     "Two columns are called '{name}'; the later is shown as '{new}'.": "有两列都叫“{name}”；后一列显示为“{new}”。",
 }
 
@@ -97,6 +121,23 @@ UNUSABLE: dict[str, str] = {
 }
 
 UNREADABLE: dict[str, str] = {
+    "Every column holds binary data such as pictures. Upload a file with texts.": (
+        "每一列都是图片之类的二进制数据。请上传有文字的文件。"
+    ),
+    "Only {count} of the {rows} rows can be used, and at least {least} are needed.{first}": (
+        "{rows} 行中只有 {count} 行可用，至少需要 {least} 行。{first}"
+    ),
+    "The file '{name}' is a web page, perhaps one that asks for a password. Download the data again.": (
+        "文件“{name}”是网页，也许是要求登录的页面。请重新下载数据。"
+    ),
+    "The file '{name}' is a {kind}, a kind that cannot be read. Copy its text into a TXT file or a table.": (
+        "文件“{name}”是 {kind}，这种文件无法读取。请把其中的文字复制到 TXT 文件或表格里。"
+    ),
+    "The file '{name}' is of an old kind of Excel or Word, or has a password. Save it as XLSX without a password, or as "
+    "CSV.": "文件“{name}”是旧版 Excel 或 Word，或有密码。请存为没有密码的 XLSX，或存为 CSV。",
+    "The file '{name}' is only a pointer to the real one (Git LFS). Download that and upload it.": (
+        "文件“{name}”只是指向真正文件的指针（Git LFS）。请下载真正的文件再上传。"
+    ),
     "By row {row} the file holds more than {limit} values. Use a smaller part of it.": (
         "到第 {row} 行，文件里的值超过了 {limit} 个。请只用一部分。"
     ),

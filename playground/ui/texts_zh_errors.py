@@ -107,10 +107,6 @@ DATA: dict[str, str] = {
     "The workbook has no sheet with cells. Put the rows in its first sheet.": "工作簿里没有内容。请把数据放在第一张表。",
     "The workbook unfolds to too much. Save the sheet as CSV and upload that.": "工作簿展开后太大。请另存为 CSV 再上传。",
     "The Parquet file is damaged or cut off. Save it again and upload that.": "Parquet 文件损坏或不完整。请重新保存后上传。",
-    "A column holds binary data such as pictures. Leave that column out.": "有一列是图片之类的二进制数据。请去掉这一列。",
-    "Only {count} of the {rows} rows can be used as {format}, and at least {least} are needed.{first}": (
-        "{rows} 行里只有 {count} 行能用作 {format}，至少需要 {least} 行。{first}"
-    ),
     "No columns to learn from were found. The file has: {columns}. Name them prompt and completion, question and "
     "answer, instruction and output, text and label, or just text.": (
         "没有找到可学习的列。文件里有：{columns}。请命名为 prompt 和 completion、question 和 answer、"

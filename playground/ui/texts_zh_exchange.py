@@ -4,6 +4,17 @@ EXCHANGE: dict[str, str] = {
     "The server's disk is full, so nothing was kept. Whoever runs this server must make room.": (
         "服务器磁盘已满，什么都没有保存。请让管理员腾出空间。"
     ),
+    "The file is not a zip, or it is damaged. Zip the adapter's folder again.": (
+        "文件不是 zip，或已损坏。请把适配器文件夹重新压缩。"
+    ),
+    "The weights are in {name}, a format that can run foreign code. Save the adapter again with "
+    "safe_serialization=True, as adapter_model.safetensors.": (
+        "权重保存在 {name} 里，这种格式可以运行外来代码。请用 safe_serialization=True 重新保存为 "
+        "adapter_model.safetensors。"
+    ),
+    "The adapter's weights are damaged or cut off. Save or download the adapter again.": (
+        "适配器的权重已损坏或不完整。请重新保存或下载适配器。"
+    ),
     "The zip is packed in an unusual way. Zip the adapter's folder again, as an ordinary zip.": (
         "这个 zip 的压缩方式不常见。请把适配器文件夹重新压缩成普通的 zip。"
     ),
@@ -11,6 +22,15 @@ EXCHANGE: dict[str, str] = {
         "适配器里有 {module} 的权重，但它的配置没有把这一层列为目标。"
     ),
     "merged must be true or false.": "merged 必须是 true 或 false。",
+    "The file is larger than {limit} MB. Use a part of it.": "文件超过 {limit} MB。请只用其中一部分。",
+    "The zip is larger than {limit} MB, more than an adapter of this model can take.": (
+        "zip 超过 {limit} MB，这个模型的适配器不会有这么大。"
+    ),
+    "You have sent {size} GB within a day, the most there can be. Try again tomorrow.": (
+        "你在一天内已发送 {size} GB，达到上限。请明天再试。"
+    ),
+    "The server has no room for more files now. Try again in some hours.": "服务器现在放不下更多文件。请过几小时再试。",
+    "Send the file itself: an address in its place is not fetched.": "请发送文件本身：不会按网址去下载。",
     "Adapter": "适配器",
     "Whole model": "整个模型",
     "Adapter: {small} MB. Whole model: {large} MB.": "适配器：{small} MB。整个模型：{large} MB。",

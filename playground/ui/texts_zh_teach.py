@@ -149,7 +149,7 @@ FINETUNE: dict[str, str] = {
     "The next step opens when it is done.": "完成后自动进入下一步。",
     "Next: see what changed": "下一步：看看变化",
     # result
-    "It learnt from them.": "它学到了。",
+    "It learnt from your examples.": "它从你的示例中学到了东西。",
     "Right answers": "答对",
     "Words in common with yours": "与你的答案相同的词",
     "Likeness to your answers": "与你的答案的相似度",
@@ -159,7 +159,7 @@ FINETUNE: dict[str, str] = {
     "Asked {count} of them, its answers are now {after}% like yours; without it, {before}%.": (
         "问了其中 {count} 条，它的回答与你的相似度现在是 {after}%；不用它时是 {before}%。"
     ),
-    "It hardly learnt anything.": "它几乎没学到什么。",
+    "It has not clearly gained yet.": "还看不出明显的进步。",
     "It has studied.": "它学过了。",
     "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better.": (
         "在它没见过的 {count} 个示例上，原来差 {before}，现在差 {after}。越低越好。"

@@ -1,10 +1,11 @@
 """A training script as TRL's own examples have it, for `tests.bench.training` to compare with.
 
-`python -m tests.bench.bare_trl SPEC.json MODEL_FOLDER` prints its speed and peak memory as a line of JSON.
+`python -m tests.bench.bare_trl SPEC.json MODEL_FOLDER [--fp32]` prints its speed and peak memory as a line of JSON.
+With `--fp32` the adapter's weights stay in fp32, as ours do; TRL alone makes them bf16 on a 4-bit model.
 """
 
+import argparse
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -35,7 +36,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
         self.steps.append(time.monotonic())
 
 
-def main(spec_path: Path, model_folder: str) -> None:
+def main(spec_path: Path, model_folder: str, fp32: bool) -> None:
     spec = TrainingSpec.load(spec_path)
     values = spec.values
     rows = [item.messages or () for item in load_examples(spec_path.parent / TRAIN_FILE)]
@@ -56,7 +57,11 @@ def main(spec_path: Path, model_folder: str) -> None:
             processing_class=AutoTokenizer.from_pretrained(model_folder),
             train_dataset=dataset,
             peft_config=LoraConfig(
-                r=values.r, lora_alpha=values.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM"
+                r=values.r,
+                lora_alpha=values.lora_alpha,
+                lora_dropout=values.lora_dropout,
+                target_modules="all-linear",
+                task_type="CAUSAL_LM",
             ),
             callbacks=[clock],
             args=SFTConfig(
@@ -66,6 +71,7 @@ def main(spec_path: Path, model_folder: str) -> None:
                 learning_rate=values.learning_rate,
                 lr_scheduler_type=values.lr_scheduler_type,
                 warmup_steps=values.warmup_ratio,
+                weight_decay=values.weight_decay,
                 max_length=values.max_length,
                 seed=values.seed,
                 logging_steps=1,
@@ -77,6 +83,9 @@ def main(spec_path: Path, model_folder: str) -> None:
                 disable_tqdm=True,
             ),
         )
+        for parameter in trainer.model.parameters():
+            if fp32 and parameter.requires_grad:
+                parameter.data = parameter.data.float()
         trainer.train()
     start = len(clock.steps) // 5
     speed = (len(clock.steps) - 1 - start) / (clock.steps[-1] - clock.steps[start])
@@ -84,4 +93,9 @@ def main(spec_path: Path, model_folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("spec", type=Path)
+    parser.add_argument("model_folder")
+    parser.add_argument("--fp32", action="store_true")
+    given = parser.parse_args()
+    main(given.spec, given.model_folder, given.fp32)

@@ -137,18 +137,32 @@ def test_a_long_text_is_summarized_in_parts_with_progress(live: Live) -> None:
     assert len(seen[-1].text) < len(text)
 
 
-def test_the_event_loop_goes_on_while_a_long_text_is_read(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_event_loop_goes_on_while_a_text_is_read(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everybody's words go through it: read there, one visitor's long text would hold up all others."""
     codec, going_on = copy(live.codec), threading.Event()
     monkeypatch.setattr(codec, "chat", lambda _: list(range(9000)) if going_on.wait(30) else [])
 
     async def read() -> None:
         asyncio.get_running_loop().call_soon(going_on.set)
-        async for _ in all_tasks()["sentiment"].run(Live(live.engine, codec), BASE_VOICE, text="Lovely. " * 3000):
+        async for _ in all_tasks()["sentiment"].run(Live(live.engine, codec), BASE_VOICE, text="Lovely."):
             pass
 
-    with pytest.raises(InputError, match="3000 words"):
+    with pytest.raises(InputError, match="at once"):
         asyncio.run(read())
+
+
+@pytest.mark.parametrize("text", ["Lovely, really. " * 10_000, "真好。" * 50_000])
+def test_a_far_too_long_text_is_refused_by_its_beginning(
+    live: Live, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """To read all of it takes seconds, in which nobody else's text could be read."""
+    whole = len(live.codec.chat([{"role": "user", "content": text}]))
+    codec = copy(live.codec)
+    monkeypatch.setattr(codec, "chat", lambda _: 1 / 0)
+    with pytest.raises(InputError, match="at once") as told:
+        results(all_tasks()["sentiment"], Live(live.engine, codec), text=text)
+    size = int(str(told.value.fields.get("words") or told.value.fields["length"]))
+    assert told.value.fields["fits"] == pytest.approx(size * live.codec.context_length / whole, rel=0.1)
 
 
 def test_a_text_without_end_is_refused_before_it_is_read(live: Live) -> None:

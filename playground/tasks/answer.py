@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from playground.protocol import Live, Message, Score, ScoreRequest, Voice
-from playground.tasks.base import AnswerResult, Field, Span, Task, TaskExample, aside, check_fits, check_text
+from playground.tasks.base import AnswerResult, Field, Span, Task, TaskExample, aside, check_text, read_prompt
 from playground.tasks.spans import Start, find_starts
 
 NOT_SAID = "The passage does not say."
@@ -88,19 +88,18 @@ class Answer(Task):
     async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[AnswerResult]:
         context = check_text(inputs.get("context"), "context")
         question = check_text(inputs.get("question"), "question").strip()
-        asked = self.messages(context=context.strip(), question=question)
-        read = tuple(await aside(lambda: live.codec.chat(asked), len(context)))
-        check_fits(live, read, f"{context} {question}", room_for_answer=32)
-        unread = tuple(live.codec.chat(self.messages(context=UNREAD, question=question)))
+        asked, blind = (self.messages(context=each, question=question) for each in (context.strip(), UNREAD))
+        read = tuple(await read_prompt(live, f"{context} {question}", lambda: live.codec.chat(asked), 32))
+        unread = tuple(await aside(lambda: live.codec.chat(blind)))
 
         async def score(prompt: tuple[int, ...], texts: Sequence[tuple[int, ...]]) -> list[Score]:
             return await live.engine.score(
                 ScoreRequest(prompt, tuple(texts), voice.adapter, voice.strength, voice.owner)
             )
 
-        starts = await aside(lambda: find_starts(context, question), len(context))
+        starts = await aside(lambda: find_starts(context, question))
         begun = [context[start.begin : start.first_word_end] for start in starts]
-        firsts = await aside(lambda: [live.codec.continuation(word)[0] for word in begun], len(context))
+        firsts = await aside(lambda: [live.codec.continuation(word)[0] for word in begun])
         tokens = [(token,) for token in sorted(set(firsts))]
         in_passage = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(read, tokens), strict=True)}
         alone = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(unread, tokens), strict=True)}

@@ -14,11 +14,11 @@ SMALLEST_ANSWER = 16
 """Tokens that must be left for the answer, or the text counts as too long."""
 MOST_CHARACTERS = 1_000_000
 """In a text: more than a thick book, and reading it takes seconds."""
-LONG_CHARACTERS = 2_000
-"""A shorter text is read in less time than it takes to ask another thread to."""
+MOST_OF_A_TOKEN = 16
+"""Characters for which a token stands at most, but for long lines of one sign."""
 
 T = TypeVar("T")
-_readers = ThreadPoolExecutor(2, thread_name_prefix="prompts")
+_readers = ThreadPoolExecutor(4, thread_name_prefix="prompts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,26 @@ def check_text(value: object, name: str = "text") -> str:
     return value
 
 
-async def aside(read: Callable[[], T], characters: int = LONG_CHARACTERS) -> T:
-    """What `read` returns; from another thread, unless there are few `characters` to be read.
+async def aside(read: Callable[[], T]) -> T:
+    """What `read` returns, from another thread.
 
-    All visitors' words go through the one event loop, which must not stand still for one of them.
+    All visitors' words go through the one event loop, which must not stand still while one of them is read, nor while
+    others wait for the tokenizer meanwhile.
     """
-    if characters < LONG_CHARACTERS:
-        return read()
     return await asyncio.get_running_loop().run_in_executor(_readers, read)
+
+
+async def read_prompt(
+    live: Live, text: str, read: Callable[[], list[int]], room_for_answer: int = SMALLEST_ANSWER
+) -> list[int]:
+    """The tokens that `read` makes of a prompt around `text`; raises as `check_fits` does."""
+    if len(text) > MOST_OF_A_TOKEN * live.codec.context_length:  # its beginning tells enough to refuse it
+        beginning = text[: live.codec.context_length]
+        about = len(live.codec.continuation(beginning)) * len(text) // len(beginning)
+        check_fits(live, range(about), text, room_for_answer)
+    tokens = await aside(read)
+    check_fits(live, tokens, text, room_for_answer)
+    return tokens
 
 
 def check_choice(value: object, allowed: Sequence[str], name: str) -> str:

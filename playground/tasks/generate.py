@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 from playground.protocol import Live, Message, Sampling, Voice
@@ -11,10 +12,9 @@ from playground.tasks.base import (
     Task,
     TaskExample,
     TextResult,
-    aside,
     ask,
-    check_fits,
     check_text,
+    read_prompt,
 )
 
 
@@ -47,12 +47,10 @@ class Generate(Task):
         sampling = inputs.get("sampling") or Sampling()
         if inputs.get("mode", "chat") == "chat" and live.codec.has_chat:
             history = inputs.get("history") or ()
-            size = len(prompt) + len(system) + sum(len(message["content"]) for message in history)
-            tokens = await aside(lambda: self._chat_that_fits(live, prompt, system, history), size)
+            read = partial(self._chat_that_fits, live, prompt, system, history)
         else:
-            text = f"{system}\n\n{prompt}" if system else prompt
-            tokens = await aside(lambda: live.codec.plain(text), len(text))
-        check_fits(live, tokens, f"{system} {prompt}")
+            read = partial(live.codec.plain, f"{system}\n\n{prompt}" if system else prompt)
+        tokens = await read_prompt(live, f"{system} {prompt}", read)
         async for chunk in ask(live, voice, tokens, sampling, inputs.get("alternatives") or 0):
             yield TextResult(chunk.text, finished=chunk.finished is not None, words=chunk.words)
 

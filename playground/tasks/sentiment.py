@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from playground.protocol import Live, Message, ScoreRequest, Voice
-from playground.tasks.base import Field, LabelResult, Task, TaskExample, aside, check_fits, check_text
+from playground.tasks.base import Field, LabelResult, Task, TaskExample, check_text, read_prompt
 
 LABELS = ("positive", "negative")
 
@@ -34,8 +34,7 @@ class Sentiment(Task):
 
     async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[LabelResult]:
         text = check_text(inputs.get("text")).strip()
-        tokens = await aside(lambda: live.codec.chat(self.messages(text=text)), len(text))
-        check_fits(live, tokens, text)
+        tokens = await read_prompt(live, text, lambda: live.codec.chat(self.messages(text=text)))
         labels = tuple(tuple(live.codec.continuation(label)) for label in LABELS)
         request = ScoreRequest(tuple(tokens), labels, voice.adapter, voice.strength, voice.owner)
         scores = await live.engine.score(request)

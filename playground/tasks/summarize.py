@@ -6,6 +6,7 @@ An adapter on it writes by itself, since it may have learnt to.
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from playground.errors import InputError
@@ -64,10 +65,10 @@ class Summarize(Task):
         text = check_text(inputs.get("text")).strip()
         length = check_choice(inputs.get("length", "medium"), tuple(LENGTHS), "length")
         if self.name in live.codec.weak_at and (voice.adapter == BASE or not voice.strength):
-            best = await aside(lambda: best_sentences(text, SENTENCES[length]), len(text))
+            best = await aside(lambda: best_sentences(text, SENTENCES[length]))
             yield TextResult(best, finished=True, note=OWN_SENTENCES)
             return
-        parts = await aside(lambda: self._parts(live, text, length), len(text))
+        parts = await aside(lambda: self._parts(live, text, length))
         while len(parts) > 1:
             notes: list[str] = []
             for number, part in enumerate(parts, 1):
@@ -78,7 +79,7 @@ class Summarize(Task):
             shorter = "\n".join(note for note in notes if note)
             if not shorter or len(shorter) >= len(text):
                 break  # the model does not shorten: the notes of the parts are the best there is
-            text, parts = shorter, self._parts(live, shorter, length)
+            text, parts = shorter, await aside(partial(self._parts, live, shorter, length))
         if len(parts) > 1:
             yield TextResult(so_far, finished=True)
             return
@@ -86,7 +87,7 @@ class Summarize(Task):
             yield result
 
     async def _once(self, live: Live, voice: Voice, text: str, length: str) -> AsyncIterator[TextResult]:
-        tokens = live.codec.chat(self.messages(text=text, length=length))
+        tokens = await aside(lambda: live.codec.chat(self.messages(text=text, length=length)))
         sampling = replace(GREEDY, max_new_tokens=MOST_TOKENS[length], repetition_penalty=1.1)
         async for chunk in ask(live, voice, tokens, sampling):
             yield TextResult(chunk.text.strip(), finished=chunk.finished is not None)

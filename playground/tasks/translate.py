@@ -6,7 +6,17 @@ from typing import Any
 
 from playground.errors import InputError
 from playground.protocol import GREEDY, Live, Message, Voice
-from playground.tasks.base import Field, Task, TaskExample, TextResult, aside, ask, check_choice, check_fits, check_text
+from playground.tasks.base import (
+    Field,
+    Task,
+    TaskExample,
+    TextResult,
+    aside,
+    ask,
+    check_choice,
+    check_text,
+    read_prompt,
+)
 from playground.tasks.languages import CODES, detect_surely
 
 AUTO = "auto"
@@ -50,8 +60,7 @@ class Translate(Task):
         if spoken == target and sure >= SURE:
             raise InputError("The text is to go from {language} to {language}. Choose two languages.", language=target)
         asked = self.messages(text=text.strip(), target=target, source=source)
-        tokens = await aside(lambda: live.codec.chat(asked), len(text))
-        check_fits(live, tokens, text, room_for_answer=live.codec.context_length // 2)
+        tokens = await read_prompt(live, text, lambda: live.codec.chat(asked), live.codec.context_length // 2)
         sampling = replace(GREEDY, max_new_tokens=24 + 3 * len(tokens), repetition_penalty=1.05)
         async for chunk in ask(live, voice, tokens, sampling):
             yield TextResult(chunk.text.strip(), finished=chunk.finished is not None, note=spoken)

@@ -118,8 +118,12 @@ def check_text(value: object, name: str = "text") -> str:
         )
     if not value.strip():
         raise InputError("Write or paste a text first.")
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
-        raise InputError("The text holds broken characters (half of a Unicode pair). Paste it again as plain text.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "The text holds broken characters (half of a Unicode pair). Paste it again as plain text."
+        ) from error
     return value
 
 

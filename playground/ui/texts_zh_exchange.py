@@ -21,6 +21,9 @@ EXCHANGE: dict[str, str] = {
     "The adapter holds weights for {module}, which its configuration does not name as a target.": (
         "适配器里有 {module} 的权重，但它的配置没有把这一层列为目标。"
     ),
+    "repairs must be a list of names, as /inspect_dataset tells them.": (
+        "repairs 必须是名称的列表，名称见 /inspect_dataset。"
+    ),
     "merged must be true or false.": "merged 必须是 true 或 false。",
     "The file is larger than {limit} MB. Use a part of it.": "文件超过 {limit} MB。请只用其中一部分。",
     "The zip is larger than {limit} MB, more than an adapter of this model can take.": (

@@ -4,6 +4,9 @@ EXCHANGE: dict[str, str] = {
     "The server's disk is full, so nothing was kept. Whoever runs this server must make room.": (
         "服务器磁盘已满，什么都没有保存。请让管理员腾出空间。"
     ),
+    "{file} has a regular expression for {name}, which is not run here. Save the adapter with layers' names there.": (
+        "{file} 的 {name} 是正则表达式，这里不会运行它。请改用层的名称重新保存适配器。"
+    ),
     "The file is not a zip, or it is damaged. Zip the adapter's folder again.": (
         "文件不是 zip，或已损坏。请把适配器文件夹重新压缩。"
     ),

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from playground.adapters import disk, zip_file
-from playground.errors import AdapterError, BusyError
+from playground.errors import AdapterError, BusyError, InputError
 from playground.models.loader import LoadedModel
 from playground.protocol import BASE, GenerateRequest, Sampling
 from playground.ui import downloads
+from playground.ui import services as services_module
 from playground.ui.services import Services
 from tests.bench.adapter_mutations import packed
 from tests.bench.mutated_adapters import attack
@@ -195,6 +196,19 @@ def test_a_full_disk(
     assert not [path for path in services.owners.data_dir.rglob(".*") if path.is_file()]
 
 
+def test_a_disk_that_is_nearly_full(
+    services: Services, adapters: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Defends everybody's training from a stranger's import: some of the disk stays free."""
+    card = services.store.publish("ann", "Mine", adapters[0])
+    monkeypatch.setattr(services_module, "KEPT_FREE_BYTES", 2**60)
+    with pytest.raises(InputError, match="no room for more files"):
+        services.adopt("ann", "Other", _zip_of(adapters[0], tmp_path / "in.zip"))
+    with pytest.raises(InputError, match="no room for more files"):
+        downloads.zipped(services, "ann", card.id)
+    assert len(_left(services)) == 1
+
+
 def test_a_full_disk_keeps_the_old_name(
     services: Services, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,8 +239,24 @@ def test_out_and_in_again(services: Services, adapters: list[Path], tmp_path: Pa
     assert str(tmp_path).encode() not in told
 
 
-def test_downloads_do_not_pile_up(services: Services, adapters: list[Path]) -> None:
-    """Defends the disk: what nobody fetched within an hour goes, and of whole models all but the newest two."""
+def test_deleted_while_it_is_taken_away(services: Services, adapters: list[Path]) -> None:
+    """Defends the reason that is told: its owner deleted it, its files are not damaged."""
+    card = services.store.publish("ann", "Mine", adapters[0])
+
+    async def visit() -> None:
+        shares = downloads.whole(services, "ann", card.id)
+        await anext(shares)
+        services.remove("ann", card.id)
+        with pytest.raises(AdapterError, match="There is no adapter 'Mine' any more"):
+            [share async for share in shares]
+
+    asyncio.run(visit())
+    assert list(services.downloads.iterdir()) == []
+
+
+def test_downloads_do_not_pile_up(services: Services, adapters: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Defends the disk: what nobody fetched within an hour goes, of whole models all but the newest two, and of
+    adapters all but the newest of so many bytes."""
     card = services.store.publish("ann", "Mine", adapters[0])
     path = Path(downloads.zipped(services, "ann", card.id))
     downloads.sweep(services.downloads, time.time() + 60)
@@ -239,6 +269,12 @@ def test_downloads_do_not_pile_up(services: Services, adapters: list[Path]) -> N
         os.utime(folder, (time.time() + number, time.time() + number))
     downloads.sweep(services.downloads, time.time() + 60)
     assert [folder.is_dir() for folder in whole] == [False, True, True, True]
+    zips = [Path(downloads.zipped(services, "ann", card.id)) for _ in range(3)]
+    monkeypatch.setattr(downloads, "MOST_ADAPTER_BYTES", 2 * path.stat().st_size)
+    for number, made in enumerate([path, *zips]):
+        os.utime(made.parent, (time.time() + number, time.time() + number))
+    downloads.sweep(services.downloads, time.time() + 60)
+    assert [made.is_file() for made in [path, *zips]] == [False, False, True, True]
     downloads.sweep(services.downloads, time.time() + 2 * downloads.KEPT_S)
     assert list(services.downloads.iterdir()) == []
 

@@ -2,8 +2,11 @@
 
 import itertools
 import json
+import socket
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from playground.training.spec import TrainingValues
 from tests.running_app import RunningApp, running_app
 
 PASSAGE = "The lighthouse was finished in 1858. Its last keeper was Anna Lund."
@@ -140,6 +144,55 @@ def test_a_dataset_is_recognized(client: Client, tmp_path: Path) -> None:
     assert len(seen["preview"]) > 0
 
 
+def test_repairs_are_made_only_when_they_are_named(client: Client, tmp_path: Path) -> None:
+    """Defends the rows of whoever did not agree, and the way to agree from code."""
+    path = tmp_path / "same.csv"
+    path.write_text("question,answer\n" + "How are you?,Fine.\n" * 3)
+    offered = client.predict(handle_file(str(path)), api_name="/inspect_dataset")["repairs"]
+    assert [(repair["name"], repair["rows"]) for repair in offered] == [("duplicates", 2)]
+    wishes = ((["duplicates"], "at least 2 are needed"), (["magic"], "The repair 'magic'"), ("duplicates", "list"))
+    for repairs, said in wishes:
+        with pytest.raises(AppError, match=said):
+            client.predict(handle_file(str(path)), "Taught", repairs=repairs, api_name="/train")
+
+
+def test_the_parameters_of_train_are_all_there(client: Client) -> None:
+    """Defends programs: what they can set, in the order that they know."""
+    described = client.view_api(print_info=False, return_format="dict")["named_endpoints"]["/train"]["parameters"]
+    names = [parameter["parameter_name"] for parameter in described]
+    assert names[:10] == [
+        *("file", "name", "format", "epochs", "max_steps", "r", "lora_alpha", "learning_rate", "max_length", "probes")
+    ]
+    assert set(names[3:]) == {field.name for field in fields(TrainingValues)} | {"probes", "repairs"}
+    assert all(parameter["parameter_has_default"] for parameter in described[2:])
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(app: RunningApp) -> None:
+    """Defends the disk of a server that anybody can reach; Gradio itself forgets such a file."""
+    uploads = app.data_dir / "uploads"
+    there = set(uploads.iterdir())
+    body = b'--B\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\n' + bytes(10**6)
+    head = b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n"
+    host, port = app.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as visitor:
+        visitor.sendall(head + b"Content-Type: multipart/form-data; boundary=B\r\n\r\n" + body)
+        wait_until(lambda: set(uploads.iterdir()) > there)
+    wait_until(lambda: set(uploads.iterdir()) == there)
+
+
+def test_an_address_in_a_files_place_is_not_fetched(app: RunningApp) -> None:
+    """Defends memory and disk, and the network around the server."""
+    address = {"path": "https://example.com/rows.csv", "meta": {"_type": "gradio.FileData"}}
+    assert "Send the file itself" in raw_call(app, "inspect_dataset", json.dumps({"data": [address, "auto"]}))
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)  # between two looks
+
+
 def test_unknown_things_are_unknown(client: Client) -> None:
     for api_name in ("/stop_job", "/resume_job", "/delete_adapter", "/export_adapter"):
         with pytest.raises(AppError, match="nothing-here"):
@@ -183,6 +236,19 @@ def test_an_adapter_goes_out_and_comes_back_the_same(client: Client, taught: dic
     client.predict(copy["id"], api_name="/delete_adapter")
     with pytest.raises(AppError, match=copy["id"]):
         say_five(client, copy["id"])
+
+
+def test_a_whole_model_is_not_made_for_whoever_has_left(app: RunningApp, taught: dict[str, Any]) -> None:
+    """Defends the next visitor, who would wait for nothing."""
+    url = f"{app.url}/gradio_api/call/export_adapter"
+    body = json.dumps({"data": [taught["adapter"], True]}).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"})) as answer:
+        event = json.load(answer)["event_id"]
+    downloads = app.data_dir / "uploads" / "downloads"
+    with urllib.request.urlopen(f"{url}/{event}", timeout=60) as stream:
+        stream.readline()
+        wait_until(lambda: any(downloads.glob("whole-*")))
+    wait_until(lambda: not any(downloads.glob("whole-*")))
 
 
 def test_a_zip_that_holds_no_adapter_is_refused(client: Client, tmp_path: Path) -> None:

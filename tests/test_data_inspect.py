@@ -73,7 +73,7 @@ def test_shape_of_the_answer(tmp_path: Path) -> None:
     path = tmp_path / "upload"
     path.write_text("\n".join(rows), encoding="utf-8")
     answer = inspect(path, name="mine.csv", writers=WRITERS).to_dict()
-    assert list(answer) == ["rows", "format", "columns", "mapping", "problems", "preview"]
+    assert list(answer) == ["rows", "format", "columns", "mapping", "problems", "repairs", "preview"]
     assert (answer["rows"], answer["format"], answer["columns"]) == (4, "text_label", ["text", "label"])
     assert answer["mapping"] == {"text": "text", "label": "label"}
     assert answer["problems"] == [

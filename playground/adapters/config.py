@@ -198,8 +198,10 @@ def _check_kind(config: dict[str, Any]) -> None:
 def _check_numbers(config: dict[str, Any]) -> None:
     for name in ("rank_pattern", "alpha_pattern"):
         config[name] = config.get(name) or {}
-        if not isinstance(config[name], dict) or not _names(list(config[name])):
+        if not isinstance(config[name], dict):
             raise _bad(name)
+        if not _names(list(config[name])):
+            raise _pattern(name)
     ranks = [config.get("r"), *config["rank_pattern"].values()]
     if not all(isinstance(r, int) and not isinstance(r, bool) and 1 <= r <= MAX_RANK for r in ranks):
         raise AdapterError("The rank (r) must be a whole number from 1 to {limit}.", limit=MAX_RANK)
@@ -217,7 +219,7 @@ def _check_names(config: dict[str, Any]) -> None:
     """Names only, where PEFT would take a regular expression: a wicked one can hang the server."""
     for name in ("target_modules", "exclude_modules", "layers_pattern"):
         if config.get(name) not in (None, "", []) and not _names(config[name]):
-            raise _bad(name)
+            raise _pattern(name) if isinstance(config[name], str) else _bad(name)
     for name in ("target_modules", "exclude_modules", "layers_to_transform"):
         if isinstance(config.get(name), list):
             config[name] = frozenset(config[name])
@@ -244,6 +246,14 @@ def _names(value: object) -> bool:
 
 def _number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and -_FAR < value < _FAR
+
+
+def _pattern(name: str) -> AdapterError:
+    return AdapterError(
+        "{file} has a regular expression for {name}, which is not run here. Save the adapter with layers' names there.",
+        file=CONFIG,
+        name=name,
+    )
 
 
 def _bad(name: str) -> AdapterError:

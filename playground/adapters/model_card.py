@@ -67,9 +67,17 @@ def _about(card: AdapterCard, base: str, merged: bool) -> str:
     if merged:
         return (
             f"The model `{base}` with a LoRA adapter worked into its weights, {taught} the LLM Playground on "
-            f"{card.created[:10]}. What the base model's licence asks for holds for it too."
+            f"{card.created[:10]}. What the base model's licence asks for holds for it too.{_precision(card)}"
         )
-    return f"A LoRA adapter for `{base}`, {taught} the LLM Playground on {card.created[:10]}."
+    return f"A LoRA adapter for `{base}`, {taught} the LLM Playground on {card.created[:10]}.{_precision(card)}"
+
+
+def _precision(card: AdapterCard) -> str:
+    """A warning where it was taught on rounded weights."""
+    found = card.source.get("quantization")
+    if found not in ("4-bit", "8-bit"):
+        return ""
+    return f" It was taught and measured on the base model in {found}; in another precision its words differ."
 
 
 def _verdict(card: AdapterCard) -> str:

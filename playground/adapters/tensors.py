@@ -99,7 +99,7 @@ def _foreign(name: str) -> AdapterError:
     shown = quote(name, 120)
     if "lora_magnitude_vector" in name:
         return AdapterError("The adapter uses DoRA ({name}), which cannot be swapped into a live model.", name=shown)
-    if "lora_embedding" in name:
+    if "lora_embedding" in name or ".base_layer." in name:  # as PEFT saves what stands beside them
         return AdapterError(
             "The adapter changes the embeddings ({name}); only LoRA on linear layers works.", name=shown
         )

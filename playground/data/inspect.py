@@ -45,6 +45,9 @@ class Inspection:
             "columns": self.columns,
             "mapping": dict(self.mapping.columns),
             "problems": [problem.text for problem in self.problems] + [repair.text for repair in self.repairs],
+            "repairs": [
+                {"name": repair.kind, "rows": len(repair.rows), "text": repair.text} for repair in self.repairs
+            ],
             "preview": [_shown(example) for example in self.preview],
         }
 

@@ -71,7 +71,7 @@ def apply_repairs(table: Table, mapping: Mapping, kinds: Collection[str]) -> Tab
     """A mended copy of the table; raises `DataError` for an unknown kind."""
     for kind in kinds:
         if kind not in KINDS:
-            raise DataError("The repair '{kind}' is not known. Use: {known}.", kind=kind, known=", ".join(KINDS))
+            raise DataError("The repair '{kind}' is not known. Use: {known}.", kind=kind[:40], known=", ".join(KINDS))
     mends = [_PLANS[kind](table, mapping) for kind in KINDS if kind in kinds]
     rows: list[Row] = []
     numbers: list[int] = []

@@ -42,9 +42,9 @@ class TrainingValues:
     max_length: int = 512
     per_device_train_batch_size: int = 8
     gradient_accumulation_steps: int = 1
+    lr_scheduler_type: Schedule = "cosine"
     warmup_ratio: float = 0.05
     weight_decay: float = 0.0
-    lr_scheduler_type: Schedule = "cosine"
     completion_only_loss: bool = True
     packing: bool = False
     gradient_checkpointing: bool = False

@@ -5,20 +5,26 @@ import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import gradio as gr
 from gradio.components.api_component import Api
 
 from playground.errors import InputError
+from playground.training.spec import TrainingValues
 from playground.ui.api_shapes import adapter_as_api, as_text
 from playground.ui.downloads import whole, zipped
 from playground.ui.services import Services
 from playground.ui.teaching import inspect_upload, start_training
 from playground.ui.toasts import friendly
 
-TEXTS = ("name", "format", "adapter", "target_modules", "lr_scheduler_type", "report_to")
-SWITCHES = ("use_rslora", "completion_only_loss", "packing", "gradient_checkpointing")
+KINDS: dict[object, str] = {bool: "boolean", int: "number", float: "number", str: "string"}
+VALUES = {name: KINDS.get(kind, "string") for name, kind in get_type_hints(TrainingValues).items()}
+"""Every training value with its kind in JSON."""
+LISTS = ("probes", "repairs")
+FIRST = ("epochs", "max_steps", "r", "lora_alpha", "learning_rate", "max_length", "probes")
+WISHES = tuple(dict.fromkeys((*FIRST, *VALUES, *LISTS)))
+"""What a run may be told beside its file and name, those asked for most first; what is left out suits the model."""
 
 
 def build(services: Services) -> None:
@@ -43,60 +49,9 @@ def _inspect(services: Services) -> Callable[..., Any]:
 
 def _train(services: Services) -> Callable[..., Any]:
     @friendly
-    async def train(
-        request: gr.Request,
-        file: Any,
-        name: Any,
-        format: Any = "auto",
-        epochs: Any = None,
-        max_steps: Any = None,
-        r: Any = None,
-        lora_alpha: Any = None,
-        learning_rate: Any = None,
-        max_length: Any = None,
-        probes: Any = None,
-        lora_dropout: Any = None,
-        target_modules: Any = None,
-        use_rslora: Any = None,
-        per_device_train_batch_size: Any = None,
-        gradient_accumulation_steps: Any = None,
-        lr_scheduler_type: Any = None,
-        warmup_ratio: Any = None,
-        weight_decay: Any = None,
-        completion_only_loss: Any = None,
-        packing: Any = None,
-        gradient_checkpointing: Any = None,
-        neftune_noise_alpha: Any = None,
-        early_stopping_patience: Any = None,
-        seed: Any = None,
-        report_to: Any = None,
-    ) -> AsyncIterator[Any]:
-        owner = services.known_owner(request)
-        path = _path(file)
-        wishes = {
-            "epochs": epochs,
-            "max_steps": max_steps,
-            "r": r,
-            "lora_alpha": lora_alpha,
-            "learning_rate": learning_rate,
-            "max_length": max_length,
-            "lora_dropout": lora_dropout,
-            "target_modules": target_modules,
-            "use_rslora": use_rslora,
-            "per_device_train_batch_size": per_device_train_batch_size,
-            "gradient_accumulation_steps": gradient_accumulation_steps,
-            "lr_scheduler_type": lr_scheduler_type,
-            "warmup_ratio": warmup_ratio,
-            "weight_decay": weight_decay,
-            "completion_only_loss": completion_only_loss,
-            "packing": packing,
-            "gradient_checkpointing": gradient_checkpointing,
-            "neftune_noise_alpha": neftune_noise_alpha,
-            "early_stopping_patience": early_stopping_patience,
-            "seed": seed,
-            "report_to": report_to,
-        }
-        given = {field: value for field, value in wishes.items() if value is not None}
+    async def train(request: gr.Request, file: Any, name: Any, format: Any, *wishes: Any) -> AsyncIterator[Any]:
+        owner, path = services.known_owner(request), _path(file)
+        given = {wish: value for wish, value in zip(WISHES, wishes, strict=True) if value is not None}
         job_id = await asyncio.to_thread(
             start_training,
             services,
@@ -105,12 +60,16 @@ def _train(services: Services) -> Callable[..., Any]:
             file_name=path.name,
             name=as_text(name, "name"),
             format=as_text(format, "format"),
-            probes=_as_probes(probes),
+            repairs=_as_repairs(given.pop("repairs", [])),
             **given,
         )
         async for state in services.jobs.follow(owner, job_id):
             yield dict(state)
 
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    *known, format, _ = inspect.signature(train).parameters.values()
+    wished = [inspect.Parameter(wish, kind, default=None) for wish in WISHES]
+    train.__signature__ = inspect.Signature([*known, format.replace(default="auto"), *wished])  # type: ignore[attr-defined]
     return train
 
 
@@ -142,16 +101,19 @@ def _import(services: Services) -> Callable[..., Any]:
 
 def _add(function: Callable[..., Any], api_name: str) -> None:
     """A hidden button's event whose first input is a real `gr.File`, the others plain values."""
-    kinds: dict[str, dict[str, Any]] = {"probes": {"type": "array", "items": {"type": "string"}}}
     inputs: list[Any] = [gr.File(visible=False)]
     for parameter in list(inspect.signature(function).parameters.values())[2:]:
         default = None if parameter.default is inspect.Parameter.empty else parameter.default
-        kind = "string" if parameter.name in TEXTS else "boolean" if parameter.name in SWITCHES else "number"
-        schema = kinds.get(parameter.name, {"type": kind})
-        inputs.append(Api(default, schema, parameter.name))
+        inputs.append(Api(default, _schema(parameter.name), parameter.name))
     gr.Button(visible=False).click(
         function, inputs, Api(None, {"type": "object"}, "result"), api_name=api_name, concurrency_limit=None
     )
+
+
+def _schema(name: str) -> dict[str, Any]:
+    if name in LISTS:
+        return {"type": "array", "items": {"type": "string"}}
+    return {"type": VALUES.get(name, "string")}
 
 
 def _path(file: Any) -> Path:
@@ -160,9 +122,7 @@ def _path(file: Any) -> Path:
     return Path(file)
 
 
-def _as_probes(value: Any) -> list[str]:
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(probe, str) for probe in value):
-        raise InputError("probes must be a list of texts.")
+def _as_repairs(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(kind, str) for kind in value):
+        raise InputError("repairs must be a list of names, as /inspect_dataset tells them.")
     return value

@@ -5,7 +5,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 
 from playground.adapters.archive import export_zip, file_name
@@ -13,6 +13,7 @@ from playground.adapters.card import AdapterCard
 from playground.adapters.check import README, WEIGHTS
 from playground.adapters.disk import told_when_full
 from playground.adapters.model_card import model_card
+from playground.errors import AdapterError
 from playground.models.catalog import hub_id
 from playground.ui.services import Services
 
@@ -28,7 +29,7 @@ def zipped(services: Services, owner: str, adapter: str) -> str:
     """The adapter as a zip file for its owner to fetch; raises `AdapterError`."""
     card = services.store.get(owner, adapter)
     services.check_disk((card.folder / WEIGHTS).stat().st_size)
-    with told_when_full():
+    with _still_there(card), told_when_full():
         return str(export_zip(card, _new_folder(services.downloads, _ADAPTER), hub_id(card.base_model)))
 
 
@@ -42,15 +43,29 @@ async def whole(services: Services, owner: str, adapter: str) -> AsyncGenerator[
     folder = _new_folder(services.downloads, _WHOLE)
     out = folder / f"{file_name(card)}-whole-model.zip"
     try:
-        async with aclosing(services.whole_models.make(Path(services.base.model), card.folder, out)) as shares:
-            async for share in shares:
-                yield share
-        with told_when_full(), zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(README, model_card(card, base_id, merged=True))
+        with _still_there(card):
+            async with aclosing(services.whole_models.make(Path(services.base.model), card.folder, out)) as shares:
+                async for share in shares:
+                    yield share
+            with told_when_full(), zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr(README, model_card(card, base_id, merged=True))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     yield str(out)
+
+
+@contextmanager
+def _still_there(card: AdapterCard) -> Iterator[None]:
+    """Say of an adapter that was deleted meanwhile what has become of it, and not which of its files is missing."""
+    try:
+        yield
+    except (AdapterError, FileNotFoundError) as error:
+        if not card.folder.exists():
+            raise AdapterError(
+                "There is no adapter '{adapter}' any more. Choose another.", adapter=card.name
+            ) from error
+        raise
 
 
 def sizes(services: Services, card: AdapterCard) -> tuple[int, int]:

@@ -4,6 +4,9 @@ EXCHANGE: dict[str, str] = {
     "The server's disk is full, so nothing was kept. Whoever runs this server must make room.": (
         "服务器磁盘已满，什么都没有保存。请让管理员腾出空间。"
     ),
+    "{file} has a regular expression for {name}, which is not run here. Save the adapter with layers' names there.": (
+        "{file} 的 {name} 是正则表达式，这里不会运行它。请改用层的名称重新保存适配器。"
+    ),
     "The file is not a zip, or it is damaged. Zip the adapter's folder again.": (
         "文件不是 zip，或已损坏。请把适配器文件夹重新压缩。"
     ),
@@ -20,6 +23,9 @@ EXCHANGE: dict[str, str] = {
     ),
     "The adapter holds weights for {module}, which its configuration does not name as a target.": (
         "适配器里有 {module} 的权重，但它的配置没有把这一层列为目标。"
+    ),
+    "repairs must be a list of names, as /inspect_dataset tells them.": (
+        "repairs 必须是名称的列表，名称见 /inspect_dataset。"
     ),
     "merged must be true or false.": "merged 必须是 true 或 false。",
     "The file is larger than {limit} MB. Use a part of it.": "文件超过 {limit} MB。请只用其中一部分。",

@@ -14,10 +14,13 @@ MEMORIZED = 1.02
 """Times the best held-out loss: a last one above it has risen, one below is the same."""
 MANY_SKILLS = 3
 
-UNMEASURED = "No examples were set aside, so nothing was measured: compare the answers and judge for yourself."
+UNMEASURED = (
+    "No examples were set aside, so nothing was measured: compare the answers and judge for yourself. With 60 examples "
+    "or more, progress can be measured."
+)
 FEW_ROWS = (
     "Only {rows} examples could be asked that it never saw: too few to tell progress from chance, so compare the "
-    "answers and judge for yourself."
+    "answers and judge for yourself. With 60 examples or more, progress can be measured."
 )
 RIGHT_MORE = "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times."
 RIGHT_CHANCE = (
@@ -132,7 +135,7 @@ def _best_step(course: Course) -> list[Sentence]:
 
 
 def _lost(skills: Sequence[Skill]) -> list[Sentence]:
-    worse = [skill.task for skill in skills if skill.found.worse]
+    worse = [skill.task for skill in skills if skill.worse]
     if not skills:
         return []
     if not worse:

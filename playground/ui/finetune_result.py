@@ -14,7 +14,7 @@ from playground.protocol import Message, Sampling, Voice
 from playground.tasks.base import ask
 from playground.training.job import Job
 from playground.training.probes import read_probes
-from playground.training.spec import HELD_OUT_FILE, load_examples
+from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
 from playground.ui import finetune_steps, report_html, teach_html, verdict_html
 from playground.ui.downloads import zipped
 from playground.ui.finetune_state import BRING, Draft, Frame, fetched, go, picked, speaker, still
@@ -71,8 +71,8 @@ def build() -> ResultParts:
     return ResultParts(verdict, answers, behind, others, origin, proof, more, chosen, download, fetch, use)
 
 
-def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
-    """Bind the step: it is drawn when a run's adapter is there."""
+def wire(frame: Frame, parts: ResultParts, file: gr.File, prompt: gr.Textbox | None = None) -> None:
+    """Bind the step: it is drawn when a run's adapter is there. `prompt` is where Generate is asked."""
     services = frame.services
 
     @friendly
@@ -95,8 +95,12 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
                 yield [gr.skip(), table + strip, *[gr.skip()] * 4]
 
     @friendly
-    async def use(adapter: str, request: gr.Request) -> list[Any]:
-        return [gr.Tabs(selected="generate"), picked(services, services.owner(request), adapter)]
+    async def use(adapter: str, job_id: str, request: gr.Request, written: str = "") -> list[Any]:
+        owner = services.owner(request)
+        probes = services.jobs.job(owner, job_id).spec.probes
+        # A first question stands ready to be sent, unless something is written there already.
+        ready = [probes[0] if probes and not written.strip() else gr.skip()] * (prompt is not None)
+        return [gr.Tabs(selected="generate"), picked(services, owner, adapter), *ready]
 
     @friendly
     async def download(adapter: str, request: gr.Request) -> str:
@@ -105,7 +109,8 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
     shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof]
     frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT)
     finetune_steps.wire(frame, parts.steps)
-    parts.use.click(use, frame.adapter, [frame.tabs, frame.picker], **EVENT)
+    prompts = [prompt] if prompt else []
+    parts.use.click(use, [frame.adapter, frame.job, *prompts], [frame.tabs, frame.picker, *prompts], **EVENT)
     fetched(parts.download.click(download, frame.adapter, parts.fetch, **EVENT), parts.fetch)
     parts.more.click(
         lambda: (go(BRING), "", "", Draft(), None),
@@ -149,9 +154,9 @@ def _table(say: Say, card: AdapterCard, rows: list[list[str]]) -> str:
 
 
 def _questions(job: Job) -> list[list[Message]]:
-    """Prompts to compare on: some that were set aside, then those that the person wanted to watch."""
-    held_out = [_prompt(example) for example in load_examples(job.folder / HELD_OUT_FILE)]
-    found = [prompt for prompt in held_out if prompt][:HELD_OUT_SHOWN]
+    """Prompts to compare on: some that were set aside, else some it learnt, then those the person wanted to watch."""
+    examples = load_examples(job.folder / HELD_OUT_FILE) or load_examples(job.folder / TRAIN_FILE)
+    found = [prompt for prompt in map(_prompt, examples) if prompt][:HELD_OUT_SHOWN]
     known = {prompt[-1]["content"] for prompt in found}
     watched: list[list[Message]] = [
         [{"role": "user", "content": probe}] for probe in job.spec.probes if probe not in known

@@ -112,11 +112,12 @@ def _best_and_worst(report: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]],
 
 
 def _skill(skill: Mapping[str, Any], say: Say) -> str:
-    now = f"{skill['adapter']:.1f}"
+    digits = 2 if skill["measure"] == "perplexity" else 1  # small, and small changes of it count
+    before, now = (f"{skill[who]:.{digits}f}" for who in ("base", "adapter"))
     marked = f'<b class="lost">{now}</b>' if skill["worse"] else now
     name = safe(say(SKILLS.get(skill["task"], skill["task"])))
     label = f'{name} <span class="quiet">{safe(say(_measure(skill["measure"])))}</span>'
-    return f'<tr><td>{label}</td><td class="num quiet">{skill["base"]:.1f}</td><td class="num">{marked}</td></tr>'
+    return f'<tr><td>{label}</td><td class="num quiet">{before}</td><td class="num">{marked}</td></tr>'
 
 
 def _measure(name: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from playground.adapters.card import AdapterCard
-from playground.data.examples import Example
 from playground.errors import PlaygroundError
 from playground.protocol import Message, Sampling, Voice
 from playground.tasks.base import ask
@@ -124,11 +123,11 @@ async def _answers(services: Services, owner: str, job: Job, card: AdapterCard, 
     """The table of questions with both answers, growing as the live model writes them."""
     asked = await asyncio.to_thread(_questions, job)
     heading = f'<div class="h">{teach_html.safe(say("Asked now, without and with it"))}</div>'
-    rows = [[messages[-1]["content"], "", ""] for messages in asked]
+    rows = [[messages[-1]["content"], "", "", wanted] for messages, wanted in asked]
     voices = (Voice(owner=owner), await services.voice(owner, card.id))
     clock = asyncio.get_running_loop().time
     next_at = 0.0
-    for row, messages in zip(rows, asked, strict=True):
+    for row, (messages, _) in zip(rows, asked, strict=True):
         for column, voice in enumerate(voices, 1):
             async for text in _answer(services, voice, messages, say):
                 row[column] = text
@@ -150,19 +149,17 @@ async def _answer(services: Services, voice: Voice, messages: list[Message], say
 
 
 def _table(say: Say, card: AdapterCard, rows: list[list[str]]) -> str:
-    return teach_html.answers_table(say, card.name, [(row[0], row[1], row[2]) for row in rows])
+    return teach_html.answers_table(say, card.name, [tuple(row) for row in rows])
 
 
-def _questions(job: Job) -> list[list[Message]]:
-    """Prompts to compare on: some that were set aside, else some it learnt, then those the person wanted to watch."""
+def _questions(job: Job) -> list[tuple[list[Message], str]]:
+    """Prompts to compare on, with the wanted answers: some that were set aside, else some it learnt; then those that
+    the person wanted to watch, without."""
     examples = load_examples(job.folder / HELD_OUT_FILE) or load_examples(job.folder / TRAIN_FILE)
-    found = [prompt for prompt in map(_prompt, examples) if prompt][:HELD_OUT_SHOWN]
-    known = {prompt[-1]["content"] for prompt in found}
-    watched: list[list[Message]] = [
-        [{"role": "user", "content": probe}] for probe in job.spec.probes if probe not in known
+    rows = [example.messages for example in examples if example.messages and len(example.messages) > 1]
+    found = [(list(row[:-1]), row[-1]["content"]) for row in rows[:HELD_OUT_SHOWN]]
+    known = {prompt[-1]["content"] for prompt, _ in found}
+    watched: list[tuple[list[Message], str]] = [
+        ([{"role": "user", "content": probe}], "") for probe in job.spec.probes if probe not in known
     ]
     return [*found, *watched]
-
-
-def _prompt(example: Example) -> list[Message]:
-    return list(example.messages[:-1]) if example.messages else []

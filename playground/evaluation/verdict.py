@@ -14,13 +14,10 @@ MEMORIZED = 1.02
 """Times the best held-out loss: a last one above it has risen, one below is the same."""
 MANY_SKILLS = 3
 
-UNMEASURED = (
-    "No examples were set aside, so nothing was measured: compare the answers and judge for yourself. With 60 examples "
-    "or more, progress can be measured."
-)
+UNMEASURED = "No examples were set aside, so nothing was measured: compare the answers and judge for yourself."
 FEW_ROWS = (
     "Only {rows} examples could be asked that it never saw: too few to tell progress from chance, so compare the "
-    "answers and judge for yourself. With 60 examples or more, progress can be measured."
+    "answers and judge for yourself."
 )
 RIGHT_MORE = "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times."
 RIGHT_CHANCE = (

@@ -17,6 +17,7 @@ LEARNT, NO_GAIN, WORSE, STUDIED = (
     "It has studied.",
 )
 ADVICE = {
+    STUDIED: "With 60 examples or more, progress can be measured.",
     NO_GAIN: "More examples, or harder study, may help.",
     WORSE: "Check that your examples are right, or let it study less hard. The base model is as it was.",
 }
@@ -73,7 +74,7 @@ def words(facts: dict[str, Any], say: Say) -> tuple[str, str]:
     """(verdict, the sentences that it rests on), from held-out examples and nothing else."""
     before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
     if before is None or after is None:
-        return say(STUDIED), say(UNMEASURED)
+        return say(STUDIED), f"{say(UNMEASURED)} {say(ADVICE[STUDIED])}"
     fields = {"count": facts.get("held_out_rows", 0), "before": f"{before:.2f}", "after": f"{after:.2f}"}
     if after < before * BARELY:
         line = "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better."

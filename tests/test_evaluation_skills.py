@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from playground.engine.live import LiveModel, start_engine
 from playground.evaluation import skills
+from playground.evaluation.bootstrap import Difference
 from playground.evaluation.skills import MEASURES, BaseMemory, Skill, compare_skills, items
 from playground.models.codec import ModelCodec, codec_for
 from playground.models.loader import load_model
@@ -54,18 +55,35 @@ def test_the_items_are_twelve_of_each_task_and_fit_it() -> None:
 def test_an_adapter_that_breaks_the_model_got_worse_and_the_base_did_not(
     broken: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    some = items()[:25]
+    some = items()[:35]
     monkeypatch.setattr(skills, "items", lambda: some)
     memory = BaseMemory(tmp_path, "starter")
     same = by_task(asyncio.run(compare_skills(broken, (Voice(BASE), Voice(BASE)), memory, budget_s=300)))
     assert set(same) == set(MEASURES) and not any(skill.found.worse for skill in same.values())
-    assert all(skill.found.rows == 5 and skill.found.base == skill.found.adapter for skill in same.values())
+    assert all(skill.found.rows == 7 and skill.found.base == skill.found.adapter for skill in same.values())
     assert same["sentiment"].found.base > 60 and 1 < same["generate"].found.base < 6  # the starter knows these
     lost = by_task(asyncio.run(compare_skills(broken, (Voice(BASE), Voice("broken")), memory, budget_s=300)))
     assert lost["translate"].found.worse and lost["generate"].found.worse
     assert lost["translate"].found.base == same["translate"].found.base
     told: Any = lost["generate"].to_dict()
     assert told["worse"] and told["adapter"] > told["base"] and told["measure"] == "perplexity"
+
+
+@pytest.mark.parametrize(
+    ("measure", "base", "adapter", "worse"),
+    [
+        ("perplexity", 2.8, 2.82, False),
+        ("perplexity", 2.8, 3.1, True),
+        ("chrF", 94.0, 93.4, False),
+        ("chrF", 94.0, 90.0, True),
+    ],
+)
+def test_a_loss_that_nobody_would_notice_is_none(measure: str, base: float, adapter: float, worse: bool) -> None:
+    """Twelve stories that each surprise the model a trifle more are no chance, and yet nothing that was forgotten."""
+    low, high = (0.001, 1.0) if measure == "perplexity" else (-9.0, -0.1)
+    found = Difference(measure, base, adapter, low, high, 12, measure == "perplexity")
+    assert found.worse and Skill("generate", found).worse is worse
+    assert Skill("generate", found).to_dict()["worse"] is worse
 
 
 def test_the_base_is_asked_once_and_remembered(

@@ -52,3 +52,14 @@ def test_an_adapter_without_a_report_shows_nothing() -> None:
     assert report_html.words({}, english) + report_html.tiles({}, english) + report_html.others({}, english) == ""
     assert report_html.behind({}, "x", english) + report_html.answers({}, "x", english) == ""
     assert report_html.behind({}, "x", english) + teach_html.strip(english, ["Who?"], []) == ""
+
+
+def test_figures_of_texts_are_not_shown_as_answers() -> None:
+    """A perplexity beside a text means nothing by itself: it is named, and rounded as far as it says something."""
+    found = {"name": "perplexity", "base": 185.8, "adapter": 130.3, "low": -75.0, "high": -34.0, "rows": 20}
+    row = {"row": 1, "asked": "Once.", "wanted": "", "base": "359.5", "adapter": "233.4", "gain": 126.1}
+    report = {"measures": [found], "rows": [row]}
+    drawn = report_html.answers(report, "x", english)
+    assert "Question" not in drawn and "perplexity, lower is better" in drawn
+    tile = report_html.tiles(report, english)
+    assert "186 →" in tile and ">130<" in tile and "\u221256\u00a0±\u00a020" in tile

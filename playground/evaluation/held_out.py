@@ -21,6 +21,8 @@ LONGEST_ANSWER = 64
 """Tokens."""
 FEW_LABELS = 12
 SHORT_WORDS = 6
+SHORT_SHARE = 0.75
+"""Of answers of at most so many words: a few longer ones among them are judged like the rest."""
 SHOWN_ROWS = 3
 """Of the worst and of the best."""
 SHOWN_CHARACTERS = 600
@@ -65,8 +67,8 @@ def fitting_kind(rows: Sequence[Example]) -> Kind:
     if not talks or 2 * len(talks) < len(rows):
         return "plain texts"
     wanted = [_wanted(row) for row in talks]
-    longest = max(len(text.split()) for text in wanted)
-    if longest <= SHORT_WORDS and len({_label(text) for text in wanted}) <= min(FEW_LABELS, len(wanted) // 2):
+    short = sum(len(text.split()) <= SHORT_WORDS for text in wanted)
+    if short == len(wanted) and len({_label(text) for text in wanted}) <= min(FEW_LABELS, len(wanted) // 2):
         return "labels"
     if _most(talks, _TRANSLATE):
         return "translations"
@@ -74,7 +76,7 @@ def fitting_kind(rows: Sequence[Example]) -> Kind:
         return "texts"
     if _most(talks, _SUMMARIZE):
         return "summaries"
-    return "short answers" if longest <= SHORT_WORDS else "texts"
+    return "short answers" if short >= SHORT_SHARE * len(wanted) else "texts"
 
 
 def _judged(kind: Kind, rows: Sequence[Example], said: Sequence[tuple[str, str]]) -> Compared:

@@ -36,6 +36,9 @@ MEASURES: dict[str, Summed] = {
 }
 """Perplexity is per byte here, so that it does not depend on the model's words."""
 
+NOTICEABLE, NOTICEABLE_SHARE = 1.0, 0.02
+"""A loss of fewer points of 100, or of a smaller share of the perplexity, nobody would notice, however sure it is."""
+
 Said = str | tuple[float, float] | None
 """A text, or (nats, bytes) of one that was read; None where the model cannot be asked this."""
 
@@ -55,11 +58,18 @@ class Skill:
     task: str
     found: Difference
 
+    @property
+    def worse(self) -> bool:
+        """Whether it got worse beyond chance, and by enough to be noticed."""
+        lost = abs(self.found.adapter - self.found.base)
+        noticed = NOTICEABLE_SHARE * self.found.base if self.found.lower_is_better else NOTICEABLE
+        return self.found.worse and lost >= noticed
+
     def to_dict(self) -> dict[str, object]:
         """The shape of a report's `skills`."""
         found = self.found
         values = {"base": round(found.base, 3), "adapter": round(found.adapter, 3)}
-        return {"task": self.task, "measure": found.name, **values, "rows": found.rows, "worse": found.worse}
+        return {"task": self.task, "measure": found.name, **values, "rows": found.rows, "worse": self.worse}
 
 
 class BaseMemory:

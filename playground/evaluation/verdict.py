@@ -132,7 +132,7 @@ def _best_step(course: Course) -> list[Sentence]:
 
 
 def _lost(skills: Sequence[Skill]) -> list[Sentence]:
-    worse = [skill.task for skill in skills if skill.found.worse]
+    worse = [skill.task for skill in skills if skill.worse]
     if not skills:
         return []
     if not worse:

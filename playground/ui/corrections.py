@@ -33,16 +33,18 @@ FILE_NAME = "corrections.jsonl"
 
 @dataclass(frozen=True)
 class Note:
-    """`drawn` are the components that `counted` returns updates for, in that order."""
+    """`drawn` are the components that `counted` returns updates for, in that order; `prompt` is where the chat beside
+    it is asked."""
 
     kept: Corrections
     box: gr.Column
     look: gr.Button
     teach: gr.Button
+    prompt: gr.Textbox
     drawn: tuple[gr.blocks.Block, ...]
 
 
-def draw(services: Services, visible: bool) -> Note:
+def draw(services: Services, visible: bool, prompt: gr.Textbox) -> Note:
     """Draw the note; it fills in when its tab opens."""
     with gr.Column(visible=visible, elem_classes=["note", "correcting"]) as box:
         head("Teach by correcting", "Change an answer with its pencil, and it becomes an example to learn from.")
@@ -50,7 +52,7 @@ def draw(services: Services, visible: bool) -> Note:
         with gr.Row(visible=False, elem_classes=["foot"]) as buttons:
             look = second("Look at them", elem_id="corrections-look")
             teach = second("Teach these", visible=False, elem_id="corrections-teach")
-    return Note(Corrections(services.owners.data_dir), box, look, teach, (count, buttons, teach))
+    return Note(Corrections(services.owners.data_dir), box, look, teach, prompt, (count, buttons, teach))
 
 
 def counted(say: Say, kept: Kept) -> list[Any]:

@@ -8,13 +8,12 @@ from typing import Any
 import gradio as gr
 
 from playground.adapters.card import AdapterCard
-from playground.data.examples import Example
 from playground.errors import PlaygroundError
 from playground.protocol import Message, Sampling, Voice
 from playground.tasks.base import ask
 from playground.training.job import Job
 from playground.training.probes import read_probes
-from playground.training.spec import HELD_OUT_FILE, load_examples
+from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
 from playground.ui import finetune_steps, report_html, teach_html, verdict_html
 from playground.ui.downloads import zipped
 from playground.ui.finetune_state import BRING, Draft, Frame, fetched, go, picked, speaker, still
@@ -71,8 +70,8 @@ def build() -> ResultParts:
     return ResultParts(verdict, answers, behind, others, origin, proof, more, chosen, download, fetch, use)
 
 
-def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
-    """Bind the step: it is drawn when a run's adapter is there."""
+def wire(frame: Frame, parts: ResultParts, file: gr.File, prompt: gr.Textbox | None = None) -> None:
+    """Bind the step: it is drawn when a run's adapter is there. `prompt` is where Generate is asked."""
     services = frame.services
 
     @friendly
@@ -95,8 +94,12 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
                 yield [gr.skip(), table + strip, *[gr.skip()] * 4]
 
     @friendly
-    async def use(adapter: str, request: gr.Request) -> list[Any]:
-        return [gr.Tabs(selected="generate"), picked(services, services.owner(request), adapter)]
+    async def use(adapter: str, job_id: str, request: gr.Request, written: str = "") -> list[Any]:
+        owner = services.owner(request)
+        probes = services.jobs.job(owner, job_id).spec.probes
+        # A first question stands ready to be sent, unless something is written there already.
+        ready = [probes[0] if probes and not written.strip() else gr.skip()] * (prompt is not None)
+        return [gr.Tabs(selected="generate"), picked(services, owner, adapter), *ready]
 
     @friendly
     async def download(adapter: str, request: gr.Request) -> str:
@@ -105,7 +108,8 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File) -> None:
     shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof]
     frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT)
     finetune_steps.wire(frame, parts.steps)
-    parts.use.click(use, frame.adapter, [frame.tabs, frame.picker], **EVENT)
+    prompts = [prompt] if prompt else []
+    parts.use.click(use, [frame.adapter, frame.job, *prompts], [frame.tabs, frame.picker, *prompts], **EVENT)
     fetched(parts.download.click(download, frame.adapter, parts.fetch, **EVENT), parts.fetch)
     parts.more.click(
         lambda: (go(BRING), "", "", Draft(), None),
@@ -119,11 +123,11 @@ async def _answers(services: Services, owner: str, job: Job, card: AdapterCard, 
     """The table of questions with both answers, growing as the live model writes them."""
     asked = await asyncio.to_thread(_questions, job)
     heading = f'<div class="h">{teach_html.safe(say("Asked now, without and with it"))}</div>'
-    rows = [[messages[-1]["content"], "", ""] for messages in asked]
+    rows = [[messages[-1]["content"], "", "", wanted] for messages, wanted in asked]
     voices = (Voice(owner=owner), await services.voice(owner, card.id))
     clock = asyncio.get_running_loop().time
     next_at = 0.0
-    for row, messages in zip(rows, asked, strict=True):
+    for row, (messages, _) in zip(rows, asked, strict=True):
         for column, voice in enumerate(voices, 1):
             async for text in _answer(services, voice, messages, say):
                 row[column] = text
@@ -145,19 +149,17 @@ async def _answer(services: Services, voice: Voice, messages: list[Message], say
 
 
 def _table(say: Say, card: AdapterCard, rows: list[list[str]]) -> str:
-    return teach_html.answers_table(say, card.name, [(row[0], row[1], row[2]) for row in rows])
+    return teach_html.answers_table(say, card.name, [tuple(row) for row in rows])
 
 
-def _questions(job: Job) -> list[list[Message]]:
-    """Prompts to compare on: some that were set aside, then those that the person wanted to watch."""
-    held_out = [_prompt(example) for example in load_examples(job.folder / HELD_OUT_FILE)]
-    found = [prompt for prompt in held_out if prompt][:HELD_OUT_SHOWN]
-    known = {prompt[-1]["content"] for prompt in found}
-    watched: list[list[Message]] = [
-        [{"role": "user", "content": probe}] for probe in job.spec.probes if probe not in known
+def _questions(job: Job) -> list[tuple[list[Message], str]]:
+    """Prompts to compare on, with the wanted answers: some that were set aside, else some it learnt; then those that
+    the person wanted to watch, without."""
+    examples = load_examples(job.folder / HELD_OUT_FILE) or load_examples(job.folder / TRAIN_FILE)
+    rows = [example.messages for example in examples if example.messages and len(example.messages) > 1]
+    found = [(list(row[:-1]), row[-1]["content"]) for row in rows[:HELD_OUT_SHOWN]]
+    known = {prompt[-1]["content"] for prompt, _ in found}
+    watched: list[tuple[list[Message], str]] = [
+        ([{"role": "user", "content": probe}], "") for probe in job.spec.probes if probe not in known
     ]
     return [*found, *watched]
-
-
-def _prompt(example: Example) -> list[Message]:
-    return list(example.messages[:-1]) if example.messages else []

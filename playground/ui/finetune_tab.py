@@ -44,7 +44,7 @@ def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs, note: Note | N
     finetune_check.wire(frame, check)
     finetune_teach.wire(frame, teach, check, watch)
     finetune_watch.wire(frame, watch)
-    finetune_result.wire(frame, result, bring.file)
+    finetune_result.wire(frame, result, bring.file, note.prompt if note else None)
     if note is not None:
         corrections.lead_on(frame, note, check)
     tab = owning_tab()

@@ -64,7 +64,7 @@ def build(services: Services, choice: Choice) -> Note:
                 text, go_on = _draw_text(choice)
         with gr.Column(elem_classes=["card", "rail"]):
             controls = generate_controls.draw()
-            note = corrections.draw(services, chats)
+            note = corrections.draw(services, chats, prompt)
     asked_with = [*choice.inputs, *controls]
     _wire_chat(services, (chat, prompt, send), asked_with)
     _wire_text(services, text, go_on, asked_with)

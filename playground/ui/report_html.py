@@ -19,12 +19,14 @@ MEASURES = {
     "macro-F1": "Right answers, each label alike",
     "exact match": "Exactly your answers",
     "F1": "Words in common with yours",
-    "BLEU": "Close to your translations",
+    "BLEU": "Close to them, word for word",
     "chrF": "Close to your answers",
     "ROUGE-1": "Close to your summaries",
     "ROUGE-L": "Close to your summaries, in order",
     "perplexity": "Surprise at your texts, lower is better",
 }
+MANY = 101
+"""A score of 100 is the most; more is a perplexity."""
 ROWS_SHOWN = 3
 """So many of the best rows, and of the worst."""
 
@@ -56,17 +58,26 @@ def _tile(measure: Mapping[str, Any], say: Say) -> str:
     label = say(MEASURES.get(name, name))
     if name == "accuracy":
         now, before, spread = (round(rows * share / 100) for share in (measure["adapter"], measure["base"], margin))
-        told = say("of {count}; {gain} ± {spread}", count=rows, gain=f"{now - before:+d}", spread=spread)
+        told = say("of {count}; {gain} ± {spread}", count=rows, gain=_signed(f"{now - before:+d}"), spread=spread)
         return teach_html.tile(label, str(now), str(before), told)
-    now, before = f"{measure['adapter']:.1f}", f"{measure['base']:.1f}"
-    return teach_html.tile(label, now, before, f"{say(name)}; {gain:+.1f} ± {margin:.1f}")
+    # Apart from those around a hundred and more, where they say nothing, tenths are shown.
+    digits = 0 if max(measure["adapter"], measure["base"]) >= MANY else 1
+    now, before = (f"{measure[who]:.{digits}f}" for who in ("adapter", "base"))
+    told = f"{say(name)}; {_signed(f'{gain:+.{digits}f}')}\u00a0±\u00a0{margin:.{digits}f}"
+    return teach_html.tile(label, now, before, told)
+
+
+def _signed(figure: str) -> str:
+    """With a minus that is as long as a plus is wide."""
+    return figure.replace("-", "\u2212")
 
 
 def answers(report: Mapping[str, Any], name: str, say: Say) -> str:
     """What was asked that it never saw, with the wanted answer and both given ones: the most gained, and the least."""
     best, worst = _best_and_worst(report)
-    drawn = _rows(say("Where it gained most, of what it never saw"), best, name, say) if best else ""
-    return drawn + (_rows(say("Where it gained least"), worst, name, say) if worst else "")
+    plain = any(measure["name"] == "perplexity" for measure in report.get("measures", ()))
+    drawn = _rows(say("Where it gained most, of what it never saw"), best, name, say, plain) if best else ""
+    return drawn + (_rows(say("Where it gained least"), worst, name, say, plain) if worst else "")
 
 
 def others(report: Mapping[str, Any], say: Say) -> str:
@@ -112,11 +123,12 @@ def _best_and_worst(report: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]],
 
 
 def _skill(skill: Mapping[str, Any], say: Say) -> str:
-    now = f"{skill['adapter']:.1f}"
+    digits = 2 if skill["measure"] == "perplexity" else 1  # small, and small changes of it count
+    before, now = (f"{skill[who]:.{digits}f}" for who in ("base", "adapter"))
     marked = f'<b class="lost">{now}</b>' if skill["worse"] else now
     name = safe(say(SKILLS.get(skill["task"], skill["task"])))
     label = f'{name} <span class="quiet">{safe(say(_measure(skill["measure"])))}</span>'
-    return f'<tr><td>{label}</td><td class="num quiet">{skill["base"]:.1f}</td><td class="num">{marked}</td></tr>'
+    return f'<tr><td>{label}</td><td class="num quiet">{before}</td><td class="num">{marked}</td></tr>'
 
 
 def _measure(name: str) -> str:
@@ -124,9 +136,11 @@ def _measure(name: str) -> str:
     return "perplexity, lower is better" if name == "perplexity" else name
 
 
-def _rows(heading: str, rows: Sequence[Mapping[str, Any]], name: str, say: Say) -> str:
+def _rows(heading: str, rows: Sequence[Mapping[str, Any]], name: str, say: Say, plain: bool) -> str:
     shown = [(row["asked"], row["base"], row["adapter"], row.get("wanted", "")) for row in rows]
-    return teach_html.title(heading) + teach_html.answers_table(say, name, shown)
+    told = say("How surprising each text is: its perplexity, lower is better.") if plain else ""
+    asked_as = "Text" if plain else "Question"
+    return teach_html.title(heading, told) + teach_html.answers_table(say, name, shown, asked_as)
 
 
 def _confusion(table: Mapping[str, Any], name: str, say: Say) -> str:

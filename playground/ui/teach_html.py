@@ -190,15 +190,15 @@ def tiles(*drawn: str) -> str:
     return f'<div class="tiles">{"".join(drawn)}</div>' if drawn else ""
 
 
-def answers_table(say: Say, name: str, rows: Iterable[tuple[str, ...]]) -> str:
+def answers_table(say: Say, name: str, rows: Iterable[tuple[str, ...]], asked_as: str = "Question") -> str:
     """(question, the base model's answer, the adapter's answer) side by side; a fourth is the wanted answer."""
     head = (
-        f'<tr><th>{safe(say("Question"))}</th><th><span class="dot">{safe(say("Base model"))}</span></th>'
+        f'<tr><th>{safe(say(asked_as))}</th><th><span class="dot">{safe(say("Base model"))}</span></th>'
         f'<th><span class="dot mine">{safe(name)}</span></th></tr>'
     )
     body = "".join(
-        f"<tr><td dir=auto>{safe(asked)}{_wanted(say, wanted)}</td>{_answer(say('Base model'), '', base)}"
-        f"{_answer(name, 'mine', adapter)}</tr>"
+        f"<tr><td dir=auto><div class=asked>{safe(asked)}</div>{_wanted(say, wanted)}</td>"
+        f"{_answer(say('Base model'), '', base)}{_answer(name, 'mine', adapter)}</tr>"
         for asked, base, adapter, *wanted in rows
     )
     return f'<table class="tbl answers">{head}{body}</table>'

@@ -2,6 +2,8 @@
 
 LEARNT: dict[str, str] = {
     "Only {rows} examples could be asked that it never saw: too few to tell progress from chance, so compare the answers and judge for yourself.": "它没见过的例子只能问到 {rows} 条，太少了，分不清是进步还是碰巧；请对比回答，自己判断。",
+    "No examples were set aside, so nothing was measured: compare the answers and judge for yourself.": "没有留出示例，所以什么都没测；请对比回答，自己判断。",
+    "With 60 examples or more, progress can be measured.": "有 60 条以上的示例，就能测出进步。",
     "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times.": "在它从没见过的 {rows} 条例子上，它答对 {after} 条，原模型答对 {before} 条。",
     "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times: that may be no more than chance.": "在它从没见过的 {rows} 条例子上，它答对 {after} 条，原模型答对 {before} 条：这可能只是碰巧。",
     "On the {rows} examples that it never saw, it is right only {after} times, the base model {before} times: it got worse.": "在它从没见过的 {rows} 条例子上，它只答对 {after} 条，原模型答对 {before} 条：它变差了。",
@@ -50,6 +52,7 @@ LEARNT: dict[str, str] = {
     "Stories": "故事",
     "Which label was answered with which": "哪个标签被答成了哪个",
     "Yours on the left, its answers above.": "左边是你的标签，上面是它的回答。",
+    "How surprising each text is: its perplexity, lower is better.": "每段文字让它多意外：即困惑度，越低越好。",
     "other": "其他",
     "Step {step}: off by {loss}": "第 {step} 步：差 {loss}",
     "Step {step}: off by {loss}, the best": "第 {step} 步：差 {loss}，最好",
@@ -65,7 +68,7 @@ LEARNT: dict[str, str] = {
     "Right answers, each label alike": "答对（各标签同等）",
     "Exactly your answers": "与你的答案完全一样",
     "Words in common with yours": "与你的答案相同的词",
-    "Close to your translations": "接近你的译文",
+    "Close to them, word for word": "逐词接近你的答案",
     "Close to your answers": "接近你的答案",
     "Close to your summaries": "接近你的摘要",
     "Close to your summaries, in order": "接近你的摘要（按顺序）",

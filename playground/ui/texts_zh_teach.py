@@ -168,9 +168,6 @@ FINETUNE: dict[str, str] = {
     "let it study harder.": (
         "在它没见过的 {count} 个示例上，原来差 {before}，现在差 {after}。请多带些示例，或让它学得更用功。"
     ),
-    "No examples were set aside, so nothing was measured: compare the answers and judge for yourself.": (
-        "没有留出示例，所以没有测量：请对比回答，自己判断。"
-    ),
     "Examples learnt from": "学过的示例",
     "Time": "用时",
     "Asked now, without and with it": "现在提问：不用它，和用上它",

@@ -4,6 +4,7 @@ from typing import Any
 
 from playground.adapters.card import AdapterCard
 from playground.evaluation.bootstrap import FEWEST_ROWS
+from playground.evaluation.verdict import UNMEASURED
 from playground.ui import report_html, teach_html
 from playground.ui.teach_html import Say
 
@@ -16,6 +17,7 @@ LEARNT, NO_GAIN, WORSE, STUDIED = (
     "It has studied.",
 )
 ADVICE = {
+    STUDIED: "With 60 examples or more, progress can be measured.",
     NO_GAIN: "More examples, or harder study, may help.",
     WORSE: "Check that your examples are right, or let it study less hard. The base model is as it was.",
 }
@@ -39,7 +41,10 @@ def how_taught(facts: dict[str, Any], say: Say) -> list[tuple[str, str]]:
     """(name, value) of what a run reported of itself."""
     rows = [(say("Examples"), str(facts.get("rows", ""))), (say("Set aside"), str(facts.get("held_out_rows", "")))]
     if facts.get("steps"):
-        steps = say("{count}, the best was {best}", count=facts["steps"], best=facts.get("best_step", facts["steps"]))
+        steps = str(facts["steps"])
+        if facts.get("held_out_rows"):  # else nothing tells which was the best
+            best = facts.get("best_step", facts["steps"])
+            steps = say("{count}, the best was {best}", count=facts["steps"], best=best)
         rows.append((say("Steps"), steps))
     if facts.get("seconds"):
         rows.append((say("Time"), teach_html.duration(say, facts["seconds"])))
@@ -69,10 +74,7 @@ def words(facts: dict[str, Any], say: Say) -> tuple[str, str]:
     """(verdict, the sentences that it rests on), from held-out examples and nothing else."""
     before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
     if before is None or after is None:
-        return (
-            say(STUDIED),
-            say("No examples were set aside, so nothing was measured: compare the answers and judge for yourself."),
-        )
+        return say(STUDIED), f"{say(UNMEASURED)} {say(ADVICE[STUDIED])}"
     fields = {"count": facts.get("held_out_rows", 0), "before": f"{before:.2f}", "after": f"{after:.2f}"}
     if after < before * BARELY:
         line = "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better."
@@ -87,7 +89,7 @@ def words(facts: dict[str, Any], say: Say) -> tuple[str, str]:
 def verdict(card: AdapterCard, facts: dict[str, Any], say: Say) -> str:
     """A heading, the sentences that it rests on, what may help where nothing was gained, and tiles."""
     heading, line = words(facts, say)
-    if card.report.get("measures"):
+    if card.report.get("verdict"):
         found = _heading(card.report)
         heading, line = say(found), report_html.words(card.report, say)
         if found in ADVICE:
@@ -98,7 +100,7 @@ def verdict(card: AdapterCard, facts: dict[str, Any], say: Say) -> str:
 
 def _heading(report: dict[str, Any]) -> str:
     """Whether the first measure gained more than chance would, lost more, or neither."""
-    measure = report["measures"][0]
-    if measure["rows"] < FEWEST_ROWS:
+    measure = next(iter(report.get("measures", ())), None)
+    if measure is None or measure["rows"] < FEWEST_ROWS:
         return STUDIED
     return LEARNT if measure.get("better") else WORSE if measure.get("worse") else NO_GAIN

@@ -59,6 +59,7 @@ def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browse
     expect(page.locator(".verdict").first).to_contain_text("never saw")
     page.get_by_role("button", name="Try it in Generate").click()
     expect(page.locator("#pick input")).to_have_value(re.compile("Duck talk"))
+    expect(page.locator("#generate-prompt textarea")).to_have_value(re.compile(r"\?$"))  # a question of its, to be sent
     taught = ask(page)
     assert taught != before
     assert "uack" in taught

@@ -234,7 +234,10 @@ class Jobs:
             with self._changed:
                 self._running = self._worker = None
                 self._settle(job, replace(last, settled=True))
-                self._forget_old(job.owner)
+                try:
+                    self._forget_old(job.owner)
+                except Exception:  # the thread must outlive it, or no run would ever begin again
+                    log.exception("the old runs beside %s could not be cleared away", job.job_id)
 
     def _settle(self, job: Job, last: Event) -> None:
         """Write a run's last words; on a full disk they are kept here, so that whoever watches is told."""

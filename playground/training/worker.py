@@ -92,6 +92,8 @@ def _run(spec: TrainingSpec, folder: Path, tell: Tell, stop: StopRequest) -> Eve
         return Event("stopped", "Stopped before anything was learnt.")
     ending = _train(spec, folder, tell, stop, loaded, encoded, held_out)
     reached = whole_checkpoints(checkpoints)
+    if not reached:  # asked to stop while the trainer was being made
+        return Event("stopped", "Stopped before anything was learnt.")
     best = best_checkpoint(reached)
     if is_first():
         copy_adapter(best, folder / ADAPTER_FOLDER)

@@ -4,6 +4,7 @@ One process writes at a time: the worker while it lives, before and after it the
 is there, so a writer that was killed in the middle of a line spoils nothing.
 """
 
+import errno
 import json
 import logging
 import os
@@ -63,17 +64,23 @@ class EventLog:
         self.path = path
 
     def write(self, event: Event) -> None:
-        """Append one event, stamped with the time; it is on its way to the disk when this returns."""
+        """Append one event, stamped with the time; it is on its way to the disk when this returns.
+
+        Raises `OSError` where the disk does not take all of it.
+        """
         values = {
             key: value
             for key, value in asdict(event).items()
             if value is not None and value != "" and value is not False and value != {}
         }
-        line = json.dumps(values | {"time": round(time.time(), 3)}, ensure_ascii=False) + "\n"
+        line = (json.dumps(values | {"time": round(time.time(), 3)}, ensure_ascii=False) + "\n").encode(
+            "utf-8", "replace"
+        )
         self._drop_torn_line()
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(descriptor, line.encode("utf-8", "replace"))
+            if os.write(descriptor, line) < len(line):  # a disk that is nearly full takes a part, and says nothing
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
 

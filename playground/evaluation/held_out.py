@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from playground.data.examples import Example
+from playground.errors import InputError
 from playground.evaluation import summed
 from playground.evaluation.bootstrap import Difference, difference, gains
 from playground.evaluation.pairs import Voices, answer, side_by_side, surprise
@@ -48,7 +49,7 @@ async def compare(
 ) -> Compared | None:
     """Ask both; None when there is nothing to ask. `learnt` rows only help to see what kind of rows these are."""
     kind = fitting_kind([*held_out, *learnt])
-    of_kind = [row for row in held_out if (row.messages is None) == (kind == "plain texts")]
+    of_kind = [row for row in held_out if (row.messages is None) == (kind == "plain texts") and _can_be_read(live, row)]
     rows = random.Random(SEED).sample(of_kind, min(ROWS, len(of_kind)))
     if kind == "plain texts":
         return await _texts(live, voices, rows, budget_s)
@@ -77,6 +78,19 @@ def fitting_kind(rows: Sequence[Example]) -> Kind:
     if _most(talks, _SUMMARIZE):
         return "summaries"
     return "short answers" if short >= SHORT_SHARE * len(wanted) else "texts"
+
+
+def _can_be_read(live: Live, row: Example) -> bool:
+    """Rows that the model's codec refuses are not learnt from either."""
+    try:
+        if row.messages is None:
+            live.codec.plain(row.text or "")
+        else:
+            live.codec.chat(row.messages[:-1])
+            live.codec.continuation(_wanted(row))
+    except InputError:
+        return False
+    return True
 
 
 def _judged(kind: Kind, rows: Sequence[Example], said: Sequence[tuple[str, str]]) -> Compared:

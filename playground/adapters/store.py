@@ -7,9 +7,10 @@ import math
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from playground.adapters.archive import IMPORTING
@@ -47,16 +48,13 @@ class AdapterStore:
     def get(self, owner: str, adapter: str) -> AdapterCard:
         """By id or by name, one's own before public ones; `AdapterError` for all else, foreign or not there."""
         with self._lock:
-            own, public = self._own(owner), self._public(owner)
-        for cards in (own, public):
-            for card in cards:
-                if card.id == adapter:
-                    return card
-        for cards in (own, public[::-1]):  # of two public ones with a name, the first there keeps it
-            for card in cards:
-                if card.name.lower() == str(adapter).strip().lower():
-                    return card
-        raise _unknown(adapter)
+            found = _find(self._own(owner), adapter)
+            # Everybody else's are looked through only then: this is asked for every request. Of two public ones with
+            # a name, the first there keeps it.
+            found = found or _find(self._public(owner)[::-1], adapter)
+        if found is None:
+            raise _unknown(adapter)
+        return found
 
     def own(self, owner: str, adapter: str) -> AdapterCard:
         """One of the owner's own, by id or by name; `AdapterError` for all else."""
@@ -169,14 +167,10 @@ class AdapterStore:
         return card
 
     def _get_own(self, owner: str, adapter: str) -> AdapterCard:
-        own = self._own(owner)
-        for card in own:
-            if card.id == adapter:
-                return card
-        for card in own:
-            if card.name.lower() == str(adapter).strip().lower():
-                return card
-        raise _unknown(adapter)
+        found = _find(self._own(owner), adapter)
+        if found is None:
+            raise _unknown(adapter)
+        return found
 
     def _home(self, owner: str) -> Path:
         return owner_folder(self._root, owner) / "adapters"
@@ -187,7 +181,7 @@ class AdapterStore:
     def _public(self, owner: str) -> Cards:
         mine = self._home(owner)
         homes = [home for home in self._root.glob("*/adapters") if home != mine]
-        found = [card for home in homes for card in _cards(home) if card.visibility == "public"]
+        found = [card for home in homes for card in _cards(home, _is_public)]
         return sorted(found, key=lambda card: card.created, reverse=True)
 
     def _sweep(self) -> None:
@@ -206,12 +200,31 @@ def owner_folder(root: Path, owner: str) -> Path:
     return root / hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _cards(home: Path) -> Iterator[AdapterCard]:
+def _find(cards: Cards, adapter: object) -> AdapterCard | None:
+    """By id, else by name; no name looks like an id."""
+    name = str(adapter).strip().lower()
+    named = (card for card in cards if card.name.lower() == name)
+    return next((card for card in cards if card.id == adapter), None) or next(named, None)
+
+
+def _cards(home: Path, wanted: Callable[[Path], bool] = lambda _: True) -> Iterator[AdapterCard]:
     for path in home.glob(f"a-*/{MANIFEST}"):
         try:
-            yield from_manifest(json.loads(path.read_text(encoding="utf-8")), path.parent)
+            if wanted(path):
+                yield from_manifest(json.loads(path.read_text(encoding="utf-8")), path.parent)
         except (ValueError, OSError) as error:
             _log.warning("Not listing %s: %s", path, error)
+
+
+def _is_public(manifest: Path) -> bool:
+    """Everybody's manifests are looked at for every request, so what one says is kept until it is written anew."""
+    stat = manifest.stat()
+    return _says_public(manifest, stat.st_ino, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _says_public(manifest: Path, _file: int, _changed_ns: int) -> bool:
+    return from_manifest(json.loads(manifest.read_text(encoding="utf-8")), manifest.parent).visibility == "public"
 
 
 def _finite(facts: dict[str, object]) -> dict[str, object]:

@@ -69,8 +69,9 @@ class Services:
     def load(self, owner: str, card: AdapterCard) -> None:
         """Swap an adapter in, where it is not yet, and keep the proof; raises `AdapterError`."""
         receipt = self.live.engine.load_adapter(self.store.key(card), card.folder)
-        mine = any(own.id == card.id for own in self.store.list(owner) if own.visibility == "private")
-        if card.receipt is None and mine:
+        if card.receipt is not None:
+            return
+        if any(own.id == card.id for own in self.store.list(owner) if own.visibility == "private"):
             self.store.note_receipt(owner, card.id, receipt)
 
     def adopt(self, owner: str, name: str, archive: Path) -> AdapterCard:

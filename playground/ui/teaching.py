@@ -19,13 +19,13 @@ from playground.settings import Quantization
 from playground.tasks.registry import prompt_writers
 from playground.training.encode import RowCodec
 from playground.training.job import Job
+from playground.training.probes import MOST_PROBES
 from playground.training.spec import NOWHERE, TrainingValues
 from playground.training.values import Intensity, check_spec_values, defaults_for
 from playground.ui.services import Services
 
 READY_FILES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 ORIGIN_FILE = "origin.json"
-MOST_PROBES = 5
 LONGEST_PROBE = 2_000
 
 

@@ -116,7 +116,7 @@ class Preflight:
     def close(self) -> None:
         """End what goes on, and take nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self.stop()
+        self.hold()
         self._pool.shutdown(wait=True)
 
     def pid(self) -> int | None:
@@ -153,7 +153,10 @@ class Preflight:
             there.end()
         started = _Process(sample)
         with self._lock:
-            self._process = started
+            self._process, held = started, self._held
+        if held:  # a run began in between, and could not see this one yet
+            started.end()
+            raise TrainingError("Another run is going on, so this one is not tried now.")
         return started
 
 

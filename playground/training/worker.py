@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.errors import PlaygroundError, TrainingError
-from playground.models.memory import peak_bytes
+from playground.models.memory import is_shortage, peak_bytes
 from playground.training.checkpoints import (
     ASIDE_FOLDER,
     CHECKPOINTS_FOLDER,
@@ -212,7 +212,7 @@ def read(folder: Path, values: TrainingValues, loaded: "LoadedModel") -> "tuple[
 
 
 def _unexpected(error: Exception, log_id: str) -> Event:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_shortage(error):
         return Event(
             "failed",
             "There was not enough memory. Use a smaller batch size or max_length. (Details: log {id}.)",

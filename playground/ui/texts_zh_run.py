@@ -42,6 +42,10 @@ RUN: dict[str, str] = {
     "{field} cannot be {value}. Use {alone}, or some of: {allowed}.": (
         "{field} 不能是 {value}。请用 {alone}，或从这些里选：{allowed}。"
     ),
+    "{field} is empty. Use {alone}, or some of: {allowed}.": "{field} 是空的。请用 {alone}，或从这些里选：{allowed}。",
+    "{field} names {alone} and others beside it. Use {alone} by itself, or some of: {allowed}.": (
+        "{field} 把 {alone} 和别的写在了一起。请只写 {alone}，或从这些里选：{allowed}。"
+    ),
     "{field} names {value}, which is not installed here. Install it with pip, or choose another.": (
         "{field} 写了 {value}，但这里没有安装。请用 pip 安装，或换一个。"
     ),

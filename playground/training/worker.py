@@ -42,6 +42,7 @@ from playground.training.spec import (
     TrainingValues,
     load_examples,
 )
+from playground.training.values import REPORTERS
 
 if TYPE_CHECKING:  # these bring torch, which may be imported only after `settle`
     from playground.models.loader import LoadedModel
@@ -217,6 +218,14 @@ def _unexpected(error: Exception, log_id: str) -> Event:
             "failed",
             "There was not enough memory. Use a smaller batch size or max_length. (Details: log {id}.)",
             {"id": log_id},
+        )
+    reporter = type(error).__module__.partition(".")[0]
+    if reporter in REPORTERS:
+        return Event(
+            "failed",
+            "The curves cannot be sent to {reporter}: {reason} Mend that and resume, or start a new run with report_to "
+            "at none.",
+            {"reporter": reporter, "reason": str(error).strip().split("\n")[0][:200]},
         )
     return Event(
         "failed",

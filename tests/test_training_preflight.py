@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from playground.errors import TrainingError
-from playground.training import preflight
+from playground.training import fit
 from playground.training.fit import changes, smaller
 from playground.training.preflight import Preflight, Sample, Tried, sample_of
 from playground.training.spec import TrainingValues
@@ -19,8 +19,8 @@ VALUES = TrainingValues(max_steps=40, r=4, lora_alpha=8, per_device_train_batch_
 
 
 @pytest.fixture
-def trials() -> Iterator[Preflight]:
-    made = Preflight()
+def trials(tmp_path: Path) -> Iterator[Preflight]:
+    made = Preflight(tmp_path)
     yield made
     made.close()
 
@@ -83,7 +83,7 @@ def test_what_does_not_fit_is_made_to_fit(trials: Preflight, monkeypatch: pytest
     ]
     assert [one.per_device_train_batch_size for one in asked] == [8, 4, 2]
 
-    monkeypatch.setattr(preflight, "SPARE", 1000.0)
+    monkeypatch.setattr(fit, "SPARE", 1000.0)
     smallest = trials.fit(sample(Path()), values).result()
     assert not smallest.fits
     last = smallest.values
@@ -93,14 +93,14 @@ def test_what_does_not_fit_is_made_to_fit(trials: Preflight, monkeypatch: pytest
 
 
 def test_smaller_values_change_what_matters_least_first() -> None:
-    """Batch, length, checkpointing, rank, in this order; what a step sees in all stays as it was."""
+    """Batch, checkpointing, length, rank, in this order; what a step sees in all stays as it was."""
     values = TrainingValues(per_device_train_batch_size=2, max_length=128, r=8)
     tried = [values, *smaller(values)]
     changed = [[name for name, _, _ in changes(one, other)] for one, other in pairwise(tried)]
     assert changed == [
         ["per_device_train_batch_size", "gradient_accumulation_steps"],
-        ["max_length"],
         ["gradient_checkpointing"],
+        ["max_length"],
         ["r", "lora_alpha"],
     ]
     seen = {one.per_device_train_batch_size * one.gradient_accumulation_steps for one in smaller(values)}

@@ -89,17 +89,33 @@ LAYERS = ("q_proj", "v_proj", "down_proj")
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [("all-linear", "all-linear"), (" q_proj, v_proj ,q_proj", "q_proj,v_proj"), ("down_proj", "down_proj")],
+    [
+        ("all-linear", "all-linear"),
+        (" q_proj, v_proj ,q_proj,", "q_proj,v_proj"),
+        ("down_proj", "down_proj"),
+        (["q_proj", "v_proj"], "q_proj,v_proj"),
+    ],
 )
-def test_target_modules(given: str, kept: str) -> None:
-    """All layers, or some of the loaded model's by name."""
+def test_target_modules(given: object, kept: str) -> None:
+    """All layers, or some of the loaded model's by name, in a text or in a list as PEFT takes them."""
     assert check_spec_values({"target_modules": given}, DEFAULTS, 512, LAYERS).target_modules == kept
 
 
-@pytest.mark.parametrize("given", ["k_proj", "q_proj,", "", "all-linear,q_proj", ["q_proj"], 3, "q_proj v_proj"])
-def test_unknown_target_modules(given: object) -> None:
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("k_proj", "cannot be k_proj"),
+        ("q_proj v_proj", "cannot be q_proj v_proj"),
+        (["q_proj", 3], "cannot be"),
+        (3, "cannot be 3"),
+        (" , ", "is empty"),
+        ([], "is empty"),
+        ("all-linear,q_proj", "names all-linear and others beside it"),
+    ],
+)
+def test_unknown_target_modules(given: object, told: str) -> None:
     """PEFT would pass over a layer that the model does not have, without a word."""
-    with pytest.raises(InputError, match=r"^target_modules cannot be .* some of: down_proj, q_proj, v_proj\.$"):
+    with pytest.raises(InputError, match=rf"^target_modules {told}.* some of: down_proj, q_proj, v_proj\.$"):
         check_spec_values({"target_modules": given}, DEFAULTS, 512, LAYERS)
 
 

@@ -3,12 +3,14 @@
 import contextlib
 import ctypes
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
 _STATUS = Path("/proc/self/status")
 _CGROUP = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
 
 
 def peak_bytes() -> int:
@@ -27,6 +29,15 @@ def peak_bytes() -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error says that memory ran out; on the CPU torch has no class of its own for that."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
+    )
 
 
 def forget_peak() -> None:
@@ -57,12 +68,36 @@ def free_beside() -> int:
 
 
 def _container_free() -> float:
-    """What the container's own limit leaves; file caches in it are given back when needed."""
+    """What the limits on this process's control group, and on those around it, leave (Linux)."""
+    return min(map(_left_in, _groups()), default=float("inf"))
+
+
+def _groups() -> Iterator[Path]:
+    """This process's own control group for memory and those around it, in version 2 or 1 of the system's interface."""
+    if not _OWN_GROUPS.exists():
+        return
+    for line in _OWN_GROUPS.read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root = _CGROUP / "memory" if controllers else _CGROUP
+        own = root / path.lstrip("/")  # in a container it may not be there: then the container's own is the root
+        yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(root))
+
+
+def _left_in(group: Path) -> float:
+    """A control group's limit without what it holds; file caches in it are given back when needed."""
+    second = (group / "memory.max").exists()
+    limit_file, used_file, caches = (
+        ("memory.max", "memory.current", "inactive_file")
+        if second
+        else ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    )
     try:
-        limit = (_CGROUP / "memory.max").read_text().strip()
-        used = int((_CGROUP / "memory.current").read_text())
-        stat = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
-        return float("inf") if limit == "max" else int(limit) - used + int(stat.get("inactive_file", 0))
+        limit = (group / limit_file).read_text().strip()
+        used = int((group / used_file).read_text())
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        return float("inf") if limit == "max" else int(limit) - used + int(stat.get(caches, 0))
     except (OSError, ValueError):
         return float("inf")
 

@@ -5,13 +5,20 @@ from dataclasses import fields, replace
 
 from playground.training.spec import TrainingValues
 
+SPARE = 1.1
+"""A run must find this many times the memory that its trial took."""
 SHORTEST = 64
 LOWEST_RANK = 4
 _MOST_ACCUMULATED = 256
 
 
+def fits(peak_bytes: float, free_bytes: float) -> bool:
+    """Whether a run that took so much in its trial finds enough."""
+    return peak_bytes * SPARE <= free_bytes
+
+
 def smaller(values: TrainingValues, longest: int = 0) -> Iterator[TrainingValues]:
-    """Ever smaller values: first the batch, made up for by accumulation, then length, checkpointing and rank.
+    """Ever smaller values: first the batch, made up for by accumulation, then checkpointing, then length and rank.
 
     `longest` is the longest row in tokens, where it is known: a `max_length` beyond it takes nothing.
     """
@@ -22,13 +29,13 @@ def smaller(values: TrainingValues, longest: int = 0) -> Iterator[TrainingValues
             gradient_accumulation_steps=min(_MOST_ACCUMULATED, values.gradient_accumulation_steps * 2),
         )
         yield values
+    if not values.gradient_checkpointing:
+        values = replace(values, gradient_checkpointing=True)
+        yield values
     length = min(values.max_length, longest or values.max_length)
     while length > SHORTEST:
         length = max(SHORTEST, length // 2)
         values = replace(values, max_length=length)
-        yield values
-    if not values.gradient_checkpointing:
-        values = replace(values, gradient_checkpointing=True)
         yield values
     while values.r > LOWEST_RANK:
         values = replace(values, r=max(LOWEST_RANK, values.r // 2), lora_alpha=values.lora_alpha / 2)

@@ -69,7 +69,7 @@ class Jobs:
         self._worker: Worker | None = None
         self._closing = False
         self._unwritten: dict[str, Event] = {}
-        self.preflight = Preflight()
+        self.preflight = Preflight(root)
         self._jobs = {job.job_id: job for job in find_jobs(root)}
         for job in self._jobs.values():
             settle_left_over(job)

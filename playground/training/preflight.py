@@ -10,7 +10,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from typing import IO, cast
 from playground.data.examples import Example
 from playground.errors import PlaygroundError, TrainingError
 from playground.settings import Quantization
-from playground.training.fit import smaller
+from playground.training.fit import fits, smaller
 from playground.training.job import Job, write_job
 from playground.training.process import LOG_FILE
 from playground.training.spec import SPEC_FILE, TrainingSpec, TrainingValues
@@ -30,8 +29,7 @@ from playground.training.supervise import environment
 
 log = logging.getLogger(__name__)
 
-SPARE = 1.1
-"""A run must find this many times the memory that its trial took."""
+TRIALS_FOLDER = "trials"
 IDLE_S = 60.0
 MOST_S = 600.0
 """No single trial goes on for longer, so that nobody keeps the others waiting for good."""
@@ -42,12 +40,15 @@ class Tried:
     """What a run with `values` takes: `seconds` from its start to its end, of which `start_s` are over before the first
     step, `peak_bytes` of the worker at most.
 
-    `peak_bytes` is None where not even the trial found enough. `longest` is the longest row in tokens, as cut off.
+    `peak_bytes` is None where not even the trial found enough, and `seconds` 0 where the memory does not do.
+    `token_bytes` is what each further token of a batch takes, 0 where it was not seen. `longest` is the longest row in
+    tokens, as cut off.
     """
 
     values: TrainingValues
     free_bytes: int
     peak_bytes: int | None = None
+    token_bytes: float = 0.0
     seconds: float = 0.0
     start_s: float = 0.0
     steps: int = 0
@@ -58,7 +59,21 @@ class Tried:
 
     @property
     def fits(self) -> bool:
-        return self.peak_bytes is not None and self.peak_bytes * SPARE <= self.free_bytes
+        return self.peak_bytes is not None and fits(self.peak_bytes, self.free_bytes)
+
+    def rules_out(self, values: TrainingValues) -> bool:
+        """Whether these smaller values cannot fit either, going by what a token takes."""
+        mine = self.values
+        if self.peak_bytes is None or not self.token_bytes or mine.r != values.r:
+            return False
+        if mine.gradient_checkpointing != values.gradient_checkpointing:
+            return False
+        saved = self.token_bytes * (self._tokens(mine) - self._tokens(values))
+        return not fits(self.peak_bytes - saved, self.free_bytes)
+
+    def _tokens(self, values: TrainingValues) -> int:
+        """In a batch of the longest rows."""
+        return min(values.per_device_train_batch_size, self.rows) * min(values.max_length, self.longest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +96,10 @@ class Sample:
 class Preflight:
     """Thread-safe. All processes are started in one thread: Linux ends them with the thread that started them."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        """Trials lie in a folder of `root`, where what a killed app left of them goes."""
+        self._folder = root / TRIALS_FOLDER
+        shutil.rmtree(self._folder, ignore_errors=True)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="preflight")
         self._lock = threading.Lock()
         self._process: _Process | None = None
@@ -129,7 +147,8 @@ class Preflight:
         for changed in smaller(values, tried.longest):
             if tried.fits:
                 break
-            tried = self._measure(sample, changed)
+            if not tried.rules_out(changed):
+                tried = self._measure(sample, changed)
         return tried
 
     def _measure(self, sample: Sample, values: TrainingValues) -> Tried:
@@ -151,7 +170,7 @@ class Preflight:
             return there
         if there is not None:
             there.end()
-        started = _Process(sample)
+        started = _Process(sample, self._folder / secrets.token_hex(8))
         with self._lock:
             self._process, held = started, self._held
         if held:  # a run began in between, and could not see this one yet
@@ -163,9 +182,9 @@ class Preflight:
 class _Process:
     """One trial's process and its folder."""
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: Sample, folder: Path) -> None:
         self.sample = sample
-        self._folder = Path(tempfile.mkdtemp(prefix="playground-trial-"))
+        self._folder = folder
         job = Job(sample.spec, self._folder / "run")
         write_job(job, list(sample.learnt), list(sample.held_out))
         with (job.folder / LOG_FILE).open("ab") as log_file:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from playground.errors import PlaygroundError
-from playground.models.memory import free_bytes
+from playground.models.memory import free_bytes, is_shortage
 from playground.training.events import failure
 from playground.training.process import LOG_FILE, settle
 from playground.training.spec import TrainingSpec, TrainingValues
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
             answer = _refusal(error)
         except Exception as error:
             log.exception("the trial failed")
-            if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError":
+            if not is_shortage(error):
                 return 1
             answer = {"too_much": True, "free_bytes": free_bytes()}
         print(json.dumps(answer), file=answers, flush=True)

@@ -1,5 +1,6 @@
 """Tries a run out with real steps: what memory its longest rows take, and what time any five of its batches."""
 
+import gc
 import math
 import random
 import shutil
@@ -14,7 +15,8 @@ from datasets import Dataset
 from playground.models.loader import LoadedModel
 from playground.models.memory import forget_peak, free_bytes, peak_bytes
 from playground.training.events import Event
-from playground.training.rows import dataset_of, held_out_of
+from playground.training.fit import fits
+from playground.training.rows import LENGTHS, dataset_of, held_out_of
 from playground.training.run import Run
 from playground.training.spec import NOWHERE, TrainingValues
 from playground.training.trainer import assemble
@@ -22,6 +24,12 @@ from playground.training.worker import read
 
 TIMED_BATCHES = 5
 MOST_HELD_OUT_BATCHES = 4
+_LEAST_FORETOLD = 1024
+"""Batches of fewer tokens are tried as they are."""
+_PARTS = (256, 64, 16)
+_FEWEST = 16
+_ENOUGH_S = 20.0
+"""After so long two steps do to tell the pace."""
 _FOLDER = "tried"
 
 
@@ -37,15 +45,67 @@ class Trial:
     def measure(self, values: TrainingValues) -> dict[str, object]:
         """Figures of a whole run with these values: seconds, bytes, and what becomes of the rows.
 
-        Raises `TrainingError` for values with which it could not begin.
+        There are no seconds where the memory does not do. Raises `TrainingError` for values with which the run could
+        not begin.
         """
         encoded, held_out = read(self._folder, values, self._loaded)
         learnt, aside = dataset_of(encoded.rows, values), held_out_of(held_out.rows)
-        batch = values.per_device_train_batch_size
-        forget_peak()
+        free = free_bytes()
+        peak, token_bytes = self._memory(values, learnt, aside, free)
+        figures: dict[str, object] = {
+            "peak_bytes": peak,
+            "token_bytes": token_bytes,
+            "free_bytes": free,
+            "rows": len(encoded.rows),
+            "longest": max(_lengths(learnt)),
+            "truncated": len(encoded.truncated),
+            "learnt_share": encoded.learnt_tokens / encoded.tokens,
+        }
+        return figures | self._time(values, learnt, aside) if fits(peak, free) else figures
+
+    def _memory(self, values: TrainingValues, learnt: Dataset, aside: Dataset | None, free: int) -> tuple[int, float]:
+        """(bytes at most, bytes that each further token of a batch takes) with the longest rows.
+
+        What a few tokens foretell to be too much is not tried: it would take minutes, and end in the system's killing
+        this process at best.
+        """
+        rows = min(values.per_device_train_batch_size, len(learnt))
+        tokens = rows * max(_lengths(learnt))
+        held = self._peak(values, learnt, None, steps=0)
+        if tokens >= _LEAST_FORETOLD:
+            foretold, token_bytes = self._foretold(values, learnt, tokens, free)
+            if foretold > free:
+                return foretold, token_bytes
         together = replace(values, gradient_accumulation_steps=min(2, values.gradient_accumulation_steps))
-        self._train(together, _longest(learnt, 2 * batch), _longest(aside, batch) if aside else None, steps=2)
-        most = max(self._loading_bytes, peak_bytes())
+        peak = self._peak(together, _longest(learnt, 2 * rows), _longest(aside, rows) if aside else None, steps=2)
+        return max(self._loading_bytes, peak), (peak - held) / tokens
+
+    def _foretold(self, values: TrainingValues, learnt: Dataset, tokens: int, free: int) -> tuple[int, float]:
+        """(bytes for a batch of so many tokens, bytes for each), as smaller and then larger parts of it show them."""
+        alone = replace(values, gradient_accumulation_steps=1)
+        foretold, token_bytes, before = 0, 0.0, (0, 0)
+        for part in _PARTS:
+            few = max(_FEWEST, tokens // part)
+            peak = self._peak(alone, _of_tokens(learnt, few), None, steps=1)
+            if few > before[0] > 0:
+                token_bytes = max(0.0, (peak - before[1]) / (few - before[0]))
+                foretold = int(peak + token_bytes * (tokens - few))
+                if not free / 2 < foretold <= free:  # otherwise it is close, and a larger part tells better
+                    break
+            before = few, peak
+        return foretold, token_bytes
+
+    def _peak(self, values: TrainingValues, learnt: Dataset, aside: Dataset | None, steps: int) -> int:
+        """The most that was held while so many steps were taken, or is held without any."""
+        gc.collect()  # a trainer is full of circles
+        forget_peak()
+        if steps:
+            self._train(values, learnt, aside, steps)
+        return peak_bytes()
+
+    def _time(self, values: TrainingValues, learnt: Dataset, aside: Dataset | None) -> dict[str, object]:
+        """Steps and seconds of the whole run."""
+        batch = values.per_device_train_batch_size
         some = _some(aside, MOST_HELD_OUT_BATCHES * batch) if aside else None
         alone = replace(values, gradient_accumulation_steps=1)
         times = self._train(alone, _some(learnt, (TIMED_BATCHES + 1) * batch), some, steps=TIMED_BATCHES + 1)
@@ -60,12 +120,6 @@ class Trial:
             + run.total_steps * values.gradient_accumulation_steps * times.step_s
             + measurements * (eval_s + times.save_s)
             + eval_s,
-            "peak_bytes": most,
-            "free_bytes": free_bytes(),
-            "rows": len(encoded.rows),
-            "longest": max(len(ids) for ids in learnt["input_ids"]),
-            "truncated": len(encoded.truncated),
-            "learnt_share": encoded.learnt_tokens / encoded.tokens,
         }
 
     def _train(self, values: TrainingValues, learnt: Dataset, aside: Dataset | None, steps: int) -> "_Times":
@@ -73,18 +127,18 @@ class Trial:
         folder = self._folder / _FOLDER
         times = _Times()
         quiet = replace(values, max_steps=steps, learning_rate=1e-6, early_stopping_patience=0, report_to=NOWHERE)
-        run = Run(quiet, learnt, aside, folder, times.note, lambda: False, evaluations=1)
-        model = self._loaded.model
+        run = Run(quiet, learnt, aside, folder, times.note, times.are_enough, evaluations=1)
+        trainer = assemble(self._loaded, run)
         try:
-            trainer = assemble(self._loaded, run)
             trainer.train()
+        finally:  # too little memory for one trial must not spoil the next
             trainer.model.unload()
-        finally:
             shutil.rmtree(folder, ignore_errors=True)
-        model.__dict__.pop("forward", None)  # TRL's own, which the next trainer puts on anew
-        if values.gradient_checkpointing:
-            model.gradient_checkpointing_disable()
-            model.disable_input_require_grads()
+            model = self._loaded.model
+            model.__dict__.pop("forward", None)  # TRL's own, which the next trainer puts on anew
+            if values.gradient_checkpointing:
+                model.gradient_checkpointing_disable()
+                model.disable_input_require_grads()
         return times
 
 
@@ -98,6 +152,14 @@ class _Times:
     def note(self, event: Event) -> None:
         self._told.append((time.monotonic(), event))
 
+    def are_enough(self) -> bool:
+        """Whether slow steps have told enough before all were taken."""
+        steps = self._steps()
+        return len(steps) > 1 and steps[-1] - steps[0] > _ENOUGH_S
+
+    def _steps(self) -> list[float]:
+        return [at for at, event in self._told if event.loss is not None]
+
     @property
     def setup_s(self) -> float:
         """Until the first step could begin."""
@@ -106,7 +168,7 @@ class _Times:
     @property
     def step_s(self) -> float:
         """A step's, without the first one, which warms up."""
-        steps = [at for at, event in self._told if event.loss is not None]
+        steps = self._steps()
         return (steps[-1] - steps[0]) / (len(steps) - 1)
 
     @property
@@ -123,10 +185,24 @@ class _Times:
         return self._told[at][0] - self._told[at - 1][0] if at else 0.0
 
 
+def _lengths(dataset: Dataset) -> list[int]:
+    return [len(ids) for ids in dataset["input_ids"]]
+
+
 def _longest(dataset: Dataset, rows: int) -> Dataset:
-    lengths = [len(ids) for ids in dataset["input_ids"]]
+    lengths = _lengths(dataset)
     order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
     return dataset.select(order[:rows])
+
+
+def _of_tokens(dataset: Dataset, tokens: int) -> Dataset:
+    """About so many tokens of the longest rows: whole rows, or the end of one, where what is learnt stands."""
+    longest = _longest(dataset, 1)
+    length = len(longest[0]["input_ids"])
+    if tokens >= length:
+        return _longest(dataset, tokens // length)
+    cut = {name: [longest[0][name][-tokens:]] for name in ("input_ids", "labels")}
+    return Dataset.from_dict(cut | ({LENGTHS: [[tokens]]} if LENGTHS in longest.column_names else {}))
 
 
 def _some(dataset: Dataset, rows: int) -> Dataset:

@@ -101,20 +101,31 @@ def _checked(name: str, value: object, layers: Collection[str]) -> object:
 
 
 def _several(name: str, value: object, alone: str, allowed: Collection[str]) -> str:
-    """`alone`, or names out of `allowed` with commas between, each once."""
-    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else [_short(value)]
+    """`alone`, or names out of `allowed` with commas between, each once. PEFT's own lists of names will do too."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        parts = [_short(value)]
+    names = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
     if names == [alone]:
         return alone
+    choices = {"alone": alone, "allowed": ", ".join(allowed)}
+    if not names:
+        raise InputError("{field} is empty. Use {alone}, or some of: {allowed}.", field=name, **choices)
+    if alone in names:
+        raise InputError(
+            "{field} names {alone} and others beside it. Use {alone} by itself, or some of: {allowed}.",
+            field=name,
+            **choices,
+        )
     for unknown in names:
         if unknown not in allowed:
             raise InputError(
                 "{field} cannot be {value}. Use {alone}, or some of: {allowed}.",
                 field=name,
                 value=_short(unknown),
-                alone=alone,
-                allowed=", ".join(allowed),
+                **choices,
             )
-    return ",".join(dict.fromkeys(names))
+    return ",".join(names)
 
 
 def _number(name: str, value: object) -> float | int:

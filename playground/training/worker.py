@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.errors import PlaygroundError, TrainingError
-from playground.models.memory import peak_bytes
+from playground.models.memory import is_shortage, peak_bytes
 from playground.training.checkpoints import (
     ASIDE_FOLDER,
     CHECKPOINTS_FOLDER,
@@ -42,6 +42,7 @@ from playground.training.spec import (
     TrainingValues,
     load_examples,
 )
+from playground.training.values import REPORTERS
 
 if TYPE_CHECKING:  # these bring torch, which may be imported only after `settle`
     from playground.models.loader import LoadedModel
@@ -214,11 +215,19 @@ def read(folder: Path, values: TrainingValues, loaded: "LoadedModel") -> "tuple[
 
 
 def _unexpected(error: Exception, log_id: str) -> Event:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_shortage(error):
         return Event(
             "failed",
             "There was not enough memory. Use a smaller batch size or max_length. (Details: log {id}.)",
             {"id": log_id},
+        )
+    reporter = type(error).__module__.partition(".")[0]
+    if reporter in REPORTERS:
+        return Event(
+            "failed",
+            "The curves cannot be sent to {reporter}: {reason} Mend that and resume, or start a new run with report_to "
+            "at none.",
+            {"reporter": reporter, "reason": str(error).strip().split("\n")[0][:200]},
         )
     return Event(
         "failed",

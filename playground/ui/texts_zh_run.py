@@ -33,6 +33,9 @@ RUN: dict[str, str] = {
     "The training stopped because of an unexpected error; its details are in the server's log under {id}.": (
         "训练因意外错误停止；详情在服务器日志里，编号 {id}。"
     ),
+    "The curves cannot be sent to {reporter}: {reason} Mend that and resume, or start a new run with report_to at none.": (
+        "曲线发不到 {reporter}：{reason} 请解决后点“继续”，或者把 report_to 设为 none 重新开始。"
+    ),
     "The disk is full, so step {step} could not be saved. Make room, then resume: it goes on from the checkpoint "
     "before.": "磁盘满了，第 {step} 步没能保存。请腾出空间，再点“继续”：会从上一个检查点接着训练。",
     "This model cannot keep packed examples apart. Switch packing off, and start again.": (
@@ -41,6 +44,10 @@ RUN: dict[str, str] = {
     # values
     "{field} cannot be {value}. Use {alone}, or some of: {allowed}.": (
         "{field} 不能是 {value}。请用 {alone}，或从这些里选：{allowed}。"
+    ),
+    "{field} is empty. Use {alone}, or some of: {allowed}.": "{field} 是空的。请用 {alone}，或从这些里选：{allowed}。",
+    "{field} names {alone} and others beside it. Use {alone} by itself, or some of: {allowed}.": (
+        "{field} 把 {alone} 和别的写在了一起。请只写 {alone}，或从这些里选：{allowed}。"
     ),
     "{field} names {value}, which is not installed here. Install it with pip, or choose another.": (
         "{field} 写了 {value}，但这里没有安装。请用 pip 安装，或换一个。"

@@ -129,11 +129,12 @@ def preflight() -> list[Row]:
 
 
 def forecast(examples: Examples, values: TrainingValues) -> Tried:
-    trials = Preflight()
-    try:
-        return trials.measure(sample_of("bench", *examples, model="starter", quantization="4bit"), values).result()
-    finally:
-        trials.close()
+    with tempfile.TemporaryDirectory() as folder:
+        trials = Preflight(Path(folder))
+        try:
+            return trials.measure(sample_of("bench", *examples, model="starter", quantization="4bit"), values).result()
+        finally:
+            trials.close()
 
 
 def two_processes() -> list[Row]:

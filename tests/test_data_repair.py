@@ -56,13 +56,20 @@ def test_what_may_be_meant_is_never_touched(value: str) -> None:
 
 def test_an_indent_is_kept() -> None:
     """Defends code and verses, whose first line may be set in."""
-    texts = _table(*({"text": text} for text in ("    return 1\n", "\n\tx = 2 ", " a", "\u3000\u3000从前", "b")))
+    texts = _table(
+        *(
+            {"text": text}
+            for text in ("    return 1\n", "\n\tx = 2 ", " a", "  b", "  if c:\n    d", "\u3000\u3000从前", "e")
+        )
+    )
     assert [row["text"] for row in _mended(texts, "outer_spaces").rows] == [
         "    return 1",
         "\tx = 2",
         "a",
-        "\u3000\u3000从前",
         "b",
+        "  if c:\n    d",
+        "\u3000\u3000从前",
+        "e",
     ]
 
 

@@ -10,10 +10,11 @@ from playground.errors import AdapterError, DataError, InputError, PlaygroundErr
 from playground.models.codec import ModelCodec, codec_for
 from playground.models.loader import load_model
 from playground.protocol import Engine, Live
+from playground.training.encode import encode
 from playground.training.handover import Base
 from playground.training.jobs import Callbacks, Jobs
 from playground.ui.services import Services
-from playground.ui.teaching import READY_FILES, check_probes, inspect_upload, plan, prepare, start_training
+from playground.ui.teaching import READY_FILES, check_probes, inspect_upload, plan, prepare, row_codec, start_training
 
 
 @dataclass
@@ -83,6 +84,19 @@ def test_start_hands_on_what_was_shown(services: Services, tmp_path: Path) -> No
     assert (values.r, values.epochs) == (4, 2.0)
     assert named["probes"] == ("Hello?",)
     assert named["base_fingerprint"] == "f" * 64
+
+
+def test_long_texts_count_as_the_pieces_that_they_become(services: Services, tmp_path: Path) -> None:
+    """Steps and times follow the rows that training makes, which for long plain texts are more than the texts."""
+    path = tmp_path / "stories.txt"
+    path.write_text("\n\n".join(f"Story {n}. " + "The dog ran on. " * 400 for n in range(12)), encoding="utf-8")
+    lesson = prepare(services, path)
+    limit = plan(services, lesson.rows).max_length
+    pieces = len(encode(lesson.learned, row_codec(services), limit).rows)
+    assert lesson.rows == pieces > 2 * len(lesson.learned)
+    start_training(services, "ann", path, "stories.txt", "Stories")
+    assert started(services)[0][3] == plan(services, pieces) != plan(services, len(lesson.learned))
+    assert prepare(services, write(tmp_path, 12)).rows == 11
 
 
 def test_repairs_are_made_only_when_asked_for(services: Services, tmp_path: Path) -> None:

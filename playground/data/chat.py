@@ -20,7 +20,7 @@ _ROLES: dict[str, Literal["user", "assistant", "system"]] = {
 }
 _SPEAKERS = ("role", "from", "speaker")
 _WORDS = ("content", "value", "text")
-_SPOKEN = re.compile(r"(?:\A|\n)\s*(Human|Assistant): ?")
+_SPOKEN = re.compile(r"(?:\A|\n)[ \t]*(Human|Assistant): ?")
 
 
 class Unusable(Reason):

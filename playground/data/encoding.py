@@ -16,7 +16,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
-_NON_ASCII = re.compile(r"[^\x00-\x7f]")
+_TELLING = 200_000
 _BINARY = "This is not a text file. Upload CSV, TSV, JSON, JSONL, TXT, Parquet or XLSX."
 _MARKED = "The file begins with a byte-order mark, which is no part of the text. It was left out."
 _WIDE = "The file is in {encoding}. It was read as such."
@@ -97,17 +97,27 @@ def _legacy(raw: bytes, error: UnicodeDecodeError) -> tuple[str, list[Problem]]:
         raise DataError(_BINARY) from error
     mended = raw.decode("utf-8", "replace")
     bad = mended.count("\ufffd")
-    if len(_NON_ASCII.findall(mended)) - bad > bad:
+    if len(mended) - len(mended.encode("ascii", "ignore")) - bad > bad:
         raise DataError(_UNREADABLE, line=_line(raw, error)) from error
+    sample = _odd_part(raw, error)
     for name, plausible in LEGACY:
         try:
+            if not plausible(sample.decode(name)):
+                continue
             text = raw.decode(name)
         except UnicodeDecodeError:
             continue
-        if plausible(text):
+        else:
             told = "The file is not in UTF-8; it was read as {encoding}. Check the preview for odd characters."
             return text, [Problem(told, {"encoding": name}, None, _odd_line(raw, error, name))]
     raise DataError(_UNREADABLE, line=_line(raw, error)) from error
+
+
+def _odd_part(raw: bytes, error: UnicodeDecodeError) -> bytes:
+    """Whole lines from the first one that is not UTF-8 on, as many as tell the encoding."""
+    start = raw.rfind(b"\n", 0, error.start) + 1
+    end = raw.find(b"\n", start + _TELLING)
+    return raw[start : end if end >= 0 else None]
 
 
 def _odd_line(raw: bytes, error: UnicodeDecodeError, name: str) -> tuple[Change, ...]:

@@ -11,7 +11,7 @@ _MOST_LITERAL = 2 * MAX_FIELD_CHARS
 """Python's own parser takes a hundred times the text in memory."""
 _SIGNS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[\]{}]', re.DOTALL)
 _LEFT_OVER = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|,(\s*[\]}])', re.DOTALL)
-_REMARK = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|//[^\n]*+|/\*.*?\*/', re.DOTALL)
+_REMARK = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|//[^\n]*+|/\*.*?(?:\*/|\Z)', re.DOTALL)
 CUT_OFF = "The file ends in the middle of a row, as if cut off. That row is left out."
 _CLOSING = {"[": "]", "{": "}"}
 

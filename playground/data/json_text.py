@@ -14,6 +14,14 @@ _NOT_BLANK = re.compile(r"\S")
 _LONG_NUMBER = "The JSON holds a number that is too long to read. Put it in quotes."
 _CHATS = ("messages", "conversations", "conversation")
 _TOO_DEEP = "The JSON nests too deep to be a dataset. Use a list of objects, one for each example."
+_PLAIN_WORDS = {
+    "Expecting value": "something is missing or not in double quotes",
+    "Expecting ',' delimiter": "a comma is missing, or a quote within a text has no backslash before it",
+    "Expecting ':' delimiter": "a colon is missing",
+    "Expecting property name enclosed in double quotes": "a name is missing or not in double quotes",
+    "Unterminated string starting at": "a quote opens there and never closes",
+    "Invalid control character at": "a text holds a line break or another sign that must be written with a backslash",
+}
 _BAD_LINE = "Line {line} is not a JSON object ({reason}). Correct or remove that line."
 
 
@@ -151,7 +159,12 @@ class _Lines:
 def _reason(line: str, error: json.JSONDecodeError) -> Reason:
     if error.pos >= len(line):
         return Reason("it ends too early")
-    return Reason("{what} at character {place}", what=Reason(error.msg), place=error.pos + 1)
+    return Reason("{what} at character {place}", what=_what(error), place=error.pos + 1)
+
+
+def _what(error: json.JSONDecodeError) -> Reason:
+    """What is wrong, in plain words where they are known."""
+    return Reason(_PLAIN_WORDS.get(error.msg, error.msg))
 
 
 def _check_count(text: str) -> None:
@@ -228,7 +241,7 @@ def _broken(text: str, error: json.JSONDecodeError) -> DataError:
     elif "trailing comma" in error.msg or text[error.pos :].lstrip()[:1] in ("]", "}"):
         reason = Reason("a comma is left over, or a row is unfinished")
     else:
-        reason = Reason(error.msg)
+        reason = _what(error)
     return DataError(
         "The JSON breaks in line {line}, column {column}, at row {row}: {reason}. Correct it there.",
         line=error.lineno,

@@ -9,6 +9,11 @@ from playground.data.table import Table
 from playground.errors import DataError
 
 AUTO = "auto"
+NOTHING_KNOWN = (
+    "No columns to learn from were found. The file has: {columns}. Name them prompt and completion, question and "
+    "answer, instruction and output, text and label, or just text."
+)
+"""What is said of a file in which no format is recognised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,7 @@ def recognize(table: Table) -> Mapping:
             return Mapping(name, columns)
     if len(table.columns) == 1 and _shape(table, table.columns[0]) is str:
         return Mapping("text", {"text": table.columns[0]})
-    raise DataError(
-        "No columns to learn from were found. The file has: {columns}. Name them prompt and completion, question and "
-        "answer, instruction and output, text and label, or just text.",
-        columns=_listed(table.columns),
-    )
+    raise DataError(NOTHING_KNOWN, columns=_listed(table.columns))
 
 
 def resolve(table: Table, format: str = AUTO, columns: AbstractMapping[str, str] | None = None) -> Mapping:

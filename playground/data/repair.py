@@ -40,7 +40,7 @@ KINDS = tuple(_TEMPLATES)
 _LISTED = 3
 _BLANKS = "\u200b\u2060\ufeff"
 _LINE_END = re.compile(r"_x000[dD]_\n?|\r\n?")
-_INDENT = re.compile(r"(?:[^\S\n]*\n)*([ \u3000]{2,}|\t+)(?=[^\s\u200b\u2060\ufeff])")
+_INDENT = re.compile(r"(?:[^\S\n]*+\n)*+( {4,}+|\t++|\u3000{2,}+| {2,}+(?=.*\n\s*\S))(?=[^\s\u200b\u2060\ufeff])")
 Row = dict[str, object]
 _Mend = Callable[[int, Row], Row | int | None]
 """From the index of a row and the row, the row as mended: the same one where nothing is wrong; to leave it out, None or
@@ -218,7 +218,7 @@ def _in(value: object, change: Callable[[str], str]) -> object:
 
 
 def _tidied(text: str) -> str:
-    """Without stray spaces around it. Two or more before its first word are an indent, which may be meant."""
+    """Without stray spaces around it. An indent may be meant: wide, or before the first of several lines."""
     indent = _INDENT.match(text)
     return (indent[1] if indent else "") + _trimmed(text)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from playground.data.examples import Example
-from playground.errors import InputError
+from playground.data.table import Reason
+from playground.errors import InputError, PlaygroundError
 from playground.protocol import Message
 
 NOT_LEARNT = -100
@@ -49,7 +50,7 @@ class Encoded:
 
     rows: list[TokenRow]
     truncated: list[int]
-    skipped: list[tuple[int, str]]
+    skipped: list[tuple[int, PlaygroundError]]
     in_pieces: list[int]
 
     @property
@@ -112,22 +113,24 @@ def _labels(ids: list[int], learnt: list[bool]) -> list[int]:
 def encode(examples: Iterable[Example], codec: RowCodec, max_length: int, completion_only_loss: bool = True) -> Encoded:
     """Encode all examples. A row of which nothing could be learnt is left out and reported, never trained on."""
     rows: list[TokenRow] = []
-    skipped: list[tuple[int, str]] = []
+    skipped: list[tuple[int, PlaygroundError]] = []
     in_pieces: list[int] = []
     for example in examples:
         try:
             made = encode_rows(example, codec, max_length, completion_only_loss)
         except InputError as error:
-            skipped.append((example.row, str(error)))
+            skipped.append((example.row, error))
             continue
         if len(made) > 1:
             in_pieces.append(example.row)
         kept = [row for row in made if row.learnt_tokens]
         rows.extend(kept)
         if not kept and made[0].truncated:
-            skipped.append((example.row, f"The answer begins only after the first {max_length} tokens."))
+            skipped.append(
+                (example.row, Reason("The answer begins only after the first {limit} tokens.", limit=max_length))
+            )
         elif not kept:
-            skipped.append((example.row, "There is nothing in it to learn."))
+            skipped.append((example.row, Reason("There is nothing in it to learn.")))
     return Encoded(rows, [row.row for row in rows if row.truncated], skipped, in_pieces)
 
 

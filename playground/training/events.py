@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
-from playground.errors import PlaygroundError
+from playground.errors import PlaygroundError, from_plain
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +48,12 @@ class Event:
     @property
     def message(self) -> str:
         """The message in English."""
-        return self.template.format(**self.fields) if self.fields else self.template
+        return str(from_plain(self.template, self.fields))
 
 
 def failure(error: PlaygroundError) -> Event:
     """The end of a run that this error ended."""
-    fields = {name: value if isinstance(value, int | float) else str(value) for name, value in error.fields.items()}
-    return Event("failed", error.template, fields)
+    return Event("failed", **error.as_plain())
 
 
 class EventLog:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from playground.data.examples import Example
-from playground.errors import PlaygroundError, TrainingError
+from playground.errors import PlaygroundError, TrainingError, from_plain
 from playground.settings import Quantization
 from playground.training.fit import fits, smaller
 from playground.training.job import Job, write_job
@@ -221,7 +221,8 @@ class _Process:
         self._end_in(IDLE_S)
         answer = json.loads(line)
         if "template" in answer:
-            raise TrainingError(answer["template"], **answer["fields"])
+            told = from_plain(answer["template"], answer["fields"])
+            raise TrainingError(told.template, **told.fields)
         return Tried(values, **{name: value for name, value in answer.items() if name != "too_much"})
 
     def _end_in(self, seconds: float) -> None:

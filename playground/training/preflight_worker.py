@@ -12,7 +12,6 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.models.memory import free_bytes, is_shortage
-from playground.training.events import failure
 from playground.training.process import LOG_FILE, settle
 from playground.training.spec import TrainingSpec, TrainingValues
 from playground.training.worker import load
@@ -50,8 +49,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _refusal(error: PlaygroundError) -> dict[str, object]:
-    told = failure(error)
-    return {"template": told.template, "fields": told.fields}
+    return error.as_plain()
 
 
 if __name__ == "__main__":

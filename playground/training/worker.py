@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from playground.data.table import Reason
 from playground.errors import PlaygroundError, TrainingError
 from playground.models.memory import is_shortage, peak_bytes
 from playground.training.checkpoints import (
@@ -204,7 +205,8 @@ def read(folder: Path, values: TrainingValues, loaded: "LoadedModel") -> "tuple[
         for name in (TRAIN_FILE, HELD_OUT_FILE)
     )
     if len(encoded.rows) < LEAST_ROWS:
-        reason = encoded.skipped[0][1] if encoded.skipped else ""
+        row, why = encoded.skipped[0] if encoded.skipped else (0, None)
+        reason = Reason("Row {row}: {reason}", row=row, reason=why) if why else ""
         raise TrainingError(
             "Only {count} of the examples can be learnt from, and at least {least} are needed. {reason}",
             count=len(encoded.rows),

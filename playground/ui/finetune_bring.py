@@ -8,12 +8,13 @@ from typing import Any
 import gradio as gr
 
 from playground.data.read import SUFFIXES
-from playground.errors import InputError
+from playground.errors import DataError, InputError
 from playground.ui import finetune_check, teach_html
 from playground.ui.finetune_check import CheckParts
 from playground.ui.finetune_state import CHECK, Draft, Frame, go, speaker, still
 from playground.ui.parts import head, note, primary, quiet
 from playground.ui.running import EVENT
+from playground.ui.teach_html import Say
 from playground.ui.teaching import READY_FILES
 from playground.ui.texts import t
 from playground.ui.toasts import friendly
@@ -31,9 +32,15 @@ SAMPLE = (
 )
 
 
+ADAPTER = (
+    "An adapter is what the model learnt from your examples: a small file laid over it. The model itself never changes."
+)
+
+
 @dataclass(frozen=True)
 class BringParts:
     file: gr.File
+    refused: gr.HTML
     ready: tuple[tuple[str, gr.Button], ...]
     line: gr.HTML
     next: gr.Button
@@ -56,6 +63,7 @@ def build() -> BringParts:
                 elem_classes=["grow", "drop"],
                 height=220,
             )
+            refused = gr.HTML("", padding=False, visible=False)
             quiet("No file at hand? Start with one of ours:")
             with gr.Row(elem_classes="three"):
                 ready = tuple((name, gr.Button(t(text), elem_classes="pick3", min_width=0)) for name, text in READY)
@@ -72,12 +80,9 @@ def build() -> BringParts:
             still("", "grow")
             note("Your file stays on this server and only you can see it.")
     with gr.Row(elem_classes="foot"):
-        line = quiet(
-            "An adapter is what the model learnt from your examples: a small file laid over it. The model itself never "
-            "changes."
-        )
+        line = quiet(ADAPTER)
         following = primary("Next: check them", interactive=False)
-    return BringParts(file, ready, line, following)
+    return BringParts(file, refused, ready, line, following)
 
 
 def wire(frame: Frame, parts: BringParts, check: CheckParts) -> None:
@@ -89,13 +94,28 @@ def wire(frame: Frame, parts: BringParts, check: CheckParts) -> None:
             raise InputError("Send a file first.")
         draft = Draft(path=path, file_name=Path(path).name)
         say = speaker(request)
-        draft, drawn = await finetune_check.read(frame.services, draft, say)
-        count = say("{name}: {count} examples can be used.", name=draft.file_name, count=draft.usable)
-        return [teach_html.quiet(count), gr.Button(interactive=True), draft, *drawn]
+        try:
+            draft, drawn = await finetune_check.read(frame.services, draft, say)
+        except DataError as error:
+            why = f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>'
+            return [None, gr.HTML(why, visible=True), *without(say), *[gr.skip()] * len(check.drawn)]
+        told = say("Say which column is which.")
+        if draft.usable:
+            told = say("{name}: {count} examples can be used.", name=draft.file_name, count=draft.usable)
+        line = teach_html.quiet(told)
+        return [gr.skip(), gr.HTML("", visible=False), line, gr.Button(interactive=True), draft, *drawn]
+
+    @friendly
+    async def removed(request: gr.Request) -> list[Any]:
+        return [gr.HTML("", visible=False), *without(speaker(request))]
+
+    def without(say: Say) -> list[Any]:
+        return [teach_html.quiet(say(ADAPTER)), gr.Button(interactive=False), Draft()]
 
     shown = [frame.draft, *check.drawn]
-    parts.file.upload(received, parts.file, [parts.line, parts.next, *shown], **EVENT)
-    parts.file.clear(lambda: (gr.Button(interactive=False), Draft()), None, [parts.next, frame.draft], **EVENT)
+    stage = [parts.refused, parts.line, parts.next]
+    parts.file.upload(received, parts.file, [parts.file, *stage, *shown], **EVENT)
+    parts.file.clear(removed, None, [*stage, frame.draft], **EVENT)
     parts.next.click(lambda: go(CHECK), None, frame.steps, **EVENT)
     for name, button in parts.ready:
         button.click(_taking(frame, name), None, [frame.steps, *shown], **EVENT)

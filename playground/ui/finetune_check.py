@@ -8,12 +8,13 @@ from typing import Any
 import gradio as gr
 
 from playground.data.examples import Example
-from playground.data.mapping import AUTO
+from playground.data.mapping import AUTO, NOTHING_KNOWN
 from playground.data.read import read_table
 from playground.data.roles import FORMATS, ROLES
+from playground.data.table import Table
 from playground.errors import DataError, InputError
 from playground.training.encode import encode_rows, preview
-from playground.ui import teach_html
+from playground.ui import finetune_roles, teach_html
 from playground.ui.finetune_fit import beyond, measure
 from playground.ui.finetune_state import BRING, Draft, Frame, go, speaker, still
 from playground.ui.parts import ghost, head, primary, second
@@ -37,27 +38,7 @@ FORMAT_NAMES = {
     "text_label": "texts with labels",
     "text": "plain text",
 }
-ROLE_NAMES = {
-    "messages": "The chat is in",
-    "system": "The role of the model is in (optional)",
-    "input": "What belongs to it is in (optional)",
-    "output": "The answer is in",
-    "source": "The text is in",
-    "target": "The translation is in",
-    "question": "The question is in",
-    "context": "The passage is in",
-    "answer": "The answer is in",
-    "instruction": "The instruction is in",
-    "prompt": "The question is in",
-    "completion": "The answer is in",
-    "document": "The text is in",
-    "summary": "The summary is in",
-    "text": "The text is in",
-    "text2": "A second text is in (optional)",
-    "label": "The label is in",
-}
 MARKED = "The marked words are what it learns to write. The rest is only read before."
-MOST_ROLES = max(len(roles) for roles in ROLES.values())
 
 
 @dataclass(frozen=True)
@@ -83,7 +64,7 @@ def build() -> CheckParts:
             found = gr.HTML("", padding=False)
             names = [(t(FORMAT_NAMES[name]), name) for name in FORMATS]
             format = gr.Dropdown(names, label=t("Read as"), interactive=True, filterable=False, elem_classes="pill")
-            roles = tuple(_role_dropdown() for _ in range(MOST_ROLES))
+            roles = finetune_roles.build()
             repairs = gr.CheckboxGroup(
                 [], label=t("Small repairs, if you agree"), interactive=True, visible=False, elem_classes="plain"
             )
@@ -164,10 +145,11 @@ def _read(services: Services, draft: Draft, say: Say) -> tuple[Draft, list[Any]]
     except DataError as error:
         if not path.exists():  # nothing in it could be read
             raise
-        known = tuple(read_table(path, draft.file_name).columns)
+        table = read_table(path, draft.file_name)
         format = "prompt_completion" if draft.format == AUTO else draft.format
-        draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, held_out=0)
-        return draft, _unmatched(draft, say, error)
+        known = tuple(table.columns)
+        draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, rows=0, held_out=0)
+        return draft, _unmatched(draft, table, say, error)
     return _matched(services, draft, lesson, say)
 
 
@@ -183,17 +165,21 @@ def _matched(services: Services, draft: Draft, lesson: Lesson, say: Say) -> tupl
         preview=tuple(sorted(examples, key=lambda example: example.row)[:MOST_PREVIEWED]),
         shown=0,
         learned=len(lesson.learned),
+        rows=lesson.rows,
         held_out=len(lesson.held_out),
         probe=next((question(example) for example in lesson.held_out or lesson.learned), ""),
     )
-    values = plan(services, draft.learned)
-    summary = say("{count} examples, read as {format}", count=found.rows, format=say(FORMAT_NAMES[found.format]))
+    values = plan(services, draft.rows)
+    told = "{count} examples, read as {format}"
+    if draft.usable < found.rows:
+        told = "{usable} of {count} examples can be used, read as {format}"
+    summary = say(told, usable=draft.usable, count=found.rows, format=say(FORMAT_NAMES[found.format]))
     choices = [(say(repair.template, **repair.fields), repair.kind) for repair in found.repairs]
     kept = [repair for repair in found.repairs if repair.kind in found.made]
     return draft, [
         teach_html.title(draft.file_name, summary),
         gr.Dropdown(value=draft.format),
-        *_role_updates(draft, say),
+        *finetune_roles.updates(draft, say),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
         teach_html.lengths(say, measure(services, examples, values)),
         *_example(services, draft, say),
@@ -203,60 +189,48 @@ def _matched(services: Services, draft: Draft, lesson: Lesson, say: Say) -> tupl
     ]
 
 
-def _unmatched(draft: Draft, say: Say, error: DataError) -> list[Any]:
+def _unmatched(draft: Draft, table: Table, say: Say, error: DataError) -> list[Any]:
+    why = say(error.template, **error.fields)
+    if error.template == NOTHING_KNOWN:  # a name to choose from a list need not be changed in the file
+        why = say("No column has a name that is known here. Choose which is which; below is how the file begins.")
     return [
         teach_html.title(draft.file_name, say("Say which column is which.")),
         gr.Dropdown(value=draft.format),
-        *_role_updates(draft, say),
+        *finetune_roles.updates(draft, say),
         # Repairs that somebody unticked stay on offer: to make them again may be what helps.
         gr.skip() if draft.repairs is not None else gr.CheckboxGroup(choices=[], value=[], visible=False),
         "",
-        f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>',
+        f'<div class="warn">{teach_html.safe(why)}</div>',
         "",
-        "",
+        teach_html.first_rows(say, table) + teach_html.problems(say, table.problems),
         "",
         gr.Button(interactive=False),
     ]
-
-
-def _role_dropdown() -> gr.Dropdown:
-    return gr.Dropdown([], label=t("The question is in"), interactive=True, visible=False, elem_classes="pill")
-
-
-def _role_updates(draft: Draft, say: Say) -> list[gr.Dropdown]:
-    roles = ROLES[draft.format]
-    drawn = []
-    for place in range(MOST_ROLES):
-        if place >= len(roles):
-            drawn.append(gr.Dropdown(visible=False))
-            continue
-        role = roles[place]
-        none = [] if role.required else [("–", "")]
-        drawn.append(
-            gr.Dropdown(
-                choices=[*none, *((name, name) for name in draft.known)],
-                value=draft.columns.get(role.name) or (None if role.required else ""),
-                label=say(ROLE_NAMES[role.name]),
-                visible=True,
-            )
-        )
-    return drawn
 
 
 def _example(services: Services, draft: Draft, say: Say) -> list[str]:
     """The shown example, and which of how many it is."""
     if not draft.preview:
         return ["", ""]
-    limit = plan(services, draft.learned).max_length
+    limit = plan(services, draft.rows).max_length
     example = draft.preview[draft.shown]
     try:
-        drawn = teach_html.preview(preview(example, row_codec(services), limit))
+        drawn = teach_html.preview(_apart(example, preview(example, row_codec(services), limit)))
         drawn += beyond(encode_rows(example, row_codec(services), limit), limit, say)
     except InputError as error:
         drawn = f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>'
     key = f'<span class="key"></span>{teach_html.safe(say(MARKED))}'
     place = say("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))
     return [f'{drawn}<div class="quiet marked">{key}</div>', teach_html.quiet(place)]
+
+
+def _apart(example: Example, pieces: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """Where a template writes nothing that shows between the model's role and the first question, part the two."""
+    role = example.messages[0]["content"] if example.messages and example.messages[0]["role"] == "system" else ""
+    if not role or not pieces or not pieces[0][0].startswith(role):
+        return pieces
+    (first, learnt), *others = pieces
+    return [(role, learnt), (first[len(role) :], learnt), *others]
 
 
 def _set_aside(draft: Draft, say: Say) -> str:

@@ -8,16 +8,13 @@ from playground.training.spec import TrainingValues
 from playground.ui import teach_html
 from playground.ui.services import Services
 from playground.ui.teach_html import Fit, Say
-from playground.ui.teaching import row_codec
-
-MOST_MEASURED = 500
-MOST_CHARS = 1_000_000
+from playground.ui.teaching import row_codec, spread
 
 
 def measure(services: Services, examples: list[Example], values: TrainingValues) -> Fit:
     """Measure examples from all over the file, as many as can be in a moment."""
     codec, limit = row_codec(services), values.max_length
-    measured = _spread(examples)
+    measured = spread(examples)
     whole = encode(measured, codec, sys.maxsize)
     made = encode(measured, codec, limit)
     texts = set(made.in_pieces)
@@ -30,18 +27,6 @@ def measure(services: Services, examples: list[Example], values: TrainingValues)
         texts=len(texts),
         pieces=sum(row.row in texts for row in made.rows),
     )
-
-
-def _spread(examples: list[Example]) -> list[Example]:
-    taken: list[Example] = []
-    room = MOST_CHARS
-    for example in examples[:: -(-len(examples) // MOST_MEASURED)]:
-        texts = [example.text or "", *(message["content"] for message in example.messages or ())]
-        room -= sum(map(len, texts))
-        taken.append(example)
-        if room < 0:
-            break
-    return taken
 
 
 def beyond(rows: list[TokenRow], limit: int, say: Say) -> str:

@@ -32,7 +32,7 @@ def choices(services: Services, draft: Draft, say: Say, pace: Pace | None) -> li
         seconds = seconds_of(services, draft, value, pace)
         fields = {"name": say(name), "effect": say(effect)}
         if seconds is None:
-            steps = plan(services, draft.learned, value).total_steps(draft.learned)
+            steps = plan(services, draft.rows, value).total_steps(draft.rows)
             shown.append((say("{name}, {steps} steps: {effect}", steps=steps, **fields), value))
         else:
             time = duration(say, seconds)
@@ -44,8 +44,8 @@ def seconds_of(services: Services, draft: Draft, intensity: str, pace: Pace | No
     """What an intensity takes at this pace."""
     if pace is None:
         return None
-    values = plan(services, draft.learned, intensity)
-    seen = values.total_steps(draft.learned) * values.per_device_train_batch_size * values.gradient_accumulation_steps
+    values = plan(services, draft.rows, intensity)
+    seen = values.total_steps(draft.rows) * values.per_device_train_batch_size * values.gradient_accumulation_steps
     return pace[0] + pace[1] * seen
 
 

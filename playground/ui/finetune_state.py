@@ -43,6 +43,8 @@ class Draft:
     preview: tuple[Example, ...] = ()
     shown: int = 0
     learned: int = 0
+    rows: int = 0
+    """How many rows training makes of those that are learned: a long plain text becomes several."""
     held_out: int = 0
     probe: str = ""
     """A question from the file that is set aside, to be watched."""

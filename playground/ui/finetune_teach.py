@@ -95,14 +95,14 @@ def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) 
             default_name(draft.file_name),
             gr.Radio(choices=choices(services, draft, say, pace)),
             draft.probe[:LONGEST_PROBE],
-            *parts.advanced.showing(plan(services, draft.learned, intensity)),
+            *parts.advanced.showing(plan(services, draft.rows, intensity)),
             finetune_try.trying(say),
             gr.Button(visible=False),
         ]
 
     @friendly
     async def chosen(draft: Draft, intensity: str) -> list[Any]:
-        return parts.advanced.showing(plan(services, draft.learned, intensity))
+        return parts.advanced.showing(plan(services, draft.rows, intensity))
 
     stage = [frame.steps, parts.before, watch.running]
     advanced = parts.advanced.components
@@ -146,7 +146,7 @@ def _try_out(frame: Frame, parts: TeachParts, filled: list[Any]) -> None:
     async def fit(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
         say, draft = speaker(request), values[frame.draft]
         given = parts.advanced.given(values)
-        before = plan(services, draft.learned, values[parts.intensity], given)
+        before = plan(services, draft.rows, values[parts.intensity], given)
         yield [finetune_try.trying(say), _hidden(), *[_same()] * len(parts.advanced.fields)]
         questions = trying.answers(services.owner(request), draft, values[parts.intensity], given, smaller=True)
         try:

@@ -69,7 +69,7 @@ class Trying:
         lesson = prepare(
             self._services, Path(draft.path), draft.file_name, draft.format, draft.columns, draft.repairs or ()
         )
-        values = plan(self._services, len(lesson.learned), intensity, given)
+        values = plan(self._services, lesson.rows, intensity, given)
         base = self._services.base
         sample = sample_of(
             owner,

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from playground.data.repair import Repair
-from playground.data.table import Change, Problem
+from playground.data.showing import as_text, excerpt
+from playground.data.table import Change, Problem, Table
 from playground.training.events import MEASURING, JobState
 
 Say = Callable[..., str]
 """Says an English sentence in the visitor's language, with its `{field}`s filled."""
 
 _BARS = 12
+_ROWS, _COLUMNS = 3, 8
 _FEWEST_FOR_BARS = 3
 _BLANK = re.compile(r"[^\S\r\n]")
 
@@ -106,6 +108,17 @@ def problems(say: Say, found: Sequence[Problem]) -> str:
     )
     heading = f'<div class="h">{safe(say("Noticed in the file"))}</div>'
     return f'<div class="rule"></div>{heading}<ul class="noticed quiet">{lines}</ul>' if lines else ""
+
+
+def first_rows(say: Say, table: Table) -> str:
+    """How a file begins, so that one sees what stands in which column."""
+    columns = table.columns[:_COLUMNS]
+    head = "".join(f"<th>{safe(excerpt(column))}</th>" for column in columns)
+    cells = ([excerpt(as_text(row.get(column))) for column in columns] for row in table.rows[:_ROWS])
+    rows = "".join(f"<tr>{''.join(f'<td dir=auto>{safe(cell)}</td>' for cell in row)}</tr>" for row in cells)
+    heading = f'<div class="h">{safe(say("How the file begins"))}</div>'
+    drawn = f'<table class="tbl begins"><tr>{head}</tr>{rows}</table>'
+    return f'<div class="rule"></div>{heading}<div class="sideways">{drawn}</div>'
 
 
 def _change(say: Say, change: Change) -> str:

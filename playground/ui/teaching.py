@@ -17,7 +17,7 @@ from playground.data.read import read_table
 from playground.errors import DataError, InputError
 from playground.settings import Quantization
 from playground.tasks.registry import prompt_writers
-from playground.training.encode import RowCodec
+from playground.training.encode import RowCodec, encode
 from playground.training.job import Job
 from playground.training.probes import MOST_PROBES
 from playground.training.spec import NOWHERE, TrainingValues
@@ -27,15 +27,21 @@ from playground.ui.services import Services
 READY_FILES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 ORIGIN_FILE = "origin.json"
 LONGEST_PROBE = 2_000
+MOST_MEASURED = 500
+MOST_CHARS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A file as it would be taught: what was found in it, and its usable rows after the repairs, split."""
+    """A file as it would be taught: what was found in it, and its usable rows after the repairs, split.
+
+    `rows` is how many rows training makes of `learned`: one of each, but several of a long plain text.
+    """
 
     inspection: Inspection
     learned: list[Example]
     held_out: list[Example]
+    rows: int
 
     @property
     def usable(self) -> int:
@@ -93,7 +99,29 @@ def prepare(
     `DataError`."""
     inspection = inspect_upload(services, path, format, columns, file_name, repairs)
     learned, held_out = split(inspection.examples.usable)
-    return Lesson(inspection, learned, held_out)
+    return Lesson(inspection, learned, held_out, _rows_of(services, learned))
+
+
+def _rows_of(services: Services, examples: list[Example]) -> int:
+    """Counted on as many as can be in a moment; chats and pairs are one row each."""
+    if not examples or examples[0].text is None:
+        return len(examples)
+    measured = spread(examples)
+    made = encode(measured, row_codec(services), plan(services, len(examples)).max_length)
+    return round(len(examples) * max(1.0, len(made.rows) / len(measured)))
+
+
+def spread(examples: list[Example]) -> list[Example]:
+    """Examples from all over the file, as many as can be measured in a moment."""
+    taken: list[Example] = []
+    room = MOST_CHARS
+    for example in examples[:: -(-len(examples) // MOST_MEASURED)]:
+        texts = [example.text or "", *(message["content"] for message in example.messages or ())]
+        room -= sum(map(len, texts))
+        taken.append(example)
+        if room < 0:
+            break
+    return taken
 
 
 def start_training(
@@ -117,7 +145,7 @@ def start_training(
     name = check_name(name)
     questions = check_probes(probes)
     lesson = prepare(services, path, file_name, format, columns, repairs)
-    values = plan(services, len(lesson.learned), intensity, overrides)
+    values = plan(services, lesson.rows, intensity, overrides)
     base = services.base
     job_id = services.jobs.start(
         owner,

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.errors import PlaygroundError
+from playground.errors import PlaygroundError, from_plain
 from playground.ui.texts_zh import ERRORS, FRAME, TASKS
 from playground.ui.texts_zh_corrections import CORRECTIONS
 from playground.ui.texts_zh_data import DATA
@@ -61,11 +61,15 @@ def framed(frame: str, *english: str) -> Any:
 def say(locale: str, template: str, **fields: object) -> str:
     """The sentence in the visitor's language, with its fields filled in; a field may be a sentence itself."""
     words = ZH.get(template, template) if locale == CHINESE else template
-    said = {
-        name: say(locale, value.template, **value.fields) if isinstance(value, PlaygroundError) else value
-        for name, value in fields.items()
-    }
+    said = {name: _said(locale, value) for name, value in fields.items()}
     return words.format(**said) if said else words
+
+
+def _said(locale: str, value: object) -> object:
+    """A field; one that is a sentence, also as a run's events keep it, is said in the same language."""
+    if isinstance(value, dict) and "template" in value:
+        value = from_plain(**value)
+    return say(locale, value.template, **value.fields) if isinstance(value, PlaygroundError) else value
 
 
 def locale_of(request: gr.Request | None) -> str:

@@ -39,6 +39,13 @@ NOTICES: dict[str, str] = {
         "有 {count} 行是 Python 字典而不是 JSON（从第 {row} 行起），已照此读取。"
     ),
     "Noticed in the file": "文件里注意到的",
+    "No column has a name that is known here. Choose which is which; below is how the file begins.": (
+        "这里不认识这些列名。请选择哪一列是什么；下面是文件的开头。"
+    ),
+    "How the file begins": "文件的开头",
+    "{usable} of {count} examples can be used, read as {format}": "{count} 个示例中 {usable} 个可用，读作：{format}",
+    "All questions are in, as a list": "所有提问（列表）在哪一列",
+    "All answers are in, as a list": "所有回答（列表）在哪一列",
     "Only the sheet '{sheet}' is read.": "只读取工作表“{sheet}”。",
     "Questions that the passage does not answer: {count} (first row {row}). It learns to say so.": (
         "段落里没有答案的问题：{count} 个（从第 {row} 行起）。模型会学着说段落没有提到。"
@@ -171,18 +178,20 @@ UNREADABLE: dict[str, str] = {
     "a number": "数字",
     "true or false": "真假值",
     "null": "空值",
-    "Expecting value": "缺少值",
-    "Expecting ',' delimiter": "缺少逗号",
-    "Expecting ':' delimiter": "缺少冒号",
-    "Expecting property name enclosed in double quotes": "缺少双引号括起的名称",
-    "Unterminated string starting at": "引号没有成对",
-    "Invalid control character at": "文字里有控制字符",
+    "something is missing or not in double quotes": "缺少内容，或没有用双引号括起",
+    "a comma is missing, or a quote within a text has no backslash before it": "缺少逗号，或文字里的引号前少了反斜杠",
+    "a colon is missing": "缺少冒号",
+    "a name is missing or not in double quotes": "名称缺少，或没有用双引号括起",
+    "a text holds a line break or another sign that must be written with a backslash": "文字里有换行等必须用反斜杠写的符号",
     "Invalid \\escape": "反斜杠用错了",
     "Invalid \\uXXXX escape": "\\u 编码写错了",
     "Extra data": "后面有多余的内容",
 }
 
 FIT: dict[str, str] = {
+    "Row {row}: {reason}": "第 {row} 行：{reason}",
+    "The answer begins only after the first {limit} tokens.": "回答要到 {limit} 个词元之后才开始。",
+    "There is nothing in it to learn.": "里面没有可以学习的内容。",
     "{count} are left out, because their answers begin only after {limit} places.": (
         "{count} 个没有采用，因为回答要到 {limit} 个位置之后才开始。"
     ),

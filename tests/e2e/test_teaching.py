@@ -96,6 +96,7 @@ def test_an_empty_file_says_so_and_leads_nowhere(page: Page, tmp_path: Path) -> 
     page.locator(".drop input[type=file]").set_input_files(str(path))
     expect(page.get_by_text(re.compile("is empty"))).to_be_visible()
     expect(page.get_by_role("button", name="Next: check them")).to_be_disabled()
+    expect(page.get_by_text("Drop a file here")).to_be_visible()  # the box is free for another
 
 
 def test_columns_that_are_not_recognized_can_be_matched_by_hand(page: Page, tmp_path: Path) -> None:
@@ -105,6 +106,7 @@ def test_columns_that_are_not_recognized_can_be_matched_by_hand(page: Page, tmp_
     page.locator(".drop input[type=file]").set_input_files(str(path))
     page.get_by_role("button", name="Next: check them").click()
     expect(page.get_by_role("button", name="Next: teach")).to_be_disabled()
+    expect(page.get_by_text("wide 2")).to_be_visible()  # the first rows help to choose
     for role, column in (("The question is in", "height"), ("The answer is in", "width")):
         page.get_by_label(role).click()
         page.get_by_role("option", name=column).click()

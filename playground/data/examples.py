@@ -23,6 +23,8 @@ from playground.protocol import Message
 
 Writers = AbstractMapping[str, Callable[..., list[Message]]]
 LEAST = 2
+TELLING = 20
+"""So many rows held out tell a real progress from chance."""
 _MOST_LABELS_LISTED = 30
 _SENTIMENTS = {"positive": "positive", "pos": "positive", "negative": "negative", "neg": "negative"}
 
@@ -81,12 +83,13 @@ def split(
 ) -> tuple[list[Example], list[Example]]:
     """(to learn from, held out), the same for the same seed and both in file order.
 
-    At least one is held out from 10 rows on, none from fewer, and never more than `most`. Examples that say the same
-    stay on one side, so that what is held out was not seen.
+    A `share` is held out, but up to a fifth where that gives no more than `TELLING` rows: over fewer, progress drowns
+    in chance. None of fewer than 10 rows, and never more than `most`. Examples that say the same stay on one side, so
+    that what is held out was not seen.
     """
     if len(examples) < 10:
         return list(examples), []
-    wanted = min(most, max(1, round(share * len(examples))))
+    wanted = min(most, max(round(share * len(examples)), min(TELLING, len(examples) // 5)))
     groups: dict[object, list[int]] = {}
     for index, example in enumerate(examples):
         groups.setdefault(_content(example), []).append(index)

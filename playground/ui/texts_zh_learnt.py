@@ -3,7 +3,7 @@
 LEARNT: dict[str, str] = {
     "Only {rows} examples could be asked that it never saw: too few to tell progress from chance, so compare the answers and judge for yourself.": "它没见过的例子只能问到 {rows} 条，太少了，分不清是进步还是碰巧；请对比回答，自己判断。",
     "No examples were set aside, so nothing was measured: compare the answers and judge for yourself.": "没有留出示例，所以什么都没测；请对比回答，自己判断。",
-    "With 60 examples or more, progress can be measured.": "有 60 条以上的示例，就能测出进步。",
+    "With 30 examples or more, progress can be measured.": "有 30 条以上的示例，就能测出进步。",
     "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times.": "在它从没见过的 {rows} 条例子上，它答对 {after} 条，原模型答对 {before} 条。",
     "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times: that may be no more than chance.": "在它从没见过的 {rows} 条例子上，它答对 {after} 条，原模型答对 {before} 条：这可能只是碰巧。",
     "On the {rows} examples that it never saw, it is right only {after} times, the base model {before} times: it got worse.": "在它从没见过的 {rows} 条例子上，它只答对 {after} 条，原模型答对 {before} 条：它变差了。",

@@ -17,7 +17,7 @@ LEARNT, NO_GAIN, WORSE, STUDIED = (
     "It has studied.",
 )
 ADVICE = {
-    STUDIED: "With 60 examples or more, progress can be measured.",
+    STUDIED: "With 30 examples or more, progress can be measured.",
     NO_GAIN: "More examples, or harder study, may help.",
     WORSE: "Check that your examples are right, or let it study less hard. The base model is as it was.",
 }

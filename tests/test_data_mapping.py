@@ -82,6 +82,11 @@ _CASES: list[tuple[dict[str, object], str, dict[str, str]]] = [
         {"prompt": "question", "completion": "response", "system": "system_prompt"},
     ),
     ({"question": "a", "answer": ["x"]}, "prompt_completion", {"prompt": "question", "completion": "answer"}),
+    (
+        {"airline_sentiment": "negative", "airline": "a", "text": "late again"},
+        "text_label",
+        {"text": "text", "label": "airline_sentiment"},
+    ),
     ({"Review": "a", "Stars": "5"}, "text_label", {"text": "Review", "label": "Stars"}),
     (
         {"English words/sentences": "a", "French words/sentences": "b"},

@@ -4,7 +4,7 @@ from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
 from itertools import islice
 
-from playground.data.roles import FORMATS, ROLES, language_of, plain
+from playground.data.roles import FORMATS, ROLES, language_of, last_word, plain
 from playground.data.table import Table
 from playground.errors import DataError
 
@@ -115,12 +115,13 @@ def _found(table: Table, format: str, taken: set[str]) -> dict[str, str]:
     if format == "translation" and (pair := _language_pair(table, taken)):
         return pair
     by_name = {plain(column): column for column in reversed(table.columns)}
+    by_last_word = {last_word(column): column for column in reversed(table.columns)}
     found: dict[str, str] = {}
     for role in ROLES[format]:
         if format == "messages" and "messages" in found and role.name in ("input", "output"):
             continue
         for name in role.names:
-            column = by_name.get(name)
+            column = by_name.get(name) or (by_last_word.get(name) if role.name == "label" else None)
             if column is None or column in taken or column in found.values():
                 continue
             path = _fitting(table, column, format, role.name)

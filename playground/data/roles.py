@@ -188,6 +188,11 @@ def plain(column: str) -> str:
     return "".join(char for char in column.lower().translate(_SIMPLIFIED) if char not in " _-.:#\u3000\ufeff")
 
 
+def last_word(column: str) -> str:
+    """Of a header with several ("airline_sentiment"), as it is compared."""
+    return plain(re.split(r"[ _.-]+", column.strip())[-1])
+
+
 def language_of(column: str) -> str:
     """The English name of the language that a column is named after ("de", "German", "German sentences"), or ""."""
     name = column.rsplit(".", 1)[-1]

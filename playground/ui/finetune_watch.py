@@ -210,7 +210,6 @@ def _curve(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, fl
     return pd.DataFrame(points, columns=["step", "error", "on"]) if points else None
 
 
-
 def _legend(say: Say) -> str:
     """Which line is which; a single one needs no telling."""
     return (

@@ -1,4 +1,4 @@
-"""Builds the real page over the real starter, without serving it."""
+"""Builds the real page over a real model, the starter by default; what `python app.py` adds is to serve it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,14 @@ from playground.ui.services import Services
 
 @contextmanager
 def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
-    loaded = load_model("starter", "auto")
+    with real_services(data_dir) as services:
+        yield build_page(services)
+
+
+@contextmanager
+def real_services(data_dir: Path, model: str = "starter") -> Iterator[Services]:
+    """All that the page stands on; ended at the end."""
+    loaded = load_model(model, "auto")
     codec = codec_for(loaded)
     engine = start_engine(loaded, codec)
     base = Base(loaded.name, str(loaded.folder), "4bit", loaded.fingerprint, loaded.model.num_parameters())
@@ -28,7 +35,7 @@ def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
     live = Live(engine, codec)
     jobs = Jobs(data_dir, handover(live, store, base))
     try:
-        yield build_page(Services(live, base, store, jobs, Owners(data_dir, "local"), data_dir))
+        yield Services(live, base, store, jobs, Owners(data_dir, "local"), data_dir)
     finally:
         jobs.close()
         engine.close()

@@ -89,7 +89,8 @@ def _field(services: Services, name: str, info: str) -> gr.components.Component:
     }
     default = getattr(TrainingValues(), name)
     if name in choices:
-        return gr.Dropdown(choices[name], value=default, allow_custom_value=name != "lr_scheduler_type", **common)
+        free = name != "lr_scheduler_type"
+        return gr.Dropdown(choices[name], value=default, allow_custom_value=free, elem_classes="pill", **common)
     if isinstance(default, bool):
         return gr.Checkbox(default, **common)
     return gr.Number(default, **common)

@@ -58,8 +58,9 @@ def build(services: Services) -> TeachParts:
                     interactive=True,
                     elem_classes="stack",
                 )
-                tried = gr.HTML("", padding=False, elem_classes=["trying"])
-                fit = second("Make it fit", visible=False)
+                with gr.Column(elem_classes="trying"):
+                    tried = gr.HTML("", padding=False)
+                    fit = second("Make it fit", visible=False)
                 advanced = finetune_advanced.build(services)
             with gr.Column(elem_classes=["card", "scroll"], scale=1):
                 head(
@@ -147,25 +148,27 @@ def _try_out(frame: Frame, parts: TeachParts, filled: list[Any]) -> None:
         say, draft = speaker(request), values[frame.draft]
         given = parts.advanced.given(values)
         before = plan(services, draft.rows, values[parts.intensity], given)
-        yield [finetune_try.trying(say), _hidden(), *[_same()] * len(parts.advanced.fields)]
+        unchanged = [_same()] * (1 + len(parts.advanced.fields))
+        yield [finetune_try.trying(say), _hidden(), *unchanged]
         questions = trying.answers(services.owner(request), draft, values[parts.intensity], given, smaller=True)
         try:
             async with aclosing(questions) as answers:  # type: ignore[type-var]
                 async for tried in answers:
                     if tried is None:
-                        yield [_same()] * (2 + len(parts.advanced.fields))
+                        yield [_same(), _same(), *unchanged]
                     else:
                         after = parts.advanced.showing(tried.values)
-                        yield [finetune_try.fitted(say, before, tried), _hidden(), *after]
+                        timed = _timed(services, draft, say, tried)
+                        yield [finetune_try.fitted(say, before, tried), _hidden(), timed, *after]
         except PlaygroundError as error:
-            yield [finetune_try.refused(say, error), _hidden(), *[_same()] * len(parts.advanced.fields)]
+            yield [finetune_try.refused(say, error), _hidden(), *unchanged]
 
     told = [parts.tried, parts.fit, parts.intensity]
     for event in filled:
         event.success(attempt, asked, told, **EVENT)
     typed = [field.input for field in parts.advanced.fields.values()]
     gr.on(typed, attempt, asked, told, trigger_mode="multiple", **EVENT)
-    parts.fit.click(fit, asked, [parts.tried, parts.fit, *parts.advanced.components], **EVENT)
+    parts.fit.click(fit, asked, [*told, *parts.advanced.components], **EVENT)
 
 
 def _same() -> Any:
@@ -178,8 +181,12 @@ def _hidden() -> gr.Button:
 
 def _told(services: Services, draft: Draft, say: Say, tried: Tried) -> list[Any]:
     """A trial's line, the button where it does not fit, and the intensities with the times that it showed."""
-    timed = gr.Radio(choices=choices(services, draft, say, pace_of(tried))) if tried.seconds else gr.skip()
-    return [finetune_try.found(say, tried), gr.Button(visible=not tried.fits), timed]
+    return [finetune_try.found(say, tried), gr.Button(visible=not tried.fits), _timed(services, draft, say, tried)]
+
+
+def _timed(services: Services, draft: Draft, say: Say, tried: Tried) -> Any:
+    """The intensities with the times that a trial showed, where it came so far."""
+    return gr.Radio(choices=choices(services, draft, say, pace_of(tried))) if tried.seconds else _same()
 
 
 def _beginning(frame: Frame, parts: TeachParts) -> Callable[..., Any]:

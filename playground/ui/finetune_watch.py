@@ -13,15 +13,17 @@ from playground.training.job import Job
 from playground.training.probes import Probed, read_probes
 from playground.ui import teach_html
 from playground.ui.finetune_state import BRING, RESULT, Frame, go, picked, speaker, still
-from playground.ui.parts import head, note, primary, quiet, second
+from playground.ui.parts import note, primary, quiet, second
 from playground.ui.running import EVENT
 from playground.ui.services import Services
 from playground.ui.teach_html import Say
-from playground.ui.teaching import origin
+from playground.ui.teaching import Origin, origin
 from playground.ui.texts import t
 from playground.ui.toasts import friendly
 
 SEEN, ASIDE = "examples it learns from", "examples set aside"
+MEASURED = "Lower is better. If the green line climbs again, it only memorizes: then it stops by itself."
+UNMEASURED = "Lower is better. No examples are set aside, so nothing tells when it only memorizes."
 COLOURS = {SEEN: "#8A938F", ASIDE: "#2A9D8A"}
 RECENT_S = 15 * 60
 """A run without a result that ended longer ago is not shown again to its owner who opens the tab."""
@@ -55,12 +57,9 @@ def build() -> WatchParts:
                 note("You may close this page: it goes on, and you find it here again. The other tabs keep answering.")
             with gr.Column(elem_classes=["card", "scroll"], scale=1):
                 with gr.Row(elem_classes="head"):
-                    head(
-                        "How far off it is",
-                        "Lower is better. If the green line climbs again, it only memorizes: then it stops by itself.",
-                    )
+                    about = gr.HTML("", padding=False)
                     still("", "say")
-                    still(t(_LEGEND))
+                    legend = gr.HTML("", padding=False)
                 plot = gr.LinePlot(
                     None,  # an empty table would leave the chart without lines for good
                     x="step",
@@ -83,7 +82,7 @@ def build() -> WatchParts:
         with gr.Row(elem_classes="foot"):
             quiet("The next step opens when it is done.")
             following = primary("Next: see what changed", interactive=False)
-    drawn = (title, progress, stop, resume, again, plot, figures, strip, following)
+    drawn = (title, progress, stop, resume, again, about, legend, plot, figures, strip, following)
     return WatchParts(running, stop, resume, again, following, drawn)
 
 
@@ -113,7 +112,7 @@ def wire(frame: Frame, parts: WatchParts) -> None:
             go(RESULT) if has_result else gr.skip(),
             state["adapter"] if has_result else gr.skip(),
             picked(frame.services, owner, str(state["adapter"])) if has_result else gr.skip(),
-            *_draw(state, _line(frame, owner, state, say), say, told, strip_of(job, strip, say)),
+            *_draw(state, origin(job), say, told, strip_of(job, strip, say)),
         ]
 
     @friendly
@@ -161,15 +160,7 @@ def _news(state: JobState) -> tuple[Any, ...]:
     return (state["state"], state["message"], state["step"], len(state["losses"]), len(state["eval_losses"]))
 
 
-def _line(frame: Frame, owner: str, state: JobState, say: Say) -> str:
-    """What is learnt from, in a line."""
-    known = origin(frame.services.jobs.job(owner, state["job_id"]))
-    if known is None:
-        return ""
-    return say("{file}, {count} examples", file=known.file_name, count=known.learned)
-
-
-def _draw(state: JobState, line: str, say: Say, told: Any, strip: str) -> list[Any]:
+def _draw(state: JobState, known: Origin | None, say: Say, told: Any, strip: str) -> list[Any]:
     """Updates for `WatchParts.drawn`; the curve is drawn anew only where it grew."""
     ended = state["state"] in FINISHED
     failed = ended and state["adapter"] is None
@@ -180,12 +171,16 @@ def _draw(state: JobState, line: str, say: Say, told: Any, strip: str) -> list[A
         )
     else:
         progress = teach_html.progress(say, state)
+    line = say("{file}, {count} examples", file=known.file_name, count=known.learned) if known else ""
+    measured = bool(known.held_out if known else state["eval_losses"])
     return [
         teach_html.title(state["name"], line),
         progress,
         _stop_button(ended) if told is None or ended else gr.skip(),
         gr.Button(visible=failed and state["can_resume"]),
         gr.Button(visible=failed),
+        teach_html.title(say("How far off it is"), say(MEASURED if measured else UNMEASURED)),
+        _legend(say) if measured else "",
         _curve(state["losses"], state["eval_losses"]) if grew else gr.skip(),
         _figures(state, say),
         strip,
@@ -215,7 +210,9 @@ def _curve(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, fl
     return pd.DataFrame(points, columns=["step", "error", "on"]) if points else None
 
 
-_LEGEND = (
-    '<div class="quiet legend"><span class="dot mine">examples set aside</span><br>'
-    '<span class="dot">examples it learns from</span></div>'
-)
+def _legend(say: Say) -> str:
+    """Which line is which; a single one needs no telling."""
+    return (
+        f'<div class="quiet legend"><span class="dot mine">{teach_html.safe(say(ASIDE))}</span><br>'
+        f'<span class="dot">{teach_html.safe(say(SEEN))}</span></div>'
+    )

@@ -138,11 +138,8 @@ FINETUNE: dict[str, str] = {
         "可以关掉页面：训练会继续，回来还在这里。其他标签页照常回答。"
     ),
     "How far off it is": "差得有多远",
-    "Lower is better. If the green line climbs again, it only memorizes.": "越低越好。绿线再往上走，就是死记硬背了。",
-    '<div class="quiet legend"><span class="dot mine">examples set aside</span><br>'
-    '<span class="dot">examples it learns from</span></div>': (
-        '<div class="quiet legend"><span class="dot mine">留出的示例</span><br>'
-        '<span class="dot">学习用的示例</span></div>'
+    "Lower is better. No examples are set aside, so nothing tells when it only memorizes.": (
+        "越低越好。没有留出示例，所以看不出它是否只是死记硬背。"
     ),
     "examples it learns from": "学习用的示例",
     "examples set aside": "留出的示例",

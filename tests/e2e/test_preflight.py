@@ -8,28 +8,38 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from playground.ui.page import build_page, launch_options
 from tests.e2e.test_tabs import open_tab
-from tests.running_app import RunningApp, running_app
+from tests.page import real_services
+from tests.running_app import free_port
 
 TRIAL_MS = 240_000
 LITTLE_MEMORY = """
 import psutil
 
 measured = psutil.virtual_memory
-psutil.virtual_memory = lambda: measured()._replace(available=300_000_000)
+psutil.virtual_memory = lambda: measured()._replace(available=200_000_000)
 """
-"""Python runs it first in the app and in all processes that the app starts: a machine with 0.3 GB free."""
+"""Python runs it first in the process that tries: a machine with 0.2 GB free."""
 
 
-@pytest.fixture(scope="module")
-def cramped(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    first = tmp_path_factory.mktemp("first")
+@pytest.fixture
+def cramped(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The page's address. Served by this process: a second app would take about as long to start as the trials."""
+    first, data = tmp_path / "first", tmp_path / "data"
+    first.mkdir()
+    data.mkdir()
     (first / "sitecustomize.py").write_text(LITTLE_MEMORY)
     paths = os.pathsep.join(filter(None, [str(first), os.environ.get("PYTHONPATH")]))
-    with running_app(
-        tmp_path_factory.mktemp("cramped"), PYTHONPATH=paths, PLAYGROUND_MODEL=str(tiny_model_folder)
-    ) as running:
-        yield running
+    monkeypatch.setenv("PYTHONPATH", paths)
+    with real_services(data, str(tiny_model_folder)) as services:
+        page = build_page(services)
+        page.queue(default_concurrency_limit=None)
+        page.launch(server_port=free_port(), prevent_thread_lock=True, **launch_options(services))
+        try:
+            yield page.local_url
+        finally:
+            page.close(verbose=False)
 
 
 @pytest.fixture
@@ -40,10 +50,10 @@ def lesson(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_run_that_is_too_large_is_told_and_made_to_fit(cramped: RunningApp, browser: Browser, lesson: Path) -> None:
+def test_a_run_that_is_too_large_is_told_and_made_to_fit(cramped: str, browser: Browser, lesson: Path) -> None:
     """Tried at once, tried again when a value changes, and the button shows the values that it changed."""
     page: Page = browser.new_page(locale="en-US")
-    page.goto(cramped.url)
+    page.goto(cramped)
     open_tab(page, "Fine-tune")
     page.locator(".drop input[type=file]").set_input_files(str(lesson))
     page.get_by_role("button", name="Next: check them").click()
@@ -64,6 +74,7 @@ def test_a_run_that_is_too_large_is_told_and_made_to_fit(cramped: RunningApp, br
     expect(line).to_contain_text("per_device_train_batch_size 256 →")
     expect(batch).not_to_have_value("256")
     assert int(batch.input_value()) * int(batches.input_value()) == 256
+    expect(page.get_by_role("radio", name=re.compile("Normal, about"))).to_be_checked()
     expect(fit).to_have_count(0)
 
     page.get_by_label("r", exact=True).fill("0")

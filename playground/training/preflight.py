@@ -143,13 +143,20 @@ class Preflight:
             return self._process.pid if self._process is not None and self._process.lives() else None
 
     def _fit(self, sample: Sample, values: TrainingValues) -> Tried:
-        tried = self._measure(sample, values)
+        tried = self._already(sample, values) or self._measure(sample, values)
         for changed in smaller(values, tried.longest):
             if tried.fits:
                 break
             if not tried.rules_out(changed):
                 tried = self._measure(sample, changed)
         return tried
+
+    def _already(self, sample: Sample, values: TrainingValues) -> Tried | None:
+        """What the page has just been told of these values."""
+        with self._lock:
+            there = self._process
+        told = there.told if there is not None and there.sample.is_like(sample) else None
+        return told if told is not None and told.values == values else None
 
     def _measure(self, sample: Sample, values: TrainingValues) -> Tried:
         process = self._ready(sample)
@@ -184,6 +191,8 @@ class _Process:
 
     def __init__(self, sample: Sample, folder: Path) -> None:
         self.sample = sample
+        self.told: Tried | None = None
+        """The newest answer."""
         self._folder = folder
         job = Job(sample.spec, self._folder / "run")
         write_job(job, list(sample.learnt), list(sample.held_out))
@@ -223,7 +232,8 @@ class _Process:
         if "template" in answer:
             told = from_plain(answer["template"], answer["fields"])
             raise TrainingError(told.template, **told.fields)
-        return Tried(values, **{name: value for name, value in answer.items() if name != "too_much"})
+        self.told = Tried(values, **{name: value for name, value in answer.items() if name != "too_much"})
+        return self.told
 
     def _end_in(self, seconds: float) -> None:
         self._timer.cancel()
@@ -235,7 +245,8 @@ class _Process:
         code = self._child.wait()
         if code == -9 and not self._ended:  # the system did it, since memory ran out
             self.end()
-            return Tried(values, free_bytes=0)
+            self.told = Tried(values, free_bytes=0)
+            return self.told
         if not self._ended:
             log.error("a trial ended with code %s:\n%s", code, self._log_tail())
         self.end()

@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from playground.errors import AdapterError, BusyError, InputError
+from playground.training import supervise
 from playground.training.events import FINISHED, Event, EventLog, JobState
 from playground.training.job import Job, write_job
 from playground.training.jobs import MOST_KEPT, Callbacks, Jobs
@@ -39,7 +41,7 @@ class Room:
     beside: list[str] = field(default_factory=list)
     refuse: bool = False
 
-    def open(self) -> Jobs:
+    def open(self, longest_run_s: float | None = None) -> Jobs:
         return Jobs(
             self.root,
             Callbacks(
@@ -48,6 +50,7 @@ class Room:
                 on_end=lambda: self.beside.append("end"),
                 on_checkpoint=lambda _job, folder: self.checkpoints.append(folder),
             ),
+            longest_run_s,
         )
 
     def start(self, jobs: Jobs, values: TrainingValues, owner: str = "ann", model: str | None = None) -> str:
@@ -227,6 +230,30 @@ def test_killed_closed_resumed_stopped(tiny_model_folder: Path, tmp_path: Path) 
     assert (stopped["state"], stopped["adapter"]) == ("stopped", "adapter-1")
     assert stopped["step"] > closed_at
     assert (room.published[0] / "adapter_model.safetensors").stat().st_size > 0
+    jobs.close()
+
+
+def test_a_run_has_its_time(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When its time is over it ends as if it had been stopped, and says why; one that does not heed is cut off."""
+    room = Room(tmp_path, tiny_model_folder)
+    jobs = room.open(longest_run_s=3600.0)
+    late = threading.Event()
+    clock = SimpleNamespace(monotonic=lambda: 5000.0 if late.is_set() else 3700.0 if room.checkpoints else 0.0)
+    monkeypatch.setattr(supervise, "time", clock)
+    job_id = room.start(jobs, LONG)
+    stopped = wait_until_finished(jobs, job_id)
+    assert (stopped["state"], stopped["adapter"], stopped["can_resume"]) == ("stopped", "adapter-1", True)
+    assert stopped["message"] == (
+        f"It had the 60 minutes that a run may take here, so it was ended at step {stopped['step']}; "
+        "what it learnt until then is kept."
+    )
+    room.checkpoints.clear()
+    jobs.resume("ann", job_id)
+    os.kill(worker_of(jobs), signal.SIGSTOP)
+    late.set()
+    cut_off = wait_until_finished(jobs, job_id)
+    assert (cut_off["state"], cut_off["can_resume"]) == ("failed", True)
+    assert cut_off["message"].startswith("It had the 60 minutes that a run may take here, and was ended in the middle")
     jobs.close()
 
 

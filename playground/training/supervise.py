@@ -17,8 +17,11 @@ from playground.training.spec import EVENTS_FILE, SPEC_FILE
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
+_LAST = ("done", "stopped", "failed")
 _LAST_STEP_S = 600.0
 """How long a process that was asked to stop may take over its running step, a last measurement and a checkpoint."""
+_GOODBYE_S = 60.0
+"""How long a process may live on after its last event: a tracker sends its last figures, or tries to for ever."""
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -40,6 +43,7 @@ class Worker:
         self._longest_s = longest_s
         self._started = time.monotonic()
         self._had_its_time = self._cut_off = False
+        self._ended: float | None = None
         self._events = EventLog(folder / EVENTS_FILE)
         self._closing = threading.Event()
         self._told = len(self._events.read())
@@ -62,6 +66,7 @@ class Worker:
                 except subprocess.TimeoutExpired:
                     self._hand_on(on_event)
                     self._keep_to_its_time()
+                    self._see_it_out()
                     continue
                 self._hand_on(on_event)
                 return self._ending(code)
@@ -109,6 +114,12 @@ class Worker:
         self._told += len(new)
         for event in new:
             on_event(event)
+            self._ended = time.monotonic() if event.state in _LAST else None
+
+    def _see_it_out(self) -> None:
+        if self._ended is not None and time.monotonic() - self._ended > _GOODBYE_S:
+            log.warning("the training process in %s is done but does not go", self.folder.name)
+            self._process.kill()
 
     def _ending(self, code: int) -> Event:
         events = self._events.read()
@@ -121,7 +132,7 @@ class Worker:
                 "what it learnt until then is kept.",
                 fields={**last.fields, "minutes": minutes},
             )
-        if last.state in ("done", "stopped", "failed"):
+        if last.state in _LAST:
             return last
         if self._cut_off:
             return Event(

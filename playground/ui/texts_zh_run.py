@@ -43,6 +43,7 @@ RUN: dict[str, str] = {
     "The curves cannot be sent to {reporter}: {reason} Mend that and resume, or start a new run with report_to at none.": (
         "曲线发不到 {reporter}：{reason} 请解决后点“继续”，或者把 report_to 设为 none 重新开始。"
     ),
+    "It does not answer.": "它没有回应。",
     "The disk is full, so step {step} could not be saved. Make room, then resume: it goes on from the checkpoint "
     "before.": "磁盘满了，第 {step} 步没能保存。请腾出空间，再点“继续”：会从上一个检查点接着训练。",
     "This model cannot keep packed examples apart. Switch packing off, and start again.": (

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -351,6 +352,34 @@ def test_an_end_that_the_disk_has_no_room_for_is_told(tmp_path: Path, monkeypatc
     wait_for(lambda: jobs.get("ann", job_id)["state"] == "failed")
     jobs.close()
     assert jobs.job("ann", job_id).log.read()[-1].message == "Give the adapter a name."
+
+
+def test_a_run_whose_folder_is_removed_says_so(tmp_path: Path) -> None:
+    """Whoever follows it is told, it cannot be resumed, and the next one runs."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        entered.set()
+        leave.wait(PATIENCE_S)
+
+    jobs = Jobs(tmp_path, Callbacks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    job_id = Room(tmp_path, tmp_path).start(jobs, SHORT)
+    assert entered.wait(PATIENCE_S)
+
+    async def follow() -> list[JobState]:
+        states = jobs.follow("ann", job_id)
+        first = await anext(states)
+        shutil.rmtree(jobs.job("ann", job_id).folder)
+        leave.set()
+        return [first, *[state async for state in states]]
+
+    last = asyncio.run(asyncio.wait_for(follow(), PATIENCE_S))[-1]
+    assert last["state"] == "failed"
+    assert last["message"].startswith("The folder of this training run is gone")
+    with pytest.raises(InputError, match="is gone"):
+        jobs.resume("ann", job_id)
+    assert not jobs.busy()
+    jobs.close()
 
 
 def test_one_app_at_a_time_on_a_folder(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ LONGEST_RUN_S = 3600.0
 """On a shared server a run ends after so long, and keeps what it learnt; a resume lets the others go first."""
 MOST_KEPT = 20
 """So many of an owner's ended runs stay, and those whose adapter is still there."""
+GONE = "The folder of this training run is gone from the disk, so it cannot go on. Start a new run."
 _FOLLOW_S = 0.2
 
 
@@ -150,7 +151,7 @@ class Jobs:
         job = self.job(owner, job_id)
         seen: object = None
         while True:
-            now = job.log.path.stat().st_size, self._unwritten.get(job.job_id)
+            now = job.log.size(), self._unwritten.get(job.job_id)
             if now != seen:
                 seen = now
                 state = await asyncio.to_thread(self._state, job)
@@ -181,6 +182,8 @@ class Jobs:
                 raise InputError(
                     "The training run '{name}' cannot be resumed: it is {state}.", name=job.name, state=state["state"]
                 )
+            if not job.folder.is_dir():
+                raise InputError(GONE)
             self._check_room(owner)
             self._enqueue(job)
 
@@ -245,6 +248,8 @@ class Jobs:
             except Exception as error:
                 last = _failed(error, job)
             self.preflight.release()
+            if not job.folder.is_dir():
+                last = Event("failed", GONE)
             with self._changed:
                 self._running = self._worker = None
                 self._settle(job, replace(last, settled=True))

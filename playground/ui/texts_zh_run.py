@@ -21,6 +21,9 @@ RUN: dict[str, str] = {
         "这里一次训练最多 {minutes} 分钟，时间到了，训练在一步的中间被终止。请把 per_device_train_batch_size、"
         "gradient_accumulation_steps 或 max_length 调小，重新开始。"
     ),
+    "The folder of this training run is gone from the disk, so it cannot go on. Start a new run.": (
+        "这次训练的文件夹已经不在磁盘上，没法继续。请重新开始。"
+    ),
     "Stopped before anything was learnt.": "还没学到东西就停下了。",
     "Stopped before it began.": "还没开始就停下了。",
     "The app was closed before this run ended. Resume it to go on.": "应用在训练结束前关闭了。点“继续”可以接着训练。",

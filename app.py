@@ -46,7 +46,7 @@ def serve(settings: Settings) -> None:
     from playground.models.quantize import linear_layer_names
     from playground.protocol import Live
     from playground.training.handover import Base, handover
-    from playground.training.jobs import Jobs
+    from playground.training.jobs import LONGEST_RUN_S, Jobs
     from playground.ui.launch import launch
     from playground.ui.owners import Owners
     from playground.ui.services import Services
@@ -65,7 +65,8 @@ def serve(settings: Settings) -> None:
     engine = start_engine(loaded, codec)
     store = AdapterStore(settings.data_dir)
     live = Live(engine, codec)
-    jobs = Jobs(settings.data_dir, handover(live, store, base))
+    longest_run_s = LONGEST_RUN_S if settings.mode == "public" else None
+    jobs = Jobs(settings.data_dir, handover(live, store, base), longest_run_s)
     owners = Owners(settings.data_dir, settings.mode)
     gc.freeze()
     gc.enable()

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from playground.errors import AdapterError, BusyError, InputError
+from playground.training import supervise
 from playground.training.events import FINISHED, Event, EventLog, JobState
 from playground.training.job import Job, write_job
 from playground.training.jobs import MOST_KEPT, Callbacks, Jobs
@@ -39,7 +42,7 @@ class Room:
     beside: list[str] = field(default_factory=list)
     refuse: bool = False
 
-    def open(self) -> Jobs:
+    def open(self, longest_run_s: float | None = None) -> Jobs:
         return Jobs(
             self.root,
             Callbacks(
@@ -48,6 +51,7 @@ class Room:
                 on_end=lambda: self.beside.append("end"),
                 on_checkpoint=lambda _job, folder: self.checkpoints.append(folder),
             ),
+            longest_run_s,
         )
 
     def start(self, jobs: Jobs, values: TrainingValues, owner: str = "ann", model: str | None = None) -> str:
@@ -230,6 +234,30 @@ def test_killed_closed_resumed_stopped(tiny_model_folder: Path, tmp_path: Path) 
     jobs.close()
 
 
+def test_a_run_has_its_time(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When its time is over it ends as if it had been stopped, and says why; one that does not heed is cut off."""
+    room = Room(tmp_path, tiny_model_folder)
+    jobs = room.open(longest_run_s=3600.0)
+    late = threading.Event()
+    clock = SimpleNamespace(monotonic=lambda: 5000.0 if late.is_set() else 3700.0 if room.checkpoints else 0.0)
+    monkeypatch.setattr(supervise, "time", clock)
+    job_id = room.start(jobs, LONG)
+    stopped = wait_until_finished(jobs, job_id)
+    assert (stopped["state"], stopped["adapter"], stopped["can_resume"]) == ("stopped", "adapter-1", True)
+    assert stopped["message"] == (
+        f"It had the 60 minutes that a run may take here, so it was ended at step {stopped['step']}; "
+        "what it learnt until then is kept."
+    )
+    room.checkpoints.clear()
+    jobs.resume("ann", job_id)
+    os.kill(worker_of(jobs), signal.SIGSTOP)
+    late.set()
+    cut_off = wait_until_finished(jobs, job_id)
+    assert (cut_off["state"], cut_off["can_resume"]) == ("failed", True)
+    assert cut_off["message"].startswith("It had the 60 minutes that a run may take here, and was ended in the middle")
+    jobs.close()
+
+
 def test_bad_model(tiny_model_folder: Path, tmp_path: Path) -> None:
     """A model that cannot be loaded ends the run with one sentence; the details are in the log alone."""
     room = Room(tmp_path, tiny_model_folder)
@@ -324,6 +352,34 @@ def test_an_end_that_the_disk_has_no_room_for_is_told(tmp_path: Path, monkeypatc
     wait_for(lambda: jobs.get("ann", job_id)["state"] == "failed")
     jobs.close()
     assert jobs.job("ann", job_id).log.read()[-1].message == "Give the adapter a name."
+
+
+def test_a_run_whose_folder_is_removed_says_so(tmp_path: Path) -> None:
+    """Whoever follows it is told, it cannot be resumed, and the next one runs."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        entered.set()
+        leave.wait(PATIENCE_S)
+
+    jobs = Jobs(tmp_path, Callbacks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    job_id = Room(tmp_path, tmp_path).start(jobs, SHORT)
+    assert entered.wait(PATIENCE_S)
+
+    async def follow() -> list[JobState]:
+        states = jobs.follow("ann", job_id)
+        first = await anext(states)
+        shutil.rmtree(jobs.job("ann", job_id).folder)
+        leave.set()
+        return [first, *[state async for state in states]]
+
+    last = asyncio.run(asyncio.wait_for(follow(), PATIENCE_S))[-1]
+    assert last["state"] == "failed"
+    assert last["message"].startswith("The folder of this training run is gone")
+    with pytest.raises(InputError, match="is gone"):
+        jobs.resume("ann", job_id)
+    assert not jobs.busy()
+    jobs.close()
 
 
 def test_one_app_at_a_time_on_a_folder(tmp_path: Path) -> None:

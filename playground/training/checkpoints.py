@@ -13,6 +13,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from playground.adapters.disk import sync_folder
+
 CHECKPOINTS_FOLDER = "checkpoints"
 LEARNT_FOLDER = "learnt"
 """Holds the adapter of every checkpoint for good, without what a resume needs; read with `whole_checkpoints`."""
@@ -120,8 +122,8 @@ def _sha256(path: Path) -> str:
 
 
 def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if path.is_dir():
+        sync_folder(path)
+        return
+    with path.open("r+b") as file:  # Windows forces only what may be written
+        os.fsync(file.fileno())

@@ -83,6 +83,13 @@ class EventLog:
         finally:
             os.close(descriptor)
 
+    def size(self) -> int:
+        """In bytes; 0 where there is none."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def read(self, after: int = 0) -> list[Event]:
         """All whole events but the first `after` ones. A line that the disk damaged is left out and logged."""
         if not self.path.exists():

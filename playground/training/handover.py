@@ -56,7 +56,7 @@ def handover(live: Live, store: AdapterStore, base: Base) -> Callbacks:
     def publish(job: Job, folder: Path) -> str:
         facts = job.facts()
         card = publisher.published_before(job, facts) or publisher.swap_in(job, folder, job.name, facts)
-        publisher.measure(job, card, facts["best_step"])
+        publisher.measure(job, card)
         prober.finish(0.0 if closing.is_set() else LAST_PROBES_S)
         return card.id
 
@@ -125,12 +125,13 @@ class _Publisher:
             raise
         return self.store.note_receipt(job.owner, card.id, receipt)
 
-    def measure(self, job: Job, card: AdapterCard, step: int) -> None:
-        """Compare the adapter with its base and keep the report with it."""
+    def measure(self, job: Job, card: AdapterCard, step: int | None = None) -> None:
+        """Compare the adapter, of this step or else of the best, with its base and keep the report with it."""
         voices = Voice(BASE, owner=job.owner), Voice(self.store.key(card), owner=job.owner)
-        course = Course(step, job.facts()["best_step"], job.state()["eval_losses"])
         memory_folder = job.folder.parents[2] / MEMORY_FOLDER  # runs lie in DATA/OWNER/jobs/ID
         try:
+            best = job.facts()["best_step"]
+            course = Course(best if step is None else step, best, job.state()["eval_losses"])
             held_out, learnt = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
             memory = BaseMemory(memory_folder, f"{self.base.fingerprint} {self.base.quantization}")
             report = asyncio.run(self._while_open(measure(self.live, voices, held_out, learnt, course, memory)))

@@ -5,6 +5,7 @@ import logging
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -62,22 +63,31 @@ class Job:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
-def settle_left_over(job: Job) -> None:
-    """A run that a dead app left behind is not running any more: its worker died with the app."""
+def is_left_over(job: Job) -> bool:
+    """Whether a dead app left the run behind; it is not running any more, as its worker died with the app."""
     events = job.log.read()
-    if not events or not events[-1].settled:
-        job.log.write(INTERRUPTED)
+    return not events or not events[-1].settled
 
 
 def write_job(job: Job, learnt: list[Example], held_out: list[Example]) -> None:
     """Write a new run's folder, the spec last; raises `TrainingError` on a full disk, and nothing of it stays."""
     try:
-        job.folder.mkdir(parents=True)
-        save_examples(job.folder / TRAIN_FILE, learnt)
-        save_examples(job.folder / HELD_OUT_FILE, held_out)
-        job.spec.save(job.folder)
+        with told_when_unwritten(job):
+            job.folder.mkdir(parents=True)
+            save_examples(job.folder / TRAIN_FILE, learnt)
+            save_examples(job.folder / HELD_OUT_FILE, held_out)
+            job.spec.save(job.folder)
+    except TrainingError:
+        remove_job(job)
+        raise
+
+
+@contextmanager
+def told_when_unwritten(job: Job) -> Iterator[None]:
+    """Make a disk that takes no more a sentence for the person."""
+    try:
+        yield
     except OSError as error:
-        shutil.rmtree(job.folder, ignore_errors=True)
         log.exception("the training run %s could not be written", job.job_id)
         raise TrainingError(
             "The training run could not be written to the disk ({reason}). Make room and try again.",

@@ -21,8 +21,9 @@ from playground.training.job import (
     Job,
     find_jobs,
     folder_name,
+    is_left_over,
     remove_job,
-    settle_left_over,
+    told_when_unwritten,
     write_job,
 )
 from playground.training.preflight import Preflight
@@ -34,8 +35,11 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 20
 MOST_PER_OWNER = 3
+LONGEST_RUN_S = 3600.0
+"""On a shared server a run ends after so long, and keeps what it learnt; a resume lets the others go first."""
 MOST_KEPT = 20
 """So many of an owner's ended runs stay, and those whose adapter is still there."""
+GONE = "The folder of this training run is gone from the disk, so it cannot go on. Start a new run."
 _FOLLOW_S = 0.2
 
 
@@ -58,11 +62,15 @@ class Callbacks:
 
 
 class Jobs:
-    """All runs under `root/OWNER/jobs/ID`. Thread-safe. Unknown and foreign ids raise the same `InputError`."""
+    """All runs under `root/OWNER/jobs/ID`. Thread-safe. Unknown and foreign ids raise the same `InputError`.
 
-    def __init__(self, root: Path, callbacks: Callbacks) -> None:
+    After `longest_run_s` seconds, if any, a run is stopped as if its owner had asked.
+    """
+
+    def __init__(self, root: Path, callbacks: Callbacks, longest_run_s: float | None = None) -> None:
         self._root = root
         self._callbacks = callbacks
+        self._longest_run_s = longest_run_s
         self._changed = threading.Condition(threading.RLock())
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
@@ -72,7 +80,8 @@ class Jobs:
         self.preflight = Preflight(root)
         self._jobs = {job.job_id: job for job in find_jobs(root)}
         for job in self._jobs.values():
-            settle_left_over(job)
+            if is_left_over(job):
+                self._settle(job, INTERRUPTED)
         for owner in {job.owner for job in self._jobs.values()}:
             self._forget_old(owner)
         self._thread = threading.Thread(target=self._work, name="training", daemon=True)
@@ -109,12 +118,18 @@ class Jobs:
             values=values,
             probes=tuple(probes),
         )
+        job = Job(spec, self._root / folder_name(owner) / "jobs" / spec.job_id)
         with self._changed:
             self._check_room(owner)
-            job = Job(spec, self._root / folder_name(owner) / "jobs" / spec.job_id)
-            write_job(job, list(learnt), list(held_out))
-            self._jobs[spec.job_id] = job
-            self._enqueue(job)
+        write_job(job, list(learnt), list(held_out))  # takes its time, in which nobody is to wait for the lock
+        try:
+            with self._changed:
+                self._check_room(owner)
+                self._enqueue(job)
+                self._jobs[spec.job_id] = job
+        except PlaygroundError:
+            remove_job(job)
+            raise
         return spec.job_id
 
     def job(self, owner: str, job_id: object) -> Job:
@@ -136,7 +151,7 @@ class Jobs:
         job = self.job(owner, job_id)
         seen: object = None
         while True:
-            now = job.log.path.stat().st_size, self._unwritten.get(job.job_id)
+            now = job.log.size(), self._unwritten.get(job.job_id)
             if now != seen:
                 seen = now
                 state = await asyncio.to_thread(self._state, job)
@@ -151,7 +166,7 @@ class Jobs:
         with self._changed:
             if job in self._waiting:
                 self._waiting.remove(job)
-                job.log.write(Event("stopped", "Stopped before it began.", settled=True))
+                self._settle(job, Event("stopped", "Stopped before it began.", settled=True))
             elif job == self._running:
                 (job.folder / STOP_FILE).touch()
 
@@ -167,6 +182,8 @@ class Jobs:
                 raise InputError(
                     "The training run '{name}' cannot be resumed: it is {state}.", name=job.name, state=state["state"]
                 )
+            if not job.folder.is_dir():
+                raise InputError(GONE)
             self._check_room(owner)
             self._enqueue(job)
 
@@ -175,7 +192,7 @@ class Jobs:
         with self._changed:
             self._closing = True
             for job in self._waiting:
-                job.log.write(INTERRUPTED)
+                self._settle(job, INTERRUPTED)
             self._waiting.clear()
             worker = self._worker
             self._changed.notify_all()
@@ -210,11 +227,11 @@ class Jobs:
             raise BusyError("{count} training runs are waiting already. Try again later.", count=MOST_WAITING)
 
     def _enqueue(self, job: Job) -> None:
-        (job.folder / STOP_FILE).unlink(missing_ok=True)
+        waiting = "Waiting for another training run to end…" if self._running else "Waiting to begin…"
+        with told_when_unwritten(job):
+            (job.folder / STOP_FILE).unlink(missing_ok=True)
+            job.log.write(Event("waiting", waiting))
         self._unwritten.pop(job.job_id, None)
-        job.log.write(
-            Event("waiting", "Waiting for another training run to end…" if self._running else "Waiting to begin…")
-        )
         self._waiting.append(job)
         self._changed.notify_all()
 
@@ -231,6 +248,8 @@ class Jobs:
             except Exception as error:
                 last = _failed(error, job)
             self.preflight.release()
+            if not job.folder.is_dir():
+                last = Event("failed", GONE)
             with self._changed:
                 self._running = self._worker = None
                 self._settle(job, replace(last, settled=True))
@@ -267,7 +286,7 @@ class Jobs:
                 if self._closing:
                     return INTERRUPTED
                 shutil.rmtree(job.folder / ADAPTER_FOLDER, ignore_errors=True)
-                self._worker = Worker(job.folder)
+                self._worker = Worker(job.folder, self._longest_run_s)
             last = self._worker.watch(lambda event: self._pass_on(job, event))
         finally:
             self._callbacks.on_end()

@@ -26,7 +26,8 @@ def settle(log_file: Path, offline: bool) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    os.nice(10)
+    if hasattr(os, "nice"):  # all but Windows
+        os.nice(10)
     _end_with_parent()
     _be_the_first_to_go()
     descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 from playground.data.table import Reason
@@ -128,6 +129,7 @@ def _train(
     if stop:
         return "asked"
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
+    os.environ.setdefault("WANDB_INIT_TIMEOUT", "10")  # seconds; its own would be 90, and nothing learnt meanwhile
     try:
         return train(
             loaded,
@@ -223,19 +225,29 @@ def _unexpected(error: Exception, log_id: str) -> Event:
             "There was not enough memory. Use a smaller batch size or max_length. (Details: log {id}.)",
             {"id": log_id},
         )
-    reporter = type(error).__module__.partition(".")[0]
-    if reporter in REPORTERS:
-        return Event(
-            "failed",
-            "The curves cannot be sent to {reporter}: {reason} Mend that and resume, or start a new run with report_to "
-            "at none.",
-            {"reporter": reporter, "reason": str(error).strip().split("\n")[0][:200]},
+    tracker = _tracker_in(error)
+    if tracker is not None:
+        said = str(error).replace("<no message>", "").strip().split("\n")[0][:200].rstrip(".")
+        return failure(
+            TrainingError(
+                "The curves cannot be sent to {reporter}: {reason} Mend that and resume, or start a new run with "
+                "report_to at none.",
+                reporter=tracker,
+                reason=f"{said}." if said else Reason("It does not answer."),
+            )
         )
     return Event(
         "failed",
         "The training stopped because of an unexpected error; its details are in the server's log under {id}.",
         {"id": log_id},
     )
+
+
+def _tracker_in(error: Exception) -> str | None:
+    """The tracker that raised it, or in whose code something else did, such as its connection."""
+    raisers = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+    packages = {name.partition(".")[0] for name in (type(error).__module__, *raisers)}
+    return next((name for name in REPORTERS if name in packages), None)
 
 
 def _say_nothing(_event: Event) -> None:

@@ -123,19 +123,20 @@ def _add_adapter_endpoints(services: Services) -> None:
 def _add_job_endpoints(services: Services) -> None:
     @friendly
     async def jobs(request: gr.Request) -> list[dict[str, Any]]:
-        return [dict(state) for state in services.jobs.list(services.owner(request))]
+        states = await asyncio.to_thread(services.jobs.list, services.owner(request))
+        return [dict(state) for state in states]
 
     @friendly
     async def stop_job(request: gr.Request, job_id: str) -> dict[str, Any]:
         owner = services.known_owner(request)
-        services.jobs.stop(owner, as_text(job_id, "job_id"))
-        return dict(services.jobs.get(owner, job_id))
+        await asyncio.to_thread(services.jobs.stop, owner, as_text(job_id, "job_id"))
+        return dict(await asyncio.to_thread(services.jobs.get, owner, job_id))
 
     @friendly
     async def resume_job(request: gr.Request, job_id: str) -> dict[str, Any]:
         owner = services.known_owner(request)
-        services.jobs.resume(owner, as_text(job_id, "job_id"))
-        return dict(services.jobs.get(owner, job_id))
+        await asyncio.to_thread(services.jobs.resume, owner, as_text(job_id, "job_id"))
+        return dict(await asyncio.to_thread(services.jobs.get, owner, job_id))
 
     _add(jobs, "jobs", "Your training runs, the newest first.")
     _add(stop_job, "stop_job", "Stop a run and keep what it learnt.")

@@ -126,7 +126,7 @@ def _try_out(frame: Frame, parts: TeachParts, filled: list[Any]) -> None:
     @friendly
     async def attempt(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
         say, owner, draft = speaker(request), services.owner(request), values[frame.draft]
-        if services.jobs.busy():
+        if await asyncio.to_thread(services.jobs.busy):
             pace = await asyncio.to_thread(last_pace, services, owner)
             yield [
                 finetune_try.estimated(say, seconds_of(services, draft, values[parts.intensity], pace)),

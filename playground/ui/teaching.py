@@ -1,15 +1,17 @@
 """From a file to a training run, for the page and for programs: upload, inspection, examples, spec, job."""
 
 import json
+import logging
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from gradio.utils import get_upload_folder
 
 from playground.adapters.card import check_name
+from playground.adapters.disk import write_json
 from playground.data.examples import Example, split
 from playground.data.inspect import Inspection, inspect
 from playground.data.mapping import AUTO
@@ -23,6 +25,8 @@ from playground.training.probes import MOST_PROBES
 from playground.training.spec import NOWHERE, TrainingValues
 from playground.training.values import Intensity, check_spec_values, defaults_for
 from playground.ui.services import Services
+
+log = logging.getLogger(__name__)
 
 READY_FILES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 ORIGIN_FILE = "origin.json"
@@ -158,8 +162,10 @@ def start_training(
         probes=questions,
     )
     origin = Origin(file_name, lesson.inspection.format, intensity, len(lesson.learned), len(lesson.held_out))
-    folder = services.jobs.job(owner, job_id).folder
-    (folder / ORIGIN_FILE).write_text(json.dumps(asdict(origin)), encoding="utf-8")
+    try:
+        write_json(services.jobs.job(owner, job_id).folder / ORIGIN_FILE, asdict(origin))
+    except OSError:  # the run has begun already, and goes as well without
+        log.exception("where the examples of the run %s came from could not be noted", job_id)
     return job_id
 
 
@@ -176,12 +182,15 @@ def plan(
 
 
 def origin(job: Job) -> Origin | None:
-    """What the run was made from; None for a run that was not started here."""
+    """What the run was made from; None where that was not noted."""
     path = job.folder / ORIGIN_FILE
     if not path.exists():
         return None
-    read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return Origin(**read)
+    try:
+        return Origin(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):  # the disk damaged it
+        log.warning("%s cannot be read and is left out", path)
+        return None
 
 
 def check_probes(probes: object) -> tuple[str, ...]:

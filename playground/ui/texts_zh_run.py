@@ -14,6 +14,16 @@ RUN: dict[str, str] = {
         "在第 {step} 步自动停下：留出的示例不再变好。"
     ),
     "Stopped at step {step}; what was learnt until then is kept.": "停在第 {step} 步；到那时学到的都已保留。",
+    "It had the {minutes} minutes that a run may take here, so it was ended at step {step}; what it learnt until then is "
+    "kept.": "这里一次训练最多 {minutes} 分钟，时间到了，所以停在第 {step} 步；到那时学到的都已保留。",
+    "It had the {minutes} minutes that a run may take here, and was ended in the middle of a step. Start a new run with a "
+    "smaller batch size, gradient_accumulation_steps or max_length.": (
+        "这里一次训练最多 {minutes} 分钟，时间到了，训练在一步的中间被终止。请把 per_device_train_batch_size、"
+        "gradient_accumulation_steps 或 max_length 调小，重新开始。"
+    ),
+    "The folder of this training run is gone from the disk, so it cannot go on. Start a new run.": (
+        "这次训练的文件夹已经不在磁盘上，没法继续。请重新开始。"
+    ),
     "Stopped before anything was learnt.": "还没学到东西就停下了。",
     "Stopped before it began.": "还没开始就停下了。",
     "The app was closed before this run ended. Resume it to go on.": "应用在训练结束前关闭了。点“继续”可以接着训练。",
@@ -36,6 +46,7 @@ RUN: dict[str, str] = {
     "The curves cannot be sent to {reporter}: {reason} Mend that and resume, or start a new run with report_to at none.": (
         "曲线发不到 {reporter}：{reason} 请解决后点“继续”，或者把 report_to 设为 none 重新开始。"
     ),
+    "It does not answer.": "它没有回应。",
     "The disk is full, so step {step} could not be saved. Make room, then resume: it goes on from the checkpoint "
     "before.": "磁盘满了，第 {step} 步没能保存。请腾出空间，再点“继续”：会从上一个检查点接着训练。",
     "This model cannot keep packed examples apart. Switch packing off, and start again.": (

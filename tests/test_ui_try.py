@@ -137,6 +137,8 @@ def test_sentences() -> None:
     assert "cut off" not in line
     assert "3 of 40 examples are cut off." in found(SAY, replace(FITS, truncated=3))
     assert "only 0.4 GB are free. It does not fit." in found(SAY, replace(FITS, free_bytes=4 * 10**8))
+    assert "A run may take 60 minutes here" in found(SAY, replace(FITS, seconds=3601.0), 3600.0)
+    assert "may take" not in found(SAY, replace(FITS, seconds=3599.0), 3600.0)
     assert "not enough memory even to try" in found(SAY, Tried(VALUES, 10**9))
     smaller = replace(FITS, values=replace(VALUES, per_device_train_batch_size=2, gradient_accumulation_steps=4))
     assert "per_device_train_batch_size 8 → 2, gradient_accumulation_steps 1 → 4" in fitted(SAY, VALUES, smaller)

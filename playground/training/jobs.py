@@ -70,7 +70,7 @@ class Jobs:
     def __init__(self, root: Path, callbacks: Callbacks, longest_run_s: float | None = None) -> None:
         self._root = root
         self._callbacks = callbacks
-        self._longest_run_s = longest_run_s
+        self.longest_run_s = longest_run_s
         self._changed = threading.Condition(threading.RLock())
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
@@ -286,7 +286,7 @@ class Jobs:
                 if self._closing:
                     return INTERRUPTED
                 shutil.rmtree(job.folder / ADAPTER_FOLDER, ignore_errors=True)
-                self._worker = Worker(job.folder, self._longest_run_s)
+                self._worker = Worker(job.folder, self.longest_run_s)
             last = self._worker.watch(lambda event: self._pass_on(job, event))
         finally:
             self._callbacks.on_end()

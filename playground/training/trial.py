@@ -61,7 +61,11 @@ class Trial:
             "truncated": len(encoded.truncated),
             "learnt_share": encoded.learnt_tokens / encoded.tokens,
         }
-        return figures | self._time(values, learnt, aside) if fits(peak, free) else figures
+        if not fits(peak, free):
+            return figures
+        times = self._time(values, learnt, aside)
+        # Batches of other lengths leave gaps in the memory, which the run will have too.
+        return figures | times | {"peak_bytes": max(peak, peak_bytes())}
 
     def _memory(self, values: TrainingValues, learnt: Dataset, aside: Dataset | None, free: int) -> tuple[int, float]:
         """(bytes at most, bytes that each further token of a batch takes) with the longest rows.

@@ -181,7 +181,11 @@ def _hidden() -> gr.Button:
 
 def _told(services: Services, draft: Draft, say: Say, tried: Tried) -> list[Any]:
     """A trial's line, the button where it does not fit, and the intensities with the times that it showed."""
-    return [finetune_try.found(say, tried), gr.Button(visible=not tried.fits), _timed(services, draft, say, tried)]
+    return [
+        finetune_try.found(say, tried, services.jobs.longest_run_s),
+        gr.Button(visible=not tried.fits),
+        _timed(services, draft, say, tried),
+    ]
 
 
 def _timed(services: Services, draft: Draft, say: Say, tried: Tried) -> Any:

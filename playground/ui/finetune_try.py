@@ -85,8 +85,9 @@ def trying(say: Say) -> str:
     return _note(say("Trying it with your longest examples…"))
 
 
-def found(say: Say, tried: Tried) -> str:
-    """What a trial showed: time, memory, whether it fits, and what becomes of the rows."""
+def found(say: Say, tried: Tried, longest_s: float | None = None) -> str:
+    """What a trial showed: time, memory, whether it fits, and what becomes of the rows; `longest_s` is the time that a
+    run may take here, if there is one."""
     free = _gigabytes(tried.free_bytes)
     if tried.peak_bytes is None:
         return _note(say("There is not enough memory even to try this."), warn=True)
@@ -97,10 +98,12 @@ def found(say: Say, tried: Tried) -> str:
             **facts,
         )
         return _note(line, warn=True)
-    return _note(
-        say("Tried with your longest examples: about {time} and {memory} GB of memory. It fits.", **facts),
-        _rows(say, tried),
-    )
+    fits = say("Tried with your longest examples: about {time} and {memory} GB of memory. It fits.", **facts)
+    if longest_s is not None and tried.seconds > longest_s:
+        most = duration(say, longest_s)
+        late = say("A run may take {time} here: then it ends, and what it learnt is kept.", time=most)
+        return _note(fits, late, warn=True)
+    return _note(fits, _rows(say, tried))
 
 
 def fitted(say: Say, before: TrainingValues, tried: Tried) -> str:

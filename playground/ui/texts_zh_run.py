@@ -103,6 +103,9 @@ RUN: dict[str, str] = {
     ),
     "There is not enough memory even to try this.": "内存连试跑都不够。",
     "Make it fit": "改到放得下",
+    "A run may take {time} here: then it ends, and what it learnt is kept.": (
+        "这里一次训练最多 {time}：到时就会结束，学到的内容会保留。"
+    ),
     "It fits now: about {time} and {memory} GB of memory.": "现在放得下了：大约 {time}，占 {memory} GB 内存。",
     "Changed: {changes}.": "改动：{changes}。",
     "Even the smallest settings do not fit into the memory that is free. A smaller model would.": (

@@ -65,8 +65,7 @@ def keep_adapter(checkpoint: Checkpoint, root: Path) -> Checkpoint:
 
 def whole_checkpoints(root: Path) -> list[Checkpoint]:
     """The checkpoints in `root` whose every file is as its manifest says, oldest first."""
-    found = [_check(folder) for folder in root.iterdir() if _NAME.fullmatch(folder.name)] if root.is_dir() else []
-    return sorted((item for item in found if item), key=lambda item: item.step)
+    return _found(root, hashed=True)
 
 
 def best_checkpoint(checkpoints: list[Checkpoint]) -> Checkpoint:
@@ -76,8 +75,11 @@ def best_checkpoint(checkpoints: list[Checkpoint]) -> Checkpoint:
 
 
 def prune(root: Path, keep_newest: int = 2) -> None:
-    """Delete all but the newest whole checkpoints and the best one, and what is not whole."""
-    checkpoints = whole_checkpoints(root)
+    """Delete all but the newest checkpoints and the best one, and what was not published.
+
+    Their files are not read again: those of a large model take longer than many steps, and a resume looks anyway.
+    """
+    checkpoints = _found(root, hashed=False)
     if not checkpoints:
         return
     kept = {item.folder for item in (*checkpoints[-keep_newest:], best_checkpoint(checkpoints))}
@@ -101,12 +103,18 @@ def copy_adapter(checkpoint: Checkpoint, target: Path) -> None:
     _sync(target.parent)
 
 
-def _check(folder: Path) -> Checkpoint | None:
+def _found(root: Path, hashed: bool) -> list[Checkpoint]:
+    folders = [folder for folder in root.iterdir() if _NAME.fullmatch(folder.name)] if root.is_dir() else []
+    found = [_published(folder, hashed) for folder in folders]
+    return sorted((item for item in found if item), key=lambda item: item.step)
+
+
+def _published(folder: Path, hashed: bool) -> Checkpoint | None:
+    """What the manifest says, if it is there, and if every file is as it says where they are to be `hashed`."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        for name, digest in manifest["files"].items():
-            if _sha256(folder / name) != digest:
-                return None
+        if hashed and any(_sha256(folder / name) != digest for name, digest in manifest["files"].items()):
+            return None
         return Checkpoint(folder, manifest["step"], manifest["eval_loss"], manifest["seconds"])
     except (OSError, ValueError, KeyError):
         return None

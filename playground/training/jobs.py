@@ -227,10 +227,11 @@ class Jobs:
             raise BusyError("{count} training runs are waiting already. Try again later.", count=MOST_WAITING)
 
     def _enqueue(self, job: Job) -> None:
-        waiting = "Waiting for another training run to end…" if self._running else "Waiting to begin…"
+        busy = self._running is not None
+        waiting = Event("waiting", "Waiting for another training run to end…" if busy else "Waiting to begin…")
         with told_when_unwritten(job):
             (job.folder / STOP_FILE).unlink(missing_ok=True)
-            job.log.write(Event("waiting", waiting))
+            job.log.write(waiting)
         self._unwritten.pop(job.job_id, None)
         self._waiting.append(job)
         self._changed.notify_all()

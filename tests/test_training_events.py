@@ -56,16 +56,26 @@ def test_a_reason_within_an_error_is_said_in_the_same_language(tmp_path: Path) -
 
 
 def sentences_of_events() -> set[str]:
-    """Every sentence that an event is made with, where it is made."""
+    """Every sentence that an event is made with, where it is made, or where its name is given to it."""
+    trees = [
+        ast.parse(path.read_text(encoding="utf-8"))
+        for path in (Path(__file__).parent.parent / "playground" / "training").glob("*.py")
+    ]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    named = {node.targets[0].id: node.value for node in nodes if isinstance(node, ast.Assign) and is_constant(node)}
     found: set[str] = set()
-    for path in (Path(__file__).parent.parent / "playground" / "training").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Event":
-                given = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "template")]
-                texts = [part.value for text in given for part in ast.walk(text) if isinstance(part, ast.Constant)]
-                assert texts or all(isinstance(text, ast.Attribute) for text in given), ast.dump(node)
-                found.update(text for text in texts if isinstance(text, str))
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Event":
+            given = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "template")]
+            given = [named.get(text.id, text) if isinstance(text, ast.Name) else text for text in given]
+            texts = [part.value for text in given for part in ast.walk(text) if isinstance(part, ast.Constant)]
+            assert texts or all(isinstance(text, ast.Attribute) for text in given), ast.dump(node)
+            found.update(text for text in texts if isinstance(text, str))
     return found
+
+
+def is_constant(node: ast.Assign) -> bool:
+    return isinstance(node.value, ast.Constant) and isinstance(node.targets[0], ast.Name)
 
 
 def test_every_message_is_there_in_chinese() -> None:

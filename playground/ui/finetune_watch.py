@@ -206,8 +206,9 @@ def _figures(state: JobState, say: Say) -> str:
 
 
 def _curve(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, float]]) -> pd.DataFrame | None:
+    """Nothing before the first step: the chart draws for good only those lines that its first table has."""
     points = [(step, loss, SEEN) for step, loss in losses] + [(step, loss, ASIDE) for step, loss in held_out]
-    return pd.DataFrame(points, columns=["step", "error", "on"]) if points else None
+    return pd.DataFrame(points, columns=["step", "error", "on"]) if losses else None
 
 
 def _legend(say: Say) -> str:

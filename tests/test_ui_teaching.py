@@ -79,8 +79,8 @@ def test_start_hands_on_what_was_shown(services: Services, tmp_path: Path) -> No
     assert job_id == "j1"
     owner, name, (learned, held_out), values, named = started(services)[0]
     assert (owner, name) == ("ann", "Sums")
-    assert len(learned) == 27
-    assert len(held_out) == 3
+    assert len(learned) == 24
+    assert len(held_out) == 6
     assert (values.r, values.epochs) == (4, 2.0)
     assert named["probes"] == ("Hello?",)
     assert named["base_fingerprint"] == "f" * 64
@@ -96,7 +96,7 @@ def test_long_texts_count_as_the_pieces_that_they_become(services: Services, tmp
     assert lesson.rows == pieces > 2 * len(lesson.learned)
     start_training(services, "ann", path, "stories.txt", "Stories")
     assert started(services)[0][3] == plan(services, pieces) != plan(services, len(lesson.learned))
-    assert prepare(services, write(tmp_path, 12)).rows == 11
+    assert prepare(services, write(tmp_path, 12)).rows == 10
 
 
 def test_repairs_are_made_only_when_asked_for(services: Services, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import torch
 from transformers import PreTrainedModel
 
 from playground.engine.lora import LoraRouter, Route
-from playground.engine.memory import out_of_memory
 from playground.engine.packed import Branches, Pass, Piece
 from playground.engine.places import Places
 from playground.engine.sampling import choose_all
 from playground.engine.work import PREFILL_TOKENS, Work
+from playground.models.memory import out_of_memory
 
 log = logging.getLogger(__name__)
 

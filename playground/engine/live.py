@@ -15,13 +15,14 @@ from playground.engine.canary import Canary
 from playground.engine.generation import LiveGeneration
 from playground.engine.loop import StepLoop
 from playground.engine.lora import BUDGET_BYTES, LoraRouter
-from playground.engine.memory import out_of_memory, token_budget
+from playground.engine.memory import token_budget
 from playground.engine.packing import pack
 from playground.engine.sampling import check_number, check_sampling
 from playground.engine.work import GenerateWork, ScoreWork, Speaker
 from playground.errors import AdapterError, InputError
 from playground.models.codec import ModelCodec
 from playground.models.loader import LoadedModel
+from playground.models.memory import out_of_memory
 from playground.protocol import BASE, EngineStatus, GenerateRequest, Receipt, Score, ScoreRequest
 
 log = logging.getLogger(__name__)

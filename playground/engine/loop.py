@@ -18,10 +18,10 @@ from transformers import PreTrainedModel
 
 from playground.engine.batch import Batch
 from playground.engine.lora import LoraRouter
-from playground.engine.memory import out_of_memory
 from playground.engine.queue import FairQueue
 from playground.engine.work import Work
 from playground.errors import EngineError, PlaygroundError
+from playground.models.memory import out_of_memory
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,5 @@
-"""How much memory this process took at most, and how much is free for it. In bytes; a GPU's where there is one."""
+"""How much memory this process took at most, how much is free for it, and how running out of it is told from other
+faults. In bytes; a GPU's where there is one."""
 
 import contextlib
 import ctypes
@@ -11,6 +12,7 @@ import psutil
 _STATUS = Path("/proc/self/status")
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_GROUPS = Path("/proc/self/cgroup")
+_TOLD = ("not enough memory", "can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
 def peak_bytes() -> int:
@@ -31,13 +33,11 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def is_shortage(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; on the CPU torch has no class of its own for that."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
-    )
+def out_of_memory(error: BaseException) -> bool:
+    """PyTorch says it in several ways, by device and by library; on the CPU it has no class of its own for it."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _TOLD)
 
 
 def forget_peak() -> None:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from playground.errors import PlaygroundError
-from playground.models.memory import free_bytes, is_shortage
+from playground.models.memory import free_bytes, out_of_memory
 from playground.training.process import LOG_FILE, settle
 from playground.training.spec import TrainingSpec, TrainingValues
 from playground.training.worker import load
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
             answer = _refusal(error)
         except Exception as error:
             log.exception("the trial failed")
-            if not is_shortage(error):
+            if not out_of_memory(error):
                 return 1
             answer = {"too_much": True, "free_bytes": free_bytes()}
         print(json.dumps(answer), file=answers, flush=True)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from playground.data.table import Reason
 from playground.errors import PlaygroundError, TrainingError
-from playground.models.memory import is_shortage, peak_bytes
+from playground.models.memory import out_of_memory, peak_bytes
 from playground.training.checkpoints import (
     ASIDE_FOLDER,
     CHECKPOINTS_FOLDER,
@@ -219,7 +219,7 @@ def read(folder: Path, values: TrainingValues, loaded: "LoadedModel") -> "tuple[
 
 
 def _unexpected(error: Exception, log_id: str) -> Event:
-    if is_shortage(error):
+    if out_of_memory(error):
         return Event(
             "failed",
             "There was not enough memory. Use a smaller batch size or max_length. (Details: log {id}.)",

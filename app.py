@@ -40,16 +40,16 @@ def serve(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C, then leave no process behind."""
     gc.disable()  # importing makes millions of objects that stay: looking for garbage among them costs seconds
     from playground.adapters.store import AdapterStore
-    from playground.engine.live import start_engine
-    from playground.models.codec import codec_for
+    from playground.engine.llm_engine import start_engine
     from playground.models.loader import load_model
-    from playground.models.quantize import linear_layer_names
-    from playground.protocol import Live
-    from playground.training.handover import Base, handover
-    from playground.training.jobs import LONGEST_RUN_S, Jobs
-    from playground.ui.launch import launch
-    from playground.ui.owners import Owners
-    from playground.ui.services import Services
+    from playground.models.quantization import linear_layer_names
+    from playground.models.tokenizer import codec_for
+    from playground.protocol.requests import Live
+    from playground.server.serve import launch
+    from playground.service.owners import Owners
+    from playground.service.publishing import Base, handover
+    from playground.service.services import Services
+    from playground.training.jobs.queue import LONGEST_RUN_S, Jobs
 
     loaded = load_model(settings.model, settings.quantization)
     precision = {"4-bit": "4bit", "8-bit": "8bit"}.get(loaded.quantization, "none")

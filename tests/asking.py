@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from playground.engine.forward_batch import ATTENTION, Branches, Pass
+from playground.engine.kv_cache import Places
 from playground.engine.lora import LoraRouter, Route
-from playground.engine.packed import ATTENTION, Branches, Pass
-from playground.engine.places import Places
-from playground.models.codec import ModelCodec
-from playground.protocol import GenerateRequest, Sampling
+from playground.models.tokenizer import ModelCodec
+from playground.protocol.requests import GenerateRequest, Sampling
 
 PROMPT = "Once upon a time there was a little dog."
 IDS = [[70, 81, 73, 223, 30, 94, 283, 65, 71, 268]]

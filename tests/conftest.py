@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from playground.engine.live import LiveModel, start_engine
-from playground.models.codec import ModelCodec, codec_for
+from playground.engine.llm_engine import LiveModel, start_engine
 from playground.models.loader import LoadedModel, load_model
+from playground.models.tokenizer import ModelCodec, codec_for
 from tests.tiny import make_adapter, make_gpt2, make_llama
 
 STORIES = Path(__file__).resolve().parents[2] / "shared" / "models" / "stories260K-pad192"

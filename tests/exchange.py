@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playground.adapters.store import AdapterStore
-from playground.engine.live import start_engine
-from playground.models.codec import codec_for
+from playground.engine.llm_engine import start_engine
 from playground.models.loader import LoadedModel
-from playground.protocol import Live
-from playground.training.handover import Base, handover
-from playground.training.jobs import Jobs
-from playground.ui.owners import Owners
-from playground.ui.services import Services
+from playground.models.tokenizer import codec_for
+from playground.protocol.requests import Live
+from playground.service.owners import Owners
+from playground.service.publishing import Base, handover
+from playground.service.services import Services
+from playground.training.jobs.queue import Jobs
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from safetensors.numpy import load_file
 
-from playground.training.checkpoints import ASIDE_FOLDER, CHECKPOINTS_FOLDER, MANIFEST, whole_checkpoints
-from playground.training.events import FINISHED, JobState
-from playground.training.jobs import Jobs
+from playground.training.jobs.checkpoints import ASIDE_FOLDER, CHECKPOINTS_FOLDER, MANIFEST, whole_checkpoints
+from playground.training.jobs.events import FINISHED, JobState
+from playground.training.jobs.queue import Jobs
 
 PATIENCE_S = 300.0
 

@@ -11,7 +11,7 @@ import openpyxl
 import pyarrow
 import pyarrow.parquet
 
-from playground.data.read import SUFFIXES
+from playground.data.readers.table_reader import SUFFIXES
 
 EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
 File = tuple[str, bytes]

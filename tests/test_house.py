@@ -31,7 +31,7 @@ def test_pages_and_tasks_bring_no_torch() -> None:
     """In one fresh process, from the lowest floor up: the first that brings it is named."""
     script = """
 import importlib, sys
-for module in ("playground.tasks.registry", "playground.evaluation.run", "playground.ui.page"):
+for module in ("playground.tasks.registry", "playground.evaluation.benchmark", "playground.ui.page"):
     importlib.import_module(module)
     assert "torch" not in sys.modules, module
 """

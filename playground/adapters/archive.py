@@ -7,14 +7,14 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from playground.adapters.card import AdapterCard
 from playground.adapters.check import PICKLE_REASON, PICKLES, README, WEIGHTS, check_folder
-from playground.adapters.config import CONFIG, MAX_CONFIG_BYTES
-from playground.adapters.disk import told_when_full
+from playground.adapters.info import AdapterCard
+from playground.adapters.lora_config import CONFIG, MAX_CONFIG_BYTES
+from playground.adapters.lora_weights import MAX_FILE_BYTES
 from playground.adapters.model_card import model_card
-from playground.adapters.tensors import MAX_FILE_BYTES
-from playground.adapters.zip_file import Files, extract, opened
+from playground.adapters.safe_zip import Files, extract, opened
 from playground.errors import AdapterError
+from playground.files import told_when_full
 
 OVERHEAD_BYTES = 16 * 1024**2
 """What a zip may hold beside weights."""

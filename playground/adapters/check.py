@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from playground.adapters.config import CONFIG, is_target, rank_of, read_config
-from playground.adapters.tensors import Pair, read_pairs
+from playground.adapters.lora_config import CONFIG, is_target, rank_of, read_config
+from playground.adapters.lora_weights import Pair, read_pairs
 from playground.errors import AdapterError
 
 WEIGHTS = "adapter_model.safetensors"

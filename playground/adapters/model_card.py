@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from playground.adapters.card import AdapterCard
+from playground.adapters.info import AdapterCard
 
 _RUN = {
     "rows": "Examples learnt from",

@@ -14,13 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from playground.adapters.archive import IMPORTING
-from playground.adapters.card import AdapterCard, Visibility, check_name, free_name, from_manifest
 from playground.adapters.check import WEIGHTS, check_folder
-from playground.adapters.config import CONFIG
-from playground.adapters.disk import copy_file, sync_folder, told_when_full, write_json
+from playground.adapters.info import AdapterCard, Visibility, check_name, free_name, from_manifest
+from playground.adapters.lora_config import CONFIG
 from playground.adapters.quote import quote
 from playground.errors import AdapterError
-from playground.protocol import BASE, Receipt
+from playground.files import copy_file, sync_folder, told_when_full, write_json
+from playground.protocol.requests import BASE, Receipt
 
 MANIFEST = "manifest.json"
 MOST_PER_OWNER = 50

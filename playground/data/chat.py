@@ -4,7 +4,7 @@ import re
 from typing import Any, Literal, TypeGuard
 
 from playground.data.table import Reason
-from playground.protocol import Message
+from playground.protocol.requests import Message
 
 _ROLES: dict[str, Literal["user", "assistant", "system"]] = {
     "user": "user",

@@ -16,10 +16,10 @@ from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
 
 from playground.data.chat import Unusable, conversation, is_open, turns
-from playground.data.mapping import Mapping, cell
+from playground.data.column_mapping import Mapping, cell
 from playground.data.table import Reason, Table
 from playground.errors import DataError
-from playground.protocol import Message
+from playground.protocol.requests import Message
 
 Writers = AbstractMapping[str, Callable[..., list[Message]]]
 LEAST = 2

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from playground.data import showing
+from playground.data import excerpts as showing
 from playground.data.chat import join_turns
-from playground.data.mapping import Mapping, cell
+from playground.data.column_mapping import Mapping, cell
 from playground.data.table import SHOWN, Change, Table
 from playground.errors import DataError
 

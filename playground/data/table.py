@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from playground.data.showing import excerpt
+from playground.data.excerpts import excerpt
 from playground.errors import DataError, PlaygroundError
 
 MAX_FILE_BYTES = 50 * 1024**2

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import torch
 from transformers import PreTrainedModel
 
+from playground.engine.forward_batch import Branches, Pass
+from playground.engine.kv_cache import Places
 from playground.engine.lora import LoraRouter, Route
-from playground.engine.packed import Branches, Pass
-from playground.engine.places import Places
-from playground.protocol import BASE
+from playground.protocol.requests import BASE
 
 _PROMPTS = 3
 _LENGTH = 8

@@ -22,9 +22,9 @@ from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from playground.engine.adapter_file import LoraAdapter, Widths, read_adapter
+from playground.adapters.lora_load import LoraAdapter, Widths, read_adapter
 from playground.errors import AdapterError
-from playground.protocol import BASE
+from playground.protocol.requests import BASE
 
 BUDGET_BYTES = 2**30
 """What resident adapters may take in all; beyond it the one used longest ago leaves memory."""

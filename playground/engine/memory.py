@@ -2,7 +2,7 @@
 
 import torch
 
-from playground.models.memory import free_beside
+from playground.memory import free_beside
 
 GPU_SHARE = 1 / 2
 CPU_SHARE = 1 / 4

@@ -12,13 +12,13 @@ import logging
 import sys
 from pathlib import Path
 
-from playground.engine.live import start_engine
+from playground.engine.llm_engine import start_engine
 from playground.errors import ModelError, PlaygroundError
-from playground.evaluation.measures import bleu, chrf
-from playground.evaluation.run import evaluate, table
-from playground.models.codec import codec_for
+from playground.evaluation.benchmark import evaluate, table
+from playground.metrics.scores import bleu, chrf
 from playground.models.loader import load_model
-from playground.protocol import BASE, Live, Voice
+from playground.models.tokenizer import codec_for
+from playground.protocol.requests import BASE, Live, Voice
 from playground.settings import Quantization
 
 ADAPTER_FILE = "adapter_config.json"

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from playground.data.examples import Example
 from playground.errors import InputError
-from playground.evaluation import summed
-from playground.evaluation.bootstrap import Difference, difference, gains
-from playground.evaluation.pairs import Voices, answer, side_by_side, surprise
-from playground.evaluation.summed import Summed
-from playground.protocol import Live, Voice
+from playground.evaluation.paired import Voices, answer, side_by_side, surprise
+from playground.metrics import corpus as summed
+from playground.metrics.bootstrap import Difference, difference, gains
+from playground.metrics.corpus import Summed
+from playground.protocol.requests import Live, Voice
 
 ROWS = 40
 """At most so many rows are asked, drawn by `SEED`, so that an adapter is judged soon."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playground.data.examples import Example
+from playground.evaluation.forgetting import BaseMemory, Skill, compare_skills
 from playground.evaluation.held_out import Compared, compare
-from playground.evaluation.pairs import Voices
-from playground.evaluation.skills import BaseMemory, Skill, compare_skills
+from playground.evaluation.paired import Voices
 from playground.evaluation.verdict import Course, verdict
-from playground.protocol import Live
+from playground.protocol.requests import Live
 
 
 @dataclass(frozen=True, slots=True)

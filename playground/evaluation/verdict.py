@@ -7,8 +7,8 @@ language.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from playground.evaluation.bootstrap import FEWEST_ROWS, Difference
-from playground.evaluation.skills import Skill
+from playground.evaluation.forgetting import Skill
+from playground.metrics.bootstrap import FEWEST_ROWS, Difference
 
 MEMORIZED = 1.02
 """Times the best held-out loss: a last one above it has risen, one below is the same."""

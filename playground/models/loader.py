@@ -23,7 +23,7 @@ from transformers.utils.logging import disable_progress_bar
 from playground.errors import ModelError
 from playground.models.catalog import COMMON_LANGUAGES, STARTER, STARTER_FOLDER, find_model, fitting_models
 from playground.models.fingerprint import fingerprint
-from playground.models.quantize import keep_unpacked, plan_loading, unfold
+from playground.models.quantization import keep_unpacked, plan_loading, unfold
 from playground.settings import Quantization
 
 log = logging.getLogger(__name__)

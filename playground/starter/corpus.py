@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playground.evaluation.rows import chinese_pairs, questions, read_rows, read_text, stories
-from playground.protocol import Message
+from playground.evaluation.benchmark_data import chinese_pairs, questions, read_rows, read_text, stories
+from playground.protocol.requests import Message
 from playground.starter.facts import facts
 from playground.starter.story_prompts import story_prompts
 from playground.tasks.answer import NOT_SAID

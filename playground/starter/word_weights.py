@@ -1,7 +1,7 @@
 """Fits what words alone say about answers and summaries: `python -m playground.starter.word_weights DATA_FOLDER`.
 
-Prints the tables `WEIGHTS` of `playground.tasks.spans` and `playground.tasks.extract`, and what each scores alone, with
-no model, on rows that it was not fitted on.
+Prints the tables `WEIGHTS` of `playground.tasks.nlp.spans` and `playground.tasks.nlp.extractive`, and what each scores
+alone, with no model, on rows that it was not fitted on.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 
 from playground.errors import PlaygroundError
-from playground.evaluation.measures import answer_f1, rouge
-from playground.evaluation.rows import Row, questions, read_rows
+from playground.evaluation.benchmark_data import Row, questions, read_rows
+from playground.metrics.scores import answer_f1, rouge
 from playground.tasks.base import sentences
-from playground.tasks.extract import best_sentences, features
-from playground.tasks.spans import find_starts, spans_with_features
+from playground.tasks.nlp.extractive import best_sentences, features
+from playground.tasks.nlp.spans import find_starts, spans_with_features
 
 QUESTIONS = 2000
 ABSTRACTS = 1000

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from playground.protocol import Live, Message, Score, ScoreRequest, Voice
+from playground.protocol.requests import Live, Message, Score, ScoreRequest, Voice
 from playground.tasks.base import AnswerResult, Field, Span, Task, TaskExample, aside, check_text, read_prompt
-from playground.tasks.spans import Start, find_starts
+from playground.tasks.nlp.spans import Start, find_starts
 
 NOT_SAID = "The passage does not say."
 STARTS_BY_MODEL, STARTS_BY_WORDS = 8, 16

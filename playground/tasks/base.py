@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
 from playground.errors import InputError
-from playground.protocol import Chunk, GenerateRequest, Live, Message, Sampling, Voice, Word
+from playground.protocol.requests import Chunk, GenerateRequest, Live, Message, Sampling, Voice, Word
 
 SMALLEST_ANSWER = 16
 """Tokens that must be left for the answer, or the text counts as too long."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
 
-from playground.protocol import Live, Message, Sampling, Voice
+from playground.protocol.requests import Live, Message, Sampling, Voice
 from playground.tasks.base import (
     SMALLEST_ANSWER,
     Field,

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from playground import tasks
-from playground.protocol import Message
+from playground.protocol.requests import Message
 from playground.tasks.answer import NOT_SAID
 from playground.tasks.base import Task
-from playground.tasks.languages import detect
+from playground.tasks.nlp.languages import detect
 
 ORDER = ("generate", "translate", "summarize", "sentiment", "answer")
 """The built-in tasks come first, in this order; others follow by name."""

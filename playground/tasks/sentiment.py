@@ -4,7 +4,7 @@ import math
 from collections.abc import AsyncIterator
 from typing import Any
 
-from playground.protocol import Live, Message, ScoreRequest, Voice
+from playground.protocol.requests import Live, Message, ScoreRequest, Voice
 from playground.tasks.base import Field, LabelResult, Task, TaskExample, check_text, read_prompt
 
 LABELS = ("positive", "negative")

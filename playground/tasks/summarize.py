@@ -10,9 +10,19 @@ from functools import partial
 from typing import Any
 
 from playground.errors import InputError
-from playground.protocol import BASE, GREEDY, Live, Message, Voice
-from playground.tasks.base import Field, Task, TaskExample, TextResult, aside, ask, check_choice, check_text, sentences
-from playground.tasks.extract import best_sentences
+from playground.protocol.requests import BASE, GREEDY, Live, Message, Voice
+from playground.tasks.base import (
+    Field,
+    Task,
+    TaskExample,
+    TextResult,
+    aside,
+    ask,
+    check_choice,
+    check_text,
+    sentences,
+)
+from playground.tasks.nlp.extractive import best_sentences
 
 LENGTHS = {"short": "in one sentence", "medium": "in a few sentences", "long": "in a paragraph"}
 MOST_TOKENS = {"short": 80, "medium": 160, "long": 280}

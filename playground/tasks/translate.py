@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from playground.errors import InputError
-from playground.protocol import GREEDY, Live, Message, Voice
+from playground.protocol.requests import GREEDY, Live, Message, Voice
 from playground.tasks.base import (
     Field,
     Task,
@@ -17,7 +17,7 @@ from playground.tasks.base import (
     check_text,
     read_prompt,
 )
-from playground.tasks.languages import CODES, detect_surely
+from playground.tasks.nlp.languages import CODES, detect_surely
 
 AUTO = "auto"
 SURE = 0.95

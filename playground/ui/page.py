@@ -7,29 +7,27 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from playground.server.middleware.body_limits import Uploads
+from playground.service.owners import KeyCookie
+from playground.service.services import Services
 from playground.tasks.registry import all_tasks
-from playground.ui import (
-    adapters_tab,
-    answer_tab,
-    api,
-    bar,
-    finetune_tab,
-    generate_tab,
-    sentiment_tab,
-    summarize_tab,
-    task_tab,
-    translate_tab,
-)
-from playground.ui.compare import Choice
-from playground.ui.corrections import Note
-from playground.ui.language import EarlyLanguage
-from playground.ui.owners import KeyCookie
-from playground.ui.services import Services
-from playground.ui.texts import I18N, t
+from playground.ui import header as bar
+from playground.ui.api import endpoints as api
+from playground.ui.components.compare import Choice
+from playground.ui.early_script import EarlyLanguage
+from playground.ui.finetune import tab as finetune_tab
+from playground.ui.i18n import I18N, t
+from playground.ui.tabs import adapters as adapters_tab
+from playground.ui.tabs import answer as answer_tab
+from playground.ui.tabs import generate as generate_tab
+from playground.ui.tabs import generic as task_tab
+from playground.ui.tabs import sentiment as sentiment_tab
+from playground.ui.tabs import summarize as summarize_tab
+from playground.ui.tabs import translate as translate_tab
+from playground.ui.tabs.corrections import Note
 from playground.ui.theme import build_theme
-from playground.ui.uploads import Uploads
 
-STYLES = ("style.css", "teach.css", "compare.css", "corrections.css")
+STYLES = ("style.css", "finetune.css", "compare.css", "corrections.css")
 UPLOADS_KEPT = (3600, 24 * 3600)
 """Once an hour, uploads and downloads older than a day are removed."""
 
@@ -66,7 +64,7 @@ def build_page(services: Services) -> gr.Blocks:
 
 def launch_options(services: Services) -> dict[str, Any]:
     """What `launch` needs beside address and port."""
-    here = Path(__file__).parent
+    here = Path(__file__).parent / "static"
     middleware = [
         Middleware(Uploads, services=services),
         Middleware(EarlyLanguage),

@@ -24,7 +24,7 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
-from playground.models.memory import peak_bytes
+from playground.memory import peak_bytes
 from playground.training.spec import TRAIN_FILE, TrainingSpec, load_examples
 
 

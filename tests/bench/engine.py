@@ -20,10 +20,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 
-from playground.engine.live import LiveModel
+from playground.engine.llm_engine import LiveModel
 from playground.engine.lora import LoraRouter, Route
 from playground.models.loader import load_model
-from playground.protocol import BASE, Receipt
+from playground.protocol.requests import BASE, Receipt
 from playground.settings import Quantization
 from tests.bench.engine_checks import drift, scores, storm, texts
 from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Row, Subject, plain_dtype, prompts, request, running

@@ -10,14 +10,14 @@ from typing import Any
 import psutil
 import torch
 
-from playground.engine.live import LiveModel
+from playground.engine.forward_batch import Branches, Pass
+from playground.engine.kv_cache import Places
+from playground.engine.llm_engine import LiveModel
 from playground.engine.lora import Route
-from playground.engine.packed import Branches, Pass
-from playground.engine.places import Places
 from playground.errors import PlaygroundError
-from playground.models.codec import codec_for
 from playground.models.loader import load_model
-from playground.protocol import BASE, ScoreRequest
+from playground.models.tokenizer import codec_for
+from playground.protocol.requests import BASE, ScoreRequest
 from tests.bench.subjects import SAMPLED, VISITORS, Row, Subject, prompts, request, running
 from tests.tiny import make_adapter, make_llama
 

@@ -17,16 +17,16 @@ from pathlib import Path
 
 from playground.adapters.check import check_folder
 from playground.adapters.store import AdapterStore
-from playground.engine.live import start_engine
-from playground.models.codec import codec_for
+from playground.engine.llm_engine import start_engine
 from playground.models.loader import load_model
-from playground.protocol import GenerateRequest, Live, Sampling
-from playground.training.events import JobState
-from playground.training.handover import Base, handover
-from playground.training.jobs import Jobs
+from playground.models.tokenizer import codec_for
+from playground.protocol.requests import GenerateRequest, Live, Sampling
+from playground.service.publishing import Base, handover
+from playground.training.jobs.events import JobState
+from playground.training.jobs.queue import Jobs
 from playground.training.spec import TrainingValues
 from tests.killing import PATIENCE_S, Kill, Victim, apart, weights_apart
-from tests.test_training_trainer import examples
+from tests.training.test_trainer import examples
 
 OWNER = "ann"
 STEPS, BETWEEN = 36, 6

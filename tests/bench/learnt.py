@@ -14,20 +14,20 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from playground.adapters.store import AdapterStore
-from playground.engine.live import start_engine
+from playground.engine.llm_engine import start_engine
+from playground.evaluation.forgetting import BaseMemory, compare_skills
 from playground.evaluation.held_out import compare
-from playground.evaluation.skills import BaseMemory, compare_skills
-from playground.models.codec import codec_for
 from playground.models.loader import load_model
-from playground.protocol import Live, Voice
-from playground.training.handover import Base, handover, publish_step
-from playground.training.job import Job
-from playground.training.jobs import Jobs
-from playground.training.probes import read_probes
+from playground.models.tokenizer import codec_for
+from playground.protocol.requests import Live, Voice
+from playground.service.datasets import start_training
+from playground.service.owners import Owners
+from playground.service.probes import read_probes
+from playground.service.publishing import Base, handover, publish_step
+from playground.service.services import Services
+from playground.training.jobs.job import Job
+from playground.training.jobs.queue import Jobs
 from playground.training.spec import HELD_OUT_FILE, load_examples
-from playground.ui.owners import Owners
-from playground.ui.services import Services
-from playground.ui.teaching import start_training
 
 OWNER = "bench"
 

@@ -20,8 +20,8 @@ import torch
 
 from playground.errors import AdapterError
 from playground.models.loader import LoadedModel, load_model
-from playground.ui.downloads import zipped
-from playground.ui.services import Services
+from playground.service.downloads import zipped
+from playground.service.services import Services
 from tests.bench.adapter_mutations import Parts, mutated
 from tests.exchange import running_services
 from tests.tiny import make_adapter, make_llama

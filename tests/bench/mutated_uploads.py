@@ -17,12 +17,12 @@ from pathlib import Path
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from playground.data.examples import split
-from playground.data.inspect import inspect
+from playground.data.inspection import inspect
 from playground.errors import DataError, InputError
-from playground.models.codec import ModelCodec
 from playground.models.loader import load_tokenizer
+from playground.models.tokenizer import ModelCodec
 from playground.tasks.registry import prompt_writers
-from playground.training.encode import encode
+from playground.training.tokenization import encode
 from tests.mutations import File, damaged, own_files
 
 STARTER = Path(__file__).parent.parent.parent / "assets" / "starter"

@@ -17,11 +17,11 @@ from transformers import (
     PreTrainedModel,
 )
 
-from playground.engine.live import LiveModel
+from playground.engine.llm_engine import LiveModel
 from playground.models.catalog import STARTER_FOLDER
-from playground.models.codec import codec_for
 from playground.models.loader import load_model
-from playground.protocol import GenerateRequest, Sampling
+from playground.models.tokenizer import codec_for
+from playground.protocol.requests import GenerateRequest, Sampling
 from playground.settings import Quantization
 from tests.tiny import make_adapter
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from statistics import median
 
 from playground.data.examples import Example, split
-from playground.data.inspect import inspect
+from playground.data.inspection import inspect
 from playground.models.catalog import STARTER_FOLDER
 from playground.tasks.registry import prompt_writers
-from playground.training.events import Event, EventLog
-from playground.training.job import Job, write_job
-from playground.training.preflight import Preflight, Tried, sample_of
+from playground.training.config import defaults_for
+from playground.training.jobs.events import Event, EventLog
+from playground.training.jobs.job import Job, write_job
+from playground.training.jobs.supervisor import Worker, environment
+from playground.training.preflight.client import Preflight, Tried, sample_of
 from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingSpec, TrainingValues
-from playground.training.supervise import Worker, environment
-from playground.training.values import defaults_for
 from tests.running_app import ROOT
 
 Examples = tuple[list[Example], list[Example]]

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from playground.data.inspect import Inspection, inspect
+from playground.data.inspection import Inspection, inspect
 from playground.errors import DataError
 from playground.tasks.registry import prompt_writers
 

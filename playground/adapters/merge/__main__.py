@@ -1,0 +1,143 @@
+"""The process that works an adapter into its base model: `python -m playground.adapters.merge MODEL ADAPTER OUT`.
+
+MODEL and ADAPTER are folders, OUT is the zip to write: the base model's files with their weights in the precision that
+they are stored in, as transformers reads them. The weights go from file to file in pieces, so that a model of any size
+takes the same memory. What is told goes to OUT.log; the reason for a refusal also to OUT.json, for who asked.
+"""
+
+import json
+import logging
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from playground.adapters.check import check_folder
+from playground.errors import AdapterError, PlaygroundError
+from playground.files import KEPT_FREE_BYTES, told_when_full, write_json
+from playground.memory import free_beside
+from playground.models.weights import Stored, find_weights
+from playground.process import settle
+
+if TYPE_CHECKING:  # brings torch, which may be imported only after `settle`
+    from playground.adapters.merge.deltas import Change
+
+LARGEST_BYTES = 40 * 10**9
+"""Larger files seldom arrive whole through a browser."""
+MEMORY_BYTES = 2**30
+"""Measured with the starter: 0.36 GB in all. The largest adapter that is taken adds as much again."""
+_PIECE_BYTES = 16 * 2**20
+_BESIDE = (
+    "tokenizer*",
+    "*.jinja",
+    "vocab.*",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "generation_config.json",
+    "*.model",
+    "model.safetensors.index.json",
+    "LICENSE*",
+)
+"""What transformers reads beside weights and configuration, and what the licence asks to go along."""
+
+log = logging.getLogger("playground.adapters.merge")
+
+
+def main(arguments: list[str]) -> int:
+    """Make one zip; returns the exit code: 0 when it is there, 2 for a refusal, 1 for anything else."""
+    if len(arguments) != 3:
+        print("usage: python -m playground.adapters.merge MODEL_FOLDER ADAPTER_FOLDER OUT.zip", file=sys.stderr)
+        return 2
+    model, adapter, out = (Path(argument).absolute() for argument in arguments)
+    settle(beside(out, "log"), offline=True)
+    try:
+        merge(model, adapter, out)
+    except PlaygroundError as error:
+        log.exception("no whole model was made")
+        write_json(beside(out, "json"), {"template": error.template, "fields": error.fields})
+        return 2
+    except Exception:
+        log.exception("no whole model was made")
+        return 1
+    return 0
+
+
+def beside(out: Path, kind: str) -> Path:
+    """The file beside OUT that tells more of it: "log", "json", or "writing" for what is not yet whole."""
+    return out.with_name(f"{out.name}.{kind}")
+
+
+def merge(model: Path, adapter: Path, out: Path) -> None:
+    """Write the whole model, or nothing; raises `AdapterError` with the reason for what cannot be done."""
+    facts = check_folder(adapter)
+    weights = find_weights(model)
+    check_room(sum(stored.size for stored in weights), out.parent)
+    from playground.adapters.merge.deltas import changes
+
+    changed = changes(model, adapter, facts, weights)
+    aside = beside(out, "writing")
+    try:
+        with told_when_full(), zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+            for stored in weights:
+                entry = zipfile.ZipInfo(stored.path.name)
+                with archive.open(entry, "w", force_zip64=True) as write:
+                    _write_weights(stored, changed, write)
+            archive.writestr("config.json", _config(model))
+            for path in sorted({path for pattern in _BESIDE for path in model.glob(pattern) if path.is_file()}):
+                archive.write(path, path.name)
+        aside.replace(out)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def check_room(size: int, folder: Path) -> None:
+    """Raise `AdapterError` where a model of so many bytes is too large to be put together here."""
+    free = shutil.disk_usage(folder).free
+    if size > LARGEST_BYTES:
+        raise AdapterError(
+            "The whole model would be {size} GB; at most {most} GB can be downloaded. Download the adapter alone.",
+            size=f"{size / 1e9:.1f}",
+            most=LARGEST_BYTES // 10**9,
+        )
+    if size + KEPT_FREE_BYTES > free:
+        raise AdapterError(
+            "The server's disk has no room for the whole model, which takes {size} GB. Download the adapter alone.",
+            size=f"{size / 1e9:.1f}",
+        )
+    if free_beside() < MEMORY_BYTES:
+        raise AdapterError(
+            "The server has too little free memory to put the whole model together. Try again later, or download the "
+            "adapter alone."
+        )
+
+
+def _write_weights(stored: Stored, changed: "dict[str, Change]", write: IO[bytes]) -> None:
+    """The file again: its header as it is, since no weight changes its shape or type, then the weights in order."""
+    with stored.path.open("rb") as read:
+        write.write(read.read(stored.start))
+        for weight in stored.weights:
+            read.seek(stored.start + weight.start)
+            if weight.name in changed:
+                write.writelines(changed[weight.name].applied(read, weight, _PIECE_BYTES))
+            else:
+                write.writelines(_pieces(read, weight.end - weight.start))
+
+
+def _pieces(read: IO[bytes], left: int) -> Iterator[bytes]:
+    while left > 0 and (piece := read.read(min(left, _PIECE_BYTES))):
+        left -= len(piece)
+        yield piece
+
+
+def _config(model: Path) -> str:
+    """The model's configuration without the place where it lay."""
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    return json.dumps(config, indent=2)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,114 @@
+"""Rows that stand deeper in a file than its columns: lists of rows within rows, and cells that hold JSON or Python."""
+
+import ast
+import json
+from collections.abc import Callable
+
+from playground.data.chat import spoken
+from playground.data.column_mapping import Mapping, is_answer, is_chat
+from playground.data.excerpts import cells
+from playground.data.formats import plain
+from playground.data.table import MAX_DEPTH, MAX_FIELD_CHARS, SHOWN, Change, Problem, Table, build_table
+from playground.errors import DataError
+
+Row = dict[str, object]
+
+
+def fitted(table: Table, resolve: Callable[[Table], Mapping]) -> tuple[Table, Mapping]:
+    """The table as it must be unfolded for its columns to be recognised, and the mapping.
+
+    Raises the `DataError` about the table as it is when no unfolding helps.
+    """
+    table = open_cells(table)
+    try:
+        return table, resolve(table)
+    except DataError:
+        unfolded = _unfold(table)
+        for _ in range(MAX_DEPTH):
+            if unfolded is None:
+                break
+            try:
+                return unfolded, resolve(unfolded)
+            except DataError:
+                unfolded = _unfold(unfolded)
+        raise
+
+
+def _unfold(table: Table) -> Table | None:
+    """Make the entries of the one list of objects in each row rows of their own, with the row's other cells."""
+    names = [name for name in table.columns if any(_is_list_of_rows(row.get(name)) for row in table.rows)]
+    if len(names) != 1:
+        return None
+    name = names[0]
+    rows = [
+        {**{other: value for other, value in row.items() if other != name}, **entry}
+        for row in table.rows
+        for entry in _entries(row.get(name))
+    ]
+    if not rows:
+        return None
+    told = Problem(
+        "Every row holds a list of rows under '{name}'; those are read, {count} in all.",
+        {"name": name, "count": len(rows)},
+    )
+    return build_table(enumerate(rows, 1), table.kind, [*table.problems, told])
+
+
+def _entries(value: object) -> list[Row]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _is_list_of_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def open_cells(table: Table) -> Table:
+    """Read the texts of a column named after a chat, a translation or answers as the data that they spell out."""
+    rows = table.rows
+    told: list[Problem] = []
+    for column in table.columns:
+        if not (is_chat(column) or is_answer(column)):
+            continue
+        opened = [_opened(row.get(column), column) for row in rows]
+        found = [index for index, value in enumerate(opened) if value is not None]
+        if not found:
+            continue
+        first = [
+            Change(table.numbers[index], cells(rows[index], (column,)), cells({column: opened[index]}))
+            for index in found[:SHOWN]
+        ]
+        fields: dict[str, object] = {"column": column, "count": len(found)}
+        told.append(
+            Problem(
+                "The texts in column '{column}' hold data and were read as such in rows: {count}.",
+                fields,
+                None,
+                tuple(first),
+            )
+        )
+        rows = [row if value is None else {**row, column: value} for row, value in zip(rows, opened, strict=True)]
+    if not told:
+        return table
+    return build_table(zip(table.numbers, rows, strict=True), table.kind, [*table.problems, *told])
+
+
+def _opened(value: object, column: str) -> object:
+    found = _structure(value)
+    if is_answer(column):  # an answer may be JSON to be learnt: only SQuAD's way of keeping several is read
+        return found if isinstance(found, dict) and "text" in found and "answer_start" in found else None
+    if found is None and isinstance(value, str) and plain(column) == "chosen":  # as in the hh-rlhf data
+        return spoken(value)
+    return found
+
+
+def _structure(value: object) -> object:
+    """The list or object that a text spells out, or None; only literals are evaluated, of a bounded length."""
+    if not isinstance(value, str) or value.strip()[:1] not in ("[", "{") or len(value) > MAX_FIELD_CHARS:
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(value.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            continue
+        return found if isinstance(found, dict) or _is_list_of_rows(found) else None
+    return None

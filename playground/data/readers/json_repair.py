@@ -1,0 +1,112 @@
+"""JSON that is nearly right: a comma too many, Python's way of writing, an end that is missing. Never a guess."""
+
+import ast
+import json
+import re
+
+from playground.data.excerpts import as_text, excerpt
+from playground.data.table import MAX_FIELD_CHARS, Change, Problem
+
+_MOST_LITERAL = 2 * MAX_FIELD_CHARS
+"""Python's own parser takes a hundred times the text in memory."""
+_SIGNS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[\]{}]', re.DOTALL)
+_LEFT_OVER = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|,(\s*[\]}])', re.DOTALL)
+_REMARK = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|//[^\n]*+|/\*.*?(?:\*/|\Z)', re.DOTALL)
+CUT_OFF = "The file ends in the middle of a row, as if cut off. That row is left out."
+_CLOSING = {"[": "]", "{": "}"}
+
+
+def mended(text: str) -> tuple[object, list[Problem]] | None:
+    """What the text must mean, and what had to be done to read it; None when that is anyone's guess."""
+    bare = _REMARK.sub(lambda found: found[1] or " ", text)
+    problems = [_remark(text)] if bare != text else []
+    tidy = _LEFT_OVER.sub(lambda found: found[1] or found[2], bare)
+    problems += [_comma(bare)] if tidy != bare else []
+    try:
+        return json.loads(tidy), problems
+    except RecursionError:
+        return None
+    except ValueError:
+        literal = python_literal(text)
+    if isinstance(literal, (list, dict)):
+        return literal, [_python(text, literal)]
+    return _closed(tidy, problems)
+
+
+def python_literal(text: str) -> object:
+    """The value of a list or dictionary that Python has printed, or None; nothing in it is run."""
+    if text.lstrip()[:1] not in ("[", "{") or "'" not in text or len(text) > _MOST_LITERAL:
+        return None
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+
+
+def is_cut_off(text: str) -> bool:
+    """Whether the text ends inside a string, a list or an object."""
+    open_signs, _, in_string = _nesting(text)
+    return bool(open_signs) or in_string
+
+
+def _closed(text: str, problems: list[Problem]) -> tuple[object, list[Problem]] | None:
+    """Leave out the row in whose middle the text ends."""
+    open_signs, whole, _ = _nesting(text)
+    depth = next((depth for depth, sign in enumerate(open_signs) if sign == "[" and whole[depth]), None)
+    if depth is None:
+        return None
+    end = whole[depth]
+    closing = "".join(_CLOSING[sign] for sign in reversed(open_signs[: depth + 1]))
+    try:
+        value = json.loads(text[:end] + closing)
+    except (ValueError, RecursionError):
+        return None
+    tail = text[end:].lstrip(", \n\t")
+    if not tail:
+        told = Problem("The file ends too early, as if cut off. Every row in it is whole.")
+    else:
+        told = Problem(CUT_OFF, {}, None, (Change(0, (excerpt(tail),)),))
+    return value, [*problems, told]
+
+
+def _nesting(text: str) -> tuple[list[str], list[int], bool]:
+    """The brackets that are open at the end, for each the place after its last whole entry; whether in a string."""
+    open_signs: list[str] = []
+    whole: list[int] = []
+    in_string = False
+    for found in _SIGNS.finditer(text):
+        sign = found[0][0]
+        if sign == '"':
+            in_string = not found[1]
+            if open_signs and open_signs[-1] == "[" and not in_string:
+                whole[-1] = found.end()
+        elif sign in _CLOSING:
+            open_signs.append(sign)
+            whole.append(0)
+        elif open_signs:
+            open_signs.pop()
+            whole.pop()
+            if whole:
+                whole[-1] = found.end()
+    return open_signs, whole, in_string
+
+
+def _comma(text: str) -> Problem:
+    found = next(found for found in _LEFT_OVER.finditer(text) if not found[1])
+    line = text.count("\n", 0, found.start()) + 1
+    before = excerpt(text[max(0, found.start() - 30) : found.end()].strip())
+    after = excerpt((text[max(0, found.start() - 30) : found.start()] + found[2]).strip())
+    told = "A comma too many before a closing bracket was passed over (first in line {line})."
+    return Problem(told, {"line": line}, None, (Change(0, (before,), (after,)),))
+
+
+def _remark(text: str) -> Problem:
+    found = next(found for found in _REMARK.finditer(text) if not found[1])
+    line = text.count("\n", 0, found.start()) + 1
+    told = "Remarks, which JSON does not know, were passed over (first in line {line})."
+    return Problem(told, {"line": line}, None, (Change(0, (excerpt(found[0]),)),))
+
+
+def _python(text: str, value: object) -> Problem:
+    change = Change(0, (excerpt(text.strip()),), (excerpt(as_text(value)),))
+    return Problem("The file is written as Python, not as JSON. It was read as such.", {}, None, (change,))

@@ -1,0 +1,272 @@
+"""JSON and JSON Lines from strangers: bounded, and refused with the place where it breaks."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from playground.data.excerpts import cells, excerpt
+from playground.data.readers.json_repair import CUT_OFF, is_cut_off, mended, python_literal
+from playground.data.table import MAX_DEPTH, SHOWN, Change, Problem, Reason, Table, build_table
+from playground.errors import DataError
+
+_MAX_SIGNS = 5_000_000
+_NOT_BLANK = re.compile(r"\S")
+_LONG_NUMBER = "The JSON holds a number that is too long to read. Put it in quotes."
+_CHATS = ("messages", "conversations", "conversation")
+_TOO_DEEP = "The JSON nests too deep to be a dataset. Use a list of objects, one for each example."
+_PLAIN_WORDS = {
+    "Expecting value": "something is missing or not in double quotes",
+    "Expecting ',' delimiter": "a comma is missing, or a quote within a text has no backslash before it",
+    "Expecting ':' delimiter": "a colon is missing",
+    "Expecting property name enclosed in double quotes": "a name is missing or not in double quotes",
+    "Unterminated string starting at": "a quote opens there and never closes",
+    "Invalid control character at": "a text holds a line break or another sign that must be written with a backslash",
+}
+_BAD_LINE = "Line {line} is not a JSON object ({reason}). Correct or remove that line."
+
+
+def read_json(text: str, problems: list[Problem]) -> Table:
+    """A list of objects, also one inside an object (`{"data": [...]}`), columns of equal length, or one object."""
+    _check_count(text)
+    try:
+        return _as_whole(text, problems)
+    except RecursionError as error:
+        raise DataError(_TOO_DEEP) from error
+
+
+def read_json_lines(text: str, problems: list[Problem]) -> Table:
+    """One object in each line; lines written as Python dictionaries are read too and noted."""
+    _check_count(text)
+    try:
+        return _by_line(text, problems) if _is_one_a_line(text.strip()) else _as_whole(text, problems)
+    except RecursionError as error:
+        raise DataError(_TOO_DEEP) from error
+
+
+def _is_one_a_line(text: str) -> bool:
+    """Whether every line begins anew, told from the first two."""
+    first, _, rest = text.partition("\n")
+    if first.startswith("["):
+        return bool(rest) and not is_cut_off(first)
+    return rest.lstrip().startswith("{") or not is_cut_off(first) or python_literal(first) is not None
+
+
+def _as_whole(text: str, problems: list[Problem]) -> Table:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            read = _by_line if _is_one_a_line(text.strip()) else _one_after_another
+            return read(text, problems)
+        understood = mended(text)
+        if understood is None:
+            raise _broken(text, error) from error
+        value, told = understood
+        problems = [*problems, *told]
+    except ValueError as error:
+        raise DataError(_LONG_NUMBER) from error
+    return build_table(enumerate(_rows(value), 1), "json", problems)
+
+
+def _one_after_another(text: str, problems: list[Problem]) -> Table:
+    """Several lists or objects in a row, each over as many lines as it likes."""
+    decoder = json.JSONDecoder()
+    rows: list[dict[str, object]] = []
+    place, count = 0, 0
+    while place := _next_sign(text, place):
+        try:
+            value, place = decoder.raw_decode(text, place - 1)
+        except json.JSONDecodeError as error:
+            raise _broken(text, error) from error
+        except ValueError as error:
+            raise DataError(_LONG_NUMBER) from error
+        rows.extend(_rows(value) if isinstance(value, list) else _rows([value]))
+        count += 1
+    told = Problem("The file holds {count} pieces of JSON one after another. All were read.", {"count": count})
+    return build_table(enumerate(rows, 1), "json", [*problems, told])
+
+
+def _next_sign(text: str, place: int) -> int:
+    """One past the place of the next character that is not blank; 0 at the end."""
+    found = _NOT_BLANK.search(text, place)
+    return found.end() if found else 0
+
+
+def _by_line(text: str, problems: list[Problem]) -> Table:
+    reader = _Lines([(place, line.strip()) for place, line in enumerate(text.split("\n"), 1) if line.strip()])
+    table = build_table(reader.rows(), "jsonl", problems)
+    table.problems.extend(reader.problems())
+    return table
+
+
+class _Lines:
+    """Reads line by line, and remembers what was odd about them. `lines` are (place in the file, text)."""
+
+    def __init__(self, lines: list[tuple[int, str]]) -> None:
+        self._lines = lines
+        self._cut: tuple[Change, ...] = ()
+        self._commas: list[Change] = []
+        self._literals = 0
+        self._shown: list[Change] = []
+
+    def rows(self) -> Iterator[tuple[int, dict[str, object]]]:
+        for number, (place, line) in enumerate(self._lines, 1):
+            value = self._value(line, place, number)
+            if self._cut:
+                return
+            if isinstance(value, str):
+                yield number, {"text": value}
+            elif isinstance(value, dict):
+                yield number, value
+            elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+                yield number, {"messages": value}
+            else:
+                raise DataError(_BAD_LINE, line=place, reason=Reason("it is {what}", what=_kind(value)))
+
+    def problems(self) -> list[Problem]:
+        found = []
+        if self._commas:
+            told = "Lines that end in a comma were read without it (first row {row})."
+            found.append(Problem(told, {"row": self._commas[0].row}, None, tuple(self._commas)))
+        if self._literals:
+            told = "Lines that are Python dictionaries, not JSON: {count} (first row {row}). They were read as such."
+            fields: dict[str, object] = {"count": self._literals, "row": self._shown[0].row}
+            found.append(Problem(told, fields, None, tuple(self._shown)))
+        return [*found, Problem(CUT_OFF, {}, None, self._cut)] if self._cut else found
+
+    def _value(self, line: str, place: int, number: int) -> object:
+        try:
+            return json.loads(line)
+        except json.JSONDecodeError as error:
+            if line.endswith("},") and error.pos == len(line) - 1:
+                if len(self._commas) < SHOWN:
+                    self._commas.append(Change(number, (excerpt(line),), (excerpt(line[:-1]),)))
+                return json.loads(line[:-1])
+            value = python_literal(line) if line.startswith("{") else None
+            if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+                self._literals += 1
+                if len(self._shown) < SHOWN:
+                    self._shown.append(Change(number, (excerpt(line),), cells(value)))
+                return value
+            if number == len(self._lines) > 1 and is_cut_off(line):
+                self._cut = (Change(number, (excerpt(line),)),)
+                return None
+            raise DataError(_BAD_LINE, line=place, reason=_reason(line, error)) from error
+        except ValueError as error:
+            raise DataError(_BAD_LINE, line=place, reason=Reason("it holds a number that is too long")) from error
+
+
+def _reason(line: str, error: json.JSONDecodeError) -> Reason:
+    if error.pos >= len(line):
+        return Reason("it ends too early")
+    return Reason("{what} at character {place}", what=_what(error), place=error.pos + 1)
+
+
+def _what(error: json.JSONDecodeError) -> Reason:
+    """What is wrong, in plain words where they are known."""
+    return Reason(_PLAIN_WORDS.get(error.msg, error.msg))
+
+
+def _check_count(text: str) -> None:
+    """A file of nothing but brackets takes thirty times its size in memory: count before parsing."""
+    if text.count("{") + text.count("[") + text.count(",") > _MAX_SIGNS:
+        raise DataError("The JSON holds too many values. Use a smaller part of it.")
+
+
+def _rows(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
+    if isinstance(value, dict):
+        yield from _unfold(value, depth)
+        return
+    if not isinstance(value, list):
+        raise DataError("The JSON is {what}. Use a list of objects, one for each example.", what=_kind(value))
+    if value and all(isinstance(item, dict) and set(item) == {"role", "content"} for item in value):
+        yield {"messages": value}
+        return
+    for number, item in enumerate(value, 1):
+        if isinstance(item, dict):
+            yield item
+        elif isinstance(item, str):
+            yield {"text": item}
+        elif isinstance(item, list) and item and all(isinstance(part, dict) for part in item):
+            yield {"messages": item}
+        else:
+            raise DataError("Row {row} is {what} rather than an object.", row=number, what=_kind(item))
+
+
+def _unfold(value: dict[str, object], depth: int) -> Iterator[dict[str, object]]:
+    """Find the rows inside an object: under one key, as columns of equal length, or the object itself."""
+    inner = [name for name, item in value.items() if _holds_rows(item)]
+    entries = list(value.values())
+    if any(name in value for name in _CHATS):
+        yield value
+    elif len(inner) == 1 and depth < MAX_DEPTH:
+        yield from _rows(value[inner[0]], depth + 1)
+    elif len(inner) > 1:
+        raise DataError(
+            "The JSON holds several lists of rows ({names}). Keep one of them in the file.",
+            names=", ".join(name[:60] for name in inner[:10]),
+        )
+    elif len(value) > 1 and all(isinstance(item, dict) for item in entries):
+        yield from _numbered(value)
+    elif value and all(isinstance(item, list) for item in entries):
+        columns = {name: item for name, item in value.items() if isinstance(item, list)}
+        if len({len(column) for column in columns.values()}) > 1:
+            raise DataError("The JSON holds columns of different lengths. Give every column one value for each row.")
+        yield from (dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True))
+    else:
+        yield value
+
+
+def _numbered(value: dict[str, object]) -> Iterator[dict[str, object]]:
+    """What pandas writes: for each column an object of numbered cells; or for each number an object, the row."""
+    entries = {name: item for name, item in value.items() if isinstance(item, dict)}
+    places = list(next(iter(entries.values())))
+    if places and all(place.isdigit() for place in places) and all(list(item) == places for item in entries.values()):
+        yield from ({name: item[place] for name, item in entries.items()} for place in places)
+    else:
+        yield from entries.values()
+
+
+def _holds_rows(item: object) -> bool:
+    if isinstance(item, dict):
+        return any(_holds_rows(part) for part in item.values())
+    return isinstance(item, list) and bool(item) and all(isinstance(part, dict) for part in item)
+
+
+def _broken(text: str, error: json.JSONDecodeError) -> DataError:
+    """Say how many rows were whole, for that is what a person can look for."""
+    row = _whole_rows(text, error.pos) + 1
+    if not text[error.pos :].strip():
+        reason = Reason("the file ends too early, as if cut off")
+    elif "trailing comma" in error.msg or text[error.pos :].lstrip()[:1] in ("]", "}"):
+        reason = Reason("a comma is left over, or a row is unfinished")
+    else:
+        reason = _what(error)
+    return DataError(
+        "The JSON breaks in line {line}, column {column}, at row {row}: {reason}. Correct it there.",
+        line=error.lineno,
+        column=error.colno,
+        row=row,
+        reason=reason,
+    )
+
+
+def _whole_rows(text: str, end: int) -> int:
+    decoder = json.JSONDecoder()
+    place, count = text.find("[") + 1, 0
+    while place:
+        while place < len(text) and text[place] in " \t\n,":
+            place += 1
+        if place >= end:
+            break
+        try:
+            _, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            break
+        count += 1
+    return count
+
+
+def _kind(value: object) -> Reason:
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return Reason(names.get(type(value), "a number"))

@@ -1,0 +1,81 @@
+"""Whether a model can be read packed, and up to where: seen by reading with it, before anybody else does."""
+
+import logging
+from dataclasses import dataclass
+
+import torch
+from transformers import PretrainedConfig, PreTrainedModel
+
+from playground.engine.forward_batch import ATTENTION, Pass, Piece
+from playground.engine.kv_cache import Places
+from playground.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+_CHECKED_TOKENS = 8
+_ALIKE = 0.05
+"""Of their size, logits may differ between packed and alone: 16 bits round differently in other shapes."""
+_CHANGING_ROPE = {"dynamic", "longrope"}
+_UNBOUNDED = 2**31
+_CANNOT_PACK = (
+    "This model keeps what it has read in a way that cannot be shared by many visitors here. Choose a plain "
+    "transformer such as Qwen/Qwen2.5-0.5B-Instruct."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """What is known of a model that reads packed: `readable` tokens are as many as it reads as it does alone."""
+
+    bytes_per_token: int
+    readable: int
+
+
+@torch.inference_mode()
+def pack(model: PreTrainedModel) -> Packing:
+    """Let a model read packed from now on. Raises `ModelError` for one that then reads otherwise than alone.
+
+    That is how models show whose memory is not in keys and values, or whose attention has parts that are unknown here.
+    """
+    size = model.get_input_embeddings().num_embeddings
+    texts = [[(start + 7 * step) % size for step in range(_CHECKED_TOKENS)] for start in (size // 3, size // 2)]
+    alone = torch.stack([model(input_ids=torch.tensor([text], device=model.device)).logits[0, -1] for text in texts])
+    before = model.config._attn_implementation
+    try:
+        model.set_attn_implementation(ATTENTION)
+        places, half = Places(), _CHECKED_TOKENS // 2
+        prompts = Pass(places, pieces=[Piece(place, 0, text[:half]) for place, text in enumerate(texts)])
+        prompts.run(model)
+        for at in range(half, _CHECKED_TOKENS):
+            packed = Pass(places, [text[at] for text in texts], [at] * len(texts)).run(model)[0]
+        difference = float((packed.float() - alone.float()).norm() / alone.float().norm())
+    except Exception as error:
+        model.set_attn_implementation(before)
+        raise ModelError(_CANNOT_PACK) from error
+    if not difference < _ALIKE:
+        model.set_attn_implementation(before)
+        log.error("packed, the model's logits are off by %.3f of their size", difference)
+        raise ModelError(_CANNOT_PACK)
+    return Packing(places.bytes_per_token(), _readable(model.config.get_text_config(), prompts.windows))
+
+
+def _readable(config: PretrainedConfig, windows: set[int]) -> int:
+    """Up to how many tokens nothing of a model depends on who reads beside it, or on what its attention is not told.
+
+    Some stretch their positions by the longest text of a pass; some put a window into a mask that is not made here.
+    """
+    bounds = [_UNBOUNDED]
+    parameters = getattr(config, "rope_parameters", None) or {}
+    ropes = [parameters, *(rope for rope in parameters.values() if isinstance(rope, dict))]
+    for rope in ropes:
+        if rope.get("rope_type") in _CHANGING_ROPE:
+            original = rope.get("original_max_position_embeddings")
+            bounds.append(original or getattr(config, "original_max_position_embeddings", None) or _positions(config))
+    if windows <= {0}:
+        told = (getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size"))
+        bounds += [window for window in told if window]
+    return min(bounds)
+
+
+def _positions(config: PretrainedConfig) -> int:
+    return int(getattr(config, "max_position_embeddings", _UNBOUNDED))

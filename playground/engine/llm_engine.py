@@ -1,0 +1,228 @@
+"""The live model as the rest of the house sees it: `protocol.Engine` over one model that never goes away."""
+
+import asyncio
+import logging
+import math
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+import torch
+
+from playground.engine.attention_check import pack
+from playground.engine.canary import Canary
+from playground.engine.engine_core import StepLoop
+from playground.engine.lora import BUDGET_BYTES, LoraRouter
+from playground.engine.memory import token_budget
+from playground.engine.output_collector import LiveGeneration
+from playground.engine.sampler import check_number, check_sampling
+from playground.engine.sequence import GenerateWork, ScoreWork, Speaker
+from playground.errors import AdapterError, InputError
+from playground.memory import out_of_memory
+from playground.models.loader import LoadedModel
+from playground.models.tokenizer import ModelCodec
+from playground.protocol.requests import BASE, EngineStatus, GenerateRequest, Receipt, Score, ScoreRequest
+
+log = logging.getLogger(__name__)
+
+MAX_RUNNING = 16
+MAX_WAITING = 64
+MAX_STRENGTH = 1.5
+MAX_ALTERNATIVES = 20
+MAX_DEADLINE_S = 24 * 3600.0
+
+
+class LiveModel:
+    """Implements `protocol.Engine`. Thread-safe; make it with `start_engine`."""
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        codec: ModelCodec,
+        *,
+        max_running: int = MAX_RUNNING,
+        max_waiting: int = MAX_WAITING,
+        adapter_budget_bytes: int = BUDGET_BYTES,
+        most_tokens: int = 0,
+    ) -> None:
+        """`most_tokens` bounds what all running requests hold together; 0 lets the free memory decide."""
+        self._loaded = loaded
+        self._attention = loaded.model.config._attn_implementation
+        packing = pack(loaded.model)
+        most_tokens = most_tokens or token_budget(packing.bytes_per_token, loaded.device)
+        room = min(codec.context_length, packing.readable, most_tokens)
+        vocabulary = loaded.model.get_input_embeddings().num_embeddings
+        ends = tuple(token for token in codec.end_tokens if 0 <= token < vocabulary)
+        self._speaker = Speaker(loaded.model, codec.decode, ends, room)
+        self._router = LoraRouter(loaded.model, loaded.device, adapter_budget_bytes)
+        self._lock = threading.Lock()
+        self._receipts: dict[str, tuple[Path, Receipt]] = {}
+        self._leaving: set[str] = set()
+        self._loading = threading.Lock()
+        self._loop = StepLoop(loaded.model, self._router, max_running, max_waiting, most_tokens)
+        self._canary = self._loop.between_steps(lambda: Canary(loaded.model, self._router))
+
+    def submit(self, request: GenerateRequest) -> LiveGeneration:
+        """Queue a request. Raises `InputError`, `AdapterError`, `BusyError`, `EngineError`."""
+        check_sampling(request.sampling)
+        check_number("alternatives", request.alternatives, int, 0, MAX_ALTERNATIVES)
+        self._check(request, continuation=1)
+        generation = LiveGeneration(self.cancel)
+        self._loop.enqueue(GenerateWork(request, generation, self._speaker))
+        return generation
+
+    async def score(self, request: ScoreRequest) -> list[Score]:
+        """Score continuations, in their order. Raises as `submit` does; cancelling the task cancels the work."""
+        self._check(request, continuation=max((len(row) for row in request.continuations), default=0))
+        for row in request.continuations:
+            self._check_tokens(row)
+        if not request.continuations:
+            return []
+        future: Future[list[Score]] = Future()
+        self._loop.enqueue(ScoreWork(request, future, self._speaker))
+        return await asyncio.wrap_future(future)
+
+    def cancel(self, request_id: str) -> None:
+        """Stop a request before its next step; one that is unknown or finished is left alone."""
+        self._loop.cancel(lambda work: work.request_id == request_id)
+
+    def load_adapter(self, key: str, folder: Path) -> Receipt:
+        """Swap an adapter in between two steps; blocks. Raises `AdapterError`, and then nothing has changed."""
+        started = time.perf_counter()
+        if key == BASE:
+            raise AdapterError("The name '{adapter}' means no adapter. Choose another.", adapter=key)
+        if (receipt := self._receipt_of(key, folder)) is not None:
+            return receipt
+        with self._loading:  # one at a time: what is being read is not in the budget yet
+            return self._load(key, folder, started)
+
+    def _load(self, key: str, folder: Path, started: float) -> Receipt:
+        try:
+            adapter = self._router.read(folder)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            raise AdapterError("There is not enough memory to load this adapter. Try again later.") from error
+
+        def swap() -> Receipt | None:
+            if (already := self._receipt_of(key, folder)) is not None:
+                return already
+            if key in self._leaving or not self._router.make_room(adapter.size_bytes, self._loop.in_use()):
+                return None
+            self._router.put(key, folder, adapter)
+            try:
+                receipt = self._measure(key, started)
+            except Exception:
+                self._router.drop(key)
+                raise
+            with self._lock:
+                self._receipts[key] = (folder, receipt)
+            return receipt
+
+        return self._loop.between_steps(swap)
+
+    def unload_adapter(self, key: str) -> None:
+        """Forget an adapter; blocks until the last request that uses it has ended. Raises `AdapterError`."""
+        with self._lock:
+            if key not in self._receipts or key in self._leaving:
+                raise AdapterError("There is no adapter '{adapter}'. Choose another.", adapter=key)
+            self._leaving.add(key)
+
+        def drop() -> bool | None:
+            if self._loop.is_wanted(key):
+                return None
+            with self._lock:
+                self._router.drop(key)
+                self._receipts.pop(key, None)
+                self._leaving.discard(key)
+            return True
+
+        try:
+            self._loop.between_steps(drop)
+        finally:  # whatever the loop failed with, the name must not stay reserved
+            with self._lock:
+                self._leaving.discard(key)
+
+    def status(self) -> EngineStatus:
+        running, waiting = self._loop.load()
+        return EngineStatus(
+            model=self._loaded.name,
+            device=str(self._loaded.device),
+            quantization=self._loaded.quantization,
+            memory_gib=self._loaded.memory_gib,
+            context_length=self._speaker.context_length,
+            running=running,
+            queue=waiting,
+            adapters_resident=self._router.resident,
+        )
+
+    def set_threads(self, threads: int) -> None:
+        """Use this many CPU threads from the next step on. Raises `InputError`."""
+        check_number("threads", threads, int, 1, 1024)
+
+        def change() -> bool:
+            torch.set_num_threads(threads)
+            return True
+
+        self._loop.between_steps(change)
+
+    def close(self) -> None:
+        """Stop the engine's thread; what runs or waits fails with a sentence. May be called twice."""
+        self._loop.close()
+        self._router.close()
+        self._loaded.model.set_attn_implementation(self._attention)
+
+    def _measure(self, key: str, started: float) -> Receipt:
+        change = self._canary.largest_change(key)
+        if not math.isfinite(change):
+            raise AdapterError("With this adapter the model's numbers overflow, so it cannot be used.")
+        unchanged = self._canary.base_unchanged()
+        if not unchanged:
+            log.error("the base model answers differently after loading adapter %s", key)
+        return Receipt(change, unchanged, time.perf_counter() - started)
+
+    def _receipt_of(self, key: str, folder: Path) -> Receipt | None:
+        """The receipt of a loaded adapter. Raises `AdapterError` when the key belongs to another folder."""
+        with self._lock:
+            there = self._receipts.get(key)
+            if there is None or key in self._leaving:
+                return None
+            if there[0] != folder:
+                raise AdapterError("The name '{adapter}' is taken. Unload that adapter first.", adapter=key)
+            return there[1]
+
+    def _check(self, request: GenerateRequest | ScoreRequest, continuation: int) -> None:
+        check_number("strength", request.strength, float, 0.0, MAX_STRENGTH)
+        if request.deadline_s is not None:
+            check_number("deadline_s", request.deadline_s, float, 0.0, MAX_DEADLINE_S)
+        if not self._router.known(request.adapter) or request.adapter in self._leaving:
+            raise AdapterError("There is no adapter '{adapter}'. Choose another.", adapter=request.adapter)
+        if not request.tokens:
+            raise InputError("The text is empty. Write something first.")
+        self._check_tokens(request.tokens)
+        room = self._speaker.context_length
+        if len(request.tokens) + continuation > room:
+            raise InputError(
+                "The text is too long: it takes {tokens} tokens, and the model can read {room} at once, its answer "
+                "included. Shorten it.",
+                tokens=len(request.tokens),
+                room=room,
+            )
+
+    def _check_tokens(self, tokens: Sequence[int]) -> None:
+        vocabulary = self._speaker.vocabulary
+        if any(not isinstance(token, int) or not 0 <= token < vocabulary for token in tokens):
+            raise InputError("The request holds a token that this model does not know.")
+
+
+def start_engine(loaded: LoadedModel, codec: ModelCodec) -> LiveModel:
+    """Start the engine on a loaded model; from now on it alone may touch the model. Raises `ModelError`.
+
+    Where memory or the way the model is read allow less than its configuration says, the codec tells so from now on:
+    by it tasks cut long texts into parts.
+    """
+    live = LiveModel(loaded, codec)
+    codec.context_length = live.status().context_length
+    return live

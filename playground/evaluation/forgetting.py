@@ -1,0 +1,171 @@
+"""What an adapter forgot: the app's own tasks on a small fixed set of items, base against adapter."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from playground.errors import InputError
+from playground.evaluation.benchmark import answers
+from playground.evaluation.paired import Voices, answer, side_by_side, surprise
+from playground.metrics import corpus as summed
+from playground.metrics.bootstrap import Difference, difference
+from playground.metrics.corpus import Summed
+from playground.protocol.requests import Live, Voice
+from playground.tasks.registry import all_tasks
+
+log = logging.getLogger(__name__)
+
+ITEMS_FILE = Path(__file__).resolve().parents[2] / "assets" / "skills.json"
+BUDGET_S = 20.0
+LONGEST_ANSWER = 64
+"""Tokens."""
+OPENING = 60
+"""Characters of a text that are given before the rest is scored."""
+MEASURES: dict[str, Summed] = {
+    "sentiment": summed.ACCURACY,
+    "answer": summed.F1,
+    "summarize": summed.ROUGE_1,
+    "translate": summed.CHRF_SCORE,
+    "generate": summed.PERPLEXITY,
+}
+"""Perplexity is per byte here, so that it does not depend on the model's words."""
+
+NOTICEABLE, NOTICEABLE_SHARE = 1.0, 0.02
+"""A loss of fewer points of 100, or of a smaller share of the perplexity, nobody would notice, however sure it is."""
+
+Said = str | tuple[float, float] | None
+"""A text, or (nats, bytes) of one that was read; None where the model cannot be asked this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to ask: `inputs` as the task takes them, and what it should say. `name` is for the memory."""
+
+    name: str
+    task: str
+    inputs: dict[str, str]
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    task: str
+    found: Difference
+
+    @property
+    def worse(self) -> bool:
+        """Whether it got worse beyond chance, and by enough to be noticed."""
+        lost = abs(self.found.adapter - self.found.base)
+        noticed = NOTICEABLE_SHARE * self.found.base if self.found.lower_is_better else NOTICEABLE
+        return self.found.worse and lost >= noticed
+
+    def to_dict(self) -> dict[str, object]:
+        """The shape of a report's `skills`."""
+        found = self.found
+        values = {"base": round(found.base, 3), "adapter": round(found.adapter, 3)}
+        return {"task": self.task, "measure": found.name, **values, "rows": found.rows, "worse": self.worse}
+
+
+class BaseMemory:
+    """What one base model says to the items, kept in a file so that every adapter on it is compared sooner.
+
+    `base` names the model and how it is loaded; other items or other prompts are another file.
+    """
+
+    def __init__(self, folder: Path, base: str) -> None:
+        asked = [[all_tasks()[item.task].messages(**item.inputs), item.wanted] for item in items()]
+        known = hashlib.sha256(json.dumps([base, asked]).encode()).hexdigest()[:32]
+        self._path = folder / f"{known}.json"
+        self.said: dict[str, Any] = self._read()
+
+    def save(self) -> None:
+        """Write all that is known; a disk that refuses costs the next comparison some seconds and nothing else."""
+        draft = self._path.with_suffix(".writing")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps(self.said, ensure_ascii=False), encoding="utf-8")
+            draft.replace(self._path)
+        except OSError:
+            log.exception("what the base model said could not be kept in %s", self._path)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads(self._path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError):
+            log.exception("what the base model said is asked again, as %s cannot be read", self._path)
+            return {}
+
+
+async def compare_skills(live: Live, voices: Voices, memory: BaseMemory, budget_s: float = BUDGET_S) -> list[Skill]:
+    """Ask the items, some of each task in turn, until all are asked or the time is spent."""
+    asked = [item for item in items() if _knows(live, item)]
+    known = len(memory.said)
+
+    async def say(voice: Voice, item: Item) -> Said:
+        if voice != voices[0]:
+            return await _said(live, voice, item)
+        if item.name not in memory.said:
+            memory.said[item.name] = await _said(live, voice, item)
+        said = memory.said[item.name]
+        return tuple(said) if isinstance(said, list) else said
+
+    pairs = await side_by_side(say, voices, asked, budget_s)
+    if len(memory.said) > known:
+        memory.save()
+    found = []
+    for task, measure in MEASURES.items():
+        rows = [(item, *pair) for item, pair in zip(asked, pairs, strict=False) if item.task == task]
+        rows = [row for row in rows if row[1] is not None and row[2] is not None]
+        if rows:
+            wanted, base, adapter = [row[0].wanted for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+            found.append(Skill(task, difference(measure, base, adapter, wanted)))
+    return found
+
+
+@cache
+def items() -> Sequence[Item]:
+    """All items, the first of each task, then the second of each, and so on."""
+    read: dict[str, list[dict[str, str]]] = json.loads(ITEMS_FILE.read_text(encoding="utf-8"))
+    columns = []
+    for task, rows in read.items():
+        asked = [{name: text for name, text in row.items() if name != "wanted"} for row in rows]
+        columns.append(
+            [
+                Item(f"{task} {number}", task, inputs, row.get("wanted", ""))
+                for number, (inputs, row) in enumerate(zip(asked, rows, strict=True))
+            ]
+        )
+    return [item for together in zip_longest(*columns) for item in together if item]
+
+
+def _knows(live: Live, item: Item) -> bool:
+    languages = live.codec.languages
+    return item.task != "translate" or not languages or item.inputs["target"] in languages
+
+
+async def _said(live: Live, voice: Voice, item: Item) -> Said:
+    try:
+        if item.task == "generate":
+            return await _read_story(live, voice, item.inputs["prompt"])
+        if item.task in ("sentiment", "answer"):
+            return (await answers(live, voice, item.task, [item.inputs]))[0]
+        # Asked for by the task's prompt alone: where the base is weak the tab shows something else than its words.
+        most = min(8 + 2 * len(live.codec.continuation(item.wanted)), LONGEST_ANSWER)
+        return await answer(live, voice, all_tasks()[item.task].messages(**item.inputs), most, repetition_penalty=1.1)
+    except InputError:
+        return None  # a model that reads little at once cannot be asked this, with or without the adapter
+
+
+async def _read_story(live: Live, voice: Voice, text: str) -> tuple[float, float]:
+    """(nats, bytes) of what follows a text's opening."""
+    opening, rest = live.codec.plain(text[:OPENING]), live.codec.continuation(text[OPENING:])
+    nats, read = await surprise(live, voice, opening, rest)
+    return nats, float(len(live.codec.decode(read).encode()))

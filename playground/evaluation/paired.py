@@ -1,0 +1,57 @@
+"""Asks the base model and an adapter the same things, side by side, for as long as there is time."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from playground.protocol.requests import GREEDY, Live, Message, ScoreRequest, Voice
+from playground.tasks.base import ask
+
+PAIRS_AT_ONCE = 6
+"""Two requests each, so that visitors find some of the live model's sixteen places free."""
+
+Row = TypeVar("Row")
+Said = TypeVar("Said")
+Voices = tuple[Voice, Voice]
+"""The base model and the adapter."""
+
+
+async def side_by_side(
+    say: Callable[[Voice, Row], Awaitable[Said]], voices: Voices, rows: Sequence[Row], budget_s: float
+) -> list[tuple[Said, Said]]:
+    """What both say to the rows, in their order; those that have not begun after `budget_s` seconds are left out."""
+    until = time.monotonic() + budget_s
+    places = asyncio.Semaphore(PAIRS_AT_ONCE)
+
+    async def pair(row: Row) -> tuple[Said, Said] | None:
+        async with places:
+            if time.monotonic() > until:
+                return None
+            base, adapter = await asyncio.gather(*(say(voice, row) for voice in voices))
+            return base, adapter
+
+    asked = await asyncio.gather(*(pair(row) for row in rows))
+    return [said for said in asked if said]
+
+
+async def answer(live: Live, voice: Voice, asked: Sequence[Message], most: int, repetition_penalty: float = 1.0) -> str:
+    """The likeliest answer, of at most `most` tokens; empty where the question leaves no room for one."""
+    tokens = live.codec.chat(asked)
+    room = live.codec.context_length - len(tokens)
+    if room < 1 or not tokens:
+        return ""
+    sampling = replace(GREEDY, max_new_tokens=min(most, room), repetition_penalty=repetition_penalty)
+    text = ""
+    async for chunk in ask(live, voice, tokens, sampling):
+        text = chunk.text
+    return text.strip()
+
+
+async def surprise(live: Live, voice: Voice, opening: Sequence[int], rest: Sequence[int]) -> tuple[float, list[int]]:
+    """How surprised the model is by `rest` after `opening`, in nats, and so much of `rest` as it reads at once."""
+    read = list(rest[: live.codec.context_length - len(opening)])
+    request = ScoreRequest(tuple(opening), (tuple(read),), voice.adapter, voice.strength, voice.owner)
+    (score,) = await live.engine.score(request)
+    return -sum(score.logprobs), read

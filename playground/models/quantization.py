@@ -1,0 +1,151 @@
+"""Which layers of a model 4-bit and 8-bit kernels can take, seen before any weight is loaded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from bitsandbytes.functional import dequantize_4bit
+from bitsandbytes.nn import Linear4bit
+from torch import nn
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PretrainedConfig, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from playground.errors import ModelError
+from playground.memory import free_beside
+from playground.settings import Quantization
+
+BLOCK = 64
+"""Weights of one row share a scale in blocks of this many, so a row must be a multiple of it."""
+ROWS = 32
+"""The CPU kernel takes output rows in groups of this many; others stop the process at the first token."""
+
+_PACKS = "support_avx512bf16_for_cpu"
+
+SMALL_MODEL_PARAMETERS = 200_000_000
+UNFOLDED_BYTES = 2**30
+"""4-bit layers that take no more than this in full are kept unfolded on the CPU, where memory is plenty."""
+UNFOLDED_SHARE = 1 / 8
+"""Of the machine's free memory, what unfolded layers may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to load a model: `config` is None for unquantized; `dtype` is that of everything not quantized."""
+
+    config: BitsAndBytesConfig | None
+    dtype: torch.dtype
+    name: str
+
+
+def plan_loading(config: PretrainedConfig, quantization: Quantization, device: torch.device) -> Plan:
+    """Decide from the layers' widths alone.
+
+    `auto` takes 4-bit for the layers that allow it and leaves the others as they are. Raises `ModelError` where
+    `4bit` or `8bit` is asked for and no layer allows it.
+    """
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    dtype = _plain_dtype(sum(p.numel() for p in model.parameters()), device)
+    if quantization == "none":
+        return Plan(None, dtype, _dtype_name(dtype))
+    widths = _linear_widths(model)
+    fits = [name for name, (wide, rows) in widths.items() if quantization == "8bit" or _fits_4bit(wide, rows)]
+    if not fits and quantization == "auto":
+        return Plan(None, dtype, _dtype_name(dtype))
+    if not fits:
+        raise ModelError(
+            "This model has no layer that {bits}-bit loading can take (widths must be multiples of {block}). "
+            "Set PLAYGROUND_QUANTIZATION to auto or none.",
+            bits=quantization[0],
+            block=BLOCK,
+        )
+    kept = [name for name, _ in model.named_modules() if name and name not in fits and _is_linear(model, name)]
+    if quantization == "8bit":
+        return Plan(BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept), dtype, "8-bit")
+    four_bit = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=kept,
+    )
+    return Plan(four_bit, dtype, "4-bit")
+
+
+def _plain_dtype(parameters: int, device: torch.device) -> torch.dtype:
+    """fp32 for small models on the CPU, where it is both exact and fastest; 16 bits where memory speed counts.
+
+    A CPU without instructions for bf16 computes in it many times slower than in fp32.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    cpu = torch.cpu.get_capabilities()
+    fast_in_bf16 = cpu.get("avx512_bf16", False) or cpu.get("bf16", False)
+    return torch.bfloat16 if fast_in_bf16 and parameters > SMALL_MODEL_PARAMETERS else torch.float32
+
+
+def _dtype_name(dtype: torch.dtype) -> str:
+    return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
+
+
+def _fits_4bit(in_features: int, out_features: int) -> bool:
+    return in_features % BLOCK == 0 and out_features % ROWS == 0
+
+
+def _is_linear(model: nn.Module, name: str) -> bool:
+    return isinstance(model.get_submodule(name), (nn.Linear, Conv1D))
+
+
+def _linear_widths(model: PreTrainedModel) -> dict[str, tuple[int, int]]:
+    """(in_features, out_features) of each linear layer but the output head, which stays as it is."""
+    head = model.get_output_embeddings()
+    widths: dict[str, tuple[int, int]] = {}
+    for name, module in model.named_modules():
+        if module is head:
+            continue
+        if isinstance(module, nn.Linear):
+            widths[name] = (module.in_features, module.out_features)
+        elif isinstance(module, Conv1D):
+            widths[name] = (module.nx, module.nf)
+    return widths
+
+
+def linear_layer_names(model: PreTrainedModel) -> tuple[str, ...]:
+    """The names that LoRA's `target_modules` can choose from: of every linear layer but the output head."""
+    return tuple(dict.fromkeys(name.rpartition(".")[2] for name in _linear_widths(model)))
+
+
+def keep_unpacked(model: nn.Module) -> None:
+    """Keep 4-bit weights in the layout they were loaded in; call before the first forward pass of a training.
+
+    On CPUs with AVX512-BF16, bitsandbytes re-packs each weight at its first inference, after which gradients are
+    silently wrong and `state_dict()` corrupts the weights.
+    """
+    for module in model.modules():
+        if hasattr(module, _PACKS):
+            setattr(module, _PACKS, False)
+
+
+def unfold(model: nn.Module) -> int:
+    """Let the 4-bit layers of a model on the CPU read weights that are unfolded once, the same bit for bit.
+
+    Otherwise every weight is unfolded again for every token, a third to a half of a small model's time. The 4-bit
+    weights stay as they are; only generating reads past them, training does not. Returns the bytes that this took,
+    0 where a model is too large for it or stands on a GPU.
+    """
+    layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
+    size: int = sum(
+        layer.in_features * layer.out_features * layer.weight.quant_state.dtype.itemsize for layer in layers
+    )
+    most = min(UNFOLDED_BYTES, UNFOLDED_SHARE * free_beside())
+    if size > most or any(layer.weight.device.type != "cpu" for layer in layers):
+        return 0
+    for layer in layers:
+        layer.forward = _reading(dequantize_4bit(layer.weight.data, layer.weight.quant_state), layer)
+    return size
+
+
+def _reading(weight: torch.Tensor, layer: Linear4bit) -> Callable[[torch.Tensor], torch.Tensor]:
+    def forward(states: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(states, weight.to(states.dtype), layer.bias)
+
+    return forward

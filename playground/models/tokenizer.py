@@ -1,0 +1,227 @@
+"""Text to tokens and back for one model. Whatever a visitor types stays text: it never becomes a control token."""
+
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import TemplateError
+from tokenizers import Encoding, Tokenizer
+from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerFast
+
+from playground.errors import InputError
+from playground.models.loader import LoadedModel
+from playground.protocol.requests import Message
+
+_ANCHOR = "\n"
+
+
+class ModelCodec:
+    """Implements `protocol.Codec` over a transformers tokenizer, and makes training rows.
+
+    `end_tokens` are the ids that end an answer; none of them can come out of `continuation`.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        config: PretrainedConfig,
+        generation_config: GenerationConfig | None = None,
+        languages: Sequence[str] = (),
+        weak_at: Sequence[str] = (),
+    ) -> None:
+        self.languages = tuple(languages)
+        self.weak_at = tuple(weak_at)
+        self.has_chat = tokenizer.chat_template is not None
+        self._control = {token for token, word in tokenizer.added_tokens_decoder.items() if word.special}
+        self.context_length = _context_length(tokenizer, config)
+        self._tokenizer = tokenizer
+        self._lock = threading.Lock()  # transformers reconfigures the tokenizer in every call of it
+        self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._start = self._find_start()
+        self._text_only = _without_control_tokens(tokenizer)
+        self._anchor = self._text_only.encode(_ANCHOR).ids if _adds_a_space(self._text_only) else []
+        self._takes_system = self.has_chat and self._renders_system()
+        tail = self._find_turn_tail() if self.has_chat else []
+        self.end_tokens = self._find_end_tokens(tail, config, generation_config)
+        end = next((index for index, token in enumerate(tail) if token in self.end_tokens), None)
+        self._turn_end = list(self.end_tokens[:1]) if end is None else tail[: end + 1]
+
+    def chat(self, messages: Sequence[Message]) -> list[int]:
+        """Encode the prompt up to where the assistant speaks; without a chat template, plain paragraphs.
+
+        Raises `InputError` for no messages, for an order of roles that the model refuses, and for broken characters.
+        """
+        if not messages:
+            raise InputError("There is no message to answer. Write one.")
+        if not self.has_chat:
+            return self.plain("\n\n".join(message["content"] for message in messages))
+        return self._render(messages)
+
+    def plain(self, text: str) -> list[int]:
+        """Encode a text to be continued, with the start token where the model wants one."""
+        return [*self._start, *self._encode(text).ids]
+
+    def continuation(self, text: str) -> list[int]:
+        """Encode the text as it would follow a prompt, with no special tokens."""
+        return self.continuation_with_offsets(text)[0]
+
+    def continuation_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """As `continuation`, with each token's (start, end) characters in `text`."""
+        anchored = self._encode(_ANCHOR + _checked(text)) if self._anchor else None
+        size = len(self._anchor)
+        if anchored is None or anchored.ids[:size] != self._anchor:
+            encoding = self._encode(text)
+            return encoding.ids, encoding.offsets
+        shift = len(_ANCHOR)
+        offsets = [(max(0, start - shift), max(0, end - shift)) for start, end in anchored.offsets[size:]]
+        return anchored.ids[size:], offsets
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Decode to text, leaving control tokens out; an incomplete character at the end shows as U+FFFD."""
+        return self._backend.decode(list(tokens), skip_special_tokens=True)
+
+    def chat_with_answer(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
+        """Encode a training row that ends in an assistant's turn; returns the ids and which of them are learnt.
+
+        The ids begin with exactly `chat(messages[:-1])`, so what is trained is what is asked later. Each assistant
+        turn is learnt with the token that ends it, unless its weight is 0. Raises `InputError` when the last turn is
+        not the assistant's.
+        """
+        if not messages or messages[-1]["role"] != "assistant":
+            raise InputError("A training example must end with an answer of the assistant.")
+        prompt = self.chat(messages[:-1])
+        learnt = [False] * len(prompt)
+        for index, message in enumerate(messages[:-1]):
+            if message["role"] == "assistant" and index > 0 and self.has_chat and message.get("weight", 1):
+                self._learn_turn(prompt, learnt, before=self.chat(messages[:index]))
+        answer = [*self.continuation(messages[-1]["content"]), *self._turn_end]
+        return [*prompt, *answer], [*learnt, *[messages[-1].get("weight", 1) != 0] * len(answer)]
+
+    def plain_with_end(self, text: str) -> tuple[list[int], list[bool]]:
+        """Encode a plain text to train on: all of it is learnt (but the start token), its end too."""
+        start = len(self._start)
+        ids = [*self.plain(text), *self.end_tokens[:1]]
+        return ids, [index >= start for index in range(len(ids))]
+
+    def _encode(self, text: str) -> Encoding:
+        encoding = self._text_only.encode(_checked(text))
+        if not self._control.isdisjoint(encoding.ids):  # a tokenizer whose plain vocabulary holds control words
+            raise InputError("The text holds a control word of the model, such as </s>. Remove it.")
+        return encoding
+
+    def _learn_turn(self, ids: list[int], learnt: list[bool], before: list[int]) -> None:
+        """Mark an earlier turn: from where the conversation goes beyond the prompt before it, to its end token."""
+        pairs = zip(ids, before, strict=False)
+        start = next((index for index, (one, other) in enumerate(pairs) if one != other), min(len(ids), len(before)))
+        end = next((index for index in range(start, len(ids)) if ids[index] in self.end_tokens), start - 1)
+        learnt[start : end + 1] = [True] * (end + 1 - start)
+
+    def _render(self, messages: Sequence[Message]) -> list[int]:
+        prepared = [{"role": m["role"], "content": _checked(m["content"])} for m in messages]
+        if not self._takes_system:
+            prepared = _merge_system(prepared)
+        try:
+            with self._lock:
+                ids = self._tokenizer.apply_chat_template(
+                    prepared,
+                    add_generation_prompt=True,
+                    sanitize_control_tokens=True,
+                    tokenize=True,
+                    return_dict=False,
+                    enable_thinking=False,
+                )
+        except (TemplateError, ValueError) as error:
+            raise InputError(
+                "The model cannot take this conversation ({reason}). Begin with a question, then alternate.",
+                reason=str(error).rstrip("."),
+            ) from error
+        return list(ids)
+
+    def _renders_system(self) -> bool:
+        probe: list[dict[str, str]] = [
+            {"role": "system", "content": "Qzx7"},
+            {"role": "user", "content": "Hello"},
+        ]
+        try:
+            return "Qzx7" in self._tokenizer.apply_chat_template(probe, tokenize=False, add_generation_prompt=True)
+        except (TemplateError, ValueError, TypeError):
+            return False
+
+    def _find_turn_tail(self) -> list[int]:
+        """The tokens that the template writes after an assistant's words."""
+        probe = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Qzx7"}]
+        text = str(self._tokenizer.apply_chat_template(probe, tokenize=False))
+        tail = text.rpartition("Qzx7")[2]
+        return list(self._tokenizer(tail, add_special_tokens=False)["input_ids"])
+
+    def _find_end_tokens(
+        self, tail: list[int], config: PretrainedConfig, generation: GenerationConfig | None
+    ) -> tuple[int, ...]:
+        added = self._tokenizer.added_tokens_decoder
+        found: list[int] = [token for token in tail if token in added and added[token].special][:1]
+        for value in (
+            self._tokenizer.eos_token_id,
+            getattr(generation, "eos_token_id", None),
+            getattr(config, "eos_token_id", None),
+        ):
+            found += value if isinstance(value, list) else [value] if value is not None else []
+        return tuple(dict.fromkeys(found))
+
+    def _find_start(self) -> list[int]:
+        """What the tokenizer puts before a text, such as `<s>`."""
+        ids = self._tokenizer("", add_special_tokens=True)["input_ids"]
+        return [token for token in ids if token == self._tokenizer.bos_token_id][:1]
+
+
+def codec_for(loaded: LoadedModel) -> ModelCodec:
+    """Make the codec of a loaded model."""
+    model = loaded.model
+    return ModelCodec(loaded.tokenizer, model.config, model.generation_config, loaded.languages, loaded.weak_at)
+
+
+def _without_control_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
+    """The same tokenizer knowing no added token at all, so that every text is ordinary text to it."""
+    state: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
+    state["added_tokens"] = []
+    state["post_processor"] = state["truncation"] = state["padding"] = None
+    return Tokenizer.from_str(json.dumps(state))
+
+
+def _adds_a_space(backend: Tokenizer) -> bool:
+    """Whether a space is put before every text, as SentencePiece does; inside a conversation it would be wrong."""
+    tokens = backend.encode("a").tokens
+    return bool(tokens) and tokens[0][0] in "▁Ġ"
+
+
+def _context_length(tokenizer: PreTrainedTokenizerFast, config: PretrainedConfig) -> int:
+    text_config = config.get_text_config()
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+        value = getattr(text_config, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return min(int(tokenizer.model_max_length), 4096)
+
+
+def _merge_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put the system's words before the first question, for templates without that role."""
+    system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
+    others = [m for m in messages if m["role"] != "system"]
+    if not system:
+        return others
+    if not others or others[0]["role"] != "user":
+        return [{"role": "user", "content": system}, *others]
+    first = {"role": "user", "content": f"{system}\n\n{others[0]['content']}"}
+    return [first, *others[1:]]
+
+
+def _checked(text: str) -> str:
+    """Refuse lone surrogates, which no tokenizer can take."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "The text holds a broken character at position {position}. Remove it or type it again.",
+            position=error.start + 1,
+        ) from error
+    return text

@@ -1,0 +1,154 @@
+"""Answers that a person corrected, kept as rows to learn from until their owner clears them."""
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from playground.errors import InputError, TrainingError
+from playground.files import write_json
+from playground.protocol.requests import Message
+from playground.tasks.base import check_text
+from playground.training.jobs.job import folder_name
+
+FILE = "corrections.json"
+MOST_KEPT = 500
+MOST_CHARS = 20_000
+"""In one row: a longer conversation would be cut to the model's context anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A conversation whose last answer is the corrected one; `was` is what the model had answered."""
+
+    id: str
+    messages: tuple[Message, ...]
+    was: str
+
+    @property
+    def question(self) -> str:
+        return self.messages[-2]["content"]
+
+    @property
+    def answer(self) -> str:
+        return self.messages[-1]["content"]
+
+
+Kept = list[Correction]
+
+
+class Corrections:
+    """Everybody's, each owner's in one file that is replaced whole at every change. Thread-safe."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+
+    def list(self, owner: str) -> Kept:
+        """The owner's corrections, oldest first."""
+        try:
+            rows = json.loads(self._file(owner).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return []
+        return [Correction(row["id"], tuple(row["messages"]), row["was"]) for row in rows]
+
+    def keep(self, owner: str, asked: Sequence[Message], was: str, answer: str) -> Kept:
+        """Keep `answer` as what should have followed `asked`, in the place of `was`; returns all that are kept then.
+
+        Of one answer the newest correction is kept, and none once it reads again as the model wrote it. Raises
+        `InputError` for an empty answer, and where something is too long or too much.
+        """
+        if not answer.strip():
+            raise InputError("A corrected answer cannot be empty. Change it again, and write what it should say.")
+        row = [*asked, Message(role="assistant", content=answer.strip())]
+        for text in [message["content"] for message in row] + [was] * bool(was.strip()):
+            check_text(text, "message")
+
+        def changed(kept: Kept) -> Kept:
+            earlier = next((other for other in kept if _same_answer(other, asked, was)), None)
+            written = earlier.was if earlier else was
+            if answer.strip() == written.strip():
+                return [other for other in kept if other is not earlier]
+            correction = Correction(earlier.id if earlier else secrets.token_hex(6), tuple(row), written)
+            _check_room(correction, len(kept) + (earlier is None))
+            return [correction if other is earlier else other for other in kept] + [correction] * (earlier is None)
+
+        return self._change(owner, changed)
+
+    def drop(self, owner: str, correction: object) -> Kept:
+        """Forget one; returns the others. Raises `InputError` for one that is not the owner's or not there."""
+
+        def changed(kept: Kept) -> Kept:
+            others = [other for other in kept if other.id != correction]
+            if len(others) == len(kept):
+                raise InputError("This correction is not there any more.")
+            return others
+
+        return self._change(owner, changed)
+
+    def clear(self, owner: str) -> None:
+        self._change(owner, lambda _: [])
+
+    def as_json_lines(self, owner: str) -> str:
+        """A conversation a line, as `{"messages": [...]}`: a file that Fine-tune reads, and that others read too.
+
+        Only the corrected answer is learnt: the ones before it are what the model said, right or wrong.
+        """
+        lines = (
+            json.dumps({"messages": _only_last_learnt(row.messages)}, ensure_ascii=False) for row in self.list(owner)
+        )
+        return "".join(f"{line}\n" for line in lines)
+
+    def _file(self, owner: str) -> Path:
+        return self._root / folder_name(owner) / FILE
+
+    def _change(self, owner: str, change: Callable[[Kept], Kept]) -> Kept:
+        """Replace what is kept; the file is not touched where nothing changes."""
+        with self._lock:
+            before = self.list(owner)
+            kept = change(before)
+            if kept != before:
+                self._write(self._file(owner), [asdict(row) for row in kept])
+        return kept
+
+    def _write(self, path: Path, rows: Sequence[dict[str, Any]]) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, rows)
+        except OSError as error:
+            raise TrainingError(
+                "The correction could not be written to the disk ({reason}). Make room and try again.",
+                reason=error.strerror or type(error).__name__,
+            ) from error
+
+
+def _same_answer(kept: Correction, asked: Sequence[Message], was: str) -> bool:
+    """Whether `kept` corrects the answer that reads `was` now.
+
+    What the visitor said tells the place: the answers before it may have been corrected meanwhile.
+    """
+    return was in (kept.answer, kept.was) and _said(kept.messages[:-1]) == _said(asked)
+
+
+def _only_last_learnt(messages: Sequence[Message]) -> Sequence[Message]:
+    before: Sequence[Message] = [
+        {**message, "weight": 0} if message["role"] == "assistant" else message for message in messages[:-1]
+    ]
+    return [*before, messages[-1]]
+
+
+def _said(messages: Sequence[Message]) -> list[str]:
+    return [message["content"] for message in messages if message["role"] == "user"]
+
+
+def _check_room(correction: Correction, count: int) -> None:
+    if sum(len(message["content"]) for message in correction.messages) + len(correction.was) > MOST_CHARS:
+        raise InputError(
+            "This conversation is too long to learn from: {limit} characters are the most. Start a new chat.",
+            limit=MOST_CHARS,
+        )
+    if count > MOST_KEPT:
+        raise InputError("You have kept {limit} corrections, the most there can be. Drop some first.", limit=MOST_KEPT)

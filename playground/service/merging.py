@@ -1,0 +1,90 @@
+"""Whole models for people to take away, put together one at a time in a process of their own."""
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from playground.adapters.merge.__main__ import beside
+from playground.errors import AdapterError, BusyError
+from playground.models.weights import find_weights
+from playground.process import PARENT_VARIABLE
+
+LONGEST_S = 1800.0
+_LOOK_S = 0.25
+_ROOT = Path(__file__).resolve().parents[2]
+
+log = logging.getLogger(__name__)
+
+
+class WholeModels:
+    """One at a time for the whole server: others are told to come back."""
+
+    def __init__(self) -> None:
+        self._busy = False
+
+    async def make(self, model: Path, adapter: Path, out: Path) -> AsyncGenerator[float, None]:
+        """Write `out`, a zip; yields the share that is done until it is there.
+
+        Raises `BusyError`, or `AdapterError` with the reason. Closing the iterator ends the process; whatever happens,
+        the caller removes the folder of `out`.
+        """
+        if self._busy:
+            raise BusyError("Another whole model is being put together. Try again in some minutes.")
+        self._busy = True
+        try:
+            size = sum(stored.size for stored in find_weights(model))
+            process = _start(model, adapter, out)
+            try:
+                end = asyncio.get_running_loop().time() + LONGEST_S
+                while process.poll() is None and asyncio.get_running_loop().time() < end:
+                    yield _written(beside(out, "writing")) / max(1, size)
+                    await asyncio.sleep(_LOOK_S)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
+            _check_ending(process.returncode, out)
+        finally:
+            self._busy = False
+
+
+def _start(model: Path, adapter: Path, out: Path) -> "subprocess.Popen[bytes]":
+    with beside(out, "log").open("ab") as log_file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "playground.adapters.merge", str(model), str(adapter), str(out)],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, PARENT_VARIABLE: str(os.getpid())},
+            start_new_session=True,  # Ctrl-C in the app's terminal is the app's to handle
+        )
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # not begun, or just put in its place
+        return 0
+
+
+def _check_ending(code: int, out: Path) -> None:
+    refusal = beside(out, "json")
+    if code == 0 and out.is_file():
+        return
+    if code == 2 and refusal.is_file():
+        told = json.loads(refusal.read_text(encoding="utf-8"))
+        raise AdapterError(told["template"], **told["fields"])
+    log_id = secrets.token_hex(4)
+    log.error("no whole model was made (code %s), id %s: %s", code, log_id, beside(out, "log").read_text()[-3000:])
+    raise AdapterError(
+        "The whole model could not be put together; the details are in the server's log under {id}. Download the "
+        "adapter alone.",
+        id=log_id,
+    )

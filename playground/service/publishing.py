@@ -1,0 +1,159 @@
+"""From a finished run to a usable adapter: published in the owner's store, swapped into the live model, measured."""
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playground.adapters.info import LONGEST_NAME, AdapterCard
+from playground.adapters.store import AdapterStore
+from playground.errors import TrainingError
+from playground.evaluation.forgetting import BaseMemory
+from playground.evaluation.report import Report, measure
+from playground.evaluation.verdict import Course
+from playground.protocol.requests import BASE, Live, Voice
+from playground.service.probes import Prober
+from playground.training.jobs.checkpoints import LEARNT_FOLDER, whole_checkpoints
+from playground.training.jobs.job import Job
+from playground.training.jobs.queue import Callbacks
+from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
+
+log = logging.getLogger(__name__)
+
+LAST_PROBES_S = 10.0
+"""How long a measured adapter waits for the last checkpoint's answers to the probes."""
+LOOK_S = 0.2
+"""How often a measurement looks whether the app is closing."""
+MEMORY_FOLDER = "base_answers"
+"""In the data folder: what the base model says to the built-in tasks' items, the same for all owners."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The base model that is loaded, as a training run names it."""
+
+    name: str
+    model: str
+    """A folder."""
+    quantization: str
+    fingerprint: str
+    parameters: int
+    layers: tuple[str, ...] = ()
+    """The names of its linear layers, as `target_modules` takes them."""
+
+
+def handover(live: Live, store: AdapterStore, base: Base) -> Callbacks:
+    """What `Jobs` calls around a run. While a worker trains, the live model leaves half of the cores to it."""
+    engine = live.engine
+    prober = Prober(live)
+    closing = threading.Event()
+    publisher = _Publisher(live, store, base, closing)
+
+    def publish(job: Job, folder: Path) -> str:
+        facts = job.facts()
+        card = publisher.published_before(job, facts) or publisher.swap_in(job, folder, job.name, facts)
+        publisher.measure(job, card)
+        prober.finish(0.0 if closing.is_set() else LAST_PROBES_S)
+        return card.id
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Callbacks(
+        on_trained=publish,
+        on_start=lambda: engine.set_threads(max(1, cores // 2)),
+        on_end=lambda: engine.set_threads(cores),
+        is_needed=lambda job: any(card.source.get("job_id") == job.job_id for card in store.list(job.owner)),
+        on_checkpoint=prober.look_at,
+        on_close=closing.set,
+    )
+
+
+def publish_step(live: Live, store: AdapterStore, base: Base, job: Job, step: int) -> str:
+    """Publish the kept checkpoint of a step beside the others as an adapter of its own; blocks; returns its id.
+
+    Raises `PlaygroundError` when there is no such checkpoint or it cannot be used, and then nothing has changed.
+    """
+    kept = {checkpoint.step: checkpoint for checkpoint in whole_checkpoints(job.folder / LEARNT_FOLDER)}
+    if step not in kept:
+        raise TrainingError(
+            "The training run '{name}' has kept nothing of step {step}. Choose another step.", name=job.name, step=step
+        )
+    suffix = f", step {step}"
+    name = job.name[: LONGEST_NAME - len(suffix)].rstrip() + suffix
+    facts = {**job.facts(), "held_out_loss_after": kept[step].eval_loss, "seconds": kept[step].seconds, "step": step}
+    publisher = _Publisher(live, store, base, threading.Event())
+    card = publisher.swap_in(job, kept[step].folder, name, facts)
+    publisher.measure(job, card, step)
+    return card.id
+
+
+@dataclass(frozen=True, slots=True)
+class _Publisher:
+    """Makes adapters of what runs have learnt; measuring ends early once `closing` is set."""
+
+    live: Live
+    store: AdapterStore
+    base: Base
+    closing: threading.Event
+
+    def published_before(self, job: Job, facts: dict[str, Any]) -> AdapterCard | None:
+        """The adapter of just this result, if an app that ended before it could say so has published it."""
+        source = {**facts, "job_id": job.job_id}
+        card = next((card for card in self.store.list(job.owner) if card.source == source), None)
+        if card:
+            self.live.engine.load_adapter(self.store.key(card), card.folder)
+        return card
+
+    def swap_in(self, job: Job, folder: Path, name: str, facts: dict[str, Any]) -> AdapterCard:
+        """Publish and load; raises what either does, and then neither has happened."""
+        card = self.store.publish(
+            job.owner,
+            name,
+            folder,
+            base_model=self.base.name,
+            base_fingerprint=self.base.fingerprint,
+            metrics=_figures(facts),
+            source={**facts, "job_id": job.job_id},
+        )
+        try:
+            receipt = self.live.engine.load_adapter(self.store.key(card), card.folder)
+        except Exception:
+            self.store.delete(job.owner, card.id)
+            raise
+        return self.store.note_receipt(job.owner, card.id, receipt)
+
+    def measure(self, job: Job, card: AdapterCard, step: int | None = None) -> None:
+        """Compare the adapter, of this step or else of the best, with its base and keep the report with it."""
+        voices = Voice(BASE, owner=job.owner), Voice(self.store.key(card), owner=job.owner)
+        memory_folder = job.folder.parents[2] / MEMORY_FOLDER  # runs lie in DATA/OWNER/jobs/ID
+        try:
+            best = job.facts()["best_step"]
+            course = Course(best if step is None else step, best, job.state()["eval_losses"])
+            held_out, learnt = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
+            memory = BaseMemory(memory_folder, f"{self.base.fingerprint} {self.base.quantization}")
+            report = asyncio.run(self._while_open(measure(self.live, voices, held_out, learnt, course, memory)))
+            if report is None:
+                log.info("the adapter %s was not measured, as the app is closing", card.id)
+                return
+            self.store.note_metrics(job.owner, card.id, report.figures())
+            self.store.note_report(job.owner, card.id, report.to_dict())
+        except Exception:  # the adapter is there and works: without its figures it is still what was asked for
+            log.exception("the adapter %s could not be measured", card.id)
+
+    async def _while_open(self, measuring: Coroutine[Any, Any, Report]) -> Report | None:
+        task = asyncio.create_task(measuring)
+        while not task.done():
+            if self.closing.is_set():
+                task.cancel()
+                return None
+            await asyncio.wait([task], timeout=LOOK_S)
+        return task.result()
+
+
+def _figures(facts: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        name: value for name, value in facts.items() if isinstance(value, int | float) and not isinstance(value, bool)
+    }

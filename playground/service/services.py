@@ -1,0 +1,122 @@
+"""What stands behind the page, in one object that `app.py` builds and every tab is given."""
+
+import asyncio
+import secrets
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gradio as gr
+
+from playground.adapters.archive import import_zip
+from playground.adapters.info import AdapterCard
+from playground.adapters.store import AdapterStore
+from playground.errors import AdapterError, InputError
+from playground.files import KEPT_FREE_BYTES
+from playground.protocol.requests import BASE, Live, Receipt, Voice
+from playground.service.merging import WholeModels
+from playground.service.owners import HEADER, Owners
+from playground.service.publishing import Base, publish_step
+from playground.training.jobs.job import Job
+from playground.training.jobs.queue import Jobs
+
+STRANGER = "stranger-"
+LEAST_FREE_BYTES = 64 * 2**20
+"""Of one's own disk; on a shared server `KEPT_FREE_BYTES` are left."""
+
+
+@dataclass(frozen=True)
+class Services:
+    live: Live
+    base: Base
+    store: AdapterStore
+    jobs: Jobs
+    owners: Owners
+    downloads: Path
+    """Where files are put for visitors to fetch."""
+    whole_models: WholeModels = field(default_factory=WholeModels)
+
+    def owner(self, request: gr.Request) -> str:
+        """The owner behind a request. A stranger without a key gets a name for this one request: it owns nothing."""
+        return self.owners.owner(request.headers) or STRANGER + secrets.token_hex(8)
+
+    def known_owner(self, request: gr.Request) -> str:
+        """As `owner`, for what is kept: raises `InputError` for a stranger, whose things nobody could find again."""
+        owner = self.owner(request)
+        self.check_known(owner)
+        return owner
+
+    def check_known(self, owner: str) -> None:
+        if owner.startswith(STRANGER):
+            raise InputError(
+                "This server does not know you yet. Open its page in a browser that keeps cookies, or call /new_key "
+                "and send the key in the header {header}.",
+                header=HEADER,
+            )
+
+    async def voice(self, owner: str, adapter: object, strength: float = 1.0) -> Voice:
+        """Find the adapter among those the owner may use and swap it into the live model.
+
+        `adapter` is `BASE`, an id or a name; raises `AdapterError` for an unknown one.
+        """
+        if adapter == BASE:
+            return Voice(strength=strength, owner=owner)
+        card = self.store.get(owner, str(adapter))
+        await asyncio.to_thread(self.load, owner, card)
+        return Voice(self.store.key(card), strength, owner)
+
+    def load(self, owner: str, card: AdapterCard) -> None:
+        """Swap an adapter in, where it is not yet, and keep the proof; raises `AdapterError`."""
+        receipt = self.live.engine.load_adapter(self.store.key(card), card.folder)
+        if card.receipt is not None:
+            return
+        if any(own.id == card.id for own in self.store.list(owner) if own.visibility == "private"):
+            self.store.note_receipt(owner, card.id, receipt)
+
+    def adopt(self, owner: str, name: str, archive: Path) -> AdapterCard:
+        """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
+        self.check_known(owner)
+        self.check_disk(2 * archive.stat().st_size)  # looked at in one folder, kept in another
+        folder = import_zip(archive, self.owners.data_dir, self.base.fingerprint)
+        try:
+            receipt = self._try_out(folder)
+            return self.store.publish(
+                owner,
+                name,
+                folder,
+                base_model=self.base.name,
+                base_fingerprint=self.base.fingerprint,
+                source={"imported": True},
+                receipt=receipt,
+            )
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def check_disk(self, size: int = 0) -> None:
+        """Raise `InputError` where so many bytes more would leave too little of the disk for others."""
+        kept = KEPT_FREE_BYTES if self.owners.mode == "public" else LEAST_FREE_BYTES
+        if shutil.disk_usage(self.owners.data_dir).free < size + kept:
+            raise InputError("The server has no room for more files now. Try again in some hours.")
+
+    def _try_out(self, folder: Path) -> Receipt:
+        """See that the live model can use an adapter before it is anybody's; raises `AdapterError`."""
+        key = f"import-{secrets.token_hex(8)}"
+        receipt = self.live.engine.load_adapter(key, folder)
+        self.live.engine.unload_adapter(key)
+        return receipt
+
+    def remove(self, owner: str, adapter: str) -> AdapterCard:
+        """Delete one of the owner's adapters and let the live model go of it; raises `AdapterError`."""
+        card = self.store.own(owner, adapter)
+        with suppress(AdapterError):  # nobody has used it since the app began: the live model does not know it
+            self.live.engine.unload_adapter(self.store.key(card))  # until then its files may be read again
+        return self.store.delete(owner, card.id)
+
+    def publish_step(self, job: Job, step: int) -> str:
+        """Make an adapter of what a run had learnt at a step; blocks; returns its id. Raises `PlaygroundError`."""
+        return publish_step(self.live, self.store, self.base, job, step)
+
+    def adapter_choices(self, owner: str) -> list[tuple[str, str]]:
+        """(name, id) of the adapters that this owner may use, for the picker."""
+        return [(card.name, card.id) for card in self.store.list(owner)]

@@ -1,0 +1,114 @@
+"""One training run on disk: its folder, found by owner and id."""
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from playground.data.examples import Example
+from playground.errors import TrainingError
+from playground.training.jobs.events import Event, EventLog, JobState, summarize
+from playground.training.spec import (
+    EVENTS_FILE,
+    FACTS_FILE,
+    HELD_OUT_FILE,
+    SPEC_FILE,
+    TRAIN_FILE,
+    TrainingSpec,
+    save_examples,
+)
+
+log = logging.getLogger(__name__)
+
+INTERRUPTED = Event("interrupted", "The app was closed before this run ended. Resume it to go on.", settled=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run and its folder."""
+
+    spec: TrainingSpec
+    folder: Path
+
+    @property
+    def job_id(self) -> str:
+        return self.spec.job_id
+
+    @property
+    def owner(self) -> str:
+        return self.spec.owner
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def log(self) -> EventLog:
+        return EventLog(self.folder / EVENTS_FILE)
+
+    def state(self, *unwritten: Event) -> JobState:
+        """Where the run stands; `unwritten` are last words that the disk had no room for."""
+        return summarize([*self.log.read(), *unwritten], self.job_id, self.name, self.spec.created)
+
+    def facts(self) -> dict[str, Any]:
+        """For the adapter's card: rows, held-out losses before and after, best step, seconds, settings, the data's
+        SHA-256, versions. Empty until there is a result."""
+        path = self.folder / FACTS_FILE
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def is_left_over(job: Job) -> bool:
+    """Whether a dead app left the run behind; it is not running any more, as its worker died with the app."""
+    events = job.log.read()
+    return not events or not events[-1].settled
+
+
+def write_job(job: Job, learnt: list[Example], held_out: list[Example]) -> None:
+    """Write a new run's folder, the spec last; raises `TrainingError` on a full disk, and nothing of it stays."""
+    try:
+        with told_when_unwritten(job):
+            job.folder.mkdir(parents=True)
+            save_examples(job.folder / TRAIN_FILE, learnt)
+            save_examples(job.folder / HELD_OUT_FILE, held_out)
+            job.spec.save(job.folder)
+    except TrainingError:
+        remove_job(job)
+        raise
+
+
+@contextmanager
+def told_when_unwritten(job: Job) -> Iterator[None]:
+    """Make a disk that takes no more a sentence for the person."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("the training run %s could not be written", job.job_id)
+        raise TrainingError(
+            "The training run could not be written to the disk ({reason}). Make room and try again.",
+            reason=error.strerror or type(error).__name__,
+        ) from error
+
+
+def remove_job(job: Job) -> None:
+    """Delete a run's folder, the spec first: what a crash leaves of it is no run any more."""
+    (job.folder / SPEC_FILE).unlink(missing_ok=True)
+    shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def find_jobs(root: Path) -> Iterator[Job]:
+    for path in sorted(root.glob(f"*/jobs/*/{SPEC_FILE}")):
+        try:
+            yield Job(TrainingSpec.load(path), path.parent)
+        except TrainingError:
+            log.exception("the training run in %s is left out", path.parent)
+
+
+def folder_name(owner: str) -> str:
+    """Owners that are plain names keep them; any other is told by its hash, so that no name leaves the root."""
+    return owner if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", owner) else sha256(owner.encode()).hexdigest()

@@ -1,0 +1,323 @@
+"""Training runs: each belongs to an owner, one trains at a time, and all survive the app that started them."""
+
+import asyncio
+import logging
+import secrets
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from playground.data.examples import Example
+from playground.errors import BusyError, InputError, PlaygroundError
+from playground.process import STOP_FILE
+from playground.settings import Quantization
+from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER
+from playground.training.jobs.events import FINISHED, Event, JobState, failure
+from playground.training.jobs.job import (
+    INTERRUPTED,
+    Job,
+    find_jobs,
+    folder_name,
+    is_left_over,
+    remove_job,
+    told_when_unwritten,
+    write_job,
+)
+from playground.training.jobs.supervisor import Worker
+from playground.training.preflight.client import Preflight
+from playground.training.spec import ADAPTER_FOLDER, TrainingSpec, TrainingValues
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 20
+MOST_PER_OWNER = 3
+LONGEST_RUN_S = 3600.0
+"""On a shared server a run ends after so long, and keeps what it learnt; a resume lets the others go first."""
+MOST_KEPT = 20
+"""So many of an owner's ended runs stay, and those whose adapter is still there."""
+GONE = "The folder of this training run is gone from the disk, so it cannot go on. Start a new run."
+_FOLLOW_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What the app does around a run, all but `on_close` called in the thread that supervises it.
+
+    `on_start` and `on_end` enclose the life of a worker process; `on_trained(job, adapter_folder)` publishes the
+    result and returns its id; `on_checkpoint(job, folder)` is handed each checkpoint, a PEFT adapter folder;
+    `is_needed(job)` tells whether an old run must stay, since its adapter is still there; `on_close` tells the others
+    to come to an end soon.
+    """
+
+    on_trained: Callable[[Job, Path], str]
+    on_start: Callable[[], None] = lambda: None
+    on_end: Callable[[], None] = lambda: None
+    on_checkpoint: Callable[[Job, Path], None] = lambda _job, _folder: None
+    is_needed: Callable[[Job], bool] = lambda _job: False
+    on_close: Callable[[], None] = lambda: None
+
+
+class Jobs:
+    """All runs under `root/OWNER/jobs/ID`. Thread-safe. Unknown and foreign ids raise the same `InputError`.
+
+    After `longest_run_s` seconds, if any, a run is stopped as if its owner had asked.
+    """
+
+    def __init__(self, root: Path, callbacks: Callbacks, longest_run_s: float | None = None) -> None:
+        self._root = root
+        self._callbacks = callbacks
+        self.longest_run_s = longest_run_s
+        self._changed = threading.Condition(threading.RLock())
+        self._waiting: deque[Job] = deque()
+        self._running: Job | None = None
+        self._worker: Worker | None = None
+        self._closing = False
+        self._unwritten: dict[str, Event] = {}
+        self.preflight = Preflight(root)
+        self._jobs = {job.job_id: job for job in find_jobs(root)}
+        for job in self._jobs.values():
+            if is_left_over(job):
+                self._settle(job, INTERRUPTED)
+        for owner in {job.owner for job in self._jobs.values()}:
+            self._forget_old(owner)
+        self._thread = threading.Thread(target=self._work, name="training", daemon=True)
+        self._thread.start()
+
+    def start(
+        self,
+        owner: str,
+        name: str,
+        examples: tuple[Sequence[Example], Sequence[Example]],
+        values: TrainingValues,
+        *,
+        model: str,
+        quantization: Quantization,
+        base_fingerprint: str,
+        probes: Sequence[str] = (),
+    ) -> str:
+        """Queue a run over (train, held-out) examples; returns its id.
+
+        Raises `InputError` for too few examples, `BusyError` when too many runs are waiting, `TrainingError` when the
+        disk is full.
+        """
+        learnt, held_out = examples
+        if len(learnt) < 2:
+            raise InputError("There are fewer than 2 examples to learn from. Add more rows.")
+        spec = TrainingSpec(
+            job_id=secrets.token_hex(8),
+            owner=owner,
+            name=name,
+            model=model,
+            quantization=quantization,
+            base_fingerprint=base_fingerprint,
+            created=round(time.time(), 3),
+            values=values,
+            probes=tuple(probes),
+        )
+        job = Job(spec, self._root / folder_name(owner) / "jobs" / spec.job_id)
+        with self._changed:
+            self._check_room(owner)
+        write_job(job, list(learnt), list(held_out))  # takes its time, in which nobody is to wait for the lock
+        try:
+            with self._changed:
+                self._check_room(owner)
+                self._enqueue(job)
+                self._jobs[spec.job_id] = job
+        except PlaygroundError:
+            remove_job(job)
+            raise
+        return spec.job_id
+
+    def job(self, owner: str, job_id: object) -> Job:
+        """Find a run; raises `InputError` for one that is not there or belongs to somebody else."""
+        job = self._jobs.get(job_id) if isinstance(job_id, str) else None
+        if job is None or job.owner != owner:
+            raise InputError("There is no training run '{job_id}' of yours.", job_id=str(job_id)[:40])
+        return job
+
+    def get(self, owner: str, job_id: object) -> JobState:
+        return self._state(self.job(owner, job_id))
+
+    def events(self, owner: str, job_id: object, after: int = 0) -> Sequence[Event]:
+        """The run's events but the first `after` ones."""
+        return self.job(owner, job_id).log.read(after)
+
+    async def follow(self, owner: str, job_id: object) -> AsyncIterator[JobState]:
+        """Yield where the run stands, now and whenever that changes, until it is finished."""
+        job = self.job(owner, job_id)
+        seen: object = None
+        while True:
+            now = job.log.size(), self._unwritten.get(job.job_id)
+            if now != seen:
+                seen = now
+                state = await asyncio.to_thread(self._state, job)
+                yield state
+                if state["state"] in FINISHED:
+                    return
+            await asyncio.sleep(_FOLLOW_S)
+
+    def stop(self, owner: str, job_id: object) -> None:
+        """End a run: at once while it waits, otherwise after the running step, keeping what was learnt."""
+        job = self.job(owner, job_id)
+        with self._changed:
+            if job in self._waiting:
+                self._waiting.remove(job)
+                self._settle(job, Event("stopped", "Stopped before it began.", settled=True))
+            elif job == self._running:
+                (job.folder / STOP_FILE).touch()
+
+    def resume(self, owner: str, job_id: object) -> None:
+        """Queue a stopped, failed or interrupted run again; it goes on from its newest whole checkpoint.
+
+        Raises `InputError` when there is nothing to resume, `BusyError` when too many runs are waiting.
+        """
+        job = self.job(owner, job_id)
+        with self._changed:
+            state = self._state(job)
+            if not state["can_resume"] or job == self._running:
+                raise InputError(
+                    "The training run '{name}' cannot be resumed: it is {state}.", name=job.name, state=state["state"]
+                )
+            if not job.folder.is_dir():
+                raise InputError(GONE)
+            self._check_room(owner)
+            self._enqueue(job)
+
+    def close(self, grace_s: float = 8.0) -> None:
+        """Stop the worker cleanly, or hard after `grace_s`; what was running can be resumed by the next app."""
+        with self._changed:
+            self._closing = True
+            for job in self._waiting:
+                self._settle(job, INTERRUPTED)
+            self._waiting.clear()
+            worker = self._worker
+            self._changed.notify_all()
+        self._callbacks.on_close()
+        if worker is not None:
+            worker.close(grace_s)
+        self._thread.join()
+        self.preflight.close()
+
+    def busy(self) -> bool:
+        """Whether a run is training or waiting."""
+        with self._changed:
+            return self._running is not None or bool(self._waiting)
+
+    def worker_pid(self) -> int | None:
+        """The process that is training now."""
+        worker = self._worker
+        return worker.pid if worker else None
+
+    def list(self, owner: str) -> list[JobState]:
+        """The owner's runs, newest first."""
+        mine = [job for job in tuple(self._jobs.values()) if job.owner == owner]
+        return [self._state(job) for job in sorted(mine, key=lambda job: -job.spec.created)]
+
+    def _check_room(self, owner: str) -> None:
+        if self._closing:
+            raise BusyError("The app is closing. Try again when it is back.")
+        active = [*self._waiting, *([self._running] if self._running else [])]
+        if sum(job.owner == owner for job in active) >= MOST_PER_OWNER:
+            raise BusyError("You have {count} training runs going already. Wait for one to end.", count=MOST_PER_OWNER)
+        if len(self._waiting) >= MOST_WAITING:
+            raise BusyError("{count} training runs are waiting already. Try again later.", count=MOST_WAITING)
+
+    def _enqueue(self, job: Job) -> None:
+        busy = self._running is not None
+        waiting = Event("waiting", "Waiting for another training run to end…" if busy else "Waiting to begin…")
+        with told_when_unwritten(job):
+            (job.folder / STOP_FILE).unlink(missing_ok=True)
+            job.log.write(waiting)
+        self._unwritten.pop(job.job_id, None)
+        self._waiting.append(job)
+        self._changed.notify_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if self._closing:
+                    return
+                job = self._running = self._waiting.popleft()
+            self.preflight.hold()
+            try:
+                last = self._train(job)
+            except Exception as error:
+                last = _failed(error, job)
+            self.preflight.release()
+            if not job.folder.is_dir():
+                last = Event("failed", GONE)
+            with self._changed:
+                self._running = self._worker = None
+                self._settle(job, replace(last, settled=True))
+                try:
+                    self._forget_old(job.owner)
+                except Exception:  # the thread must outlive it, or no run would ever begin again
+                    log.exception("the old runs beside %s could not be cleared away", job.job_id)
+
+    def _settle(self, job: Job, last: Event) -> None:
+        """Write a run's last words; on a full disk they are kept here, so that whoever watches is told."""
+        try:
+            job.log.write(last)
+        except OSError:
+            log.exception("the end of the run %s could not be written", job.job_id)
+            self._unwritten[job.job_id] = last
+
+    def _state(self, job: Job) -> JobState:
+        unwritten = self._unwritten.get(job.job_id)
+        return job.state(*([unwritten] if unwritten else []))
+
+    def _forget_old(self, owner: str) -> None:
+        """Delete the owner's oldest ended runs beyond `MOST_KEPT`."""
+        ended = [job for job in self._jobs.values() if job.owner == owner and self._state(job)["state"] in FINISHED]
+        for job in sorted(ended, key=lambda job: -job.spec.created)[MOST_KEPT:]:
+            if not self._callbacks.is_needed(job):
+                remove_job(job)
+                del self._jobs[job.job_id]
+
+    def _train(self, job: Job) -> Event:
+        """Run one worker to its end and publish its result; returns the run's last event."""
+        self._callbacks.on_start()
+        try:
+            with self._changed:
+                if self._closing:
+                    return INTERRUPTED
+                shutil.rmtree(job.folder / ADAPTER_FOLDER, ignore_errors=True)
+                self._worker = Worker(job.folder, self.longest_run_s)
+            last = self._worker.watch(lambda event: self._pass_on(job, event))
+        finally:
+            self._callbacks.on_end()
+        if self._closing:
+            return INTERRUPTED
+        adapter = job.folder / ADAPTER_FOLDER
+        if last.state in ("done", "stopped") and adapter.exists():
+            last = replace(last, adapter=self._callbacks.on_trained(job, adapter))
+        if last.state == "done":
+            shutil.rmtree(job.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
+        return last
+
+    def _pass_on(self, job: Job, event: Event) -> None:
+        if event.checkpoint is None or self._closing:
+            return
+        try:
+            self._callbacks.on_checkpoint(job, job.folder / event.checkpoint)
+        except Exception:
+            # A look at a passing checkpoint is a courtesy; that it went wrong must not end the training.
+            log.exception("the checkpoint %s of %s could not be looked at", event.checkpoint, job.job_id)
+
+
+def _failed(error: Exception, job: Job) -> Event:
+    if isinstance(error, PlaygroundError):
+        log.info("the run %s failed: %s", job.job_id, error)
+        return failure(error)
+    log_id = secrets.token_hex(4)
+    log.error("the run %s failed, id %s", job.job_id, log_id, exc_info=error)
+    return Event(
+        "failed",
+        "The training run could not be finished; the details are in the server's log under {id}.",
+        {"id": log_id},
+    )

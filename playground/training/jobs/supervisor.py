@@ -1,0 +1,164 @@
+"""Start one worker process, watch it to its end, and make sure that it is gone."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from playground.process import LOG_FILE, PARENT_VARIABLE, STOP_FILE
+from playground.training.jobs.events import Event, EventLog
+from playground.training.spec import EVENTS_FILE, SPEC_FILE
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 0.1
+_LAST = ("done", "stopped", "failed")
+_LAST_STEP_S = 600.0
+"""How long a process that was asked to stop may take over its running step, a last measurement and a checkpoint."""
+_GOODBYE_S = 60.0
+"""How long a process may live on after its last event: a tracker sends its last figures, or tries to for ever."""
+_PACKAGE_ROOT = Path(__file__).resolve().parents[3]
+
+
+def worker_threads() -> int:
+    """CPU threads for training: half of the cores, so that the live model keeps the others."""
+    return max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
+
+
+class Worker:
+    """One run of the training process in a job's folder.
+
+    `watch` must be called in the thread that made this object, and that thread must outlive the process: Linux ends
+    the worker with the thread that started it.
+    """
+
+    def __init__(self, folder: Path, longest_s: float | None = None) -> None:
+        """Start it; after `longest_s` seconds, if any, it is asked to stop, and ended where it does not."""
+        self.folder = folder
+        self._longest_s = longest_s
+        self._started = time.monotonic()
+        self._had_its_time = self._cut_off = False
+        self._ended: float | None = None
+        self._events = EventLog(folder / EVENTS_FILE)
+        self._closing = threading.Event()
+        self._told = len(self._events.read())
+        with (folder / LOG_FILE).open("ab") as log_file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "playground.training.worker", str(folder / SPEC_FILE)],
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=subprocess.STDOUT,
+                env=environment(),
+                start_new_session=True,  # Ctrl-C in the app's terminal is the app's to handle
+            )
+
+    def watch(self, on_event: Callable[[Event], None]) -> Event:
+        """Hand on each event until the process is gone; returns how it ended, as a finished state."""
+        try:
+            while True:
+                try:
+                    code = self._process.wait(_POLL_S)
+                except subprocess.TimeoutExpired:
+                    self._hand_on(on_event)
+                    self._keep_to_its_time()
+                    self._see_it_out()
+                    continue
+                self._hand_on(on_event)
+                return self._ending(code)
+        finally:  # whatever went wrong here, the next run must not train beside this one
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
+
+    def close(self, grace_s: float) -> None:
+        """End the process from another thread: at once while it is loading, otherwise after its running step."""
+        if self._began():
+            self._process.terminate()
+            try:
+                self._process.wait(grace_s)
+            except subprocess.TimeoutExpired:
+                log.warning("the training process did not stop within %s s", grace_s)
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _began(self) -> bool:
+        events = self._events.read()
+        return bool(events) and events[-1].state == "training"
+
+    def _keep_to_its_time(self) -> None:
+        if self._longest_s is None:
+            return
+        beyond = time.monotonic() - self._started - self._longest_s
+        if beyond >= 0 and not self._had_its_time:
+            self._had_its_time = True
+            try:
+                (self.folder / STOP_FILE).touch()
+            except OSError:  # no room for it
+                self._process.terminate()
+        elif beyond >= _LAST_STEP_S and not self._cut_off:
+            self._cut_off = True
+            self._process.kill()
+
+    def _hand_on(self, on_event: Callable[[Event], None]) -> None:
+        new = self._events.read(self._told)
+        self._told += len(new)
+        for event in new:
+            on_event(event)
+            self._ended = time.monotonic() if event.state in _LAST else None
+
+    def _see_it_out(self) -> None:
+        if self._ended is not None and time.monotonic() - self._ended > _GOODBYE_S:
+            log.warning("the training process in %s is done but does not go", self.folder.name)
+            self._process.kill()
+
+    def _ending(self, code: int) -> Event:
+        events = self._events.read()
+        last = events[-1] if events else Event("starting")
+        minutes = max(1, round((self._longest_s or 0.0) / 60))
+        if self._had_its_time and last.state == "stopped" and "step" in last.fields:
+            return replace(
+                last,
+                template="It had the {minutes} minutes that a run may take here, so it was ended at step {step}; "
+                "what it learnt until then is kept.",
+                fields={**last.fields, "minutes": minutes},
+            )
+        if last.state in _LAST:
+            return last
+        if self._cut_off:
+            return Event(
+                "failed",
+                "It had the {minutes} minutes that a run may take here, and was ended in the middle of a step. "
+                "Start a new run with a smaller batch size, gradient_accumulation_steps or max_length.",
+                {"minutes": minutes},
+            )
+        log.warning("the training process in %s ended with code %s", self.folder.name, code)
+        if code == -9:
+            return Event(
+                "failed",
+                "The training was ended by the system, most likely because memory ran out. "
+                "Use a smaller batch size or max_length, or resume it when more memory is free.",
+            )
+        return Event(
+            "failed", "The training process ended unexpectedly (code {code}). Resume it to go on.", {"code": code}
+        )
+
+
+def environment() -> dict[str, str]:
+    """For a process that trains: this package on its path, few and quiet threads, and whose child it is."""
+    paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_WAIT_POLICY": "passive",
+        "OMP_NUM_THREADS": str(worker_threads()),
+        PARENT_VARIABLE: str(os.getpid()),
+    }

@@ -1,0 +1,156 @@
+"""Examples to token rows: the one place that decides what is learnt, for preview, preflight and training alike."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from playground.data.examples import Example
+from playground.data.table import Reason
+from playground.errors import InputError, PlaygroundError
+from playground.protocol.requests import Message
+
+NOT_LEARNT = -100
+"""The label of a token that the loss leaves out."""
+
+
+class RowCodec(Protocol):
+    """The part of the model's codec that makes training rows: ids, and which of them are learnt."""
+
+    def chat_with_answer(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]: ...
+
+    def plain_with_end(self, text: str) -> tuple[list[int], list[bool]]: ...
+
+    def decode(self, tokens: Sequence[int]) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """An example in tokens, or a piece of a long text; `labels[i]` is `input_ids[i]` where that is learnt and
+    `NOT_LEARNT` elsewhere. `full_length` is what it would take whole."""
+
+    input_ids: list[int]
+    labels: list[int]
+    row: int
+    full_length: int
+
+    @property
+    def truncated(self) -> bool:
+        return self.full_length > len(self.input_ids)
+
+    @property
+    def learnt_tokens(self) -> int:
+        # The first token has nothing before it, so no model is ever asked for it.
+        return sum(label != NOT_LEARNT for label in self.labels[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What goes into training. `truncated`, `skipped` and `in_pieces` are rows of the file: those that lose their
+    ends, those that cannot be learnt with the reason, and long texts that became several rows here."""
+
+    rows: list[TokenRow]
+    truncated: list[int]
+    skipped: list[tuple[int, PlaygroundError]]
+    in_pieces: list[int]
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(row.input_ids) for row in self.rows)
+
+    @property
+    def learnt_tokens(self) -> int:
+        return sum(row.learnt_tokens for row in self.rows)
+
+    @property
+    def longest(self) -> int:
+        return max((len(row.input_ids) for row in self.rows), default=0)
+
+
+def encode_rows(
+    example: Example, codec: RowCodec, max_length: int, completion_only_loss: bool = True
+) -> list[TokenRow]:
+    """Encode one example into rows of `max_length` tokens at most.
+
+    A conversation is one row, whose end is cut off if it is too long: with `completion_only_loss` only the
+    assistant's words and the token that ends them are learnt. A plain text is learnt whole, in pieces if it must be.
+    Raises `InputError` for a conversation that the model's template refuses.
+    """
+    if example.messages is None:
+        return _pieces(example, codec, max_length, completion_only_loss)
+    ids, learnt = codec.chat_with_answer(example.messages)
+    if not completion_only_loss:
+        learnt = [True] * len(ids)
+    return [TokenRow(ids[:max_length], _labels(ids, learnt)[:max_length], example.row, len(ids))]
+
+
+def _pieces(example: Example, codec: RowCodec, max_length: int, completion_only_loss: bool) -> list[TokenRow]:
+    """A plain text in pieces, of which together every token is learnt once.
+
+    Each piece begins as the whole text would, with the start token; where a model has none, with the last token of
+    the piece before, for the first token of a row has nothing that it could be told from.
+    """
+    ids, learnt = codec.plain_with_end(example.text or "")
+    if not completion_only_loss:
+        learnt = [True] * len(ids)
+    labels = _labels(ids, learnt)
+    if len(ids) <= max_length:
+        return [TokenRow(ids, labels, example.row, len(ids))]
+    rows = [TokenRow(ids[:max_length], labels[:max_length], example.row, max_length)]
+    start = next((place for place, is_learnt in enumerate(learnt) if is_learnt), 0)
+    room = max(1, max_length - max(1, start))
+    for place in range(max_length, len(ids), room):
+        lead = ids[:start] or ids[place - 1 : place]
+        taken = slice(place, place + room)
+        row = [*lead, *ids[taken]]
+        rows.append(TokenRow(row, [*[NOT_LEARNT] * len(lead), *labels[taken]], example.row, len(row)))
+    return rows
+
+
+def _labels(ids: list[int], learnt: list[bool]) -> list[int]:
+    return [token if is_learnt else NOT_LEARNT for token, is_learnt in zip(ids, learnt, strict=True)]
+
+
+def encode(examples: Iterable[Example], codec: RowCodec, max_length: int, completion_only_loss: bool = True) -> Encoded:
+    """Encode all examples. A row of which nothing could be learnt is left out and reported, never trained on."""
+    rows: list[TokenRow] = []
+    skipped: list[tuple[int, PlaygroundError]] = []
+    in_pieces: list[int] = []
+    for example in examples:
+        try:
+            made = encode_rows(example, codec, max_length, completion_only_loss)
+        except InputError as error:
+            skipped.append((example.row, error))
+            continue
+        if len(made) > 1:
+            in_pieces.append(example.row)
+        kept = [row for row in made if row.learnt_tokens]
+        rows.extend(kept)
+        if not kept and made[0].truncated:
+            skipped.append(
+                (example.row, Reason("The answer begins only after the first {limit} tokens.", limit=max_length))
+            )
+        elif not kept:
+            skipped.append((example.row, Reason("There is nothing in it to learn.")))
+    return Encoded(rows, [row.row for row in rows if row.truncated], skipped, in_pieces)
+
+
+def preview(
+    example: Example, codec: RowCodec, max_length: int, completion_only_loss: bool = True
+) -> list[tuple[str, bool]]:
+    """Show a row as the model will see it: its text in parts, each with whether it is learnt.
+
+    The parts together are the decoded row, of a long text the first. Raises `InputError` as `encode_rows` does.
+    """
+    row = encode_rows(example, codec, max_length, completion_only_loss)[0]
+    pieces: list[tuple[str, bool]] = []
+    shown, start = "", 0
+    for end in range(1, len(row.labels) + 1):
+        learnt = row.labels[start] != NOT_LEARNT
+        if end < len(row.labels) and (row.labels[end] != NOT_LEARNT) == learnt:
+            continue
+        # Decoded from the beginning each time: a piece decoded alone would lose its leading space.
+        text = codec.decode(row.input_ids[:end])
+        if text != shown:
+            pieces.append((text[len(shown) :], learnt))
+        shown, start = text, end
+    return pieces

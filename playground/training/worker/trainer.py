@@ -1,0 +1,112 @@
+"""LoRA training with TRL: one run, from token rows to checkpoints, told in events.
+
+Guarantees of a resume: weights, optimizer, schedule, random state and the order of the rows are those of the last
+whole checkpoint, so on the CPU the losses go on exactly as they would have. Held-out losses change nothing: they are
+measured on weights that are never re-packed, with the random state put back afterwards.
+"""
+
+import torch
+from peft import LoraConfig
+from transformers import PrinterCallback
+from trl import SFTConfig
+
+from playground.models.loader import LoadedModel
+from playground.models.quantization import keep_unpacked
+from playground.training.jobs.checkpoints import ASIDE_FOLDER
+from playground.training.spec import ALL_LINEAR, NOWHERE, TrainingValues
+from playground.training.worker.callback import Teller
+from playground.training.worker.checkpointing import PublishingTrainer
+from playground.training.worker.dataset import check_packing
+from playground.training.worker.run import Ending, Run
+
+LOGGED_POINTS = 300
+
+
+def train(loaded: LoadedModel, run: Run) -> Ending:
+    """Train a LoRA adapter on a model that was loaded for training; checkpoints land in `folder/checkpoints`.
+
+    Raises `TrainingError` when the loss stops being a number, the disk is full, or the model cannot take `packing`.
+    """
+    ended = run.ended_at(run.resume_from) if run.resume_from else None
+    if ended is not None:
+        return ended
+    trainer = assemble(loaded, run)
+    trainer.train(resume_from_checkpoint=str(run.resume_from.folder) if run.resume_from else None)
+    if trainer.state.global_step >= run.total_steps:
+        return "whole"
+    return "early" if run.is_enough(trainer.state.log_history) else "asked"
+
+
+def assemble(loaded: LoadedModel, run: Run) -> PublishingTrainer:
+    """Put the run's adapter on the model, and make the trainer that trains it."""
+    keep_unpacked(loaded.model)
+    if run.values.packing:
+        check_packing(loaded.model, run.train_rows)
+    trainer = PublishingTrainer(
+        run=run,
+        model=loaded.model,
+        args=_arguments(run, loaded.device),
+        processing_class=loaded.tokenizer,
+        train_dataset=run.train_rows,
+        eval_dataset=run.held_out_rows,
+        peft_config=_lora(run.values),
+    )
+    for parameter in trainer.model.parameters():
+        if parameter.requires_grad:
+            # TRL makes them bf16 on a quantized model, while a resume reads fp32: the losses would drift apart.
+            parameter.data = parameter.data.float()
+    trainer.remove_callback(PrinterCallback)  # the events tell it all
+    trainer.add_callback(Teller(run))
+    return trainer
+
+
+def _lora(values: TrainingValues) -> LoraConfig:
+    targets = values.target_modules
+    return LoraConfig(
+        r=values.r,
+        lora_alpha=values.lora_alpha,
+        lora_dropout=values.lora_dropout,
+        target_modules=targets if targets == ALL_LINEAR else targets.split(","),
+        use_rslora=values.use_rslora,
+        task_type="CAUSAL_LM",
+    )
+
+
+def _arguments(run: Run, device: torch.device) -> SFTConfig:
+    values, between = run.values, run.steps_between
+    return SFTConfig(
+        output_dir=str(run.folder / ASIDE_FOLDER),
+        num_train_epochs=values.epochs,
+        max_steps=values.max_steps,
+        per_device_train_batch_size=values.per_device_train_batch_size,
+        per_device_eval_batch_size=values.per_device_train_batch_size,
+        gradient_accumulation_steps=values.gradient_accumulation_steps,
+        learning_rate=values.learning_rate,
+        lr_scheduler_type=values.lr_scheduler_type,
+        warmup_steps=values.warmup_ratio,  # below 1 it is a share of all steps
+        weight_decay=values.weight_decay,
+        max_length=values.max_length,
+        packing=values.packing,
+        completion_only_loss=values.completion_only_loss,
+        neftune_noise_alpha=values.neftune_noise_alpha or None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        seed=values.seed,
+        logging_steps=max(1, run.total_steps // LOGGED_POINTS),
+        logging_nan_inf_filter=False,
+        eval_strategy="steps" if run.held_out_rows else "no",
+        eval_steps=between,
+        eval_on_start=bool(run.held_out_rows) and run.resume_from is None,
+        save_strategy="steps",
+        save_steps=between,
+        # All three are on by default, or follow the machine: what is trained must not depend on that.
+        bf16=False,
+        fp16=False,
+        tf32=False if device.type == "cuda" else None,
+        activation_checkpointing=values.gradient_checkpointing,  # its name in transformers 5
+        activation_checkpointing_kwargs={"use_reentrant": False},
+        use_cpu=device.type == "cpu",
+        dataloader_pin_memory=device.type == "cuda",
+        report_to=[] if values.report_to == NOWHERE else values.report_to.split(","),
+        run_name=run.name or None,
+        disable_tqdm=True,
+    )

@@ -1,0 +1,143 @@
+"""The public API: every tab from code, through `gradio_client` or plain HTTP.
+
+Text endpoints hang on `gr.api`, which passes values through unchecked, so whoever receives them checks: the tasks
+their texts, the engine its sampling. Endpoints that take a file hang on a real `gr.File`, which refuses forged paths.
+"""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from playground.protocol.requests import BASE, Sampling
+from playground.service.services import Services
+from playground.tasks.base import Task
+from playground.tasks.registry import all_tasks
+from playground.ui.api import files as api_files
+from playground.ui.api.shapes import adapter_as_api, as_api, as_text
+from playground.ui.errors import friendly
+from playground.ui.events import paced
+
+
+def build(services: Services) -> None:
+    """Add every endpoint to the page that is being built."""
+    _add_generate(services)
+    for task in all_tasks().values():
+        if task.name != "generate":
+            _add(_task_endpoint(services, task), task.name, f"{task.title}, by the base model or an adapter.")
+    _add_adapter_endpoints(services)
+    _add_job_endpoints(services)
+    api_files.build(services)
+
+
+def _add(function: Callable[..., Any], name: str, description: str) -> None:
+    gr.api(function, api_name=name, api_description=description, concurrency_limit=None)
+
+
+def _add_generate(services: Services) -> None:
+    @friendly
+    async def generate(
+        request: gr.Request,
+        prompt: str,
+        adapter: str = BASE,
+        system: str = "",
+        max_new_tokens: int = 256,
+        temperature: float = 0.7,
+        top_p: float = 0.9,
+        top_k: int = 50,
+        repetition_penalty: float = 1.0,
+        seed: int = -1,
+        strength: float = 1.0,
+    ) -> AsyncIterator[str]:
+        sampling = Sampling(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
+        voice = await services.voice(services.owner(request), adapter, strength)
+        task = all_tasks()["generate"]
+        async for result in paced(task.run(services.live, voice, prompt=prompt, system=system, sampling=sampling)):
+            yield as_api(result)
+
+    _add(_returning(generate, str), "generate", "Continue a chat; streams the whole text so far.")
+
+
+def _task_endpoint(services: Services, task: Task) -> Callable[..., Any]:
+    """An endpoint with the task's own fields as parameters, then `adapter` and `strength`."""
+    names = [field.name for field in task.fields]
+
+    @friendly
+    async def endpoint(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
+        *inputs, adapter, strength = values
+        voice = await services.voice(services.owner(request), adapter, strength)
+        given = dict(zip(names, inputs, strict=True))
+        async for result in paced(task.run(services.live, voice, **given)):
+            yield as_api(result)
+
+    streams_text = task.name in ("translate", "summarize")
+    parameters = [inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)]
+    for field in task.fields:
+        default = field.default if field.kind == "choice" and field.name != "target" else inspect.Parameter.empty
+        parameters.append(
+            inspect.Parameter(field.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=str)
+        )
+    for name, value in (("adapter", BASE), ("strength", 1.0)):
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        parameters.append(inspect.Parameter(name, kind, default=value, annotation=type(value)))
+    endpoint.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    endpoint.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return _returning(endpoint, str if streams_text else dict)
+
+
+def _returning(function: Callable[..., Any], kind: type) -> Callable[..., Any]:
+    """Declare what the endpoint returns, which Gradio reads off the signature."""
+    signature = inspect.signature(function)
+    function.__signature__ = signature.replace(return_annotation=kind)  # type: ignore[attr-defined]
+    function.__annotations__ = {**function.__annotations__, "return": kind}
+    return function
+
+
+def _add_adapter_endpoints(services: Services) -> None:
+    @friendly
+    async def adapters(request: gr.Request) -> list[dict[str, Any]]:
+        return [adapter_as_api(card) for card in services.store.list(services.owner(request))]
+
+    @friendly
+    async def delete_adapter(request: gr.Request, adapter: str) -> str:
+        card = await asyncio.to_thread(services.remove, services.known_owner(request), as_text(adapter, "adapter"))
+        return f"Deleted {card.name}."
+
+    @friendly
+    async def status(request: gr.Request) -> dict[str, Any]:
+        return asdict(services.live.engine.status())
+
+    @friendly
+    async def new_key(request: gr.Request) -> str:
+        return services.owners.issue()
+
+    _add(adapters, "adapters", "The adapters that you may use.")
+    _add(delete_adapter, "delete_adapter", "Delete one of your adapters, by id or name.")
+    _add(status, "status", "What is loaded, where, in which precision, and how busy it is.")
+    _add(new_key, "new_key", "A key that makes you somebody here: send it in the header x-playground-key.")
+
+
+def _add_job_endpoints(services: Services) -> None:
+    @friendly
+    async def jobs(request: gr.Request) -> list[dict[str, Any]]:
+        states = await asyncio.to_thread(services.jobs.list, services.owner(request))
+        return [dict(state) for state in states]
+
+    @friendly
+    async def stop_job(request: gr.Request, job_id: str) -> dict[str, Any]:
+        owner = services.known_owner(request)
+        await asyncio.to_thread(services.jobs.stop, owner, as_text(job_id, "job_id"))
+        return dict(await asyncio.to_thread(services.jobs.get, owner, job_id))
+
+    @friendly
+    async def resume_job(request: gr.Request, job_id: str) -> dict[str, Any]:
+        owner = services.known_owner(request)
+        await asyncio.to_thread(services.jobs.resume, owner, as_text(job_id, "job_id"))
+        return dict(await asyncio.to_thread(services.jobs.get, owner, job_id))
+
+    _add(jobs, "jobs", "Your training runs, the newest first.")
+    _add(stop_job, "stop_job", "Stop a run and keep what it learnt.")
+    _add(resume_job, "resume_job", "Go on with a run that was interrupted.")

@@ -1,0 +1,128 @@
+"""The endpoints that take or give a file: inspect, train, export and import."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import gradio as gr
+from gradio.components.api_component import Api
+
+from playground.errors import InputError
+from playground.service.datasets import inspect_upload, start_training
+from playground.service.downloads import whole, zipped
+from playground.service.services import Services
+from playground.training.spec import TrainingValues
+from playground.ui.api.shapes import adapter_as_api, as_text
+from playground.ui.errors import friendly
+
+KINDS: dict[object, str] = {bool: "boolean", int: "number", float: "number", str: "string"}
+VALUES = {name: KINDS.get(kind, "string") for name, kind in get_type_hints(TrainingValues).items()}
+"""Every training value with its kind in JSON."""
+LISTS = ("probes", "repairs")
+FIRST = ("epochs", "max_steps", "r", "lora_alpha", "learning_rate", "max_length", "probes")
+WISHES = tuple(dict.fromkeys((*FIRST, *VALUES, *LISTS)))
+"""What a run may be told beside its file and name, those asked for most first; what is left out suits the model."""
+
+
+def build(services: Services) -> None:
+    """Each is a hidden button's event: a real `gr.File` refuses forged paths, which `gr.api` would let through."""
+    _add(_inspect(services), "inspect_dataset")
+    _add(_train(services), "train")
+    _add(_import(services), "import_adapter")
+    exported = gr.File(visible=False)
+    button = gr.Button(visible=False)
+    inputs: list[Any] = [Api(None, {"type": "string"}, "adapter"), Api(False, {"type": "boolean"}, "merged")]
+    button.click(_export(services), inputs, exported, api_name="export_adapter", concurrency_limit=None)
+
+
+def _inspect(services: Services) -> Callable[..., Any]:
+    @friendly
+    async def inspect_dataset(request: gr.Request, file: Any, format: Any = "auto") -> Any:
+        inspection = await asyncio.to_thread(inspect_upload, services, _path(file), as_text(format, "format"))
+        return inspection.to_dict()
+
+    return inspect_dataset
+
+
+def _train(services: Services) -> Callable[..., Any]:
+    @friendly
+    async def train(request: gr.Request, file: Any, name: Any, format: Any, *wishes: Any) -> AsyncIterator[Any]:
+        owner, path = services.known_owner(request), _path(file)
+        given = {wish: value for wish, value in zip(WISHES, wishes, strict=True) if value is not None}
+        job_id = await asyncio.to_thread(
+            start_training,
+            services,
+            owner,
+            path,
+            file_name=path.name,
+            name=as_text(name, "name"),
+            format=as_text(format, "format"),
+            repairs=_as_repairs(given.pop("repairs", [])),
+            **given,
+        )
+        async for state in services.jobs.follow(owner, job_id):
+            yield dict(state)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    *known, format, _ = inspect.signature(train).parameters.values()
+    wished = [inspect.Parameter(wish, kind, default=None) for wish in WISHES]
+    train.__signature__ = inspect.Signature([*known, format.replace(default="auto"), *wished])  # type: ignore[attr-defined]
+    return train
+
+
+def _export(services: Services) -> Callable[..., Any]:
+    @friendly
+    async def export_adapter(request: gr.Request, adapter: Any, merged: Any = False) -> AsyncIterator[Any]:
+        owner, adapter = services.owner(request), as_text(adapter, "adapter")
+        if not isinstance(merged, bool):
+            raise InputError("merged must be true or false.")
+        if not merged:
+            yield await asyncio.to_thread(zipped, services, owner, adapter)
+            return
+        async with aclosing(whole(services, owner, adapter)) as shares:
+            async for share in shares:  # between two of them Gradio sees whether the visitor has left
+                yield share if isinstance(share, str) else None
+
+    return export_adapter
+
+
+def _import(services: Services) -> Callable[..., Any]:
+    @friendly
+    async def import_adapter(request: gr.Request, file: Any, name: Any) -> Any:
+        owner = services.known_owner(request)
+        card = await asyncio.to_thread(services.adopt, owner, as_text(name, "name"), _path(file))
+        return adapter_as_api(card)
+
+    return import_adapter
+
+
+def _add(function: Callable[..., Any], api_name: str) -> None:
+    """A hidden button's event whose first input is a real `gr.File`, the others plain values."""
+    inputs: list[Any] = [gr.File(visible=False)]
+    for parameter in list(inspect.signature(function).parameters.values())[2:]:
+        default = None if parameter.default is inspect.Parameter.empty else parameter.default
+        inputs.append(Api(default, _schema(parameter.name), parameter.name))
+    gr.Button(visible=False).click(
+        function, inputs, Api(None, {"type": "object"}, "result"), api_name=api_name, concurrency_limit=None
+    )
+
+
+def _schema(name: str) -> dict[str, Any]:
+    if name in LISTS:
+        return {"type": "array", "items": {"type": "string"}}
+    return {"type": VALUES.get(name, "string")}
+
+
+def _path(file: Any) -> Path:
+    if not isinstance(file, str) or not file:
+        raise InputError("Send a file first.")
+    return Path(file)
+
+
+def _as_repairs(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(kind, str) for kind in value):
+        raise InputError("repairs must be a list of names, as /inspect_dataset tells them.")
+    return value

@@ -1,0 +1,187 @@
+"""Who answers: the one chosen in the bar, and with Compare the base model beside them, asked at the same time.
+
+A tab draws the place for its results with `split` and asks with `answers`; everything else about comparing is here.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import gradio as gr
+
+from playground.protocol.requests import BASE, Voice
+from playground.service.services import Services
+from playground.ui.components.basics import ghost
+from playground.ui.events import EVENT, copy_from
+from playground.ui.i18n import framed, locale_of, say
+from playground.ui.reports.dataset import safe
+
+T = TypeVar("T")
+Ask = Callable[[Voice], AsyncIterator[T]]
+"""Asks one of them; yields results, the last one whole."""
+
+WHO = '<div class="quiet dot">%s</div>'
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where results stand: the base model's, seen only while comparing, and those of whoever was chosen."""
+
+    base: Any
+    own: Any
+    title: gr.HTML
+    """Who `own` is from; before the first result, who would answer."""
+    answered: gr.State
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `Both.drawn` returns updates for, in that order."""
+        return [self.base, self.own, self.title, self.answered]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The bar's controls, and all places on the page that name who answers."""
+
+    picker: gr.Dropdown
+    """Its value is `BASE` or an adapter's id."""
+    strength: gr.Slider
+    """In percent."""
+    compare: gr.Checkbox
+    splits: list[Split] = field(default_factory=list)
+
+    @property
+    def inputs(self) -> list[Any]:
+        """What `answers` needs to know, in its order."""
+        return [self.picker, self.strength, self.compare]
+
+
+@dataclass(frozen=True)
+class Both(Generic[T]):
+    """The newest results, None where there is none yet; without Compare there is only `own`."""
+
+    base: T | None
+    own: T | None
+    name: str
+    """Who `own` is from, in the visitor's language."""
+    taught: bool
+    """Whether that is an adapter."""
+    comparing: bool
+
+    def drawn(self, draw: Callable[[T], Any]) -> list[Any]:
+        """Updates for `Split.outputs`. What stands there stays until its first new word; what is no longer compared
+        goes."""
+        base = "" if not self.comparing else gr.skip() if self.base is None else draw(self.base)
+        own = gr.skip() if self.own is None else draw(self.own)
+        return [base, own, title(self.name, self.taught), True]
+
+
+def split(choice: Choice, draw: Callable[[str], Any], elem_id: str, *classes: str, copied: str = "") -> Split:
+    """Draw the place for results: `draw` is given the id of each half and returns its component.
+
+    `copied` says what of a half its Copy button takes. Classes: "beside" for halves next to each other (else one above
+    the other), "named" to say who answers without Compare too.
+    """
+    with gr.Column(elem_classes=["grow", "halves", *classes]):
+        with gr.Column(elem_classes=["half", "of-base"]):
+            _head(framed(WHO, "Base model"), f"#{elem_id}-base {copied}" if copied else "")
+            base = draw(f"{elem_id}-base")
+        with gr.Column(elem_classes=["half", "of-chosen"]):
+            name = _head(framed(WHO, "Base model"), f"#{elem_id} {copied}" if copied else "")
+            own = draw(elem_id)
+    drawn = Split(base, own, name, gr.State(False))
+    choice.splits.append(drawn)
+    return drawn
+
+
+def _head(name: Any, copied: str) -> gr.HTML:
+    with gr.Row(elem_classes=["who"]):
+        drawn = gr.HTML(name, padding=False, elem_classes=["say"])
+        if copied:
+            ghost("Copy").click(None, js=copy_from(copied))
+    return drawn
+
+
+def wire(services: Services, choice: Choice) -> None:
+    """Have every place without a result name who would answer; call when all are drawn."""
+
+    def named(request: gr.Request, adapter: Any, percent: Any, *answered: bool) -> list[Any]:
+        cards = services.store.list(services.owner(request))
+        name = next((card.name for card in cards if card.id == adapter), None)
+        locale = locale_of(request)
+        drawn = title(_at(locale, name, percent) if name else say(locale, "Base model"), name is not None)
+        return [gr.skip() if done else drawn for done in answered]
+
+    inputs = [choice.picker, choice.strength, *(place.answered for place in choice.splits)]
+    titles = [place.title for place in choice.splits]
+    changes = [choice.picker.change, choice.strength.change]
+    gr.on(changes, named, inputs, titles, trigger_mode="always_last", **EVENT)
+
+
+def title(name: str, mine: bool) -> str:
+    """Green for what was taught, grey for the base model."""
+    return f'<div class="quiet dot {"mine" if mine else ""}">{safe(name)}</div>'
+
+
+def _at(locale: str, name: str, percent: Any) -> str:
+    return say(locale, "{name} at {percent} %", name=name, percent=f"{percent:g}" if _is_number(percent) else "?")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+async def answers(
+    services: Services, request: gr.Request, who: Sequence[Any], ask: Ask[T], ask_base: Ask[T] | None = None
+) -> AsyncIterator[Both[T]]:
+    """Ask whoever is chosen and, with Compare, the base model at the same time (`ask_base`, where it is asked
+    otherwise); an error of one ends both. `who` are the values of `Choice.inputs`.
+    """
+    adapter, percent, compare = who
+    owner, locale = services.owner(request), locale_of(request)
+    if adapter == BASE:
+        streams, name = [ask(await services.voice(owner, BASE))], say(locale, "Base model")
+    else:
+        voice = await services.voice(owner, adapter, percent / 100 if _is_number(percent) else percent)
+        streams, name = [ask(voice)], _at(locale, services.store.get(owner, str(adapter)).name, percent)
+        if compare:
+            streams = [(ask_base or ask)(await services.voice(owner, BASE)), *streams]
+    async with aclosing(merged(streams)) as newest:
+        async for *base, own in newest:
+            yield Both(base[0] if base else None, own, name, adapter != BASE, bool(base))
+
+
+async def merged(streams: Sequence[AsyncIterator[T]]) -> AsyncGenerator[list[T | None], None]:
+    """Read all streams at the same time; yields the newest result of each, skipping what the reader is too slow for.
+
+    The first error is raised. However it ends, all streams are closed, so that none keeps the model busy.
+    """
+    newest: list[T | None] = [None] * len(streams)
+    changed = asyncio.Event()
+
+    async def read(place: int, stream: AsyncIterator[T]) -> None:
+        async for result in stream:
+            newest[place] = result
+            changed.set()
+
+    readers = [asyncio.create_task(read(place, stream)) for place, stream in enumerate(streams)]
+    for reader in readers:
+        reader.add_done_callback(lambda _: changed.set())
+    try:
+        while True:
+            await changed.wait()
+            changed.clear()
+            over = [reader for reader in readers if reader.done()]
+            for reader in over:
+                reader.result()
+            yield list(newest)
+            if len(over) == len(readers):
+                return
+    finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+        for stream in streams:
+            await stream.aclose()  # type: ignore[attr-defined]

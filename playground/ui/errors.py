@@ -1,0 +1,59 @@
+"""Errors become one sentence in the visitor's language, on the page and from the API alike."""
+
+import functools
+import inspect
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from playground.errors import PlaygroundError
+from playground.ui.i18n import locale_of, say
+
+log = logging.getLogger(__name__)
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def friendly(handler: Handler) -> Handler:
+    """Wrap an async handler or async generator: its `PlaygroundError`s are told, any other error is logged."""
+    wrapped: Any
+    if inspect.isasyncgenfunction(handler):
+
+        @functools.wraps(handler)
+        async def streaming(*args: Any) -> AsyncIterator[Any]:
+            results = handler(*args)
+            try:
+                async for result in results:
+                    yield result
+            except Exception as error:
+                raise _toast(error, args) from error
+            finally:
+                await results.aclose()
+
+        wrapped = streaming
+    else:
+
+        @functools.wraps(handler)
+        async def plain(*args: Any) -> Any:
+            try:
+                return await handler(*args)
+            except Exception as error:
+                raise _toast(error, args) from error
+
+        wrapped = plain
+    return wrapped  # type: ignore[no-any-return]
+
+
+def _toast(error: Exception, args: tuple[Any, ...]) -> gr.Error:
+    if isinstance(error, gr.Error):
+        return error
+    locale = locale_of(next((arg for arg in args if isinstance(arg, gr.Request)), None))
+    if isinstance(error, PlaygroundError):
+        sentence = say(locale, error.template, **error.fields)
+    else:
+        error_id = secrets.token_hex(4)
+        log.error("unexpected error %s", error_id, exc_info=error)
+        sentence = say(locale, "Something went wrong here. If it happens again, report the number {id}.", id=error_id)
+    return gr.Error(sentence, title=say(locale, "That did not work"), duration=12, print_exception=False)

@@ -1,0 +1,241 @@
+"""Fine-tune, step 3, before it begins: the adapter's name, how hard to study, and what to ask it afterwards."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground.adapters.info import LONGEST_NAME
+from playground.errors import InputError, PlaygroundError
+from playground.service.datasets import LONGEST_PROBE, plan, start_training
+from playground.service.services import Services
+from playground.training.preflight.client import Tried
+from playground.ui.components.basics import head, primary, quiet, second
+from playground.ui.errors import friendly
+from playground.ui.events import EVENT
+from playground.ui.finetune import preflight as finetune_try
+from playground.ui.finetune import settings_form as finetune_advanced
+from playground.ui.finetune.preflight import Trying
+from playground.ui.finetune.presets import INTENSITIES, choices, last_pace, pace_of, seconds_of
+from playground.ui.finetune.progress import WatchParts
+from playground.ui.finetune.review import CheckParts
+from playground.ui.finetune.settings_form import Advanced
+from playground.ui.finetune.state import CHECK, TEACH, Draft, Frame, go, speaker
+from playground.ui.i18n import t
+from playground.ui.reports.dataset import Say
+
+ELSEWHERE = "Tell a story about a brave little dog."
+SMALL_TALK = "How are you today?"
+"""Every model has an answer to it, and a new manner shows in it at once."""
+
+
+@dataclass(frozen=True)
+class TeachParts:
+    before: gr.Column
+    name: gr.Textbox
+    intensity: gr.Radio
+    tried: gr.HTML
+    fit: gr.Button
+    advanced: Advanced
+    probes: tuple[gr.Textbox, ...]
+    back: gr.Button
+    start: gr.Button
+
+
+def build(services: Services) -> TeachParts:
+    """Draw what stands there before the run begins."""
+    with gr.Column(elem_classes="stage") as before:
+        with gr.Row(elem_classes=["work", "full", "ft"]):
+            with gr.Column(elem_classes=["card", "scroll"], scale=1):
+                name = gr.Textbox(label=t("Name of the adapter"), max_length=LONGEST_NAME, interactive=True)
+                intensity = gr.Radio(
+                    [(t(name), value) for value, (name, _) in INTENSITIES.items()],
+                    value="normal",
+                    label=t("How hard shall it study?"),
+                    interactive=True,
+                    elem_classes="stack",
+                )
+                with gr.Column(elem_classes="trying"):
+                    tried = gr.HTML("", padding=False)
+                    fit = second("Make it fit", visible=False)
+                advanced = finetune_advanced.build(services)
+            with gr.Column(elem_classes=["card", "scroll"], scale=1):
+                head(
+                    "Questions to watch",
+                    "While it learns, these are asked again and again, so that you can see the answers change.",
+                )
+                probes = (
+                    _probe("From your examples"),
+                    _probe("Something else, to see what it forgets", ELSEWHERE),
+                    _probe("Your own (optional)", SMALL_TALK),
+                )
+        with gr.Row(elem_classes="foot"):
+            back = second("Back")
+            quiet("Others can keep using the model meanwhile, and so can you.")
+            start = primary("Start teaching")
+    return TeachParts(before, name, intensity, tried, fit, advanced, probes, back, start)
+
+
+def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) -> None:
+    """Bind entering the step, trying the values out, and starting the run."""
+    services = frame.services
+
+    @friendly
+    async def enter(draft: Draft, intensity: str, request: gr.Request) -> list[Any]:
+        if not draft.usable:
+            raise InputError("Bring a file of examples first.")
+        say = speaker(request)
+        pace = await asyncio.to_thread(last_pace, services, services.owner(request))
+        return [
+            go(TEACH),
+            gr.Column(visible=True),
+            gr.Column(visible=False),
+            default_name(draft.file_name),
+            gr.Radio(choices=choices(services, draft, say, pace)),
+            draft.probe[:LONGEST_PROBE],
+            *parts.advanced.showing(plan(services, draft.rows, intensity)),
+            finetune_try.trying(say),
+            gr.Button(visible=False),
+        ]
+
+    @friendly
+    async def chosen(draft: Draft, intensity: str) -> list[Any]:
+        return parts.advanced.showing(plan(services, draft.rows, intensity))
+
+    stage = [frame.steps, parts.before, watch.running]
+    advanced = parts.advanced.components
+    shown = [parts.tried, parts.fit]
+    filled = [*stage, parts.name, parts.intensity, parts.probes[0], *advanced, *shown]
+    entered = check.next.click(enter, [frame.draft, parts.intensity], filled, **EVENT)
+    picked = parts.intensity.input(chosen, [frame.draft, parts.intensity], advanced, **EVENT)
+    _try_out(frame, parts, [entered, picked])
+    given = {frame.draft, parts.name, parts.intensity, *advanced, *parts.probes}
+    begun = [parts.before, watch.running, frame.job, frame.told, frame.adapter, frame.clock]
+    parts.start.click(_beginning(frame, parts), given, begun, **EVENT)
+    parts.back.click(lambda: go(CHECK), None, frame.steps, **EVENT)
+
+
+def _try_out(frame: Frame, parts: TeachParts, filled: list[Any]) -> None:
+    """Try the values whenever they are new, after the events that `filled` them in too; make them fit when asked."""
+    services, trying = frame.services, Trying(frame.services)
+    asked = {frame.draft, parts.intensity, *parts.advanced.components}
+
+    @friendly
+    async def attempt(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
+        say, owner, draft = speaker(request), services.owner(request), values[frame.draft]
+        if await asyncio.to_thread(services.jobs.busy):
+            pace = await asyncio.to_thread(last_pace, services, owner)
+            yield [
+                finetune_try.estimated(say, seconds_of(services, draft, values[parts.intensity], pace)),
+                _hidden(),
+                _same(),
+            ]
+            return
+        yield [finetune_try.trying(say), _hidden(), _same()]
+        questions = trying.answers(owner, draft, values[parts.intensity], parts.advanced.given(values))
+        try:
+            async with aclosing(questions) as answers:  # type: ignore[type-var]
+                async for tried in answers:
+                    yield [_same()] * 3 if tried is None else _told(services, draft, say, tried)
+        except PlaygroundError as error:
+            yield [finetune_try.refused(say, error), _hidden(), _same()]
+
+    @friendly
+    async def fit(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
+        say, draft = speaker(request), values[frame.draft]
+        given = parts.advanced.given(values)
+        before = plan(services, draft.rows, values[parts.intensity], given)
+        unchanged = [_same()] * (1 + len(parts.advanced.fields))
+        yield [finetune_try.trying(say), _hidden(), *unchanged]
+        questions = trying.answers(services.owner(request), draft, values[parts.intensity], given, smaller=True)
+        try:
+            async with aclosing(questions) as answers:  # type: ignore[type-var]
+                async for tried in answers:
+                    if tried is None:
+                        yield [_same(), _same(), *unchanged]
+                    else:
+                        after = parts.advanced.showing(tried.values)
+                        timed = _timed(services, draft, say, tried)
+                        yield [finetune_try.fitted(say, before, tried), _hidden(), timed, *after]
+        except PlaygroundError as error:
+            yield [finetune_try.refused(say, error), _hidden(), *unchanged]
+
+    told = [parts.tried, parts.fit, parts.intensity]
+    for event in filled:
+        event.success(attempt, asked, told, **EVENT)
+    typed = [field.input for field in parts.advanced.fields.values()]
+    gr.on(typed, attempt, asked, told, trigger_mode="multiple", **EVENT)
+    parts.fit.click(fit, asked, [*told, *parts.advanced.components], **EVENT)
+
+
+def _same() -> Any:
+    return gr.skip()
+
+
+def _hidden() -> gr.Button:
+    return gr.Button(visible=False)
+
+
+def _told(services: Services, draft: Draft, say: Say, tried: Tried) -> list[Any]:
+    """A trial's line, the button where it does not fit, and the intensities with the times that it showed."""
+    return [
+        finetune_try.found(say, tried, services.jobs.longest_run_s),
+        gr.Button(visible=not tried.fits),
+        _timed(services, draft, say, tried),
+    ]
+
+
+def _timed(services: Services, draft: Draft, say: Say, tried: Tried) -> Any:
+    """The intensities with the times that a trial showed, where it came so far."""
+    return gr.Radio(choices=choices(services, draft, say, pace_of(tried))) if tried.seconds else _same()
+
+
+def _beginning(frame: Frame, parts: TeachParts) -> Callable[..., Any]:
+    """Start the run, and watch it."""
+    services = frame.services
+
+    @friendly
+    async def begin(values: dict[Any, Any], request: gr.Request) -> list[Any]:
+        owner, draft = services.known_owner(request), values[frame.draft]
+        if not draft.usable:
+            raise InputError("Bring a file of examples first.")
+        job_id = await asyncio.to_thread(
+            start_training,
+            services,
+            owner,
+            Path(draft.path),
+            draft.file_name,
+            values[parts.name],
+            draft.format,
+            draft.columns,
+            draft.repairs or (),
+            values[parts.intensity],
+            [values[probe] or "" for probe in parts.probes],
+            **parts.advanced.given(values),
+        )
+        return [gr.Column(visible=False), gr.Column(visible=True), job_id, None, "", gr.Timer(active=True)]
+
+    return begin
+
+
+def default_name(file_name: str) -> str:
+    """A name to start from: `pirate_talk.csv` becomes "Pirate talk"."""
+    words = " ".join(Path(file_name).stem.replace("_", " ").replace("-", " ").split())
+    words = "".join(letter for letter in words if letter.isprintable())[:LONGEST_NAME].strip()
+    return words[:1].upper() + words[1:]
+
+
+def _probe(label: str, value: str = "") -> gr.Textbox:
+    return gr.Textbox(
+        value,
+        label=t(label),
+        placeholder=t("What will you ask it?"),
+        lines=3,
+        max_lines=3,
+        max_length=LONGEST_PROBE,
+        interactive=True,
+    )

@@ -1,0 +1,156 @@
+"""Fine-tune, step 3: a line that tells what the run will take, found out by trying it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Future
+from itertools import count
+from pathlib import Path
+from typing import Any, cast
+
+from playground.errors import InputError, PlaygroundError
+from playground.service.datasets import plan, prepare
+from playground.service.services import Services
+from playground.settings import Quantization
+from playground.training.preflight.client import Sample, Tried, sample_of
+from playground.training.preflight.shrink import changes
+from playground.training.spec import TrainingValues
+from playground.ui.finetune.state import Draft
+from playground.ui.reports import dataset as teach_html
+from playground.ui.reports.dataset import Say, duration
+
+SETTLED_S = 0.7
+"""Values that are still being typed are not tried."""
+_LOOK_S = 0.4
+_GB = 1e9
+
+
+class Trying:
+    """Answers what a visitor's values would take: the newest question of each owner alone."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._newest: dict[str, int] = {}
+        self._numbers = count()
+
+    async def answers(
+        self, owner: str, draft: Draft, intensity: str, given: Mapping[str, Any], smaller: bool = False
+    ) -> AsyncIterator[Tried | None]:
+        """None again and again while it is tried, so that whoever has left is noticed; then the answer.
+
+        With `smaller` the values are changed until they fit. Ends without an answer when another question came.
+        Raises `PlaygroundError` for values that cannot be used.
+        """
+        mine = self._newest[owner] = next(self._numbers)
+        await asyncio.sleep(SETTLED_S)
+        if self._newest.get(owner) != mine:
+            return
+        sample, values = await asyncio.to_thread(self._sample, owner, draft, intensity, given)
+        preflight = self._services.jobs.preflight
+        future: Future[Tried] = (preflight.fit if smaller else preflight.measure)(sample, values)
+        try:
+            while not future.done():
+                yield None
+                await asyncio.sleep(_LOOK_S)
+                if self._newest.get(owner) != mine:
+                    return
+            yield future.result()
+        finally:
+            future.cancel()
+            if self._newest.get(owner) == mine:
+                del self._newest[owner]
+                if not future.done():
+                    preflight.stop(owner)
+
+    def _sample(
+        self, owner: str, draft: Draft, intensity: str, given: Mapping[str, Any]
+    ) -> tuple[Sample, TrainingValues]:
+        if not draft.usable:
+            raise InputError("Bring a file of examples first.")
+        lesson = prepare(
+            self._services, Path(draft.path), draft.file_name, draft.format, draft.columns, draft.repairs or ()
+        )
+        values = plan(self._services, lesson.rows, intensity, given)
+        base = self._services.base
+        sample = sample_of(
+            owner,
+            lesson.learned,
+            lesson.held_out,
+            model=base.model,
+            quantization=cast(Quantization, base.quantization),
+        )
+        return sample, values
+
+
+def trying(say: Say) -> str:
+    return _note(say("Trying it with your longest examples…"))
+
+
+def found(say: Say, tried: Tried, longest_s: float | None = None) -> str:
+    """What a trial showed: time, memory, whether it fits, and what becomes of the rows; `longest_s` is the time that a
+    run may take here, if there is one."""
+    free = _gigabytes(tried.free_bytes)
+    if tried.peak_bytes is None:
+        return _note(say("There is not enough memory even to try this."), warn=True)
+    facts = {"time": duration(say, tried.seconds), "memory": _gigabytes(tried.peak_bytes), "free": free}
+    if not tried.fits:
+        line = say(
+            "Tried with your longest examples: {memory} GB of memory, but only {free} GB are free. It does not fit.",
+            **facts,
+        )
+        return _note(line, warn=True)
+    fits = say("Tried with your longest examples: about {time} and {memory} GB of memory. It fits.", **facts)
+    if longest_s is not None and tried.seconds > longest_s:
+        most = duration(say, longest_s)
+        late = say("A run may take {time} here: then it ends, and what it learnt is kept.", time=most)
+        return _note(fits, late, warn=True)
+    return _note(fits, _rows(say, tried))
+
+
+def fitted(say: Say, before: TrainingValues, tried: Tried) -> str:
+    """What had to change, or that nothing helps."""
+    if not tried.fits:
+        return _note(
+            say("Even the smallest settings do not fit into the memory that is free. A smaller model would."), warn=True
+        )
+    changed = ", ".join(f"{name} {old} → {new}" for name, old, new in changes(before, tried.values))
+    return _note(
+        say(
+            "It fits now: about {time} and {memory} GB of memory.",
+            time=duration(say, tried.seconds),
+            memory=_gigabytes(tried.peak_bytes or 0),
+        ),
+        say("Changed: {changes}.", changes=changed) if changed else "",
+    )
+
+
+def estimated(say: Say, seconds: float | None) -> str:
+    """While a run goes on nothing is tried beside it."""
+    if seconds is None:
+        return _note(say("Another run is going on, so this one is not tried now."))
+    return _note(
+        say(
+            "Another run is going on, so this one is not tried now. As fast as your last run it would take about "
+            "{time}.",
+            time=duration(say, seconds),
+        )
+    )
+
+
+def refused(say: Say, error: PlaygroundError) -> str:
+    return _note(say(error.template, **error.fields), warn=True)
+
+
+def _rows(say: Say, tried: Tried) -> str:
+    cut = say("{count} of {rows} examples are cut off.", count=tried.truncated, rows=tried.rows)
+    share = say("It learns to write {share} % of what it reads.", share=round(100 * tried.learnt_share))
+    return f"{cut} {share}" if tried.truncated else share
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / _GB:.1f}"
+
+
+def _note(line: str, below: str = "", warn: bool = False) -> str:
+    second = f"<br>{teach_html.safe(below)}" if below else ""
+    kind = "warn" if warn else "note quiet"
+    return f'<div class="{kind} tried">{teach_html.safe(line)}{second}</div>'

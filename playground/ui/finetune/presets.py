@@ -1,0 +1,60 @@
+"""The three intensities, and the time that each takes at a pace that was measured."""
+
+from collections.abc import Mapping
+
+from playground.service.datasets import plan
+from playground.service.services import Services
+from playground.training.preflight.client import Tried
+from playground.ui.finetune.state import Draft
+from playground.ui.reports.dataset import Say, duration
+
+INTENSITIES: Mapping[str, tuple[str, str]] = {
+    "light": ("Light touch", "a hint of it"),
+    "normal": ("Normal", "follows the examples"),
+    "thorough": ("Thorough", "sticks to them, may forget other things"),
+}
+
+Pace = tuple[float, float]
+"""Seconds to get going, and seconds for each example."""
+
+
+def pace_of(tried: Tried) -> Pace:
+    """Told apart by the examples that were read, so that other intensities can be estimated from one trial."""
+    values = tried.values
+    seen = tried.steps * values.per_device_train_batch_size * values.gradient_accumulation_steps
+    return tried.start_s, (tried.seconds - tried.start_s) / max(1, seen)
+
+
+def choices(services: Services, draft: Draft, say: Say, pace: Pace | None) -> list[tuple[str, str]]:
+    """The intensities with their steps, or with the time that they take where that is known."""
+    shown = []
+    for value, (name, effect) in INTENSITIES.items():
+        seconds = seconds_of(services, draft, value, pace)
+        fields = {"name": say(name), "effect": say(effect)}
+        if seconds is None:
+            steps = plan(services, draft.rows, value).total_steps(draft.rows)
+            shown.append((say("{name}, {steps} steps: {effect}", steps=steps, **fields), value))
+        else:
+            time = duration(say, seconds)
+            shown.append((say("{name}, about {time}: {effect}", time=time, **fields), value))
+    return shown
+
+
+def seconds_of(services: Services, draft: Draft, intensity: str, pace: Pace | None) -> float | None:
+    """What an intensity takes at this pace."""
+    if pace is None:
+        return None
+    values = plan(services, draft.rows, intensity)
+    seen = values.total_steps(draft.rows) * values.per_device_train_batch_size * values.gradient_accumulation_steps
+    return pace[0] + pace[1] * seen
+
+
+def last_pace(services: Services, owner: str) -> Pace | None:
+    """Of the owner's newest finished run; None without one."""
+    for state in services.jobs.list(owner) if owner else []:
+        facts = services.jobs.job(owner, state["job_id"]).facts() if state["state"] == "done" else {}
+        if facts.get("steps") and facts.get("seconds"):
+            settings = facts["settings"]
+            batch = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]
+            return max(0.0, state["seconds"] - facts["seconds"]), facts["seconds"] / (facts["steps"] * batch)
+    return None

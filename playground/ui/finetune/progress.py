@@ -1,0 +1,219 @@
+"""Fine-tune, step 3, while it learns: percent, curve and time left, once a second; and how a run ends."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from playground.service.datasets import Origin, origin
+from playground.service.probes import Probed, read_probes
+from playground.service.services import Services
+from playground.training.jobs.events import FINISHED, JobState
+from playground.training.jobs.job import Job
+from playground.ui.components.basics import note, primary, quiet, second
+from playground.ui.errors import friendly
+from playground.ui.events import EVENT
+from playground.ui.finetune.state import BRING, RESULT, Frame, go, picked, speaker, still
+from playground.ui.i18n import t
+from playground.ui.reports import dataset as teach_html
+from playground.ui.reports.dataset import Say
+
+SEEN, ASIDE = "examples it learns from", "examples set aside"
+MEASURED = "Lower is better. If the green line climbs again, it only memorizes: then it stops by itself."
+UNMEASURED = "Lower is better. No examples are set aside, so nothing tells when it only memorizes."
+COLOURS = {SEEN: "#8A938F", ASIDE: "#2A9D8A"}
+RECENT_S = 15 * 60
+"""A run without a result that ended longer ago is not shown again to its owner who opens the tab."""
+SEEN_FILE = "seen"
+"""Lies in a run's folder once its end was on the owner's screen, or was dismissed."""
+
+
+@dataclass(frozen=True)
+class WatchParts:
+    """`drawn` are the components that a tick updates, in the order of `_draw`."""
+
+    running: gr.Column
+    stop: gr.Button
+    resume: gr.Button
+    again: gr.Button
+    next: gr.Button
+    drawn: tuple[gr.blocks.Block, ...]
+
+
+def build() -> WatchParts:
+    """Draw what stands there while a run goes on."""
+    with gr.Column(visible=False, elem_classes="stage") as running:
+        with gr.Row(elem_classes=["work", "full", "ft"]):
+            with gr.Column(elem_classes=["card", "rail"]):
+                title = gr.HTML("", padding=False)
+                progress = gr.HTML("", padding=False)
+                stop = gr.Button(t("Stop and keep what it learnt"), variant="stop", size="md")
+                resume = second("Resume", visible=False)
+                again = second("Begin again", visible=False)
+                still("", "grow")
+                note("You may close this page: it goes on, and you find it here again. The other tabs keep answering.")
+            with gr.Column(elem_classes=["card", "scroll"], scale=1):
+                with gr.Row(elem_classes="head"):
+                    about = gr.HTML("", padding=False)
+                    still("", "say")
+                    legend = gr.HTML("", padding=False)
+                plot = gr.LinePlot(
+                    None,  # an empty table would leave the chart without lines for good
+                    x="step",
+                    y="error",
+                    color="on",
+                    color_map=COLOURS,
+                    colors_in_legend=[],
+                    x_title=" ",
+                    y_title=" ",
+                    color_title=" ",
+                    show_label=False,
+                    label=t("How far off it is"),
+                    container=False,
+                    height=230,
+                    buttons=[],
+                    elem_classes="plot",
+                )
+                figures = gr.HTML("", padding=False)
+                strip = gr.HTML("", padding=False)
+        with gr.Row(elem_classes="foot"):
+            quiet("The next step opens when it is done.")
+            following = primary("Next: see what changed", interactive=False)
+    drawn = (title, progress, stop, resume, again, about, legend, plot, figures, strip, following)
+    return WatchParts(running, stop, resume, again, following, drawn)
+
+
+def wire(frame: Frame, parts: WatchParts) -> None:
+    """Bind the clock and the buttons."""
+    jobs = frame.services.jobs
+
+    @friendly
+    async def tick(job_id: str, told: Any, request: gr.Request) -> list[Any]:
+        owner = frame.services.owner(request)
+        if not job_id:
+            return [gr.skip()] * (5 + len(parts.drawn))
+        state = await asyncio.to_thread(jobs.get, owner, job_id)
+        job = jobs.job(owner, job_id)
+        strip = await asyncio.to_thread(read_probes, job.folder)
+        news = (*_news(state), len(strip))
+        if news == told:
+            return [gr.skip()] * (5 + len(parts.drawn))
+        say = speaker(request)
+        ended = state["state"] in FINISHED
+        has_result = ended and state["adapter"] is not None
+        if has_result:
+            (job.folder / SEEN_FILE).touch()
+        return [
+            news,
+            gr.Timer(active=not ended),
+            go(RESULT) if has_result else gr.skip(),
+            state["adapter"] if has_result else gr.skip(),
+            picked(frame.services, owner, str(state["adapter"])) if has_result else gr.skip(),
+            *_draw(state, origin(job), say, told, strip_of(job, strip, say)),
+        ]
+
+    @friendly
+    async def stop(job_id: str, request: gr.Request) -> gr.Button:
+        await asyncio.to_thread(jobs.stop, frame.services.known_owner(request), job_id)
+        return gr.Button(speaker(request)("Stopping…"), interactive=False)
+
+    @friendly
+    async def resume(job_id: str, request: gr.Request) -> list[Any]:
+        await asyncio.to_thread(jobs.resume, frame.services.known_owner(request), job_id)
+        return [gr.Timer(active=True), None, gr.Button(visible=False), gr.Button(visible=False)]
+
+    @friendly
+    async def again(job_id: str, request: gr.Request) -> list[Any]:
+        (jobs.job(frame.services.owner(request), job_id).folder / SEEN_FILE).touch()
+        return [go(BRING), ""]
+
+    watched = [frame.told, frame.clock, frame.steps, frame.adapter, frame.picker, *parts.drawn]
+    frame.clock.tick(tick, [frame.job, frame.told], watched, **EVENT)
+    parts.stop.click(stop, frame.job, parts.stop, **EVENT)
+    parts.resume.click(resume, frame.job, [frame.clock, frame.told, parts.resume, parts.again], **EVENT)
+    parts.again.click(again, frame.job, [frame.steps, frame.job], **EVENT)
+    parts.next.click(lambda: go(RESULT), None, frame.steps, **EVENT)
+
+
+def latest(services: Services, owner: str, now: float) -> JobState | None:
+    """The owner's run to come back to: one that goes on, else the newest, if its end was not seen yet."""
+    states = services.jobs.list(owner)
+    for state in states:
+        if state["state"] not in FINISHED:
+            return state
+    newest = next(iter(states), None)
+    if newest is None or (services.jobs.job(owner, newest["job_id"]).folder / SEEN_FILE).exists():
+        return None
+    ended = services.jobs.events(owner, newest["job_id"])[-1].time
+    return newest if newest["adapter"] is not None or now - ended < RECENT_S else None
+
+
+def strip_of(job: Job, lines: Sequence[Probed], say: Say) -> str:
+    """Questions as rows, checkpoints as columns: the base's answers first, the newest marked."""
+    return teach_html.strip(say, job.spec.probes, [(line.step, line.answers) for line in lines])
+
+
+def _news(state: JobState) -> tuple[Any, ...]:
+    return (state["state"], state["message"], state["step"], len(state["losses"]), len(state["eval_losses"]))
+
+
+def _draw(state: JobState, known: Origin | None, say: Say, told: Any, strip: str) -> list[Any]:
+    """Updates for `WatchParts.drawn`; the curve is drawn anew only where it grew."""
+    ended = state["state"] in FINISHED
+    failed = ended and state["adapter"] is None
+    grew = told is None or told[3:5] != _news(state)[3:]
+    if failed:
+        progress = (
+            f'<div class="warn">{teach_html.safe(say(state["template"] or "It stopped.", **state["fields"]))}</div>'
+        )
+    else:
+        progress = teach_html.progress(say, state)
+    line = say("{file}, {count} examples", file=known.file_name, count=known.learned) if known else ""
+    measured = bool(known.held_out if known else state["eval_losses"])
+    return [
+        teach_html.title(state["name"], line),
+        progress,
+        _stop_button(ended) if told is None or ended else gr.skip(),
+        gr.Button(visible=failed and state["can_resume"]),
+        gr.Button(visible=failed),
+        teach_html.title(say("How far off it is"), say(MEASURED if measured else UNMEASURED)),
+        _legend(say) if measured else "",
+        _curve(state["losses"], state["eval_losses"]) if grew else gr.skip(),
+        _figures(state, say),
+        strip,
+        gr.Button(interactive=ended and not failed),
+    ]
+
+
+def _stop_button(ended: bool) -> gr.Button:
+    """Set at first sight and at the end only, so that a "Stopping…" in between stays."""
+    return gr.Button(t("Stop and keep what it learnt"), visible=not ended, interactive=True)
+
+
+def _figures(state: JobState, say: Say) -> str:
+    """The newest figures under the curve, as measured."""
+    drawn = []
+    if state["losses"]:
+        drawn.append(teach_html.tile(say(SEEN), f"{state['losses'][-1][1]:.2f}"))
+    if state["eval_losses"]:
+        first, last = state["eval_losses"][0][1], state["eval_losses"][-1][1]
+        before = f"{first:.2f}" if len(state["eval_losses"]) > 1 else ""
+        drawn.append(teach_html.tile(say(ASIDE), f"{last:.2f}", before))
+    return teach_html.tiles(*drawn)
+
+
+def _curve(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, float]]) -> pd.DataFrame | None:
+    """Nothing before the first step: the chart draws for good only those lines that its first table has."""
+    points = [(step, loss, SEEN) for step, loss in losses] + [(step, loss, ASIDE) for step, loss in held_out]
+    return pd.DataFrame(points, columns=["step", "error", "on"]) if losses else None
+
+
+def _legend(say: Say) -> str:
+    """Which line is which; a single one needs no telling."""
+    return (
+        f'<div class="quiet legend"><span class="dot mine">{teach_html.safe(say(ASIDE))}</span><br>'
+        f'<span class="dot">{teach_html.safe(say(SEEN))}</span></div>'
+    )

@@ -1,0 +1,250 @@
+"""Fine-tune, step 2: what was recognised in the file, correctable by hand, and the examples as the model reads them."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground.data.column_mapping import AUTO, NOTHING_KNOWN
+from playground.data.examples import Example
+from playground.data.formats import FORMATS, ROLES
+from playground.data.readers.table_reader import read_table
+from playground.data.table import Table
+from playground.errors import DataError, InputError
+from playground.service.datasets import Lesson, plan, prepare, row_codec
+from playground.service.services import Services
+from playground.training.tokenization import encode_rows, preview
+from playground.ui.components.basics import ghost, head, primary, second
+from playground.ui.errors import friendly
+from playground.ui.events import EVENT
+from playground.ui.finetune import columns as finetune_roles
+from playground.ui.finetune.lengths import beyond, measure
+from playground.ui.finetune.state import BRING, Draft, Frame, go, speaker, still
+from playground.ui.i18n import t
+from playground.ui.reports import dataset as teach_html
+from playground.ui.reports.dataset import Say
+
+MOST_PREVIEWED = 200
+
+FORMAT_NAMES = {
+    "messages": "whole chats",
+    "turns": "chats in two lists",
+    "translation": "texts with translations",
+    "question_context_answer": "questions about a passage",
+    "instruction": "instructions with answers",
+    "prompt_completion": "questions with answers",
+    "summary": "texts with summaries",
+    "text_label": "texts with labels",
+    "text": "plain text",
+}
+MARKED = "The marked words are what it learns to write. The rest is only read before."
+
+
+@dataclass(frozen=True)
+class CheckParts:
+    """`drawn` are the components that `read` returns updates for, in that order."""
+
+    format: gr.Dropdown
+    roles: tuple[gr.Dropdown, ...]
+    repairs: gr.CheckboxGroup
+    before: gr.Button
+    after: gr.Button
+    example: gr.HTML
+    place: gr.HTML
+    back: gr.Button
+    next: gr.Button
+    drawn: tuple[gr.blocks.Block, ...]
+
+
+def build() -> CheckParts:
+    """Draw the step."""
+    with gr.Row(elem_classes=["work", "full", "ft"]):
+        with gr.Column(elem_classes=["card", "wide", "scroll"]):
+            found = gr.HTML("", padding=False)
+            names = [(t(FORMAT_NAMES[name]), name) for name in FORMATS]
+            format = gr.Dropdown(names, label=t("Read as"), interactive=True, filterable=False, elem_classes="pill")
+            roles = finetune_roles.build()
+            repairs = gr.CheckboxGroup(
+                [], label=t("Small repairs, if you agree"), interactive=True, visible=False, elem_classes="plain"
+            )
+            lengths = gr.HTML("", padding=False)
+        with gr.Column(elem_classes=["card", "scroll"], scale=1):
+            with gr.Row(elem_classes="head"):
+                head("As the model will read it")
+                still("", "say")
+                before = ghost("‹ Before")
+                place = gr.HTML("", padding=False, elem_classes="place")
+                after = ghost("Next ›")
+            example = gr.HTML("", padding=False)
+            still("", "grow")
+            changes = gr.HTML("", padding=False)
+    with gr.Row(elem_classes="foot"):
+        back = second("Back")
+        line = gr.HTML("", padding=False, elem_classes="say")
+        following = primary("Next: teach")
+    drawn = (found, format, *roles, repairs, lengths, example, place, changes, line, following)
+    return CheckParts(format, roles, repairs, before, after, example, place, back, following, drawn)
+
+
+def wire(frame: Frame, parts: CheckParts) -> None:
+    """Bind the step: every correction reads the file again, so that what is shown is what would be learnt."""
+    services = frame.services
+
+    @friendly
+    async def format_chosen(draft: Draft, format: Any, request: gr.Request) -> list[Any]:
+        return await _again(services, replace(draft, format=str(format), columns={}, repairs=None), request)
+
+    @friendly
+    async def role_chosen(draft: Draft, place: int, column: Any, request: gr.Request) -> list[Any]:
+        role = ROLES[draft.format][place].name
+        chosen = {name: value for name, value in draft.columns.items() if name != role and value != column}
+        if column:
+            chosen[role] = str(column)
+        return await _again(services, replace(draft, columns=chosen), request)
+
+    @friendly
+    async def repairs_chosen(draft: Draft, kinds: Any, request: gr.Request) -> list[Any]:
+        drawn = await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
+        # The boxes stay as they are: another may have been ticked meanwhile.
+        return [gr.skip() if part is parts.repairs else new for part, new in zip(shown, drawn, strict=True)]
+
+    @friendly
+    async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
+        draft = replace(draft, shown=(draft.shown + by) % max(1, len(draft.preview)))
+        return [draft, *_example(services, draft, speaker(request))]
+
+    shown = [frame.draft, *parts.drawn]
+    parts.format.input(format_chosen, [frame.draft, parts.format], shown, **EVENT)
+    for place, role in enumerate(parts.roles):
+        role.input(role_chosen, [frame.draft, gr.State(place), role], shown, **EVENT)
+    parts.repairs.input(repairs_chosen, [frame.draft, parts.repairs], shown, trigger_mode="always_last", **EVENT)
+    for button, by in ((parts.before, -1), (parts.after, 1)):
+        button.click(leaf, [frame.draft, gr.State(by)], [frame.draft, parts.example, parts.place], **EVENT)
+    parts.back.click(lambda: go(BRING), None, frame.steps, **EVENT)
+
+
+async def read(services: Services, draft: Draft, say: Say) -> tuple[Draft, list[Any]]:
+    """Read the draft's file; returns the draft with what was found, and updates for `CheckParts.drawn`.
+
+    A file whose columns are not recognised is shown too, to be matched by hand. Raises `DataError` for one that
+    cannot be read at all.
+    """
+    return await asyncio.to_thread(_read, services, draft, say)
+
+
+async def _again(services: Services, draft: Draft, request: gr.Request) -> list[Any]:
+    draft, drawn = await read(services, draft, speaker(request))
+    return [draft, *drawn]
+
+
+def _read(services: Services, draft: Draft, say: Say) -> tuple[Draft, list[Any]]:
+    path = Path(draft.path)
+    try:
+        lesson = prepare(services, path, draft.file_name, draft.format, draft.columns, draft.repairs)
+    except DataError as error:
+        if not path.exists():  # nothing in it could be read
+            raise
+        table = read_table(path, draft.file_name)
+        format = "prompt_completion" if draft.format == AUTO else draft.format
+        known = tuple(table.columns)
+        draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, rows=0, held_out=0)
+        return draft, _unmatched(draft, table, say, error)
+    return _matched(services, draft, lesson, say)
+
+
+def _matched(services: Services, draft: Draft, lesson: Lesson, say: Say) -> tuple[Draft, list[Any]]:
+    found = lesson.inspection
+    examples = [*lesson.learned, *lesson.held_out]
+    draft = replace(
+        draft,
+        format=found.format,
+        columns=dict(found.mapping.columns),
+        known=tuple(dict.fromkeys([*found.columns, *found.mapping.columns.values()])),
+        repairs=found.made,
+        preview=tuple(sorted(examples, key=lambda example: example.row)[:MOST_PREVIEWED]),
+        shown=0,
+        learned=len(lesson.learned),
+        rows=lesson.rows,
+        held_out=len(lesson.held_out),
+        probe=next((question(example) for example in lesson.held_out or lesson.learned), ""),
+    )
+    values = plan(services, draft.rows)
+    told = "{count} examples, read as {format}"
+    if draft.usable < found.rows:
+        told = "{usable} of {count} examples can be used, read as {format}"
+    summary = say(told, usable=draft.usable, count=found.rows, format=say(FORMAT_NAMES[found.format]))
+    choices = [(say(repair.template, **repair.fields), repair.kind) for repair in found.repairs]
+    kept = [repair for repair in found.repairs if repair.kind in found.made]
+    return draft, [
+        teach_html.title(draft.file_name, summary),
+        gr.Dropdown(value=draft.format),
+        *finetune_roles.updates(draft, say),
+        gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
+        teach_html.lengths(say, measure(services, examples, values)),
+        *_example(services, draft, say),
+        teach_html.repair_table(say, kept) + teach_html.problems(say, found.problems),
+        teach_html.quiet(_set_aside(draft, say)),
+        gr.Button(interactive=True),
+    ]
+
+
+def _unmatched(draft: Draft, table: Table, say: Say, error: DataError) -> list[Any]:
+    why = say(error.template, **error.fields)
+    if error.template == NOTHING_KNOWN:  # a name to choose from a list need not be changed in the file
+        why = say("No column has a name that is known here. Choose which is which; below is how the file begins.")
+    return [
+        teach_html.title(draft.file_name, say("Say which column is which.")),
+        gr.Dropdown(value=draft.format),
+        *finetune_roles.updates(draft, say),
+        # Repairs that somebody unticked stay on offer: to make them again may be what helps.
+        gr.skip() if draft.repairs is not None else gr.CheckboxGroup(choices=[], value=[], visible=False),
+        "",
+        f'<div class="warn">{teach_html.safe(why)}</div>',
+        "",
+        teach_html.first_rows(say, table) + teach_html.problems(say, table.problems),
+        "",
+        gr.Button(interactive=False),
+    ]
+
+
+def _example(services: Services, draft: Draft, say: Say) -> list[str]:
+    """The shown example, and which of how many it is."""
+    if not draft.preview:
+        return ["", ""]
+    limit = plan(services, draft.rows).max_length
+    example = draft.preview[draft.shown]
+    try:
+        drawn = teach_html.preview(_apart(example, preview(example, row_codec(services), limit)))
+        drawn += beyond(encode_rows(example, row_codec(services), limit), limit, say)
+    except InputError as error:
+        drawn = f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>'
+    key = f'<span class="key"></span>{teach_html.safe(say(MARKED))}'
+    place = say("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))
+    return [f'{drawn}<div class="quiet marked">{key}</div>', teach_html.quiet(place)]
+
+
+def _apart(example: Example, pieces: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """Where a template writes nothing that shows between the model's role and the first question, part the two."""
+    role = example.messages[0]["content"] if example.messages and example.messages[0]["role"] == "system" else ""
+    if not role or not pieces or not pieces[0][0].startswith(role):
+        return pieces
+    (first, learnt), *others = pieces
+    return [(role, learnt), (first[len(role) :], learnt), *others]
+
+
+def _set_aside(draft: Draft, say: Say) -> str:
+    if not draft.held_out:
+        return say("With fewer than 10 examples none is set aside, so nothing will be measured afterwards.")
+    return say(
+        "{held_out} of the {usable} are set aside: they will show afterwards what it really learnt.",
+        held_out=draft.held_out,
+        usable=draft.usable,
+    )
+
+
+def question(example: Example) -> str:
+    """What a person asks in an example: the last words before the answer; "" for a plain text."""
+    asked = [message["content"] for message in (example.messages or ())[:-1] if message["role"] == "user"]
+    return asked[-1] if asked else ""

@@ -1,0 +1,132 @@
+"""Fine-tune, step 1: bring a file of examples, or take one of ours."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground.data.readers.table_reader import SUFFIXES
+from playground.errors import DataError, InputError
+from playground.service.datasets import READY_FILES
+from playground.ui.components.basics import head, note, primary, quiet
+from playground.ui.errors import friendly
+from playground.ui.events import EVENT
+from playground.ui.finetune import review as finetune_check
+from playground.ui.finetune.review import CheckParts
+from playground.ui.finetune.state import CHECK, Draft, Frame, go, speaker, still
+from playground.ui.i18n import t
+from playground.ui.reports import dataset as teach_html
+from playground.ui.reports.dataset import Say
+
+READY = (
+    ("pirate_talk.csv", "Talk like a pirate\nQuestions, answered the pirate way"),
+    ("sort_messages.csv", "Sort messages\nMessages, each with its topic"),
+    ("polite_replies.jsonl", "Polite replies\nComplaints, answered with warmth"),
+)
+
+SAMPLE = (
+    '<table class="tbl"><tr><th>question</th><th>answer</th></tr>'
+    "<tr><td>Can I change my order?</td><td>Gladly! Until it ships, you can change it under My orders.</td></tr>"
+    "<tr><td>My parcel is late.</td><td>I am sorry. Tell me its number, and I will look at once.</td></tr></table>"
+)
+
+
+ADAPTER = (
+    "An adapter is what the model learnt from your examples: a small file laid over it. The model itself never changes."
+)
+
+
+@dataclass(frozen=True)
+class BringParts:
+    file: gr.File
+    refused: gr.HTML
+    ready: tuple[tuple[str, gr.Button], ...]
+    line: gr.HTML
+    next: gr.Button
+
+
+def build() -> BringParts:
+    """Draw the step."""
+    with gr.Row(elem_classes=["work", "full", "ft"]):
+        with gr.Column(elem_classes="card", scale=1):
+            head(
+                "Bring examples of what it should learn",
+                "A question with the answer that you would like to read, many times over. Twenty already show; a "
+                "hundred or two work well.",
+            )
+            file = gr.File(
+                label=t("Examples"),
+                show_label=False,
+                container=False,
+                file_types=list(SUFFIXES),
+                elem_classes=["grow", "drop"],
+                height=220,
+            )
+            refused = gr.HTML("", padding=False, visible=False)
+            quiet("No file at hand? Start with one of ours:")
+            with gr.Row(elem_classes="three"):
+                ready = tuple((name, gr.Button(t(text), elem_classes="pick3", min_width=0)) for name, text in READY)
+        with gr.Column(elem_classes=["card", "wide"]):
+            head(
+                "What a file looks like",
+                "A table with two columns is enough. Names do not matter, you can match them in the next step.",
+            )
+            gr.HTML(t(SAMPLE), padding=False)
+            quiet(
+                "Also fine: text and label, source and translation, passage and summary, whole chats, or plain text to "
+                "learn a style from. As CSV, TSV, Excel, JSON, JSONL, Parquet or TXT, up to 50 MB."
+            )
+            still("", "grow")
+            note("Your file stays on this server and only you can see it.")
+    with gr.Row(elem_classes="foot"):
+        line = quiet(ADAPTER)
+        following = primary("Next: check them", interactive=False)
+    return BringParts(file, refused, ready, line, following)
+
+
+def wire(frame: Frame, parts: BringParts, check: CheckParts) -> None:
+    """Bind the step: a file is read at once, Next opens what was found in it."""
+
+    @friendly
+    async def received(path: Any, request: gr.Request) -> list[Any]:
+        if not isinstance(path, str) or not path:
+            raise InputError("Send a file first.")
+        draft = Draft(path=path, file_name=Path(path).name)
+        say = speaker(request)
+        try:
+            draft, drawn = await finetune_check.read(frame.services, draft, say)
+        except DataError as error:
+            why = f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>'
+            return [None, gr.HTML(why, visible=True), *without(say), *[gr.skip()] * len(check.drawn)]
+        told = say("Say which column is which.")
+        if draft.usable:
+            told = say("{name}: {count} examples can be used.", name=draft.file_name, count=draft.usable)
+        line = teach_html.quiet(told)
+        return [gr.skip(), gr.HTML("", visible=False), line, gr.Button(interactive=True), draft, *drawn]
+
+    @friendly
+    async def removed(request: gr.Request) -> list[Any]:
+        return [gr.HTML("", visible=False), *without(speaker(request))]
+
+    def without(say: Say) -> list[Any]:
+        return [teach_html.quiet(say(ADAPTER)), gr.Button(interactive=False), Draft()]
+
+    shown = [frame.draft, *check.drawn]
+    stage = [parts.refused, parts.line, parts.next]
+    parts.file.upload(received, parts.file, [parts.file, *stage, *shown], **EVENT)
+    parts.file.clear(removed, None, [*stage, frame.draft], **EVENT)
+    parts.next.click(lambda: go(CHECK), None, frame.steps, **EVENT)
+    for name, button in parts.ready:
+        button.click(_taking(frame, name), None, [frame.steps, *shown], **EVENT)
+
+
+def _taking(frame: Frame, name: str) -> Callable[..., Any]:
+    @friendly
+    async def take(request: gr.Request) -> list[Any]:
+        draft = Draft(path=str(READY_FILES / name), file_name=name)
+        draft, drawn = await finetune_check.read(frame.services, draft, speaker(request))
+        return [go(CHECK), draft, *drawn]
+
+    return take

@@ -1,0 +1,275 @@
+"""The small pictures of Fine-tune and Adapters, drawn as html: every text from outside is escaped here."""
+
+import html
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from playground.data.excerpts import as_text, excerpt
+from playground.data.repair import Repair
+from playground.data.table import Change, Problem, Table
+from playground.training.jobs.events import MEASURING, JobState
+
+Say = Callable[..., str]
+"""Says an English sentence in the visitor's language, with its `{field}`s filled."""
+
+_BARS = 12
+_ROWS, _COLUMNS = 3, 8
+_FEWEST_FOR_BARS = 3
+_BLANK = re.compile(r"[^\S\r\n]")
+
+
+def safe(text: object) -> str:
+    """Escaped, and without lone surrogates, which would break the visitor's connection."""
+    return html.escape(str(text).encode("utf-8", "replace").decode())
+
+
+def title(heading: str, below: str = "", size: str = "h") -> str:
+    """A heading with a quiet line under it; both are plain text."""
+    line = f'<div class="quiet">{safe(below)}</div>' if below else ""
+    return f'<div class="{size}">{safe(heading)}</div>{line}'
+
+
+def quiet(text: str) -> str:
+    return f'<div class="quiet">{safe(text)}</div>'
+
+
+def preview(pieces: Iterable[tuple[str, bool]]) -> str:
+    """A row as the model reads it; what it learns to write is marked."""
+    shown, before = "", ""
+    for text, learnt in pieces:
+        # Between question and answer stand signs of the model's own that are not shown: keep the two apart.
+        apart = "\n" if before and not before[-1].isspace() and not text[:1].isspace() else ""
+        shown += apart + (f"<mark>{safe(text)}</mark>" if learnt else safe(text))
+        before = text
+    return f'<div class="as-read" dir="auto">{shown.strip()}</div>'
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How examples fit into `limit` tokens: their lengths, and how many are cut off, cannot be learnt at all, or are
+    texts that became pieces. `total` examples there are, of which the ones in `counts` were measured."""
+
+    counts: Sequence[int]
+    limit: int
+    total: int
+    cut: int = 0
+    lost: int = 0
+    texts: int = 0
+    pieces: int = 0
+
+
+def lengths(say: Say, fit: Fit) -> str:
+    """How many examples have which length, in tokens, and what becomes of those that do not fit."""
+    if not fit.counts:
+        return ""
+    lines = []
+    if fit.cut:
+        told = "{count} of the examples are longer than {limit} places: their ends are cut off."
+        lines.append(say(told, count=fit.cut, limit=fit.limit))
+    if fit.lost:
+        told = "{count} are left out, because their answers begin only after {limit} places."
+        lines.append(say(told, count=fit.lost, limit=fit.limit))
+    if fit.texts:
+        told = "{count} texts are longer than {limit} places: they are learnt whole, in {pieces} pieces."
+        lines.append(say(told, count=fit.texts, limit=fit.limit, pieces=fit.pieces))
+    if not lines:
+        told = "All fit: the longest takes {longest} of {limit} places."
+        lines.append(say(told, longest=max(fit.counts), limit=fit.limit))
+    if len(fit.counts) < fit.total:
+        lines.append(say("Measured on {count} of the {total} examples.", count=len(fit.counts), total=fit.total))
+    drawn = "".join(quiet(line) for line in lines)
+    return f'<div class="quiet">{safe(say("Lengths"))}</div>{_bars(fit.counts)}{drawn}'
+
+
+def _bars(counts: Sequence[int]) -> str:
+    if len(counts) < _FEWEST_FOR_BARS:
+        return ""
+    width = max(1, -(-(max(counts) + 1) // _BARS))
+    heights = [0] * _BARS
+    for count in counts:
+        heights[count // width] += 1
+    tallest = max(heights)
+    drawn = "".join(
+        f'<rect x="{i * 20 + 1}" y="{44 - 43 * height / tallest:.1f}" width="18" height="{43 * height / tallest:.1f}" '
+        'rx="2"/>'
+        for i, height in enumerate(heights)
+    )
+    return f'<svg class="lengths" viewBox="0 0 240 44" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
+
+
+def problems(say: Say, found: Sequence[Problem]) -> str:
+    """What was noticed in the file, a line each, with the first place where something was changed for it."""
+    lines = "".join(
+        f"<li>{safe(say(problem.template, **problem.fields))}"
+        + "".join(f'<div class="change">{_change(say, change)}</div>' for change in problem.changes[:1])
+        + "</li>"
+        for problem in found
+    )
+    heading = f'<div class="h">{safe(say("Noticed in the file"))}</div>'
+    return f'<div class="rule"></div>{heading}<ul class="noticed quiet">{lines}</ul>' if lines else ""
+
+
+def first_rows(say: Say, table: Table) -> str:
+    """How a file begins, so that one sees what stands in which column."""
+    columns = table.columns[:_COLUMNS]
+    head = "".join(f"<th>{safe(excerpt(column))}</th>" for column in columns)
+    cells = ([excerpt(as_text(row.get(column))) for column in columns] for row in table.rows[:_ROWS])
+    rows = "".join(f"<tr>{''.join(f'<td dir=auto>{safe(cell)}</td>' for cell in row)}</tr>" for row in cells)
+    heading = f'<div class="h">{safe(say("How the file begins"))}</div>'
+    drawn = f'<table class="tbl begins"><tr>{head}</tr>{rows}</table>'
+    return f'<div class="rule"></div>{heading}<div class="sideways">{drawn}</div>'
+
+
+def _change(say: Say, change: Change) -> str:
+    after = _cells(say, change.after) if change.after else say("left out")
+    return f"<span dir=auto>{safe(_cells(say, change.before))}</span> → <span dir=auto>{safe(after)}</span>"
+
+
+def repair_table(say: Say, repairs: Sequence[Repair]) -> str:
+    """The first rows that each repair touches, before and after, in the file's order."""
+    changes = sorted((change for repair in repairs for change in repair.changes), key=lambda change: change.row)
+    if not changes:
+        return ""
+    rows = "".join(
+        f"<tr><td>{change.row}</td><td dir=auto>{safe(_cells(say, change.before))}</td>{_after(say, change)}</tr>"
+        for change in changes
+    )
+    more = sum(len(repair.rows) for repair in repairs) - len(changes)
+    rest = quiet(say("and {count} more", count=more)) if more else ""
+    head = "".join(f"<th>{safe(say(word))}</th>" for word in ("Row", "Before", "After"))
+    heading = f'<div class="h">{safe(say("What the repairs change"))}</div>'
+    return f'<div class="rule"></div>{heading}<table class="tbl repairs"><tr>{head}</tr>{rows}</table>{rest}'
+
+
+def _after(say: Say, change: Change) -> str:
+    if change.after:
+        return f"<td dir=auto>{safe(_cells(say, change.after))}</td>"
+    left_out = say("left out, same as row {row}", row=change.twin) if change.twin else say("left out")
+    return f"<td>{quiet(left_out)}</td>"
+
+
+def _cells(say: Say, cells: Sequence[str]) -> str:
+    """Cells side by side, with the signs that one does not see made visible."""
+    return " | ".join(_with_signs(cell) if cell else say("(empty)") for cell in cells or ("",))
+
+
+def _with_signs(text: str) -> str:
+    inner = text.strip()
+    before = text[: len(text) - len(text.lstrip())]
+    after = text[len(before) + len(inner) :]
+    shown = _BLANK.sub("␣", before) + inner + _BLANK.sub("␣", after)
+    return shown.replace("\r", "\\r").replace("\n", " ⏎ ").strip()
+
+
+def progress(say: Say, state: JobState) -> str:
+    """Percent, bar, step and time left of a run; before its first step, what it waits for."""
+    step, total = state["step"], state["total_steps"]
+    percent = min(100, 100 * step // total) if total else 0
+    if state["state"] == "waiting":
+        line = say("Waiting for its turn: another run comes first.")
+    elif not total:
+        line = say("Getting ready. This takes some seconds.")
+    elif state["template"] == MEASURING:
+        percent, line = 100, say("Asking it what it learnt. This takes about a quarter of a minute.")
+    elif state["eta_s"] is None or step >= total:
+        line = say("Step {step} of {total}", step=step, total=total)
+    else:
+        left = duration(say, state["eta_s"])
+        line = say("Step {step} of {total}, about {left} left", step=step, total=total, left=left)
+    return (
+        f'<div class="big">{percent} %</div><div class="track" role="progressbar" aria-valuenow="{percent}">'
+        f'<i style="width:{percent}%"></i></div>{quiet(line)}'
+    )
+
+
+def duration(say: Say, seconds: float) -> str:
+    """A time to wait, rounded as a person would say it."""
+    if seconds < 1:
+        return say("1 second")
+    if seconds < 90:
+        return say("{count} seconds", count=round(seconds))
+    return say("{count} minutes", count=round(seconds / 60))
+
+
+def tile(label: str, now: str, before: str = "", after: str = "") -> str:
+    """A figure with, where there is one, what it was before."""
+    was = f"<s>{safe(before)} →</s>" if before else ""
+    unit = f' <span class="quiet">{safe(after)}</span>' if after else ""
+    return f'<div class="tile"><div class="quiet">{safe(label)}</div>{was}<strong>{safe(now)}</strong>{unit}</div>'
+
+
+def tiles(*drawn: str) -> str:
+    return f'<div class="tiles">{"".join(drawn)}</div>' if drawn else ""
+
+
+def answers_table(say: Say, name: str, rows: Iterable[tuple[str, ...]], asked_as: str = "Question") -> str:
+    """(question, the base model's answer, the adapter's answer) side by side; a fourth is the wanted answer."""
+    head = (
+        f'<tr><th>{safe(say(asked_as))}</th><th><span class="dot">{safe(say("Base model"))}</span></th>'
+        f'<th><span class="dot mine">{safe(name)}</span></th></tr>'
+    )
+    body = "".join(
+        f"<tr><td dir=auto><div class=asked>{safe(asked)}</div>{_wanted(say, wanted)}</td>"
+        f"{_answer(say('Base model'), '', base)}{_answer(name, 'mine', adapter)}</tr>"
+        for asked, base, adapter, *wanted in rows
+    )
+    return f'<table class="tbl answers">{head}{body}</table>'
+
+
+def _answer(who: str, dot: str, text: str) -> str:
+    """A cell that says itself whose it is: on a phone, where answers stand below each other, there is no heading."""
+    return f'<td dir=auto class="{dot}" data-who="{safe(who)}">{safe(text)}</td>'
+
+
+def strip(
+    say: Say, questions: Sequence[str], columns: Sequence[tuple[int, Sequence[str]]], kept: int | None = None
+) -> str:
+    """The watched questions with what was answered at each step; step 0 is the base model.
+
+    While it learns the newest answers are in view and marked; of an adapter, those of the step that it `kept`.
+    """
+    if not columns:
+        return ""
+    steps = [step for step, _ in columns]
+    marked = (steps[-1] or None) if kept is None else kept
+    head = "".join(f"<th{_mark(step, marked)}>{_column(say, step, kept)}</th>" for step in steps)
+    body = "".join(
+        f"<tr><td><b>{safe(question)}</b></td>"
+        + "".join(
+            f"<td dir=auto{_mark(step, marked)}>{_clipped(cell)}</td>" for step, cell in zip(steps, cells, strict=False)
+        )
+        + "</tr>"
+        for question, *cells in zip(questions, *(answers for _, answers in columns), strict=False)
+    )
+    table = f'<table class="tbl strip" style="--n:{len(steps)}"><tr><th></th>{head}</tr>{body}</table>'
+    view = "sideways newest" if kept is None else "sideways"
+    return f'<div class="rule"></div>{title(say("Watch it learn"))}<div class="{view}">{table}</div>'
+
+
+def _column(say: Say, step: int, kept: int | None) -> str:
+    if step == 0:
+        return f'<span class="dot">{safe(say("Base model"))}</span>'
+    name = say("Step {step}, this one", step=step) if step == kept else say("Step {step}", step=step)
+    return f'<span class="dot mine">{safe(name)}</span>'
+
+
+def _mark(step: int, marked: int | None) -> str:
+    return " class=marked-step" if step == marked else ""
+
+
+def _clipped(text: str) -> str:
+    """A long answer scrolls in its cell, so that it does not push the next question away."""
+    return f"<div>{safe(text)}</div>"
+
+
+def _wanted(say: Say, wanted: Sequence[str]) -> str:
+    return "".join(quiet(say("Yours: {answer}", answer=answer)) for answer in wanted if answer)
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> str:
+    """A table of what is known: a name and a value on each row; rows without a value are left out."""
+    drawn = "".join(
+        f'<tr><td class="quiet">{safe(name)}</td><td>{safe(value)}</td></tr>' for name, value in rows if value
+    )
+    return f'<table class="tbl facts-table">{drawn}</table>'

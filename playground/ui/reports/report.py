@@ -1,0 +1,164 @@
+"""An adapter's report, drawn as html: verdict, tiles, what else changed, and the rows behind it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from playground.evaluation.held_out import OTHER
+from playground.ui.reports import dataset as teach_html
+from playground.ui.reports.dataset import Say, safe
+
+SKILLS = {
+    "sentiment": "Sentiment",
+    "translate": "Translate",
+    "summarize": "Summarize",
+    "answer": "Question answering",
+    "generate": "Stories",
+}
+MEASURES = {
+    "accuracy": "Right answers",
+    "macro-F1": "Right answers, each label alike",
+    "exact match": "Exactly your answers",
+    "F1": "Words in common with yours",
+    "BLEU": "Close to them, word for word",
+    "chrF": "Close to your answers",
+    "ROUGE-1": "Close to your summaries",
+    "ROUGE-L": "Close to your summaries, in order",
+    "perplexity": "Surprise at your texts, lower is better",
+}
+MANY = 101
+"""A score of 100 is the most; more is a perplexity."""
+ROWS_SHOWN = 3
+"""So many of the best rows, and of the worst."""
+
+
+def words(report: Mapping[str, Any], say: Say) -> str:
+    """The verdict's sentences; "" where there is none."""
+    return " ".join(say(one["template"], **_fields(one, say)) for one in report.get("verdict", ()))
+
+
+def _fields(sentence: Mapping[str, Any], say: Say) -> dict[str, Any]:
+    """With the words among them, such as the name of a measure, in the visitor's language."""
+    fields = sentence.get("fields", {})
+    return {name: say(value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+def tiles(report: Mapping[str, Any], say: Say) -> str:
+    """Up to two measures, before and now, with the gain and half of its interval; and how many skills were kept."""
+    drawn = [_tile(measure, say) for measure in report.get("measures", ())[:2]]
+    skills = report.get("skills", ())
+    if skills:
+        kept = sum(not skill["worse"] for skill in skills)
+        drawn.append(teach_html.tile(say("Other skills kept"), str(kept), "", say("of {count}", count=len(skills))))
+    return teach_html.tiles(*drawn)
+
+
+def _tile(measure: Mapping[str, Any], say: Say) -> str:
+    name, rows = measure["name"], measure["rows"]
+    gain, margin = measure["adapter"] - measure["base"], (measure["high"] - measure["low"]) / 2
+    label = say(MEASURES.get(name, name))
+    if name == "accuracy":
+        now, before, spread = (round(rows * share / 100) for share in (measure["adapter"], measure["base"], margin))
+        told = say("of {count}; {gain} ± {spread}", count=rows, gain=_signed(f"{now - before:+d}"), spread=spread)
+        return teach_html.tile(label, str(now), str(before), told)
+    # Apart from those around a hundred and more, where they say nothing, tenths are shown.
+    digits = 0 if max(measure["adapter"], measure["base"]) >= MANY else 1
+    now, before = (f"{measure[who]:.{digits}f}" for who in ("adapter", "base"))
+    told = f"{say(name)}; {_signed(f'{gain:+.{digits}f}')}\u00a0±\u00a0{margin:.{digits}f}"
+    return teach_html.tile(label, now, before, told)
+
+
+def _signed(figure: str) -> str:
+    """With a minus that is as long as a plus is wide."""
+    return figure.replace("-", "\u2212")
+
+
+def answers(report: Mapping[str, Any], name: str, say: Say) -> str:
+    """What was asked that it never saw, with the wanted answer and both given ones: the most gained, and the least."""
+    best, worst = _best_and_worst(report)
+    plain = any(measure["name"] == "perplexity" for measure in report.get("measures", ()))
+    drawn = _rows(say("Where it gained most, of what it never saw"), best, name, say, plain) if best else ""
+    return drawn + (_rows(say("Where it gained least"), worst, name, say, plain) if worst else "")
+
+
+def others(report: Mapping[str, Any], say: Say) -> str:
+    """The built-in tasks before and now; losses that are more than chance are marked."""
+    skills = report.get("skills", ())
+    if not skills:
+        return ""
+    body = "".join(_skill(skill, say) for skill in skills)
+    head = "".join(f'<th class="num">{safe(say(word))}</th>' for word in ("before", "now"))
+    advice = say("With {count} items each, only large losses show; none did.", count=skills[0]["rows"])
+    if any(skill["worse"] for skill in skills):
+        advice = say("Only the marked ones are more than chance. Turn the strength down there, or choose the base.")
+    heading = teach_html.title(say("What else changed"))
+    return f'{heading}<table class="tbl"><tr><th></th>{head}</tr>{body}</table>{teach_html.quiet(advice)}'
+
+
+def behind(report: Mapping[str, Any], name: str, say: Say) -> str:
+    """What the figures rest on, folded away: all measures, and which labels were taken for which."""
+    measures = report.get("measures", ())
+    if not measures:
+        return ""
+    drawn = _all_measures(measures, name, say)
+    drawn += _confusion(report["confusion"], name, say) if report.get("confusion") else ""
+    summary = safe(say("The figures behind it"))
+    return f'<details class="behind"><summary class="quiet">{summary}</summary>{drawn}</details>'
+
+
+def _all_measures(measures: Sequence[Mapping[str, Any]], name: str, say: Say) -> str:
+    words = ("", say("Base model"), name, say("difference, 95 % interval"))
+    head = "".join(f'<th class="num">{safe(word)}</th>' if word else "<th></th>" for word in words)
+    body = "".join(
+        f'<tr><td>{safe(say(_measure(one["name"])))}</td><td class="num">{one["base"]:.1f}</td>'
+        f'<td class="num">{one["adapter"]:.1f}</td>'
+        f'<td class="num">{one["low"]:+.1f} … {one["high"]:+.1f}</td></tr>'
+        for one in measures
+    )
+    return f'<table class="tbl">{head}{body}</table>'
+
+
+def _best_and_worst(report: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    rows = sorted(report.get("rows", ()), key=lambda row: -row["gain"])
+    return rows[:ROWS_SHOWN], rows[max(ROWS_SHOWN, len(rows) - ROWS_SHOWN) :]
+
+
+def _skill(skill: Mapping[str, Any], say: Say) -> str:
+    digits = 2 if skill["measure"] == "perplexity" else 1  # small, and small changes of it count
+    before, now = (f"{skill[who]:.{digits}f}" for who in ("base", "adapter"))
+    marked = f'<b class="lost">{now}</b>' if skill["worse"] else now
+    name = safe(say(SKILLS.get(skill["task"], skill["task"])))
+    label = f'{name} <span class="quiet">{safe(say(_measure(skill["measure"])))}</span>'
+    return f'<tr><td>{label}</td><td class="num quiet">{before}</td><td class="num">{marked}</td></tr>'
+
+
+def _measure(name: str) -> str:
+    """A measure by its own name, and which way it is better where that is not upwards."""
+    return "perplexity, lower is better" if name == "perplexity" else name
+
+
+def _rows(heading: str, rows: Sequence[Mapping[str, Any]], name: str, say: Say, plain: bool) -> str:
+    shown = [(row["asked"], row["base"], row["adapter"], row.get("wanted", "")) for row in rows]
+    told = say("How surprising each text is: its perplexity, lower is better.") if plain else ""
+    asked_as = "Text" if plain else "Question"
+    return teach_html.title(heading, told) + teach_html.answers_table(say, name, shown, asked_as)
+
+
+def _confusion(table: Mapping[str, Any], name: str, say: Say) -> str:
+    columns = [say("other") if label == OTHER else label for label in table["labels"]]
+    head = "".join(f'<th class="num">{safe(column)}</th>' for column in columns)
+    drawn = []
+    for who, counts in ((say("Base model"), table["base"]), (name, table["adapter"])):
+        body = "".join(
+            f"<tr><td>{safe(label)}</td>{_counts(row, right)}</tr>"
+            for right, (label, row) in enumerate(zip(table["labels"], counts, strict=True))
+            if label != OTHER
+        )
+        drawn.append(f'<table class="tbl"><tr><th>{safe(who)}</th>{head}</tr>{body}</table>')
+    heading = teach_html.title(say("Which label was answered with which"), say("Yours on the left, its answers above."))
+    return f'{heading}<div class="sideways">{"".join(drawn)}</div>'
+
+
+def _counts(row: Sequence[int], right: int) -> str:
+    """How often each label was answered; the right one stands out."""
+    marked = (f"<b>{count}</b>" if place == right else f"{count}" for place, count in enumerate(row))
+    return "".join(f'<td class="num">{count}</td>' for count in marked)

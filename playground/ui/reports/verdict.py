@@ -1,0 +1,107 @@
+"""What a training was worth, in words, in tiles, and how it was taught, drawn as html."""
+
+from typing import Any
+
+from playground.adapters.info import AdapterCard
+from playground.evaluation.verdict import UNMEASURED
+from playground.metrics.bootstrap import FEWEST_ROWS
+from playground.ui.reports import dataset as teach_html
+from playground.ui.reports import report as report_html
+from playground.ui.reports.dataset import Say
+
+BARELY = 0.98
+"""A held-out loss that stays above this share of what it was counts as hardly changed."""
+LEARNT, NO_GAIN, WORSE, STUDIED = (
+    "It learnt from your examples.",
+    "It has not clearly gained yet.",
+    "It got worse.",
+    "It has studied.",
+)
+ADVICE = {
+    STUDIED: "With 30 examples or more, progress can be measured.",
+    NO_GAIN: "More examples, or harder study, may help.",
+    WORSE: "Check that your examples are right, or let it study less hard. The base model is as it was.",
+}
+
+
+def proof(card: AdapterCard, say: Say) -> str:
+    """What the receipt of the swap says; nothing where there is none."""
+    if card.receipt is None:
+        return ""
+    change = say(
+        "Proof: switched on, the adapter moves the model's choices by up to {change} points.",
+        change=f"{card.receipt.largest_change:.1f}",
+    )
+    if not card.receipt.base_unchanged:
+        return f'<div class="warn">{teach_html.safe(say("Switched off, the model was not as before."))}</div>'
+    off = say("Switched off, the model is as before, bit for bit.")
+    return f'<div class="note quiet">{teach_html.safe(change)} {teach_html.safe(off)}</div>'
+
+
+def how_taught(facts: dict[str, Any], say: Say) -> list[tuple[str, str]]:
+    """(name, value) of what a run reported of itself."""
+    rows = [(say("Examples"), str(facts.get("rows", ""))), (say("Set aside"), str(facts.get("held_out_rows", "")))]
+    if facts.get("steps"):
+        steps = str(facts["steps"])
+        if facts.get("held_out_rows"):  # else nothing tells which was the best
+            best = facts.get("best_step", facts["steps"])
+            steps = say("{count}, the best was {best}", count=facts["steps"], best=best)
+        rows.append((say("Steps"), steps))
+    if facts.get("seconds"):
+        rows.append((say("Time"), teach_html.duration(say, facts["seconds"])))
+    return rows
+
+
+def settings(facts: dict[str, Any]) -> str:
+    """The values that it was taught with, by their own names; "" where they are not known."""
+    values = "r {r}, lora_alpha {lora_alpha:g}, learning_rate {learning_rate:g}, epochs {epochs:g}"
+    return values.format(**facts["settings"]) if facts.get("settings") else ""
+
+
+def tiles(facts: dict[str, Any], say: Say) -> str:
+    """The measured figures of a run: how far off it was and is on examples that it never saw."""
+    before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
+    drawn = []
+    if before is not None and after is not None:
+        drawn.append(teach_html.tile(say("How far off it is"), f"{after:.2f}", f"{before:.2f}"))
+    if facts.get("rows"):
+        drawn.append(teach_html.tile(say("Examples learnt from"), str(facts["rows"])))
+    if facts.get("seconds"):
+        drawn.append(teach_html.tile(say("Time"), teach_html.duration(say, facts["seconds"])))
+    return teach_html.tiles(*drawn)
+
+
+def words(facts: dict[str, Any], say: Say) -> tuple[str, str]:
+    """(verdict, the sentences that it rests on), from held-out examples and nothing else."""
+    before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
+    if before is None or after is None:
+        return say(STUDIED), f"{say(UNMEASURED)} {say(ADVICE[STUDIED])}"
+    fields = {"count": facts.get("held_out_rows", 0), "before": f"{before:.2f}", "after": f"{after:.2f}"}
+    if after < before * BARELY:
+        line = "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better."
+        return say(LEARNT), say(line, **fields)
+    line = (
+        "On the {count} examples that it never saw, it was off by {before} and is now by {after}. Bring more examples, "
+        "or let it study harder."
+    )
+    return say(NO_GAIN), say(line, **fields)
+
+
+def verdict(card: AdapterCard, facts: dict[str, Any], say: Say) -> str:
+    """A heading, the sentences that it rests on, what may help where nothing was gained, and tiles."""
+    heading, line = words(facts, say)
+    if card.report.get("verdict"):
+        found = _heading(card.report)
+        heading, line = say(found), report_html.words(card.report, say)
+        if found in ADVICE:
+            line = f"{line} {say(ADVICE[found])}"
+    drawn = report_html.tiles(card.report, say) or tiles(facts, say)
+    return f'{teach_html.title(heading, size="big")}<p class="verdict">{teach_html.safe(line)}</p>{drawn}'
+
+
+def _heading(report: dict[str, Any]) -> str:
+    """Whether the first measure gained more than chance would, lost more, or neither."""
+    measure = next(iter(report.get("measures", ())), None)
+    if measure is None or measure["rows"] < FEWEST_ROWS:
+        return STUDIED
+    return LEARNT if measure.get("better") else WORSE if measure.get("worse") else NO_GAIN

@@ -1,0 +1,123 @@
+"""The kept corrections in the place of the chat: looked at, dropped, cleared and downloaded."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from playground.service.corrections import Correction, Kept
+from playground.service.services import Services
+from playground.ui.components.basics import ghost, head, quiet, second
+from playground.ui.errors import friendly
+from playground.ui.events import EVENT
+from playground.ui.finetune.state import fetched, speaker, still
+from playground.ui.i18n import t
+from playground.ui.tabs.corrections import Note, counted, write_file
+
+LONGEST_SHOWN = 400
+"""Characters of a question or an answer in the list."""
+
+TO_TOP = "() => { window.scrollTo({ top: 0 }); }"
+"""On a phone the list opens above the note."""
+
+
+@dataclass(frozen=True)
+class ListParts:
+    view: gr.Column
+    chosen: gr.Radio
+    download: gr.Button
+    fetch: gr.DownloadButton
+    clear: gr.Button
+    clearing: gr.Row
+    sure: gr.Button
+    spare: gr.Button
+    drop: gr.Button
+    back: gr.Button
+
+
+def draw() -> ListParts:
+    """Draw the list, which is not seen at first."""
+    with gr.Column(visible=False, elem_classes=["grow", "stage", "kept-list"]) as view:
+        with gr.Row(elem_classes=["head"]):
+            head("Your corrections", "They stay after a training, until you clear them.")
+            still("", "say")
+            download, clear = ghost("Download"), ghost("Clear all")
+            fetch = gr.DownloadButton(elem_classes="fetch")
+        with gr.Row(visible=False, elem_classes=["foot", "asking"]) as clearing:
+            quiet("They cannot be brought back. Clear them all?")
+            sure = gr.Button(t("Clear for good"), variant="stop", size="md", min_width=60)
+            spare = second("Keep them")
+        chosen = gr.Radio(
+            [],
+            label=t("Your corrections"),
+            show_label=False,
+            container=False,
+            interactive=True,
+            elem_id="corrections",
+            elem_classes=["stack", "grow", "scroll"],
+        )
+        with gr.Row(elem_classes=["foot", "rule"]):
+            back = second("Back to the chat")
+            quiet()
+            drop = second("Drop the chosen one", interactive=False)
+    return ListParts(view, chosen, download, fetch, clear, clearing, sure, spare, drop, back)
+
+
+def wire(services: Services, note: Note, parts: ListParts, chat: gr.Column) -> None:
+    """Bind the list to the note that opens it; `chat` is what makes room for it."""
+    kept, listed = note.kept, [parts.chosen, parts.drop, parts.clearing]
+    stages = [chat, parts.view]
+
+    @friendly
+    async def look(request: gr.Request) -> list[Any]:
+        rows = await asyncio.to_thread(kept.list, services.owner(request))
+        return [*_stages(bool(rows)), *_listed(rows), *counted(speaker(request), rows)]
+
+    @friendly
+    async def drop(chosen: Any, request: gr.Request) -> list[Any]:
+        rows = await asyncio.to_thread(kept.drop, services.known_owner(request), chosen)
+        return [*_stages(bool(rows)), *_listed(rows), *counted(speaker(request), rows)]
+
+    @friendly
+    async def clear(request: gr.Request) -> list[Any]:
+        await asyncio.to_thread(kept.clear, services.known_owner(request))
+        return [*_stages(False), *_listed([]), *counted(speaker(request), [])]
+
+    @friendly
+    async def download(request: gr.Request) -> str:
+        return str(await asyncio.to_thread(write_file, services, kept, services.known_owner(request)))
+
+    everything = [*stages, *listed, *note.drawn]
+    note.look.click(look, None, everything, **EVENT).success(None, js=TO_TOP, **EVENT)
+    parts.drop.click(drop, parts.chosen, everything, **EVENT)
+    parts.sure.click(clear, None, everything, **EVENT)
+    parts.chosen.input(lambda: gr.Button(interactive=True), None, parts.drop, **EVENT)
+    parts.clear.click(lambda: gr.Row(visible=True), None, parts.clearing, **EVENT)
+    parts.spare.click(lambda: gr.Row(visible=False), None, parts.clearing, **EVENT)
+    parts.back.click(_shows(False), None, stages, **EVENT)
+    fetched(parts.download.click(download, None, parts.fetch, **EVENT), parts.fetch)
+
+
+def _shows(open: bool) -> Callable[[], list[gr.Column]]:
+    return lambda: _stages(open)
+
+
+def _stages(open: bool) -> list[gr.Column]:
+    return [gr.Column(visible=not open), gr.Column(visible=open)]
+
+
+def _listed(rows: Kept) -> list[Any]:
+    choices = [(_line(row), row.id) for row in rows]
+    return [gr.Radio(choices=choices, value=None), gr.Button(interactive=False), gr.Row(visible=False)]
+
+
+def _line(row: Correction) -> str:
+    """What was asked, and under it what should be answered."""
+    return f"{_short(row.question)}\n{_short(row.answer)}"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"

@@ -1,0 +1,219 @@
+"""Generate: a conversation, or a text that the model continues."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from playground.protocol.requests import Message, Voice
+from playground.service.services import Services
+from playground.tasks.base import TextResult
+from playground.tasks.generate import TASK
+from playground.ui.components.basics import ghost, quiet
+from playground.ui.components.chat_history import as_messages, before_last, caught_up, with_answer
+from playground.ui.components.compare import Ask, Choice, Split, answers, split
+from playground.ui.components.token_probabilities import Shades, place, shaded
+from playground.ui.errors import friendly
+from playground.ui.events import EVENT, chips, go_and_stop, paced, wire
+from playground.ui.i18n import framed, locale_of, say, t
+from playground.ui.tabs import corrections, corrections_list, generate_controls
+from playground.ui.tabs.corrections import Note
+from playground.ui.tabs.generate_controls import Asked
+
+HELLO = '<div class="hello"><div class="big">%s</div><div class="quiet">%s</div></div>'
+CHOICES = 3
+"""How many values `Choice.inputs` has; the controls' follow."""
+
+
+@dataclass(frozen=True)
+class Half:
+    """The conversation or the text of one who answers, and how sure it was of each word."""
+
+    shown: Any
+    words: gr.HTML
+
+
+def build(services: Services, choice: Choice) -> Note:
+    """Draw the tab and bind its events; returns the note that leads on to Fine-tune.
+
+    A model without a chat template only continues texts.
+    """
+    chats = services.live.codec.has_chat
+    with gr.Row(elem_classes=["work", "full", "chatwork"]):
+        with gr.Column(elem_classes=["card"], scale=3):
+            with gr.Row(elem_classes=["head"]):
+                modes = [(t("Chat"), "chat")] if chats else []
+                mode = gr.Radio(
+                    [*modes, (t("Continue a text"), "text")],
+                    value="chat" if chats else "text",
+                    label=t("Mode"),
+                    show_label=False,
+                    container=False,
+                    interactive=True,
+                    elem_id="generate-mode",
+                    elem_classes=["seg"],
+                )
+                quiet()
+                new = ghost("New chat", visible=chats)
+            with gr.Column(visible=chats, elem_classes=["grow", "stage"]) as chat_part:
+                chat, prompt, send = _draw_chat(choice)
+            listed = corrections_list.draw()
+            with gr.Column(visible=not chats, elem_classes=["grow", "stage"]) as text_part:
+                text, go_on = _draw_text(choice)
+        with gr.Column(elem_classes=["card", "rail"]):
+            controls = generate_controls.draw()
+            note = corrections.draw(services, chats, prompt)
+    asked_with = [*choice.inputs, *controls]
+    _wire_chat(services, (chat, prompt, send), asked_with)
+    _wire_text(services, text, go_on, asked_with)
+    corrections.wire(services, note, chat.own.shown, controls)
+    corrections_list.wire(services, note, listed, chat_part)
+    new.click(_afresh, None, _outputs(chat), **EVENT)
+    mode.change(_of_mode, mode, [chat_part, note.box, text_part, listed.view], **EVENT)
+    return note
+
+
+def _of_mode(chosen: str) -> list[Any]:
+    """What is seen in a mode; the list of corrections closes with either."""
+    return [gr.Column(visible=visible) for visible in (chosen == "chat", chosen == "chat", chosen != "chat", False)]
+
+
+def _draw_chat(choice: Choice) -> tuple[Split, gr.Textbox, tuple[gr.Button, gr.Button]]:
+    chat = split(choice, _chat, "generate-chat", "beside", "named")
+    chip_row = gr.Row(elem_classes=["inside"])
+    with gr.Row(elem_classes=["composer"]):
+        prompt = gr.Textbox(
+            placeholder=t("Ask for something…"),
+            label=t("Your message"),
+            show_label=False,
+            container=False,
+            lines=1,
+            max_lines=5,
+            elem_id="generate-prompt",
+        )
+        send = go_and_stop("Send", "generate")
+    with chip_row:
+        chips(TASK.examples, [prompt], ["prompt"])
+    return chat, prompt, send
+
+
+def _chat(elem_id: str) -> Half:
+    chat = gr.Chatbot(
+        [],
+        label=t("Conversation"),
+        show_label=False,
+        elem_id=elem_id,
+        elem_classes=["grow", "chat"],
+        buttons=["copy"],
+        editable=None if elem_id.endswith("-base") else "all",
+        height="100%",
+        placeholder=framed(HELLO, "What shall we try?", "Write below, or start with one of these."),
+    )
+    return Half(chat, place(elem_id))
+
+
+def _draw_text(choice: Choice) -> tuple[Split, tuple[gr.Button, gr.Button]]:
+    text = split(choice, _text, "generate-text", "beside", "named")
+    with gr.Row(elem_classes=["foot", "rule"]):
+        quiet("It writes on where your text ends.")
+        go_on = go_and_stop("Continue", "continue")
+    return text, go_on
+
+
+def _text(elem_id: str) -> Half:
+    """The text of the one who was chosen can be written in; the base model continues the same one."""
+    compared = elem_id.endswith("-base")
+    text = gr.Textbox(
+        placeholder=t("The same text, continued by the base model." if compared else BEGIN),
+        label=t("Text"),
+        show_label=False,
+        container=False,
+        lines=8,
+        interactive=not compared,
+        elem_id=elem_id,
+        elem_classes=["fill"],
+    )
+    return Half(text, place(elem_id))
+
+
+BEGIN = "Begin a text, and the model goes on…"
+
+
+def _outputs(halves: Split) -> list[Any]:
+    return [halves.base.shown, halves.own.shown, halves.base.words, halves.own.words]
+
+
+def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]) -> None:
+    chat, prompt, send = parts
+
+    @friendly
+    async def answer(request: gr.Request, said: str, *values: Any) -> AsyncIterator[Any]:
+        base, own, *rest = values
+        history = as_messages(own)
+        histories = caught_up(as_messages(base), history), history
+        async for update in _spoken(services, request, said, histories, rest):
+            yield [*update, ""]
+
+    sent = [prompt, chat.base.shown, chat.own.shown, *asked_with]
+    wire([send[0].click, prompt.submit], send, answer, sent, [*_outputs(chat), prompt])
+
+    @friendly
+    async def again(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
+        base, own, *rest = values
+        history, said = before_last(as_messages(own))
+        earlier, said_to_base = before_last(as_messages(base))
+        kept = earlier if said_to_base == said else as_messages(base)
+        async for update in _spoken(services, request, said, (caught_up(kept, history), history), rest):
+            yield update
+
+    wire([chat.base.shown.retry, chat.own.shown.retry], send, again, sent[1:], _outputs(chat))
+
+
+async def _spoken(
+    services: Services,
+    request: gr.Request,
+    said: str,
+    histories: tuple[list[Message], list[Message]],
+    values: Sequence[Any],
+) -> AsyncIterator[list[Any]]:
+    """Updates for `_outputs` while `said` is answered; `histories` are the base model's and the chosen one's own."""
+    asked = generate_controls.read(values[CHOICES:])
+    shades = _shades(request, "chat")
+    base_ask, ask = (_asking(services, asked, prompt=said, history=history) for history in histories)
+    async for found in paced(answers(services, request, values[:CHOICES], ask, base_ask)):
+        base = with_answer(histories[0], said, found.base) if found.comparing else gr.skip()
+        words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
+        yield [base, with_answer(histories[1], said, found.own), *words]
+
+
+def _wire_text(services: Services, text: Split, go_on: tuple[gr.Button, gr.Button], asked_with: list[Any]) -> None:
+    @friendly
+    async def continued(request: gr.Request, begun: str, *values: Any) -> AsyncIterator[Any]:
+        asked = generate_controls.read(values[CHOICES:])
+        shades = _shades(request, "text")
+        ask = _asking(services, asked, prompt=begun, mode="text")
+        async for found in paced(answers(services, request, values[:CHOICES], ask)):
+            base, own, *_ = found.drawn(lambda result: begun + result.text)
+            words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
+            yield [base, own, *words]
+
+    wire([go_on[0].click], go_on, continued, [text.own.shown, *asked_with], _outputs(text))
+
+
+def _asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextResult]:
+    def ask(voice: Voice) -> AsyncIterator[TextResult]:
+        return TASK.run(services.live, voice, **asked.inputs, **inputs)
+
+    return ask
+
+
+def _shades(request: gr.Request, name: str) -> tuple[Shades, Shades]:
+    speak: Callable[..., str] = partial(say, locale_of(request))
+    return Shades(speak, f"{name}-base"), Shades(speak, name)
+
+
+def _afresh(request: gr.Request) -> list[Any]:
+    no_words = shaded(partial(say, locale_of(request)), "", "", ())
+    return [[], [], no_words, no_words]

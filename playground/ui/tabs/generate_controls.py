@@ -1,0 +1,90 @@
+"""How Generate answers: style, length, role, and the controls for those who know them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from playground.protocol.requests import Sampling
+from playground.ui.components.basics import head, quiet
+from playground.ui.events import EVENT
+from playground.ui.i18n import t
+
+TOKENS_PER_WORD = 1.5
+STYLES = {
+    "exact": {"temperature": 0.0, "top_p": 1.0, "top_k": 0},
+    "balanced": {"temperature": 0.7, "top_p": 0.9, "top_k": 50},
+    "inventive": {"temperature": 1.1, "top_p": 0.95, "top_k": 100},
+}
+ALTERNATIVES = 5
+"""How many other words are told of each."""
+SHOW_WORDS = '(on) => { document.querySelector("#bar").parentElement.classList.toggle("shows-words", on); }'
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the controls say; the engine checks every value."""
+
+    sampling: Sampling
+    role: Any
+    alternatives: int
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        return {"sampling": self.sampling, "system": self.role, "alternatives": self.alternatives}
+
+
+def draw() -> list[Any]:
+    """Returns the inputs that `read` reads, in its order."""
+    with gr.Row(elem_classes=["head"]):
+        head("How it answers")
+    style = gr.Radio(
+        [(t("Exact"), "exact"), (t("Balanced"), "balanced"), (t("Inventive"), "inventive")],
+        value="balanced",
+        label=t("Style"),
+        show_label=False,
+        container=False,
+        interactive=True,
+        elem_id="generate-style",
+        elem_classes=["seg"],
+    )
+    quiet("Exact always gives the same answer to the same question. Inventive surprises more, and errs more.")
+    words = _slider("Longest answer, in words", 16, 512, 160, 16)
+    role = gr.Textbox(
+        label=t("Role (optional)"), lines=3, placeholder=t("You are a patient teacher. Answer in two sentences.")
+    )
+    with gr.Accordion(t("More controls"), open=False):
+        sure = gr.Checkbox(
+            label=t("Show how sure it was of each word"),
+            container=False,
+            elem_id="generate-sure",
+            elem_classes=["switch"],
+        )
+        temperature = _slider("Temperature: 0 always takes the likeliest word", 0, 2, 0.7, 0.05)
+        top_p = _slider("Top p: leave out the unlikeliest words", 0.05, 1, 0.9, 0.05)
+        top_k = _slider("Top k: choose among so many words (0: all)", 0, 200, 50, 1)
+        penalty = _slider("Repetition penalty: 1 is none", 1, 2, 1.0, 0.05)
+        seed = gr.Number(-1, label=t("Seed: the same number gives the same answer (-1: any)"), precision=0)
+
+    def preset(chosen: str) -> list[Any]:
+        return list(STYLES[chosen].values())
+
+    style.input(preset, style, [temperature, top_p, top_k], **EVENT)
+    sure.change(None, sure, js=SHOW_WORDS)
+    return [words, temperature, top_p, top_k, penalty, seed, role, sure]
+
+
+def read(values: Sequence[Any]) -> Asked:
+    words, temperature, top_p, top_k, penalty, seed, role, sure = values
+    longest = int(words * TOKENS_PER_WORD) if isinstance(words, int | float) and 0 < words < 1e6 else words
+    sampling = Sampling(longest, temperature, top_p, _whole(top_k), penalty, -1 if seed is None else _whole(seed))
+    return Asked(sampling, role, ALTERNATIVES if sure else 0)
+
+
+def _slider(label: str, low: float, high: float, value: float, step: float) -> gr.Slider:
+    return gr.Slider(low, high, value, step=step, label=t(label), buttons=[], interactive=True, elem_classes=["line2"])
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value

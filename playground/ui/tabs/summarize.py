@@ -1,0 +1,127 @@
+"""Summarize: a text or a file on the left, its summary on the right, read in parts where it is long."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground.errors import InputError
+from playground.protocol.requests import Voice
+from playground.service.services import Services
+from playground.tasks.base import TextResult
+from playground.tasks.summarize import OWN_SENTENCES, TASK
+from playground.ui.components.basics import ghost, head, quiet
+from playground.ui.components.compare import Both, Choice, answers, split
+from playground.ui.errors import friendly
+from playground.ui.events import EVENT, chips, copy_from, go_and_stop, paced, wire
+from playground.ui.i18n import locale_of, say, t
+from playground.ui.reports.dataset import Say
+from playground.ui.reports.dataset import quiet as small_print
+
+LARGEST_FILE_BYTES = 2_000_000
+EXTRACT = "The text's own best sentences, word for word: {name} is too small to write a summary."
+COMPARED = "From {before} words to {base} and {after}"
+COMPARED_EXTRACT = "From {before} words to {base} and {after}. The base model's are the text's own sentences."
+
+
+def build(services: Services, choice: Choice) -> None:
+    """Draw the tab and bind its events."""
+    with gr.Row(elem_classes=["work"]):
+        with gr.Column(elem_classes=["card"], scale=1):
+            with gr.Row(elem_classes=["head"]):
+                head("Text")
+                quiet()
+                opened = gr.UploadButton(
+                    t("Open a file"), file_types=[".txt", ".md"], size="sm", min_width=0, elem_classes=["ghost"]
+                )
+            text = _text("Text to summarize", "summarize-text", placeholder=t("Paste a text…"))
+            with gr.Row(elem_classes=["foot", "rule"]):
+                quiet()
+                length = gr.Radio(
+                    [(t("Short"), "short"), (t("Medium"), "medium"), (t("Long"), "long")],
+                    value="medium",
+                    label=t("Length"),
+                    show_label=False,
+                    container=False,
+                    interactive=True,
+                    elem_id="summarize-length",
+                    elem_classes=["seg"],
+                )
+                buttons = go_and_stop("Summarize", "summarize")
+        with gr.Column(elem_classes=["card"], scale=1):
+            with gr.Row(elem_classes=["head", "alone"]):
+                head("Summary")
+                quiet()
+                ghost("Copy").click(None, js=copy_from("#summarize-result textarea"))
+            result = split(choice, _summary, "summarize-result", copied="textarea")
+            with gr.Row(elem_classes=["foot", "rule"]):
+                line = quiet()
+                again = ghost("Again")
+
+    @friendly
+    async def summarize(request: gr.Request, text: str, length: str, *who: Any) -> AsyncIterator[Any]:
+        speak = partial(say, locale_of(request))
+
+        def ask(voice: Voice) -> AsyncIterator[TextResult]:
+            return TASK.run(services.live, voice, text=text, length=length)
+
+        async for found in paced(answers(services, request, who, ask)):
+            below = _below(speak, services.base.name, text, found)
+            yield [*found.drawn(lambda one: one.text), small_print(below)]
+
+    inputs = [text, length, *choice.inputs]
+    wire([buttons[0].click, again.click], buttons, summarize, inputs, [*result.outputs, line])
+    opened.upload(_read, opened, text, **EVENT)
+    chips(TASK.examples, [text], ["text"])
+
+
+def _summary(elem_id: str) -> gr.Textbox:
+    return _text("Summary", elem_id, interactive=False, placeholder=t(TASK.empty))
+
+
+def _text(label: str, elem_id: str, **options: Any) -> gr.Textbox:
+    return gr.Textbox(
+        label=t(label),
+        show_label=False,
+        container=False,
+        lines=6,
+        elem_id=elem_id,
+        elem_classes=["fill"],
+        **options,
+    )
+
+
+@friendly
+async def _read(path: Any, request: gr.Request) -> str:
+    file = Path(str(path))
+    if file.stat().st_size > LARGEST_FILE_BYTES:
+        raise InputError("{name} is larger than 2 MB. Open a shorter text.", name=file.name)
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("{name} is not a text in UTF-8. Save it as plain text first.", name=file.name) from error
+
+
+def _below(speak: Say, model: str, text: str, found: Both[TextResult]) -> str:
+    """The line under the summaries: how far reading is, what they are, or how long."""
+    base, own = found.base, found.own
+    reading = next((one for one in (own, base) if one and one.parts > 1), None)
+    if reading:
+        return speak("Part {part} of {parts}", part=reading.part, parts=reading.parts)
+    if not own or (found.comparing and not (base and base.finished)):
+        return ""
+    before = _words(text)
+    if base:
+        compared = COMPARED_EXTRACT if base.note == OWN_SENTENCES else COMPARED
+        return speak(compared, before=before, base=_words(base.text), after=_words(own.text)) if own.finished else ""
+    if own.note == OWN_SENTENCES:
+        return speak(EXTRACT, name=model)
+    return speak("From {before} words to {after}", before=before, after=_words(own.text)) if own.finished else ""
+
+
+def _words(text: str) -> int:
+    """Words; in texts written without spaces, characters."""
+    words = len(text.split())
+    return words if words > len(text) // 20 else len(text)

@@ -1,0 +1,110 @@
+"""Translate: text on the left, translation on the right, and a button that swaps them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+
+from playground.protocol.requests import Voice
+from playground.service.services import Services
+from playground.tasks.base import TextResult
+from playground.tasks.nlp.languages import detect
+from playground.tasks.translate import AUTO, TASK
+from playground.ui.components.basics import ghost, quiet
+from playground.ui.components.compare import Both, Choice, answers, split
+from playground.ui.errors import friendly
+from playground.ui.events import EVENT, chips, copy_from, go_and_stop, paced, wire
+from playground.ui.i18n import locale_of, say, t
+from playground.ui.reports.dataset import quiet as small_print
+
+
+def build(services: Services, choice: Choice) -> None:
+    """Draw the tab and bind its events."""
+    known = TASK.languages(services.live)
+    choices = [(t(language), language) for language in known]
+    with gr.Row(elem_classes=["work"]):
+        with gr.Column(elem_classes=["card"], scale=1):
+            with gr.Row(elem_classes=["head"]):
+                source = _language([(t("Detect language"), AUTO), *choices], AUTO, "From", "translate-source")
+                seen = quiet()
+            text = _text("Text to translate", "translate-text", placeholder=t("Type or paste a text…"))
+            with gr.Row(elem_classes=["foot", "rule"]):
+                quiet("One or two sentences at a time work best.")
+                buttons = go_and_stop("Translate", "translate")
+        swap = gr.Button("⇄", elem_classes=["swap"], min_width=0, size="sm", elem_id="translate-swap")
+        with gr.Column(elem_classes=["card"], scale=1):
+            with gr.Row(elem_classes=["head"]):
+                target = _language(choices, known[min(1, len(known) - 1)], "To", "translate-target")
+                quiet()
+                ghost("Copy", elem_classes=["alone"]).click(None, js=copy_from("#translate-result textarea"))
+            result = split(choice, _translation, "translate-result", copied="textarea")
+            with gr.Row(elem_classes=["foot", "rule"]):
+                by = quiet("The translation is the model's own; a small model errs often.")
+                again = ghost("Again")
+
+    @friendly
+    async def translate(request: gr.Request, text: str, target: str, source: str, *who: Any) -> AsyncIterator[Any]:
+        locale = locale_of(request)
+
+        def ask(voice: Voice) -> AsyncIterator[TextResult]:
+            return TASK.run(services.live, voice, text=text, target=target, source=source)
+
+        async for found in paced(answers(services, request, who, ask)):
+            newest = found.own or found.base
+            spoken = say(locale, "{language}, it seems", language=say(locale, newest.note)) if source == AUTO else ""
+            line = _by(locale, found, _names(known, locale))
+            yield [*found.drawn(lambda one: one.text), small_print(spoken), small_print(line)]
+
+    inputs = [text, target, source, *choice.inputs]
+    wire([buttons[0].click, again.click], buttons, translate, inputs, [*result.outputs, seen, by])
+
+    def swapped(text: str, result: str, source: str, target: str) -> list[str]:
+        spoken = detect(text, known) if source == AUTO and text.strip() else source
+        if spoken in (AUTO, target):
+            spoken = next((language for language in known if language != target), target)
+        return [result or text, text if result else "", target, spoken, ""]
+
+    swapping = [text, result.own, source, target]
+    swap.click(swapped, swapping, [*swapping, result.base], **EVENT)
+    examples = [example for example in TASK.examples if example.inputs["target"] in known]
+    chips(examples, [text, target], ["text", "target"])
+
+
+def _language(choices: list[Any], value: str, label: str, elem_id: str) -> gr.Dropdown:
+    return gr.Dropdown(
+        choices,
+        value=value,
+        label=t(label),
+        container=False,
+        filterable=False,
+        interactive=True,
+        elem_id=elem_id,
+        elem_classes=["pill", "lang-in"],
+    )
+
+
+def _text(label: str, elem_id: str, **options: Any) -> gr.Textbox:
+    return gr.Textbox(
+        label=t(label),
+        show_label=False,
+        container=False,
+        lines=6,
+        elem_id=elem_id,
+        elem_classes=["fill", "big-text"],
+        **options,
+    )
+
+
+def _translation(elem_id: str) -> gr.Textbox:
+    return _text("Translation", elem_id, interactive=False, placeholder=t(TASK.empty))
+
+
+def _by(locale: str, found: Both[TextResult], known: str) -> str:
+    if found.comparing:
+        return say(locale, "Languages that both have learnt: {known}.", known=known)
+    who = found.name if found.taught else say(locale, "the base model")
+    return say(locale, "By {who}. Languages it has learnt: {known}.", who=who, known=known)
+
+
+def _names(known: tuple[str, ...], locale: str) -> str:
+    return ("、" if locale.startswith("zh") else ", ").join(say(locale, language) for language in known)

@@ -1,0 +1,160 @@
+"""Rows become examples in the tabs' own words, and rows that cannot are named with the reason."""
+
+import pytest
+
+from playground.data.column_mapping import resolve
+from playground.data.examples import Example, Examples, make_examples, split
+from playground.data.table import Table, build_table
+from playground.errors import DataError
+from playground.protocol.requests import Message
+
+
+def _user(text: str) -> list[Message]:
+    return [{"role": "user", "content": text}]
+
+
+WRITERS = {
+    "translate": lambda text, target_text: _user(f"Translate {text} as in {target_text}"),
+    "summarize": lambda text: _user(f"Summarize {text}"),
+    "sentiment": lambda text: _user(f"Feel {text}"),
+    "answer": lambda question, context: _user(f"Ask {question} of {context}"),
+}
+
+
+def _table(*rows: dict[str, object]) -> Table:
+    return build_table(enumerate(rows, 1), "json", [])
+
+
+def _made(*rows: dict[str, object], format: str = "auto") -> Examples:
+    table = _table(*rows)
+    return make_examples(table, resolve(table, format), WRITERS)
+
+
+def _said(*rows: dict[str, object]) -> list[tuple[str, ...]]:
+    return [tuple(message["content"] for message in example.messages or ()) for example in _made(*rows).usable]
+
+
+def test_prompts_are_the_tabs_own() -> None:
+    """Defends that a taught model is asked later in the words it was taught with."""
+    pair = {"en": "a", "fr": "b"}
+    assert _said(pair, pair)[0] == ("Translate a as in b", "b")
+    assert _said({"text": "a", "summary": "b"}, {"text": "c", "summary": "d"})[1] == ("Summarize c", "d")
+    rows = [{"question": "q", "context": "c", "answers": {"text": ["x", "y"]}}] * 2
+    assert _said(*rows)[0] == ("Ask q of c", "x")
+
+
+def test_what_the_passage_does_not_say_is_learnt() -> None:
+    """Defends SQuAD's unanswerable questions; an answer that is merely missing is left out."""
+    rows: list[dict[str, object]] = [{"question": "q", "context": "c", "answers": given} for given in (["x"], [], None)]
+    table = _table(*rows)
+    writers = {**WRITERS, "not_said": lambda: [{"role": "assistant", "content": "It does not say."}]}
+    made = make_examples(table, resolve(table), writers)
+    assert (made.usable[1].messages or ())[-1]["content"] == "It does not say."
+    assert (made.not_said, [row for row, _ in made.skipped]) == ([2], [3])
+
+
+def test_a_named_language_is_told_to_the_writer() -> None:
+    """Defends short texts, whose language nobody can detect, when the header names it."""
+    table = _table({"en": "Hi", "de": "Hallo"}, {"en": "Bye", "de": "Ciao"})
+    writers = {**WRITERS, "translate_to": lambda text, language: _user(f"To {language}: {text}")}
+    first = make_examples(table, resolve(table), writers).usable[0]
+    assert first.messages == ({"role": "user", "content": "To German: Hi"}, {"role": "assistant", "content": "Hallo"})
+
+
+def test_sentiment_labels() -> None:
+    """Defends that mood labels train the Sentiment tab, and that numbers are never guessed to be moods."""
+    assert _said({"text": "a", "label": "POS"}, {"text": "b", "label": "negative"}) == [
+        ("Feel a", "positive"),
+        ("Feel b", "negative"),
+    ]
+    assert _said({"text": "a", "label": 1}, {"text": "b", "label": 0})[0] == ("Which of these fits: 0, 1?\na", "1")
+
+
+def test_other_labels_are_listed() -> None:
+    """Defends that a model asked to sort knows the choices."""
+    rows = [
+        {"sentence1": "a", "sentence2": "b", "label": "same"},
+        {"sentence1": "c", "sentence2": "d", "label": "other"},
+    ]
+    assert _said(*rows)[0] == ("Which of these fits: other, same?\na\nb", "same")
+
+
+def test_instruction_with_and_without_input() -> None:
+    """Defends the Alpaca layout, whose input is often empty."""
+    rows = [{"instruction": "Do", "input": "this", "output": "x"}, {"instruction": "Do", "input": "", "output": "y"}]
+    assert _said(*rows) == [("Do\n\nthis", "x"), ("Do", "y")]
+
+
+def test_conversations() -> None:
+    """Defends OpenAI's and ShareGPT's layouts, parts of text, and a question left open at the end."""
+    rows: list[dict[str, object]] = [
+        {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}], "system": "s"},
+        {
+            "conversations": [
+                {"role": "user", "content": [{"type": "text", "text": "c"}]},
+                {"role": "assistant", "content": "d"},
+                {"role": "user", "content": "e"},
+            ]
+        },
+    ]
+    assert _said(*rows) == [("s", "a", "b"), ("c", "d")]
+    assert _said(*[{"input": ["a", "b"], "output": ["c", "d"]}] * 2)[0] == ("a", "c", "b", "d")
+    pairs = {"conversation": [{"human": "a", "assistant": "b"}, {"human": "c", "assistant": "d"}]}
+    spoken = {"conversation": [{"speaker": "developer", "text": "s"}, *pairs["conversation"]]}
+    assert _said(pairs, spoken) == [("a", "b", "c", "d"), ("s", "a", "b", "c", "d")]
+    parts = {"prompt": [{"role": "user", "content": "a"}], "completion": [{"role": "assistant", "content": "b"}]}
+    assert _said(parts, parts)[0] == ("a", "b")
+    assert _made(*rows).unanswered == [2]
+    assert _made(*[{"input": ["a", "b"], "output": ["c"]}] * 2).unanswered == [1, 2]
+
+
+def test_skipped_rows_say_why() -> None:
+    """Defends against rows that vanish."""
+    good = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    bad: list[list[dict[str, object]]] = [
+        [{"role": "user", "content": "a"}],
+        [{"role": "assistant", "content": "a"}],
+        [{"role": "user", "content": ""}, {"role": "assistant", "content": "b"}],
+        [{"role": "tool", "content": "a"}, {"role": "assistant", "content": "b"}],
+        [{"role": "user", "content": [{"type": "image_url"}]}, {"role": "assistant", "content": "b"}],
+    ]
+    made = _made(*[{"messages": turns} for turns in [good, *bad, good]])
+    assert [example.row for example in made.usable] == [1, 7]
+    assert [row for row, _ in made.skipped] == [2, 3, 4, 5, 6]
+    reasons = " ".join(str(reason) for _, reason in made.skipped)
+    for part in ("says nothing", "take turns", "Message 1 is empty", "'tool'", "other than text"):
+        assert part in reasons
+
+
+def test_too_few() -> None:
+    """Defends against training on nothing; the sentence gives the first reason."""
+    with pytest.raises(DataError, match=r"Only 1 of the 2 rows .* Row 2: The column 'completion' is empty"):
+        _made({"prompt": "a", "completion": "b"}, {"prompt": "a", "completion": " "})
+
+
+def _texts(count: int) -> list[Example]:
+    return [Example(None, f"text {i}", i) for i in range(1, count + 1)]
+
+
+def test_split_is_repeatable_and_sized() -> None:
+    """Defends comparisons between runs: the same seed holds out the same rows."""
+    learned, held = split(_texts(50), seed=3)
+    assert (len(learned), len(held)) == (40, 10)
+    assert (learned, held) == split(_texts(50), seed=3)
+    assert held != split(_texts(50), seed=4)[1]
+    assert [len(split(_texts(n))[1]) for n in (2, 9, 10, 30, 100, 150, 400, 5000)] == [0, 0, 2, 6, 20, 20, 40, 200]
+    assert sorted(e.row for e in learned + held) == list(range(1, 51))
+
+
+def test_held_out_is_never_seen() -> None:
+    """Defends the held-out loss from rows that also stand in the training part."""
+    doubled = [Example(None, f"text {i % 20}", i) for i in range(60)]
+    learned, held = split(doubled, seed=1)
+    assert held
+    assert not {e.text for e in learned} & {e.text for e in held}
+
+
+def test_something_is_held_out_of_repetitions() -> None:
+    """Defends the measuring after training, which needs at least one row."""
+    learned, held = split([Example(None, f"text {i % 2}", i) for i in range(20)])
+    assert (len(learned), len(held)) == (16, 4)

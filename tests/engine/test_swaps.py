@@ -1,0 +1,179 @@
+"""Adapters swap into the live model: right while there, gone without a trace after."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from playground.engine.llm_engine import LiveModel, start_engine
+from playground.engine.lora import LoraRouter
+from playground.errors import AdapterError, EngineError
+from playground.models.loader import load_model
+from playground.models.tokenizer import ModelCodec, codec_for
+from playground.protocol.requests import BASE, GenerateRequest, Sampling, ScoreRequest
+from tests.asking import greedy, routed_logits, until
+from tests.tiny import damage, make_adapter
+
+
+def test_each_request_its_own_adapter(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
+    """Requests with two adapters, the base and half strength, answered together, say what each says alone."""
+    receipts = [engine.load_adapter(str(number), folder) for number, folder in enumerate(adapters)]
+    assert all(receipt.base_unchanged and receipt.largest_change > 0.1 for receipt in receipts)
+    voices = [(BASE, 1.0), ("0", 1.0), ("1", 1.0), ("0", 0.5), ("0", 0.0)]
+    requests = [greedy(codec, adapter=key, strength=strength) for key, strength in voices]
+    alone = [engine.submit(request).result(30).text for request in requests]
+    together = [one.result(30).text for one in [engine.submit(request) for request in requests]]
+    assert together == alone
+    assert alone[4] == alone[0]
+    assert len(set(alone[:4])) == 4
+
+
+def test_scores_go_through_the_adapter(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
+    """A score is the adapter's own, and the base's scores are as before."""
+    rows = (tuple(codec.continuation(" dog")),)
+    prompt = tuple(codec.plain("The"))
+    before = asyncio.run(engine.score(ScoreRequest(prompt, rows)))
+    engine.load_adapter("a", adapters[0])
+    adapted = asyncio.run(engine.score(ScoreRequest(prompt, rows, adapter="a")))
+    assert abs(adapted[0].logprobs[0] - before[0].logprobs[0]) > 1e-3
+    assert asyncio.run(engine.score(ScoreRequest(prompt, rows))) == before
+
+
+def test_base_is_exact_in_4bit_after_many_swaps(tiny_model_folder: Path, adapters: list[Path]) -> None:
+    """In NF4 on the CPU the base's logits are the same bits before the first swap and after the twenty-fourth."""
+    loaded = load_model(str(tiny_model_folder), "4bit")
+    assert loaded.quantization == "4-bit"
+    codec = codec_for(loaded)
+    live = start_engine(loaded, codec)
+    try:
+        first = live.submit(greedy(codec)).result(30)
+        logits = live._loop.between_steps(lambda: routed_logits(loaded.model, live._router, BASE))
+        for swap in range(12):
+            for number, folder in enumerate(adapters):
+                receipt = live.load_adapter(f"{swap}-{number}", folder)
+                assert receipt.base_unchanged
+                assert receipt.largest_change > 0.1
+                assert live.submit(greedy(codec, most=4, adapter=f"{swap}-{number}")).result(30).finished
+                live.unload_adapter(f"{swap}-{number}")
+        after = live._loop.between_steps(lambda: routed_logits(loaded.model, live._router, BASE))
+        assert torch.equal(after, logits)
+        assert live.submit(greedy(codec)).result(30) == first
+    finally:
+        live.close()
+
+
+def test_receipt_of_an_adapter_that_does_nothing(
+    engine: LiveModel, tiny_model_folder: Path, tmp_path: Path, adapters: list[Path]
+) -> None:
+    """A fresh adapter changes nothing, and the receipt says so; loading it again gives the same receipt."""
+    idle = make_adapter(tiny_model_folder, tmp_path / "idle", init_lora_weights=True)
+    receipt = engine.load_adapter("idle", idle)
+    assert receipt.largest_change == 0.0
+    assert receipt.base_unchanged
+    assert engine.load_adapter("idle", idle) is receipt
+    with pytest.raises(AdapterError, match="taken"):
+        engine.load_adapter("idle", adapters[0])
+    with pytest.raises(AdapterError, match="base"):
+        engine.load_adapter(BASE, idle)
+
+
+def test_unload_waits_for_its_last_request(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
+    """An adapter leaves only when nobody uses it; meanwhile nobody new may begin."""
+    engine.load_adapter("a", adapters[0])
+    request = GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="a")
+    running = engine.submit(request)
+    until(lambda: engine.status().running == 1)
+    leaving = threading.Thread(target=engine.unload_adapter, args=("a",))
+    leaving.start()
+    until(lambda: "a" in engine._leaving)
+    with pytest.raises(AdapterError, match="'a'"):
+        engine.submit(request)
+    assert leaving.is_alive()
+    running.cancel()
+    leaving.join(30)
+    assert engine.status().adapters_resident == ()
+    with pytest.raises(AdapterError, match="'a'"):
+        engine.unload_adapter("a")
+
+
+def test_a_failed_unload_leaves_the_name_usable(
+    engine: LiveModel, codec: ModelCodec, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the loop starts again in the middle of it, the adapter can still be used, and unloaded."""
+    engine.load_adapter("a", adapters[0])
+    running = engine.submit(GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="a"))
+    until(lambda: engine.status().running == 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(engine._loop, "_let_go", lambda: 1 / 0 if engine._leaving else None)
+        with pytest.raises(EngineError, match="start again"):
+            engine.unload_adapter("a")
+    with pytest.raises(EngineError, match="start again"):
+        running.result(10)
+    assert engine.submit(greedy(codec, adapter="a")).result(30).finished
+    engine.unload_adapter("a")
+    assert engine.status().adapters_resident == ()
+
+
+def test_budget_drops_the_idle_and_brings_them_back(
+    tiny_model_folder: Path, codec: ModelCodec, adapters: list[Path]
+) -> None:
+    """Beyond the budget the adapter used longest ago leaves memory and returns, exact, when it is named."""
+    loaded = load_model(str(tiny_model_folder), "none")
+    sizes = [LoraRouter(loaded.model, loaded.device).read(folder).size_bytes for folder in adapters]
+    live = LiveModel(loaded, codec, adapter_budget_bytes=max(sizes) + min(sizes) - 1)
+    try:
+        live.load_adapter("0", adapters[0])
+        said = live.submit(greedy(codec, adapter="0")).result(30)
+        live.load_adapter("1", adapters[1])
+        assert live.status().adapters_resident == ("1",)
+        assert live.submit(greedy(codec, adapter="0")).result(30) == said
+        assert live.status().adapters_resident == ("0",)
+        busy = live.submit(GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="0"))
+        until(lambda: live.status().running == 1)
+        other = live.submit(greedy(codec, adapter="1"))
+        assert live.submit(greedy(codec)).result(30).finished  # past the one that waits for room
+        given_up = live.submit(greedy(codec, adapter="1"))
+        given_up.cancel()
+        assert given_up.result(5).finished == "cancelled"
+        assert live.status().adapters_resident == ("0",)
+        busy.cancel()
+        assert other.result(30).finished
+    finally:
+        live.close()
+
+
+def test_a_failure_while_swapping_changes_nothing(
+    engine: LiveModel, codec: ModelCodec, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong in the middle of a swap, the engine goes on and the adapter can be loaded again."""
+    want = engine.submit(greedy(codec)).result(30)
+    with monkeypatch.context() as broken:
+        broken.setattr(engine._canary, "largest_change", lambda _: 1 / 0)
+        with pytest.raises(EngineError, match=r"error [0-9a-f]{8}"):
+            engine.load_adapter("a", adapters[0])
+    assert engine.status().adapters_resident == ()
+    assert engine.submit(greedy(codec)).result(30) == want
+    assert engine.load_adapter("a", adapters[0]).base_unchanged
+
+
+def test_an_adapter_whose_files_went_fails_its_own_request(
+    tiny_model_folder: Path, codec: ModelCodec, adapters: list[Path], tmp_path: Path
+) -> None:
+    """When an adapter that left memory cannot be read again, its request says so and the others go on."""
+    loaded = load_model(str(tiny_model_folder), "none")
+    folder = damage(tmp_path / "gone", adapters[0], "{}")
+    size = max(LoraRouter(loaded.model, loaded.device).read(one).size_bytes for one in adapters)
+    live = LiveModel(loaded, codec, adapter_budget_bytes=size)
+    try:
+        live.load_adapter("gone", folder)
+        live.load_adapter("other", adapters[1])
+        (folder / "adapter_model.safetensors").unlink()
+        broken = live.submit(greedy(codec, adapter="gone"))
+        fine = live.submit(greedy(codec))
+        with pytest.raises(AdapterError, match="missing"):
+            broken.result(30)
+        assert fine.result(30).finished
+    finally:
+        live.close()

@@ -1,0 +1,124 @@
+"""What a taught adapter changed on rows it never saw, by measures that fit the rows."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from playground.data.examples import Example
+from playground.engine.llm_engine import LiveModel
+from playground.evaluation import held_out
+from playground.evaluation.held_out import ROWS, compare, fitting_kind
+from playground.models.tokenizer import ModelCodec
+from playground.protocol.requests import BASE, Live, Message, Voice
+from playground.tasks.registry import prompt_writers
+
+BOTH = (Voice(BASE), Voice(BASE))
+LONG = "It is a long answer with more words than a name has."
+
+
+def row(number: int, asked: str, answer: str) -> Example:
+    return Example(({"role": "user", "content": asked}, {"role": "assistant", "content": answer}), None, number)
+
+
+def answered(prompts: list[list[Message]], answers: list[str]) -> list[Example]:
+    pairs = zip(prompts, answers, strict=True)
+    return [Example((*asked, {"role": "assistant", "content": wanted}), None, 1) for asked, wanted in pairs]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind"),
+    [
+        (["positive", "Negative.", "negative", "positive"], "labels"),
+        (["Paris", "in 1972", "Anna Lund", "two"], "short answers"),
+        ([LONG, "Yes."], "texts"),
+        ([LONG, "Paris", "in 1972", "Anna Lund"], "short answers"),
+        (["小狗在花园里睡觉，猫在屋里，鸟在树上，鱼在水里", "好"], "texts"),
+    ],
+)
+def test_the_kind_fits_the_answers(wanted: list[str], kind: str) -> None:
+    assert fitting_kind([row(1, "What?", text) for text in wanted]) == kind
+
+
+def test_the_kind_fits_what_is_asked_by_the_tabs_own_prompts() -> None:
+    write = prompt_writers()
+    translations = answered([write["translate_to"]("A dog.", "German")] * 2, ["Ein Hund.", "Der Hund."])
+    assert fitting_kind(translations) == "translations"
+    assert (
+        fitting_kind([row(1, "翻译成中文：A dog.", "一只狗。"), row(2, "翻译：A cat.", "一只猫。")]) == "translations"
+    )
+    assert fitting_kind(answered([write["summarize"](LONG)] * 2, ["Short.", "Also short."])) == "summaries"
+    assert fitting_kind([row(1, "Why translate?", LONG), row(2, "What is a summary?", LONG)]) == "texts"
+    assert fitting_kind([Example(None, "A text.", 1)]) == "plain texts"
+
+
+def test_base_and_adapter_are_asked_the_same_rows(
+    engine: LiveModel, codec: ModelCodec, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter measured against itself gains nothing; one that writes otherwise scores otherwise."""
+    monkeypatch.setattr(held_out, "LONGEST_ANSWER", 16)
+    engine.load_adapter("a", adapters[0])
+    live = Live(engine, codec)
+    rows = [row(number, f"Say number {number}.", f"The number is {number}, as you said.") for number in range(ROWS + 4)]
+    same = asyncio.run(compare(live, BOTH, rows))
+    assert same is not None and [measure.name for measure in same.measures] == ["chrF"]
+    (chrf,) = same.measures
+    assert chrf.rows == ROWS and chrf.base == chrf.adapter and chrf.low == chrf.high == 0 and not chrf.better
+    assert len(same.rows) == 6 and {one["gain"] for one in same.rows} == {0}
+    changed = asyncio.run(compare(live, (Voice(BASE), Voice("a")), rows))
+    assert changed is not None and changed.measures[0].base == chrf.base and changed.measures[0].adapter != chrf.base
+    told = [float(str(one["gain"])) for one in changed.rows]
+    assert told == sorted(told) and told[0] < told[-1]
+    assert all(one["wanted"] == f"The number is {one['row']}, as you said." for one in changed.rows)
+
+
+def test_labels_are_counted_by_what_was_said_instead(engine: LiveModel, codec: ModelCodec) -> None:
+    rows = [row(number, f"Good or bad? {number}", "Good" if number % 3 else "Bad.") for number in range(12)]
+    found = asyncio.run(compare(Live(engine, codec), BOTH, rows[:6], learnt=rows))
+    assert found is not None and [measure.name for measure in found.measures] == ["accuracy", "macro-F1"]
+    assert found.confusion == {  # a random model says neither
+        "labels": ["Bad.", "Good", "other"],
+        "base": [[0, 0, 2], [0, 0, 4], [0, 0, 0]],
+        "adapter": [[0, 0, 2], [0, 0, 4], [0, 0, 0]],
+    }
+
+
+def test_the_confusion_matrix_has_a_line_for_each_wanted_label() -> None:
+    shown = {"bad": "Bad", "good": "Good"}
+    told = held_out._confusion(shown, ["good", "bad", "bad"], ["bad", "bad", "good"], ["good", "bad", "bad"])
+    assert told == {"labels": ["Bad", "Good"], "base": [[1, 1], [1, 0]], "adapter": [[2, 0], [0, 1]]}
+
+
+def test_translations_summaries_and_short_answers_have_two_measures(engine: LiveModel, codec: ModelCodec) -> None:
+    write, live = prompt_writers(), Live(engine, codec)
+    cases = {
+        ("chrF", "BLEU"): answered([write["translate_to"]("A dog.", "German")] * 3, ["Ein Hund.", "Hund", "Der Hund."]),
+        ("ROUGE-1", "ROUGE-L"): answered([write["summarize"](LONG)] * 2, ["A short one.", "It is long."]),
+        ("F1", "exact match"): [row(1, "Where?", "Paris"), row(2, "When?", "in 1972")],
+    }
+    for names, rows in cases.items():
+        found = asyncio.run(compare(live, BOTH, rows))
+        assert found is not None and tuple(measure.name for measure in found.measures) == names
+
+
+def test_plain_texts_are_read_by_both(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
+    engine.load_adapter("a", adapters[0])
+    rows = [Example(None, f"Once upon a time there were {n} little dogs in the garden.", n) for n in range(8)]
+    long = Example(None, "The dog liked to run. " * 400, 9)  # more than the model reads at once
+    found = asyncio.run(compare(Live(engine, codec), (Voice(BASE), Voice("a")), [*rows, long]))
+    assert found is not None and found.measures[0].rows == 9
+    (perplexity,) = found.measures
+    assert perplexity.name == "perplexity" and 1 < perplexity.base != perplexity.adapter > 1
+    assert perplexity.low <= perplexity.adapter - perplexity.base <= perplexity.high
+    assert float(str(found.rows[-1]["base"])) > float(str(found.rows[-1]["adapter"])) or found.rows[-1]["gain"] < 0
+
+
+def test_when_the_time_is_spent_fewer_rows_are_asked(engine: LiveModel, codec: ModelCodec) -> None:
+    rows = [row(number, f"Say number {number}.", LONG) for number in range(ROWS)]
+    found = asyncio.run(compare(Live(engine, codec), BOTH, rows, budget_s=0.01))
+    assert found is not None and 0 < found.measures[0].rows < ROWS
+
+
+def test_nothing_set_aside_is_nothing_measured(engine: LiveModel, codec: ModelCodec) -> None:
+    assert asyncio.run(compare(Live(engine, codec), BOTH, [])) is None
+    assert asyncio.run(compare(Live(engine, codec), BOTH, [], learnt=[row(1, "What?", LONG)])) is None

@@ -1,0 +1,200 @@
+"""Models load in the precision that their layers allow, and everything that cannot be loaded says why."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from playground.errors import ModelError
+from playground.models import loader
+from playground.models.catalog import CATALOG, STARTER, best_fitting, find_model
+from playground.models.fingerprint import fingerprint
+from playground.models.loader import load_model
+from tests.tiny import make_llama
+
+
+@pytest.fixture
+def copy(tiny_model_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_model_folder, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize(("setting", "label"), [("auto", "4-bit"), ("4bit", "4-bit"), ("none", "fp32")])
+def test_says_what_is_loaded(
+    tiny_model_folder: Path, setting: loader.Quantization, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The precision shown is the one in memory, and 4-bit takes less of it unless it is kept unfolded beside."""
+    import bitsandbytes as bnb
+
+    monkeypatch.setattr("playground.models.quantization.UNFOLDED_BYTES", 0)
+    loaded = load_model(str(tiny_model_folder), setting)
+    layer = loaded.model.model.layers[0].self_attn.q_proj
+    assert loaded.quantization == label
+    assert isinstance(layer, bnb.nn.Linear4bit) == (label == "4-bit")
+    assert (loaded.name, loaded.folder) == ("tiny-llama", tiny_model_folder)
+    whole = sum(4 * value.numel() for value in load_file(tiny_model_folder / "model.safetensors").values()) / 2**30
+    assert loaded.memory_gib == pytest.approx(whole, rel=0.01) if label == "fp32" else loaded.memory_gib < whole
+
+
+def test_8bit_answers_like_the_original(tiny_model_folder: Path) -> None:
+    """8-bit loads and stays close to the unquantized model."""
+    ids = torch.tensor([[70, 81, 73, 223]])
+    with torch.inference_mode():
+        exact = load_model(str(tiny_model_folder), "none").model(ids).logits
+        eight = load_model(str(tiny_model_folder), "8bit")
+        assert eight.quantization == "8-bit"
+        close = eight.model(ids).logits.float()
+    assert float((close - exact).abs().max()) < 0.3 * float(exact.abs().max())
+
+
+def test_conv1d_layers_load_in_4bit(gpt2_folder: Path) -> None:
+    """GPT-2's transposed layers are quantized as well and still answer."""
+    loaded = load_model(str(gpt2_folder), "auto")
+    assert loaded.quantization == "4-bit"
+    with torch.inference_mode():
+        assert bool(loaded.model(torch.tensor([[1, 2, 3]])).logits.isfinite().all())
+
+
+def test_layers_that_do_not_fit_stay_as_they_are(tmp_path: Path) -> None:
+    """Widths that the 4-bit kernels cannot take stop nothing: those layers alone stay, and the model answers."""
+    import bitsandbytes as bnb
+
+    folder = make_llama(tmp_path / "odd")
+    config = json.loads((folder / "config.json").read_text()) | {"intermediate_size": 172}
+    (folder / "config.json").write_text(json.dumps(config))
+    weights = load_file(folder / "model.safetensors")
+    for name, value in weights.items():
+        if "down_proj" in name:
+            weights[name] = torch.randn(64, 172) / 10
+        elif "gate_proj" in name or "up_proj" in name:
+            weights[name] = torch.randn(172, value.shape[1]) / 10
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    loaded = load_model(str(folder), "4bit")
+    first = loaded.model.model.layers[0]
+    assert isinstance(first.self_attn.q_proj, bnb.nn.Linear4bit)
+    assert not isinstance(first.mlp.down_proj, bnb.nn.Linear4bit)
+    assert not isinstance(first.mlp.up_proj, bnb.nn.Linear4bit)
+    with torch.inference_mode():
+        assert bool(loaded.model(torch.tensor([[1, 2, 3]])).logits.isfinite().all())
+
+
+def test_nothing_fits_4bit(tmp_path: Path) -> None:
+    """Asked for 4-bit where no layer allows it, a sentence says so; `auto` loads it unquantized."""
+    folder = make_llama(tmp_path / "narrow", width=48)
+    with pytest.raises(ModelError, match="4-bit"):
+        load_model(str(folder), "4bit")
+    assert load_model(str(folder), "auto").quantization == "fp32"
+
+
+def test_training_never_packs(tiny_model_folder: Path) -> None:
+    """With `for_training`, a forward pass in eval() leaves the weights' bytes as they were and gradients right."""
+    loaded = load_model(str(tiny_model_folder), "4bit", for_training=True)
+    weight = loaded.model.model.layers[0].self_attn.q_proj.weight
+    before = weight.data.clone()
+    with torch.no_grad():
+        loaded.model(torch.tensor([[1, 2, 3]]))
+    assert torch.equal(weight.data, before)
+    assert not getattr(weight.quant_state, "packing_format_for_cpu", False)
+
+
+def test_starter_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`auto` without a GPU means the bundled model; where its files are gone, a sentence says so."""
+    monkeypatch.setattr(loader, "STARTER_FOLDER", tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for setting in ("auto", "starter"):
+        with pytest.raises(ModelError, match="bundled model is missing"):
+            load_model(setting)
+
+
+def break_model(folder: Path, how: str) -> None:
+    weights = folder / "model.safetensors"
+    config = json.loads((folder / "config.json").read_text())
+    if how == "torn":
+        weights.write_bytes(weights.read_bytes()[:5000])
+    elif how == "no weights":
+        weights.unlink()
+    elif how == "missing weight":
+        tensors = load_file(weights)
+        del tensors["model.layers.1.mlp.up_proj.weight"]
+        save_file(tensors, weights, {"format": "pt"})
+    elif how == "no tokenizer":
+        (folder / "tokenizer.json").unlink()
+    elif how == "no config":
+        (folder / "config.json").unlink()
+    elif how == "bad config":
+        (folder / "config.json").write_text("{")
+    else:
+        (folder / "config.json").write_text(json.dumps(config | json.loads(how)))
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("torn", "cannot be loaded"),
+        ("no weights", "cannot be loaded"),
+        ("missing weight", "incomplete: 1"),
+        ("no tokenizer", "without a tokenizer"),
+        ("no config", "no config.json"),
+        ("bad config", "cannot be loaded"),
+        ('{"model_type": "unheard-of"}', "cannot be loaded"),
+        ('{"architectures": ["LlamaForSequenceClassification"]}', "cannot write text"),
+        ('{"model_type": "bert", "architectures": ["BertForMaskedLM"]}', "cannot write text"),
+        ('{"quantization_config": {"quant_method": "gptq", "bits": 4}}', "quantized already"),
+        ('{"hidden_size": 128}', "cannot be loaded"),
+    ],
+)
+def test_damaged_models_say_why(copy: Path, how: str, says: str) -> None:
+    """Each kind of damage ends in one sentence, never in random weights or a traceback."""
+    break_model(copy, how)
+    with pytest.raises(ModelError, match=says) as raised:
+        load_model(str(copy))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("setting", ["/no/such/folder", "./nothing", "two words", "no-owner", "nobody/no-such-model"])
+def test_unknown_models_say_so(setting: str) -> None:
+    """A folder that is not there, a name that is none, and a hub that cannot be reached."""
+    with pytest.raises(ModelError, match=r"no model|could not be fetched"):
+        load_model(setting)
+
+
+def test_fingerprint_follows_the_weights(copy: Path, tiny_model_folder: Path) -> None:
+    """A copy is the same model whatever its version note says; one changed weight makes another."""
+    config = json.loads((copy / "config.json").read_text()) | {"transformers_version": "9", "use_cache": False}
+    (copy / "config.json").write_text(json.dumps(config))
+    assert fingerprint(copy) == fingerprint(tiny_model_folder)
+    tensors = load_file(copy / "model.safetensors")
+    tensors["model.norm.weight"][0] += 1
+    save_file(tensors, copy / "model.safetensors", {"format": "pt"})
+    assert fingerprint(copy) != fingerprint(tiny_model_folder)
+
+
+def test_catalog_fits_the_gpu() -> None:
+    """A larger GPU never gets a smaller model, and one too small for all gets the starter."""
+    sizes = [best_fitting(gib).memory_gib_4bit for gib in (1, 4, 8, 16, 24, 80)]
+    assert sizes == sorted(sizes)
+    assert best_fitting(16).memory_gib_4bit <= 16 * 0.6
+    assert best_fitting(0.1) is STARTER
+    assert [model.memory_gib_4bit for model in CATALOG] == sorted(model.memory_gib_4bit for model in CATALOG)
+    found = find_model("qwen/qwen3-8b")
+    assert found is not None
+    assert "Chinese" in found.languages
+
+
+def test_unfolded_weights_give_the_same_logits_bit_for_bit(
+    tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept unfolded for speed must be what 4-bit layers compute with."""
+    loaded = load_model(str(tiny_model_folder), "4bit")
+    unfolded = loaded.model
+    monkeypatch.setattr("playground.models.quantization.UNFOLDED_BYTES", 0)
+    small = load_model(str(tiny_model_folder), "4bit")
+    folded = small.model
+    assert loaded.memory_gib > small.memory_gib
+    names = [name for name, module in unfolded.named_modules() if "forward" in vars(module)]
+    assert len(names) > 4 and not any("forward" in vars(module) for module in folded.modules())
+    ids = torch.arange(1, 40).unsqueeze(0)
+    with torch.inference_mode():
+        assert torch.equal(unfolded(ids).logits, folded(ids).logits)

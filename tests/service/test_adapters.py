@@ -1,0 +1,296 @@
+"""Adapters come in, go out, are renamed and deleted beside a live model, and nothing is ever half done."""
+
+import asyncio
+import errno
+import os
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from playground import files as disk
+from playground.adapters import safe_zip as zip_file
+from playground.errors import AdapterError, BusyError, InputError
+from playground.models.loader import LoadedModel
+from playground.protocol.requests import BASE, GenerateRequest, Sampling
+from playground.service import downloads
+from playground.service import services as services_module
+from playground.service.services import Services
+from tests.bench.adapter_mutations import packed
+from tests.bench.mutated_adapters import attack
+from tests.exchange import running_services
+from tests.tiny import damage
+
+FOUND = Path(__file__).resolve().parents[3] / "shared" / "adapters"
+
+
+@pytest.fixture
+def services(loaded: LoadedModel, tmp_path: Path) -> Iterator[Services]:
+    data = tmp_path / "data"
+    data.mkdir()
+    with running_services(loaded, data) as running:
+        yield running
+
+
+def _zip_of(folder: Path, to: Path, top: str = "", **extra: bytes) -> Path:
+    """As people zip a folder: with all that is in it."""
+    parts = {top + path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    to.write_bytes(packed({**parts, **extra}))
+    return to
+
+
+def _left(services: Services) -> list[Path]:
+    return list(services.owners.data_dir.rglob("*.safetensors"))
+
+
+def test_a_hundred_wrong_ones(loaded: LoadedModel, tmp_path: Path) -> None:
+    """Defends the server, every visitor and the base model from what strangers zip."""
+    found = attack(loaded, tmp_path, 100, seed=7)
+    assert found.wrong == []
+    assert found.base_same
+    assert len(found.said) > 15
+    assert found.grown_bytes < 200 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("top", "extra"),
+    [
+        ("", {}),
+        ("my adapter/", {}),
+        ("my adapter/", {"__MACOSX/my adapter/._adapter_config.json": b"\0\5\x16\7", "my adapter/.DS_Store": b"x"}),
+        ("out/", {"out/checkpoint-9/adapter_config.json": b"{}", "out/checkpoint-9/optimizer.pt": b"\x80\4"}),
+        ("out/", {"out/training_args.bin": b"\x80\4", "out/tokenizer.json": b"{}"}),
+    ],
+    ids=["flat", "a folder", "macOS", "with checkpoints", "as a trainer saves"],
+)
+def test_zipped_as_people_zip(
+    services: Services, adapters: list[Path], tmp_path: Path, top: str, extra: dict[str, bytes]
+) -> None:
+    """Defends a good adapter, however it was zipped, and what it does to the answers."""
+    card = services.adopt("ann", "Mine", _zip_of(adapters[1], tmp_path / "in.zip", top, **extra))
+    assert card.receipt
+    assert card.receipt.largest_change > 0
+    assert asyncio.run(services.voice("ann", "Mine")).adapter == card.id
+    assert {path.name for path in card.folder.iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "manifest.json",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("distilbert-kuntya", "SEQ_CLS"),
+        ("gpt2-seqcls-anirudh", "SEQ_CLS"),
+        ("gpt2-seqcls-bin-thesotti", "adapter_model.bin, a format that can run foreign code"),
+    ],
+)
+@pytest.mark.parametrize("top", ["", "adapter/"])
+def test_found_in_the_wild(services: Services, tmp_path: Path, name: str, reason: str, top: str) -> None:
+    """Defends what people really find and try: each is refused with the reason that counts."""
+    if not FOUND.is_dir():
+        pytest.skip("the real adapters are not part of the project")
+    extra = {"__MACOSX/._adapter_config.json": b"x"} if top else {}
+    with pytest.raises(AdapterError, match=reason):
+        services.adopt("ann", name, _zip_of(FOUND / name, tmp_path / "in.zip", top, **extra))
+    assert (services.store.list("ann"), _left(services)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("layer", "no layer model.layers.9"),
+        ("huge", "overflow"),
+        ('{"target_modules": ["q_proj"]}', "name as a target"),
+    ],
+)
+def test_what_only_the_live_model_sees(
+    services: Services, adapters: list[Path], tmp_path: Path, change: str, reason: str
+) -> None:
+    """Defends the list: an adapter that the live model cannot use is never in it, not for a moment."""
+    path = _zip_of(damage(tmp_path / "bad", adapters[0], change), tmp_path / "in.zip")
+    with pytest.raises(AdapterError, match=reason):
+        services.adopt("ann", "Mine", path)
+    assert services.store.list("ann") == _left(services) == []
+    assert services.live.engine.status().adapters_resident == ()
+
+
+def test_the_same_twice_renamed_and_deleted(services: Services, adapters: list[Path], tmp_path: Path) -> None:
+    """Defends each copy's own life: another name, another id, and one can go while the other answers."""
+    path = _zip_of(adapters[0], tmp_path / "in.zip")
+    one, other = services.adopt("ann", "Mine", path), services.adopt("ann", "mine", path)
+    assert (one.name, other.name) == ("Mine", "mine 2")
+    services.store.rename("ann", one.id, "Yours")
+    for card in (one, other):
+        assert asyncio.run(services.voice("ann", card.id)).adapter == card.id
+    assert asyncio.run(services.voice("ann", "yours")).adapter == one.id
+    services.remove("ann", one.id)
+    assert [card.id for card in services.store.list("ann")] == [other.id]
+    assert services.live.engine.status().adapters_resident == (other.id,)
+    with pytest.raises(AdapterError, match="no adapter 'Yours'"):
+        asyncio.run(services.voice("ann", "Yours"))
+
+
+def test_deleted_while_it_answers(
+    services: Services, adapters: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Defends the answer that is being written: it ends as it would have, and the adapter is gone after it.
+
+    Its files stay until then: one that had to leave memory is read again for whoever waits.
+    """
+    card = services.adopt("ann", "Mine", _zip_of(adapters[0], tmp_path / "in.zip"))
+    services.load("ann", card)
+    tokens = tuple(services.live.codec.plain("Once upon a time"))
+    request = GenerateRequest(tokens, Sampling(300, 0.0, stop=()), adapter=card.id)
+    whole = services.live.engine.submit(request).result(30)
+    running = services.live.engine.submit(request)
+    unload, there = services.live.engine.unload_adapter, []
+
+    def watched(key: str) -> None:
+        unload(key)
+        there.append(card.folder.is_dir())
+
+    monkeypatch.setattr(services.live.engine, "unload_adapter", watched)
+    services.remove("ann", card.id)
+    assert there == [True] and not card.folder.exists()
+    assert running.result(30) == whole
+    with pytest.raises(AdapterError, match="no adapter"):
+        services.live.engine.submit(request)
+    assert services.live.engine.submit(GenerateRequest(tokens, adapter=BASE)).result(30).new_tokens > 0
+
+
+def test_deleted_before_it_was_ever_used(services: Services, adapters: list[Path]) -> None:
+    """Defends deleting after a restart, when the live model has not met the adapter."""
+    card = services.store.publish("ann", "Mine", adapters[0])
+    assert services.remove("ann", card.id).id == card.id
+    assert services.store.list("ann") == []
+
+
+@pytest.mark.parametrize("moment", range(9))
+def test_a_full_disk(
+    services: Services, adapters: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    """Defends against a disk that fills up at any write of an import: a plain reason, and nothing stays."""
+    path = _zip_of(adapters[0], tmp_path / "in.zip")
+    writes = iter(range(100))
+    sync, extract = os.fsync, zip_file.zipfile.ZipFile.open
+
+    def full(real: object, *given: object) -> object:
+        if next(writes) == moment:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*given)  # type: ignore[operator]
+
+    monkeypatch.setattr(disk.os, "fsync", lambda *given: full(sync, *given))
+    monkeypatch.setattr(zip_file.zipfile.ZipFile, "open", lambda *given: full(extract, *given))
+    try:
+        card = services.adopt("ann", "Mine", path)
+    except AdapterError as error:
+        assert "disk is full" in str(error)
+        assert services.store.list("ann") == _left(services) == []
+        assert services.live.engine.status().adapters_resident == ()
+    else:
+        assert next(writes) <= moment, "the import went on past a full disk"
+        assert services.store.list("ann") == [card]
+    assert not [path for path in services.owners.data_dir.rglob(".*") if path.is_file()]
+
+
+def test_a_disk_that_is_nearly_full(
+    services: Services, adapters: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Defends everybody's training from a stranger's import: some of the disk stays free."""
+    card = services.store.publish("ann", "Mine", adapters[0])
+    monkeypatch.setattr(services_module, "KEPT_FREE_BYTES", 2**60)
+    with pytest.raises(InputError, match="no room for more files"):
+        services.adopt("ann", "Other", _zip_of(adapters[0], tmp_path / "in.zip"))
+    with pytest.raises(InputError, match="no room for more files"):
+        downloads.zipped(services, "ann", card.id)
+    assert len(_left(services)) == 1
+
+
+def test_a_full_disk_keeps_the_old_name(
+    services: Services, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Defends an adapter's manifest when there is no room for a new one."""
+    card = services.store.publish("ann", "Mine", adapters[0])
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(disk.os, "fsync", full)
+    with pytest.raises(AdapterError, match="disk is full"):
+        services.store.rename("ann", card.id, "Yours")
+    assert services.store.list("ann") == [card]
+    assert len(list(card.folder.iterdir())) == 3
+
+
+def test_out_and_in_again(services: Services, adapters: list[Path], tmp_path: Path) -> None:
+    """Defends the way through a file: the same answers, and no word of the owner or the disk in it."""
+    card = services.adopt("ann", "Mine", _zip_of(adapters[1], tmp_path / "in.zip"))
+    path = Path(downloads.zipped(services, "ann", card.id))
+    again = services.adopt("bob", "His", path)
+    assert again.receipt
+    assert card.receipt
+    assert again.receipt.largest_change == card.receipt.largest_change
+    with zipfile.ZipFile(path) as archive:
+        told = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"ann" not in told.replace(b"channel", b"")
+    assert str(tmp_path).encode() not in told
+
+
+def test_deleted_while_it_is_taken_away(services: Services, adapters: list[Path]) -> None:
+    """Defends the reason that is told: its owner deleted it, its files are not damaged."""
+    card = services.store.publish("ann", "Mine", adapters[0])
+
+    async def visit() -> None:
+        shares = downloads.whole(services, "ann", card.id)
+        await anext(shares)
+        services.remove("ann", card.id)
+        with pytest.raises(AdapterError, match="There is no adapter 'Mine' any more"):
+            [share async for share in shares]
+
+    asyncio.run(visit())
+    assert list(services.downloads.iterdir()) == []
+
+
+def test_downloads_do_not_pile_up(services: Services, adapters: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Defends the disk: what nobody fetched within an hour goes, of whole models all but the newest two, and of
+    adapters all but the newest of so many bytes."""
+    card = services.store.publish("ann", "Mine", adapters[0])
+    path = Path(downloads.zipped(services, "ann", card.id))
+    downloads.sweep(services.downloads, time.time() + 60)
+    assert path.is_file()
+    whole = [services.downloads / f"whole-{number}" for number in range(4)]
+    for number, folder in enumerate(whole):
+        folder.mkdir()
+        if number != 1:  # that one is being made
+            (folder / "model.zip").touch()
+        os.utime(folder, (time.time() + number, time.time() + number))
+    downloads.sweep(services.downloads, time.time() + 60)
+    assert [folder.is_dir() for folder in whole] == [False, True, True, True]
+    zips = [Path(downloads.zipped(services, "ann", card.id)) for _ in range(3)]
+    monkeypatch.setattr(downloads, "MOST_ADAPTER_BYTES", 2 * path.stat().st_size)
+    for number, made in enumerate([path, *zips]):
+        os.utime(made.parent, (time.time() + number, time.time() + number))
+    downloads.sweep(services.downloads, time.time() + 60)
+    assert [made.is_file() for made in [path, *zips]] == [False, False, True, True]
+    downloads.sweep(services.downloads, time.time() + 2 * downloads.KEPT_S)
+    assert list(services.downloads.iterdir()) == []
+
+
+def test_a_whole_model_that_is_not_made_leaves_nothing(services: Services, adapters: list[Path]) -> None:
+    """Defends the disk and the next visitor from one who leaves, and from one who must wait."""
+    card = services.store.publish("ann", "Mine", adapters[0])
+
+    async def visit() -> None:
+        left = downloads.whole(services, "ann", card.id)
+        await anext(left)
+        with pytest.raises(BusyError):
+            await anext(downloads.whole(services, "ann", card.id))
+        assert len(list(services.downloads.iterdir())) == 1
+        await left.aclose()
+
+    asyncio.run(visit())
+    assert list(services.downloads.iterdir()) == []

@@ -1,0 +1,218 @@
+"""From a file to a run: what is read, refused and handed on. Training itself is tested elsewhere."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from playground.errors import AdapterError, DataError, InputError, PlaygroundError
+from playground.models.loader import load_model
+from playground.models.tokenizer import ModelCodec, codec_for
+from playground.protocol.requests import Engine, Live
+from playground.service.datasets import (
+    READY_FILES,
+    check_probes,
+    inspect_upload,
+    plan,
+    prepare,
+    row_codec,
+    start_training,
+)
+from playground.service.publishing import Base
+from playground.service.services import Services
+from playground.training.jobs.queue import Callbacks, Jobs
+from playground.training.tokenization import encode
+
+
+@dataclass
+class RecordingJobs:
+    """Notes what a run would be given; starting a real worker would take seconds a test."""
+
+    root: Path
+    started: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def start(self, *given: Any, **named: Any) -> str:
+        self.started.append((*given, named))
+        return "j1"
+
+    def job(self, owner: str, job_id: str) -> Any:
+        self.root.mkdir(exist_ok=True)
+        return type("Job", (), {"folder": self.root})()
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model_folder: Path) -> ModelCodec:
+    return codec_for(load_model(str(tiny_model_folder), "none"))
+
+
+@pytest.fixture
+def services(codec: ModelCodec, tmp_path: Path) -> Services:
+    base = Base("tiny", "/models/tiny", "none", "f" * 64, 100_000)
+    live = Live(cast(Engine, None), codec)
+    jobs = RecordingJobs(tmp_path / "job")
+    return Services(live, base, cast(Any, None), cast(Any, jobs), cast(Any, None), tmp_path)
+
+
+def started(services: Services) -> list[tuple[Any, ...]]:
+    return cast(RecordingJobs, services.jobs).started
+
+
+def write(folder: Path, rows: int, name: str = "pairs.csv") -> Path:
+    path = folder / name
+    path.write_text("question,answer\n" + "".join(f"What is {i}?,It is {i}.\n" for i in range(rows)), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [
+        ("pirate_talk.csv", "prompt_completion"),
+        ("sort_messages.csv", "text_label"),
+        ("polite_replies.jsonl", "prompt_completion"),
+    ],
+)
+def test_the_ready_files_can_be_taught(services: Services, name: str, format: str) -> None:
+    """The three files that the page offers are recognised whole, with nothing to repair."""
+    found = inspect_upload(services, READY_FILES / name)
+    assert found.format == format
+    assert len(found.examples.usable) == found.rows >= 100
+    assert not found.repairs
+
+
+def test_start_hands_on_what_was_shown(services: Services, tmp_path: Path) -> None:
+    """The run gets the split rows, checked values and trimmed questions of exactly this file."""
+    path = write(tmp_path, 30)
+    job_id = start_training(services, "ann", path, "pairs.csv", " Sums ", probes=["  Hello? ", ""], r=4, epochs=2)
+    assert job_id == "j1"
+    owner, name, (learned, held_out), values, named = started(services)[0]
+    assert (owner, name) == ("ann", "Sums")
+    assert len(learned) == 24
+    assert len(held_out) == 6
+    assert (values.r, values.epochs) == (4, 2.0)
+    assert named["probes"] == ("Hello?",)
+    assert named["base_fingerprint"] == "f" * 64
+
+
+def test_long_texts_count_as_the_pieces_that_they_become(services: Services, tmp_path: Path) -> None:
+    """Steps and times follow the rows that training makes, which for long plain texts are more than the texts."""
+    path = tmp_path / "stories.txt"
+    path.write_text("\n\n".join(f"Story {n}. " + "The dog ran on. " * 400 for n in range(12)), encoding="utf-8")
+    lesson = prepare(services, path)
+    limit = plan(services, lesson.rows).max_length
+    pieces = len(encode(lesson.learned, row_codec(services), limit).rows)
+    assert lesson.rows == pieces > 2 * len(lesson.learned)
+    start_training(services, "ann", path, "stories.txt", "Stories")
+    assert started(services)[0][3] == plan(services, pieces) != plan(services, len(lesson.learned))
+    assert prepare(services, write(tmp_path, 12)).rows == 10
+
+
+def test_repairs_are_made_only_when_asked_for(services: Services, tmp_path: Path) -> None:
+    """Repeated rows stay unless their repair was ticked."""
+    path = tmp_path / "double.csv"
+    path.write_text("question,answer\n" + "Who?,Me.\n" * 12 + "Where?,Here.\n", encoding="utf-8")
+    assert prepare(services, path).usable == 13
+    assert prepare(services, path, repairs=("duplicates",)).usable == 2
+
+
+def test_columns_can_be_chosen_by_hand(services: Services, tmp_path: Path) -> None:
+    """Columns that nothing recognises are usable once a person says which is which."""
+    path = tmp_path / "odd.csv"
+    path.write_text("qqq,zzz\nWho?,Me.\nWhere?,Here.\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"(?i)columns"):
+        inspect_upload(services, path)
+    lesson = prepare(services, path, format="prompt_completion", columns={"prompt": "qqq", "completion": "zzz"})
+    messages = lesson.learned[0].messages
+    assert messages is not None
+    assert [message["content"] for message in messages] == ["Who?", "Me."]
+
+
+@pytest.mark.parametrize(
+    ("named", "kind"),
+    [
+        ({"name": ""}, AdapterError),
+        ({"name": "base"}, AdapterError),
+        ({"name": "x" * 100}, AdapterError),
+        ({"format": "poem"}, DataError),
+        ({"columns": {"prompt": "nowhere"}}, DataError),
+        ({"repairs": ("magic",)}, DataError),
+        ({"intensity": "brutal"}, InputError),
+        ({"epochs": float("nan")}, InputError),
+        ({"learning_rate": float("inf")}, InputError),
+        ({"max_steps": 0}, InputError),
+        ({"r": 0}, InputError),
+        ({"r": "16"}, InputError),
+        ({"max_length": 10_000}, InputError),
+        ({"speed": 3}, InputError),
+        ({"probes": "one"}, InputError),
+        ({"probes": [3]}, InputError),
+        ({"probes": ["x" * 3_000]}, InputError),
+        ({"probes": ["a", "b", "c", "d", "e", "f"]}, InputError),
+    ],
+)
+def test_bad_values_start_nothing(
+    services: Services, tmp_path: Path, named: dict[str, Any], kind: type[PlaygroundError]
+) -> None:
+    """Each wrong value gives one sentence of its own, and no run begins."""
+    given = {"name": "Sums", **named}
+    with pytest.raises(kind) as told:
+        start_training(services, "ann", write(tmp_path, 20), "pairs.csv", **given)
+    assert str(told.value).rstrip().endswith(".")
+    assert not started(services)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_too_few_rows_start_nothing(services: Services, tmp_path: Path, rows: int) -> None:
+    """Fewer than two usable rows are refused with a sentence that says so."""
+    with pytest.raises(DataError, match=r"two|2|row|empty"):
+        start_training(services, "ann", write(tmp_path, rows), "pairs.csv", "Sums")
+    assert not started(services)
+
+
+def test_a_missing_file_is_told(services: Services, tmp_path: Path) -> None:
+    """A path with no file behind it, as a forged one, ends in a sentence and not in a traceback."""
+    with pytest.raises(DataError, match="no longer there"):
+        start_training(services, "ann", tmp_path / "gone.csv", "gone.csv", "Sums")
+
+
+def test_an_upload_that_cannot_be_read_is_removed(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused file leaves nothing behind; one whose columns are only unknown stays, and so does any other file."""
+    uploads = tmp_path / "uploads"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+    files = {place: uploads / place / "a.csv" for place in ("broken", "odd")}
+    files["outside"] = tmp_path / "a.csv"
+    for place, path in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"qqq,zzz\nWho?,Me.\nHow?,So.\n" if place == "odd" else bytes(range(256)) * 20)
+        with pytest.raises(DataError):
+            inspect_upload(services, path)
+    assert [place for place, path in files.items() if path.exists()] == ["odd", "outside"]
+    assert not files["broken"].parent.exists()
+
+
+def test_harder_study_means_more_steps(services: Services) -> None:
+    """The three intensities differ in how long they teach."""
+    steps = [plan(services, 128, intensity).total_steps(128) for intensity in ("light", "normal", "thorough")]
+    assert steps == sorted(set(steps))
+
+
+def test_questions_to_watch_are_kept_in_order() -> None:
+    """Empty questions are left out, the others keep their order."""
+    assert check_probes(["b", " ", "a "]) == ("b", "a")
+
+
+def test_a_real_queue_takes_the_run(codec: ModelCodec, services: Services, tmp_path: Path) -> None:
+    """The arguments fit the real `Jobs`, and the origin is kept beside the run's spec."""
+    jobs = Jobs(tmp_path / "data", Callbacks(on_trained=lambda _job, _folder: "a-0"))
+    real = Services(services.live, services.base, services.store, jobs, services.owners, tmp_path)
+    try:
+        job_id = start_training(real, "ann", write(tmp_path, 20), "pairs.csv", "Sums")
+        job = jobs.job("ann", job_id)
+        assert job.name == "Sums"
+        assert (job.folder / "origin.json").exists()
+        with pytest.raises(InputError):
+            jobs.job("bob", job_id)
+    finally:
+        jobs.close()

@@ -1,0 +1,256 @@
+"""A finished run becomes a published, swapped-in, measured adapter; its probes are watched without holding it up."""
+
+import asyncio
+import json
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.adapters.info import LONGEST_NAME
+from playground.adapters.store import AdapterStore
+from playground.data.examples import Example
+from playground.engine.llm_engine import LiveModel
+from playground.errors import AdapterError, EngineError, TrainingError
+from playground.evaluation import forgetting as skills
+from playground.evaluation import report
+from playground.evaluation.forgetting import MEASURES, items
+from playground.models.tokenizer import ModelCodec
+from playground.protocol.requests import Live
+from playground.service.probes import PROBES_FILE, Probed, Prober, read_probes
+from playground.service.publishing import Base, handover, publish_step
+from playground.training.jobs.checkpoints import LEARNT_FOLDER, publish
+from playground.training.jobs.events import Event
+from playground.training.jobs.job import Job
+from playground.training.spec import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, save_examples
+from tests.asking import until
+
+PATIENCE_S = 60.0
+PROBES = ("Where is the dog?", "Tell me about the sun.", "Who sleeps?", "A fourth is not asked.")
+LOSSES = {0: 3.0, 5: 2.0, 10: 2.5}
+
+
+@dataclass
+class Taught:
+    """A run that has ended, with a kept checkpoint at each step, and an app around it."""
+
+    live: Live
+    store: AdapterStore
+    base: Base
+    job: Job
+
+    def kept(self, step: int) -> Path:
+        return self.job.folder / LEARNT_FOLDER / f"step-{step}"
+
+    def resident(self) -> set[str]:
+        return set(self.live.engine.status().adapters_resident)
+
+
+@pytest.fixture
+def taught(
+    engine: LiveModel,
+    codec: ModelCodec,
+    tiny_model_folder: Path,
+    adapters: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Taught:
+    few = items()[:5]
+    monkeypatch.setattr(skills, "items", lambda: few)
+    folder = tmp_path / "data" / "ann" / "jobs" / "j1"
+    folder.mkdir(parents=True)
+    spec = TrainingSpec("j1", "ann", "Animals", str(tiny_model_folder), "none", "", 1.0, probes=PROBES)
+    spec.save(folder)
+    job = Job(spec, folder)
+    rows = [
+        Example(({"role": "user", "content": f"Say {n}"}, {"role": "assistant", "content": f"It is {n}"}), None, n)
+        for n in range(16)
+    ]
+    save_examples(folder / TRAIN_FILE, rows[:9])
+    save_examples(folder / HELD_OUT_FILE, rows[9:])
+    for step, loss in LOSSES.items():
+        job.log.write(Event("training", step=step, total_steps=10, eval_loss=loss))
+    for step, adapter in ((5, adapters[0]), (10, adapters[1])):
+        aside = shutil.copytree(adapter, folder / f"aside-{step}")
+        publish(aside, folder / LEARNT_FOLDER, step, LOSSES[step], float(step))
+    facts = {"best_step": 5, "steps": 10, "held_out_loss_before": 3.0, "held_out_loss_after": 2.0, "rows": 9}
+    (folder / FACTS_FILE).write_text(json.dumps(facts))
+    store = AdapterStore(tmp_path / "data")
+    return Taught(Live(engine, codec), store, Base("tiny", str(tiny_model_folder), "none", "", 1), job)
+
+
+def published(taught: Taught) -> Any:
+    callbacks = handover(taught.live, taught.store, taught.base)
+    return taught.store.get("ann", callbacks.on_trained(taught.job, taught.kept(5)))
+
+
+def test_the_adapter_is_published_swapped_in_and_measured(taught: Taught) -> None:
+    card = published(taught)
+    assert card.name == "Animals" and card.receipt.base_unchanged and card.id in taught.resident()
+    told = card.report
+    assert set(told) == {"verdict", "measures", "confusion", "rows", "skills", "best_step", "step"}
+    assert (told["best_step"], told["step"], told["confusion"]) == (5, 5, None)
+    main = told["measures"][0]
+    assert [one["name"] for one in told["measures"]] == ["F1", "exact match"] and main["rows"] == 7
+    assert {skill["task"] for skill in told["skills"]} == set(MEASURES)
+    said = [sentence["template"].format(**sentence["fields"]) for sentence in told["verdict"]]
+    assert "On the 7 examples" in said[0] and said[1] == "It was best at step 5 of 10; after that it memorized."
+    metrics = {name: card.metrics[name] for name in ("measure", "measured_rows", "score_before", "score_after")}
+    assert metrics == {
+        "measure": "F1",
+        "measured_rows": 7,
+        "score_before": round(main["base"], 2),
+        "score_after": round(main["adapter"], 2),
+    }
+
+
+def test_an_adapter_that_cannot_be_measured_is_still_there(
+    taught: Taught, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise EngineError("The model failed on this request.")
+
+    monkeypatch.setattr(report, "compare", fail)
+    card = published(taught)
+    assert card.id in taught.resident() and card.report == {} and "measure" not in card.metrics
+    assert "could not be measured" in caplog.text
+
+
+def test_a_closing_app_does_not_wait_for_the_measures(taught: Taught, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the next app, which resumes the run, measures the adapter that is there instead of making another."""
+    entered = threading.Event()
+
+    async def forever(*_: object, **__: object) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    callbacks = handover(taught.live, taught.store, taught.base)
+    with monkeypatch.context() as held:
+        held.setattr(report, "compare", forever)
+        given: list[str] = []
+        run = threading.Thread(target=lambda: given.append(callbacks.on_trained(taught.job, taught.kept(5))))
+        run.start()
+        assert entered.wait(PATIENCE_S)
+        callbacks.on_close()
+        run.join(PATIENCE_S)
+    (card,) = taught.store.list("ann")
+    assert given == [card.id] and card.report == {}
+    again = published(taught)
+    assert again.id == card.id and again.report["step"] == 5 and len(taught.store.list("ann")) == 1
+
+
+def test_an_adapter_that_cannot_be_swapped_in_is_not_published(taught: Taught, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(key: str, folder: Path) -> None:
+        raise AdapterError("With this adapter the model's numbers overflow, so it cannot be used.")
+
+    monkeypatch.setattr(taught.live.engine, "load_adapter", refuse)
+    with pytest.raises(AdapterError):
+        published(taught)
+    with pytest.raises(AdapterError):
+        publish_step(taught.live, taught.store, taught.base, taught.job, 10)
+    assert taught.store.list("ann") == []
+
+
+def test_any_kept_step_becomes_an_adapter_beside_the_others(taught: Taught) -> None:
+    first = published(taught)
+    card = taught.store.get("ann", publish_step(taught.live, taught.store, taught.base, taught.job, 10))
+    assert card.name == "Animals, step 10" and {first.id, card.id} <= taught.resident()
+    told: Any = card.report
+    assert (told["step"], told["best_step"]) == (10, 5) and card.source["step"] == 10
+    assert card.metrics["held_out_loss_after"] == 2.5
+    assert told["verdict"][1]["fields"] == {"step": 10, "best": 5, "last": 10}
+    with pytest.raises(TrainingError, match="nothing of step 7"):
+        publish_step(taught.live, taught.store, taught.base, taught.job, 7)
+    (taught.kept(5) / "adapter_model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(TrainingError, match="nothing of step 5"):
+        publish_step(taught.live, taught.store, taught.base, taught.job, 5)
+    assert len(taught.store.list("ann")) == 2
+
+
+def test_a_long_name_keeps_its_step(taught: Taught) -> None:
+    object.__setattr__(taught.job.spec, "name", "N" * LONGEST_NAME)
+    card = taught.store.get("ann", publish_step(taught.live, taught.store, taught.base, taught.job, 5))
+    assert card.name.endswith("N, step 5") and len(card.name) == LONGEST_NAME
+
+
+def test_each_checkpoint_answers_the_probes_and_leaves_again(taught: Taught) -> None:
+    prober = Prober(taught.live)
+    for step in (5, 10):
+        prober.look_at(taught.job, taught.kept(step))
+        prober.finish(PATIENCE_S)
+    base, fifth, tenth = read_probes(taught.job.folder)
+    assert [base.step, fifth.step, tenth.step] == [0, 5, 10]
+    assert all(len(probed.answers) == 3 and all(probed.answers) for probed in (base, fifth, tenth))
+    assert base.answers != fifth.answers != tenth.answers
+    assert taught.resident() == set()
+    prober.look_at(taught.job, taught.kept(5))  # as after a resume: the base is not asked again
+    prober.finish(PATIENCE_S)
+    assert read_probes(taught.job.folder) == [base, fifth, tenth]
+    assert len((taught.job.folder / PROBES_FILE).read_bytes().splitlines()) == 4
+
+
+def test_the_supervising_thread_never_waits_and_the_newest_goes_first(
+    taught: Taught, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, leave = threading.Event(), threading.Event()
+    loaded: list[str] = []
+    load = taught.live.engine.load_adapter
+
+    def slowly(key: str, folder: Path) -> Any:
+        entered.set()
+        assert leave.wait(PATIENCE_S)
+        loaded.append(folder.name)
+        return load(key, folder)
+
+    monkeypatch.setattr(taught.live.engine, "load_adapter", slowly)
+    callbacks = handover(taught.live, taught.store, taught.base)
+    callbacks.on_checkpoint(taught.job, taught.kept(5))
+    assert entered.wait(PATIENCE_S)
+    callbacks.on_checkpoint(taught.job, taught.kept(7))  # overtaken before it was its turn
+    callbacks.on_checkpoint(taught.job, taught.kept(10))
+    assert loaded == []
+    leave.set()
+    until(lambda: [probed.step for probed in read_probes(taught.job.folder)] == [0, 5, 10], PATIENCE_S)
+    assert loaded == ["step-5", "step-10"]
+
+
+def test_probes_that_go_wrong_hurt_nobody(taught: Taught, caplog: pytest.LogCaptureFixture) -> None:
+    prober = Prober(taught.live)
+    prober.look_at(taught.job, taught.kept(7))  # not there
+    prober.finish(PATIENCE_S)
+    assert [probed.step for probed in read_probes(taught.job.folder)] == [0]
+    kept = shutil.copytree(taught.kept(5), taught.job.folder.parent / "step-5")
+    shutil.rmtree(taught.job.folder)
+    prober.look_at(taught.job, kept)
+    prober.finish(PATIENCE_S)
+    assert not taught.job.folder.exists() and read_probes(taught.job.folder) == []
+    assert "was not asked" in caplog.text and "could not be asked" in caplog.text
+    assert taught.resident() == set()
+
+
+def test_a_run_without_probes_asks_nothing(taught: Taught) -> None:
+    object.__setattr__(taught.job.spec, "probes", ())
+    prober = Prober(taught.live)
+    prober.look_at(taught.job, taught.kept(5))
+    prober.finish(PATIENCE_S)
+    assert not (taught.job.folder / PROBES_FILE).exists()
+
+
+def test_only_whole_lines_count_and_the_later_of_a_step(tmp_path: Path) -> None:
+    def line(step: int, text: str) -> str:
+        return json.dumps({"step": step, "answers": [text]}) + "\n"
+
+    whole = line(10, "first") + line(0, "base") + "no JSON\n" + line(10, "second")
+    (tmp_path / PROBES_FILE).write_text(whole + line(20, "torn")[:-1])
+    assert read_probes(tmp_path) == [Probed(0, ("base",)), Probed(10, ("second",))]
+
+
+def test_a_torn_line_does_not_spoil_the_next(taught: Taught) -> None:
+    (taught.job.folder / PROBES_FILE).write_text('{"step": 0, "answers": ["base"]}\n{"step": 3, "ans')
+    prober = Prober(taught.live)
+    prober.look_at(taught.job, taught.kept(5))
+    prober.finish(PATIENCE_S)
+    assert [probed.step for probed in read_probes(taught.job.folder)] == [0, 5]

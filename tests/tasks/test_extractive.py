@@ -1,0 +1,25 @@
+"""A summary made of a text's own sentences: which ones, in which order, and that none is changed."""
+
+import pytest
+
+from playground.tasks.nlp.extractive import best_sentences
+
+ABSTRACT = (
+    "Training takes much memory. However, little of it is needed at once. We propose a method that keeps the state of "
+    "the optimizer in few bits. It has 3 parts. In experiments it reaches the same accuracy."
+)
+
+
+def test_what_the_authors_say_they_did_is_told_first() -> None:
+    assert best_sentences(ABSTRACT, 1).startswith("We propose a method")
+
+
+def test_sentences_keep_the_texts_order_and_words() -> None:
+    two = best_sentences(ABSTRACT, 2)
+    assert two.index("Training takes much memory.") < two.index("We propose a method")
+    assert best_sentences(ABSTRACT, 99) == ABSTRACT
+
+
+@pytest.mark.parametrize("text", ["One sentence only", "小狗在花园里睡觉。猫在屋里。", "!!! ...", "Two\nlines here."])
+def test_any_text_has_a_best_sentence(text: str) -> None:
+    assert best_sentences(text, 1).strip()

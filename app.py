@@ -43,13 +43,13 @@ def serve(settings: Settings) -> None:
     from playground.engine.llm_engine import start_engine
     from playground.models.loader import load_model
     from playground.models.quantization import linear_layer_names
-    from playground.models.tokenizer import codec_for
-    from playground.protocol.requests import Live
+    from playground.models.tokenizer import build_tokenizer
+    from playground.protocol.client import Live
     from playground.server.serve import launch
     from playground.service.owners import Owners
     from playground.service.publishing import Base, handover
     from playground.service.services import Services
-    from playground.training.jobs.queue import LONGEST_RUN_S, Jobs
+    from playground.training.jobs.queue import MAX_RUN_S, JobQueue
 
     loaded = load_model(settings.model, settings.quantization)
     precision = {"4-bit": "4bit", "8-bit": "8bit"}.get(loaded.quantization, "none")
@@ -61,12 +61,12 @@ def serve(settings: Settings) -> None:
         loaded.model.num_parameters(),
         linear_layer_names(loaded.model),
     )
-    codec = codec_for(loaded)
-    engine = start_engine(loaded, codec)
+    tokenizer = build_tokenizer(loaded)
+    engine = start_engine(loaded, tokenizer)
     store = AdapterStore(settings.data_dir)
-    live = Live(engine, codec)
-    longest_run_s = LONGEST_RUN_S if settings.mode == "public" else None
-    jobs = Jobs(settings.data_dir, handover(live, store, base), longest_run_s)
+    live = Live(engine, tokenizer)
+    longest_run_s = MAX_RUN_S if settings.mode == "public" else None
+    jobs = JobQueue(settings.data_dir, handover(live, store, base), longest_run_s)
     owners = Owners(settings.data_dir, settings.mode)
     gc.freeze()
     gc.enable()

@@ -47,7 +47,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def told_when_full() -> Iterator[None]:
+def disk_full_as_error() -> Iterator[None]:
     """Make a full disk a sentence for the visitor; any other error stays what it is."""
     try:
         yield

@@ -15,7 +15,7 @@ PARENT_VARIABLE = "PLAYGROUND_TRAINING_PARENT"
 _PR_SET_PDEATHSIG = 1
 
 
-def settle(log_file: Path, offline: bool) -> None:
+def become_worker(log_file: Path, offline: bool) -> None:
     """Prepare this process; call before torch is imported.
 
     Half of the cores: the live model goes on answering on the others. OpenMP's default of spinning while it waits
@@ -28,8 +28,8 @@ def settle(log_file: Path, offline: bool) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
     if hasattr(os, "nice"):  # all but Windows
         os.nice(10)
-    _end_with_parent()
-    _be_the_first_to_go()
+    _die_with_parent()
+    _prefer_oom_kill()
     descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -39,7 +39,7 @@ def settle(log_file: Path, offline: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
 
 
-def _end_with_parent() -> None:
+def _die_with_parent() -> None:
     """Let the kernel end this process when the app that started it is gone, however it went (Linux only)."""
     parent = os.environ.get(PARENT_VARIABLE)
     if parent is None or not sys.platform.startswith("linux"):
@@ -49,7 +49,7 @@ def _end_with_parent() -> None:
         sys.exit("The app is gone.")
 
 
-def _be_the_first_to_go() -> None:
+def _prefer_oom_kill() -> None:
     """Where memory runs out, let the system end this process and not the app, which can start it again (Linux)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("900")

@@ -10,19 +10,22 @@ from transformers import PreTrainedModel
 from playground.engine.forward_batch import ATTENTION, Branches, Pass
 from playground.engine.kv_cache import Places
 from playground.engine.lora import LoraRouter, Route
-from playground.models.tokenizer import ModelCodec
-from playground.protocol.requests import GenerateRequest, Sampling
+from playground.models.tokenizer import ChatTokenizer
+from playground.protocol.requests import GenerateRequest
+from playground.protocol.sampling import SamplingParams
 
 PROMPT = "Once upon a time there was a little dog."
 IDS = [[70, 81, 73, 223, 30, 94, 283, 65, 71, 268]]
 
 
-def greedy(codec: ModelCodec, text: str = PROMPT, most: int = 40, **fields: Any) -> GenerateRequest:
-    return GenerateRequest(tuple(codec.plain(text)), Sampling(temperature=0.0, max_new_tokens=most), **fields)
+def greedy(tokenizer: ChatTokenizer, text: str = PROMPT, most: int = 40, **fields: Any) -> GenerateRequest:
+    return GenerateRequest(
+        tuple(tokenizer.encode(text)), SamplingParams(temperature=0.0, max_new_tokens=most), **fields
+    )
 
 
-def endless(codec: ModelCodec, seed: int, owner: str = "") -> GenerateRequest:
-    return GenerateRequest(tuple(codec.plain("A")), Sampling(480, 1.5, 1.0, 0, seed=seed), owner=owner)
+def endless(tokenizer: ChatTokenizer, seed: int, owner: str = "") -> GenerateRequest:
+    return GenerateRequest(tuple(tokenizer.encode("A")), SamplingParams(480, 1.5, 1.0, 0, seed=seed), owner=owner)
 
 
 def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from playground.engine.llm_engine import LiveModel, start_engine
 from playground.models.loader import LoadedModel, load_model
-from playground.models.tokenizer import ModelCodec, codec_for
+from playground.models.tokenizer import ChatTokenizer, build_tokenizer
 from tests.tiny import make_adapter, make_gpt2, make_llama
 
 STORIES = Path(__file__).resolve().parents[2] / "shared" / "models" / "stories260K-pad192"
@@ -45,14 +45,14 @@ def loaded(tiny_model_folder: Path) -> LoadedModel:
 
 
 @pytest.fixture(scope="session")
-def codec(loaded: LoadedModel) -> ModelCodec:
-    return codec_for(loaded)
+def tokenizer(loaded: LoadedModel) -> ChatTokenizer:
+    return build_tokenizer(loaded)
 
 
 @pytest.fixture
-def engine(loaded: LoadedModel, codec: ModelCodec) -> Iterator[LiveModel]:
+def engine(loaded: LoadedModel, tokenizer: ChatTokenizer) -> Iterator[LiveModel]:
     """The live chat model in fp32, without adapters."""
-    live = start_engine(loaded, codec)
+    live = start_engine(loaded, tokenizer)
     yield live
     live.close()
 

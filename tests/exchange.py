@@ -7,21 +7,21 @@ from pathlib import Path
 from playground.adapters.store import AdapterStore
 from playground.engine.llm_engine import start_engine
 from playground.models.loader import LoadedModel
-from playground.models.tokenizer import codec_for
-from playground.protocol.requests import Live
+from playground.models.tokenizer import build_tokenizer
+from playground.protocol.client import Live
 from playground.service.owners import Owners
 from playground.service.publishing import Base, handover
 from playground.service.services import Services
-from playground.training.jobs.queue import Jobs
+from playground.training.jobs.queue import JobQueue
 
 
 @contextmanager
 def running_services(loaded: LoadedModel, data_dir: Path) -> Iterator[Services]:
-    codec = codec_for(loaded)
-    engine = start_engine(loaded, codec)
+    tokenizer = build_tokenizer(loaded)
+    engine = start_engine(loaded, tokenizer)
     base = Base(loaded.name, str(loaded.folder), "none", loaded.fingerprint, loaded.model.num_parameters())
-    store, live = AdapterStore(data_dir), Live(engine, codec)
-    jobs = Jobs(data_dir, handover(live, store, base))
+    store, live = AdapterStore(data_dir), Live(engine, tokenizer)
+    jobs = JobQueue(data_dir, handover(live, store, base))
     downloads = data_dir / "uploads" / "downloads"
     downloads.mkdir(parents=True)
     try:

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from playground.training.jobs.checkpoints import ASIDE_FOLDER, CHECKPOINTS_FOLDER, MANIFEST, whole_checkpoints
 from playground.training.jobs.events import FINISHED, JobState
-from playground.training.jobs.queue import Jobs
+from playground.training.jobs.queue import JobQueue
 
 PATIENCE_S = 300.0
 
@@ -29,7 +29,7 @@ class Kill:
 class Victim:
     """One run of an owner, to be killed and resumed."""
 
-    jobs: Jobs
+    jobs: JobQueue
     owner: str
     job_id: str
     chance: random.Random

@@ -9,12 +9,12 @@ import gradio as gr
 from playground.adapters.store import AdapterStore
 from playground.engine.llm_engine import start_engine
 from playground.models.loader import load_model
-from playground.models.tokenizer import codec_for
-from playground.protocol.requests import Live
+from playground.models.tokenizer import build_tokenizer
+from playground.protocol.client import Live
 from playground.service.owners import Owners
 from playground.service.publishing import Base, handover
 from playground.service.services import Services
-from playground.training.jobs.queue import Jobs
+from playground.training.jobs.queue import JobQueue
 from playground.ui.page import build_page
 
 
@@ -28,12 +28,12 @@ def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
 def real_services(data_dir: Path, model: str = "starter") -> Iterator[Services]:
     """All that the page stands on; ended at the end."""
     loaded = load_model(model, "auto")
-    codec = codec_for(loaded)
-    engine = start_engine(loaded, codec)
+    tokenizer = build_tokenizer(loaded)
+    engine = start_engine(loaded, tokenizer)
     base = Base(loaded.name, str(loaded.folder), "4bit", loaded.fingerprint, loaded.model.num_parameters())
     store = AdapterStore(data_dir)
-    live = Live(engine, codec)
-    jobs = Jobs(data_dir, handover(live, store, base))
+    live = Live(engine, tokenizer)
+    jobs = JobQueue(data_dir, handover(live, store, base))
     try:
         yield Services(live, base, store, jobs, Owners(data_dir, "local"), data_dir)
     finally:

@@ -8,25 +8,25 @@ import zipfile
 from pathlib import Path
 
 from playground.adapters.check import PICKLE_REASON, PICKLES, README, WEIGHTS, check_folder
-from playground.adapters.info import AdapterCard
+from playground.adapters.info import AdapterInfo
 from playground.adapters.lora_config import CONFIG, MAX_CONFIG_BYTES
 from playground.adapters.lora_weights import MAX_FILE_BYTES
 from playground.adapters.model_card import model_card
 from playground.adapters.safe_zip import Files, extract, opened
 from playground.errors import AdapterError
-from playground.files import told_when_full
+from playground.files import disk_full_as_error
 
 OVERHEAD_BYTES = 16 * 1024**2
 """What a zip may hold beside weights."""
 MAX_ZIP_BYTES = MAX_FILE_BYTES + OVERHEAD_BYTES
-MOST_TIMES = 32
+MAX_EXPANSION = 32
 """Weights hardly become smaller in a zip; what grows much more than this when it is unpacked is a trap."""
 IMPORTING = ".importing-"
 """So begin the names of folders in which a zip is looked at."""
 _LIMITS = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_FILE_BYTES, README: 256 * 1024}
 
 
-def export_zip(card: AdapterCard, to: Path, base_id: str = "") -> Path:
+def export_zip(card: AdapterInfo, to: Path, base_id: str = "") -> Path:
     """Write the adapter as a zip that PEFT reads once unpacked; `to` is a folder, or the file to write.
 
     `base_id` is what others know the base model by, where that is not the card's name for it.
@@ -51,11 +51,11 @@ def import_zip(path: Path, into: Path | None = None, base_fingerprint: str | Non
 
     Raises `AdapterError` with the reason and leaves nothing behind.
     """
-    with told_when_full():
+    with disk_full_as_error():
         folder = Path(tempfile.mkdtemp(prefix=IMPORTING, dir=into))
     try:
         with opened(path, MAX_ZIP_BYTES) as (archive, files):
-            most = OVERHEAD_BYTES + MOST_TIMES * path.stat().st_size
+            most = OVERHEAD_BYTES + MAX_EXPANSION * path.stat().st_size
             for name, entry in _wanted(files).items():
                 extract(archive, entry, folder / name, min(most, _LIMITS[name]))
         check_folder(folder, base_fingerprint)
@@ -65,7 +65,7 @@ def import_zip(path: Path, into: Path | None = None, base_fingerprint: str | Non
     return folder
 
 
-def file_name(card: AdapterCard) -> str:
+def file_name(card: AdapterInfo) -> str:
     """The adapter's name as part of a file's."""
     return re.sub(r"[^\w-]+", "-", card.name).strip("-") or "adapter"
 

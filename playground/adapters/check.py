@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from playground.adapters.lora_config import CONFIG, is_target, rank_of, read_config
-from playground.adapters.lora_weights import Pair, read_pairs
+from playground.adapters.lora_weights import LoraShape, read_lora_shapes
 from playground.errors import AdapterError
 
 WEIGHTS = "adapter_model.safetensors"
@@ -28,7 +28,7 @@ class AdapterFacts:
     base_fingerprint: str
     r: int
     lora_alpha: float
-    pairs: tuple[Pair, ...]
+    pairs: tuple[LoraShape, ...]
 
     @property
     def parameters(self) -> int:
@@ -43,7 +43,7 @@ def check_folder(folder: Path, base_fingerprint: str | None = None) -> AdapterFa
     """
     _check_files(folder)
     config = read_config(folder / CONFIG)
-    pairs = read_pairs(folder / WEIGHTS)
+    pairs = read_lora_shapes(folder / WEIGHTS)
     for pair in pairs:
         if not is_target(config, pair.module):
             raise AdapterError(

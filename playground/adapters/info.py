@@ -1,20 +1,21 @@
 """An adapter as people see it: its name, what it was made for, and what is known of it."""
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
 from playground.errors import AdapterError
-from playground.protocol.requests import BASE, Receipt
+from playground.protocol.engine import SwapReceipt
+from playground.protocol.messages import BASE
 
 Visibility = Literal["private", "public"]
-LONGEST_NAME = 60
+MAX_NAME_CHARS = 60
 ID_PATTERN = re.compile(r"a-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
-class AdapterCard:
+class AdapterInfo:
     """What `manifest.json` says of the PEFT adapter in `folder`. `created` is ISO 8601 in UTC."""
 
     id: str
@@ -27,7 +28,7 @@ class AdapterCard:
     metrics: dict[str, object] = field(default_factory=dict)
     source: dict[str, object] = field(default_factory=dict)
     """Where it comes from: facts of the training, or of the import."""
-    receipt: Receipt | None = None
+    receipt: SwapReceipt | None = None
     report: dict[str, object] = field(default_factory=dict)
     """What was measured after the training: `playground.evaluation.report`. Empty where nothing was."""
 
@@ -44,13 +45,13 @@ class AdapterCard:
 
     def to_manifest(self) -> dict[str, object]:
         facts = {name: getattr(self, name) for name in _MANIFEST}
-        return {**facts, "receipt": asdict(self.receipt) if self.receipt else None}
+        return {**facts, "receipt": self.receipt.model_dump(by_alias=True) if self.receipt else None}
 
 
 _MANIFEST = ("id", "name", "base_model", "base_fingerprint", "created", "visibility", "metrics", "source", "report")
 
 
-def from_manifest(facts: object, folder: Path) -> AdapterCard:
+def from_manifest(facts: object, folder: Path) -> AdapterInfo:
     """Read a manifest back; raises `ValueError` if it is not one, or not this folder's."""
     if not isinstance(facts, dict) or facts.get("id") != folder.name or not ID_PATTERN.fullmatch(folder.name):
         raise ValueError("not the manifest of this folder")
@@ -64,13 +65,13 @@ def from_manifest(facts: object, folder: Path) -> AdapterCard:
         raise ValueError("a fact is missing")
     if not isinstance(metrics, dict) or not isinstance(source, dict) or not isinstance(report, dict):
         raise ValueError("metrics, source or report are no objects")
-    return AdapterCard(
+    return AdapterInfo(
         **cast("dict[str, str]", texts),
         folder=folder,
         visibility=facts["visibility"],
         metrics=metrics,
         source=source,
-        receipt=_receipt(receipt) if receipt is not None else None,
+        receipt=SwapReceipt.model_validate(receipt) if receipt is not None else None,
         report=report,
     )
 
@@ -80,9 +81,9 @@ def check_name(name: object) -> str:
     if not isinstance(name, str) or not name.strip():
         raise AdapterError("Give the adapter a name.")
     name = name.strip()
-    if len(name) > LONGEST_NAME or not name.isprintable():
+    if len(name) > MAX_NAME_CHARS or not name.isprintable():
         raise AdapterError(
-            "The adapter's name must be 1 to {limit} ordinary characters on one line.", limit=LONGEST_NAME
+            "The adapter's name must be 1 to {limit} ordinary characters on one line.", limit=MAX_NAME_CHARS
         )
     if name.lower() == BASE:
         raise AdapterError("'{name}' means the model without an adapter. Choose another name.", name=name)
@@ -96,18 +97,5 @@ def free_name(name: str, taken: set[str]) -> str:
     candidate, number = name, 2
     while candidate.lower() in taken:
         suffix = f" {number}"
-        candidate, number = name[: LONGEST_NAME - len(suffix)].rstrip() + suffix, number + 1
+        candidate, number = name[: MAX_NAME_CHARS - len(suffix)].rstrip() + suffix, number + 1
     return candidate
-
-
-def _receipt(facts: object) -> Receipt:
-    if not isinstance(facts, dict):
-        raise ValueError("the receipt is not an object")
-    try:
-        return Receipt(
-            largest_change=float(facts["largest_change"]),
-            base_unchanged=facts["base_unchanged"] is True,
-            load_s=float(facts["load_s"]),
-        )
-    except (KeyError, TypeError) as error:
-        raise ValueError("the receipt lacks a fact") from error

@@ -85,7 +85,7 @@ _MUST_BE_OFF = {
 _PLAIN_STARTS = ("gaussian", "orthogonal")
 """Texts of `init_lora_weights` that leave the base model's weights alone (PiSSA, OLoRA and others do not)."""
 
-_MOST_PATTERNS = 20
+_MAX_PATTERNS = 20
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _FAR = 1e12
 """Numbers beyond it, NaN and infinity are no numbers here."""
@@ -223,7 +223,7 @@ def _check_names(config: dict[str, Any]) -> None:
     for name in ("target_modules", "exclude_modules", "layers_to_transform"):
         if isinstance(config.get(name), list):
             config[name] = frozenset(config[name])
-    if isinstance(config.get("layers_pattern"), list) and len(config["layers_pattern"]) > _MOST_PATTERNS:
+    if isinstance(config.get("layers_pattern"), list) and len(config["layers_pattern"]) > _MAX_PATTERNS:
         raise _bad("layers_pattern")
     mapping = config.get("auto_mapping") or {}
     if not isinstance(mapping, dict) or not all(isinstance(value, str | bool) for value in mapping.values()):

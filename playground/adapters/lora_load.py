@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from playground.adapters.check import WEIGHTS, check_folder
 from playground.adapters.lora_config import CONFIG, read_config, scaling_of
-from playground.adapters.lora_weights import Pair
+from playground.adapters.lora_weights import LoraShape
 from playground.errors import AdapterError
 
 Widths = dict[str, tuple[int, int]]
@@ -61,7 +61,7 @@ def read_adapter(folder: Path, widths: Widths, device: torch.device) -> LoraAdap
     return LoraAdapter(layers)
 
 
-def _check_fits(pair: Pair, widths: Widths) -> None:
+def _check_fits(pair: LoraShape, widths: Widths) -> None:
     if pair.module not in widths:
         raise AdapterError("The adapter is for another model: this one has no layer {layer}.", layer=pair.module)
     if (pair.in_features, pair.out_features) != widths[pair.module]:

@@ -26,7 +26,7 @@ _DAMAGED = "The adapter's weights are damaged or cut off. Save or download the a
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class LoraShape:
     """The LoRA of one module: A is (r, in), B is (out, r)."""
 
     module: str
@@ -43,7 +43,7 @@ class _Tensor:
     end: int
 
 
-def read_pairs(path: Path) -> tuple[Pair, ...]:
+def read_lora_shapes(path: Path) -> tuple[LoraShape, ...]:
     """All LoRA pairs of a safetensors file, sorted by module; raises `AdapterError` for anything else in it."""
     if path.stat().st_size > MAX_FILE_BYTES:
         raise AdapterError("The adapter's weights are larger than {limit} MB.", limit=MAX_FILE_BYTES // 1024**2)
@@ -109,7 +109,7 @@ def _foreign(name: str) -> AdapterError:
     )
 
 
-def _pair(module: str, sides: dict[str, _Tensor]) -> Pair:
+def _pair(module: str, sides: dict[str, _Tensor]) -> LoraShape:
     if set(sides) != {"A", "B"}:
         raise AdapterError("The LoRA of {module} is not a pair: lora_A or lora_B is missing.", module=module)
     for tensor in sides.values():
@@ -127,7 +127,7 @@ def _pair(module: str, sides: dict[str, _Tensor]) -> Pair:
             a=rank,
             b=rank_b,
         )
-    return Pair(module, rank, in_features, out_features)
+    return LoraShape(module, rank, in_features, out_features)
 
 
 def _check_finite(path: Path, offset: int, tensors: dict[str, _Tensor]) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from playground.adapters.info import AdapterCard
+from playground.adapters.info import AdapterInfo
 
 _RUN = {
     "rows": "Examples learnt from",
@@ -28,7 +28,7 @@ _RUN = {
 """Facts of a training run that are told, in this order."""
 
 
-def model_card(card: AdapterCard, base_id: str = "", *, merged: bool = False) -> str:
+def model_card(card: AdapterInfo, base_id: str = "", *, merged: bool = False) -> str:
     """Write the card in Markdown, with the front matter that PEFT and the Hugging Face hub read.
 
     `base_id` is what others know the base model by; `merged` is for the whole model, the adapter worked into it.
@@ -50,7 +50,7 @@ def model_card(card: AdapterCard, base_id: str = "", *, merged: bool = False) ->
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _front(card: AdapterCard, base: str, merged: bool) -> str:
+def _front(card: AdapterInfo, base: str, merged: bool) -> str:
     head = {
         "base_model": base,
         "base_model_relation": "finetune" if merged else "adapter",
@@ -62,7 +62,7 @@ def _front(card: AdapterCard, base: str, merged: bool) -> str:
     return "\n".join(["---", *lines, "tags: [lora, llm-playground]", "---"])
 
 
-def _about(card: AdapterCard, base: str, merged: bool) -> str:
+def _about(card: AdapterInfo, base: str, merged: bool) -> str:
     taught = "brought to" if card.source.get("imported") else "made with"
     if merged:
         return (
@@ -72,7 +72,7 @@ def _about(card: AdapterCard, base: str, merged: bool) -> str:
     return f"A LoRA adapter for `{base}`, {taught} the LLM Playground on {card.created[:10]}.{_precision(card)}"
 
 
-def _precision(card: AdapterCard) -> str:
+def _precision(card: AdapterInfo) -> str:
     """A warning where it was taught on rounded weights."""
     found = card.source.get("quantization")
     if found not in ("4-bit", "8-bit"):
@@ -80,7 +80,7 @@ def _precision(card: AdapterCard) -> str:
     return f" It was taught and measured on the base model in {found}; in another precision its words differ."
 
 
-def _verdict(card: AdapterCard) -> str:
+def _verdict(card: AdapterInfo) -> str:
     return " ".join(filter(None, (_sentence(part) for part in _list(card.report, "verdict"))))
 
 
@@ -92,7 +92,7 @@ def _sentence(part: Mapping[str, Any]) -> str:
         return ""
 
 
-def _measures(card: AdapterCard) -> str:
+def _measures(card: AdapterInfo) -> str:
     rows = [
         [
             found.get("name"),
@@ -110,7 +110,7 @@ def _measures(card: AdapterCard) -> str:
     return _table(["Measure", "Base", "Adapter", "Adapter minus base (95% interval)", "Rows"], rows)
 
 
-def _skills(card: AdapterCard) -> str:
+def _skills(card: AdapterInfo) -> str:
     skills = _list(card.report, "skills")
     worse = [str(skill.get("task")) for skill in skills if skill.get("worse")]
     line = f"It got worse at: {', '.join(map(_cell, worse))}." if worse else "No other skill got worse."
@@ -127,7 +127,7 @@ def _skills(card: AdapterCard) -> str:
     return f"{line}\n\n{_table(['Task', 'Measure', 'Base', 'Adapter', 'Rows'], rows)}" if rows else ""
 
 
-def _confusion(card: AdapterCard) -> str:
+def _confusion(card: AdapterInfo) -> str:
     found = card.report.get("confusion")
     if not isinstance(found, dict):
         return ""
@@ -141,7 +141,7 @@ def _confusion(card: AdapterCard) -> str:
     return "\n\n".join(drawn)
 
 
-def _run(card: AdapterCard, base: str) -> str:
+def _run(card: AdapterInfo, base: str) -> str:
     chosen = {name: value for name, value in card.report.items() if name in ("step", "best_step")}
     facts = {**card.source, **card.metrics, **chosen}
     rows = [[name, _figure(facts[key])] for key, name in _RUN.items() if isinstance(facts.get(key), int | float | str)]
@@ -149,7 +149,7 @@ def _run(card: AdapterCard, base: str) -> str:
     if card.base_fingerprint:
         rows.append(["Fingerprint of the base model (SHA-256)", card.base_fingerprint])
     if card.receipt:
-        moved = f"the largest change of a logit with it was {card.receipt.largest_change:.3g}"
+        moved = f"the largest change of a logit with it was {card.receipt.max_logit_change:.3g}"
         off = "the same bits as before" if card.receipt.base_unchanged else "NOT as before"
         rows.append(["Receipt of the switch", f"{moved}; switched off, the model gave {off}"])
     return _table(["Fact", "Value"], rows)

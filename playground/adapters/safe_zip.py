@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from playground.adapters.quote import quote
 from playground.errors import AdapterError
-from playground.files import told_when_full
+from playground.files import disk_full_as_error
 
 MAX_ENTRIES = 200
 _MAX_DEPTH = 8
@@ -32,7 +32,7 @@ def opened(path: Path, most_bytes: int) -> Iterator[tuple[zipfile.ZipFile, Files
         if path.stat().st_size > most_bytes:
             raise AdapterError("The zip is larger than {limit} MB.", limit=most_bytes // 1024**2)
         _check_index(path)
-        with told_when_full(), zipfile.ZipFile(path) as archive:
+        with disk_full_as_error(), zipfile.ZipFile(path) as archive:
             yield archive, _files(archive.infolist())
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OSError) as error:
         raise AdapterError(_NOT_A_ZIP) from error

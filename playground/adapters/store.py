@@ -15,20 +15,21 @@ from pathlib import Path
 
 from playground.adapters.archive import IMPORTING
 from playground.adapters.check import WEIGHTS, check_folder
-from playground.adapters.info import AdapterCard, Visibility, check_name, free_name, from_manifest
+from playground.adapters.info import AdapterInfo, Visibility, check_name, free_name, from_manifest
 from playground.adapters.lora_config import CONFIG
 from playground.adapters.quote import quote
 from playground.errors import AdapterError
-from playground.files import copy_file, sync_folder, told_when_full, write_json
-from playground.protocol.requests import BASE, Receipt
+from playground.files import copy_file, disk_full_as_error, sync_folder, write_json
+from playground.protocol.engine import SwapReceipt
+from playground.protocol.messages import BASE
 
 MANIFEST = "manifest.json"
-MOST_PER_OWNER = 50
+MAX_ADAPTERS_PER_OWNER = 50
 _ASIDE = ".writing-"
 _LEAVING = ".leaving-"
 _log = logging.getLogger(__name__)
 
-Cards = list[AdapterCard]
+Cards = list[AdapterInfo]
 
 
 class AdapterStore:
@@ -45,7 +46,7 @@ class AdapterStore:
         with self._lock:
             return [*self._own(owner), *self._public(owner)]
 
-    def get(self, owner: str, adapter: str) -> AdapterCard:
+    def get(self, owner: str, adapter: str) -> AdapterInfo:
         """By id or by name, one's own before public ones; `AdapterError` for all else, foreign or not there."""
         with self._lock:
             found = _find(self._own(owner), adapter)
@@ -56,7 +57,7 @@ class AdapterStore:
             raise _unknown(adapter)
         return found
 
-    def own(self, owner: str, adapter: str) -> AdapterCard:
+    def own(self, owner: str, adapter: str) -> AdapterInfo:
         """One of the owner's own, by id or by name; `AdapterError` for all else."""
         with self._lock:
             return self._get_own(owner, adapter)
@@ -72,8 +73,8 @@ class AdapterStore:
         visibility: Visibility = "private",
         metrics: dict[str, object] | None = None,
         source: dict[str, object] | None = None,
-        receipt: Receipt | None = None,
-    ) -> AdapterCard:
+        receipt: SwapReceipt | None = None,
+    ) -> AdapterInfo:
         """Copy a PEFT folder in, whole or not at all; a name that is taken gets a number.
 
         Raises `AdapterError` if the folder is no plain LoRA, the name cannot be one, or there are too many.
@@ -82,12 +83,12 @@ class AdapterStore:
         facts = check_folder(folder, base_fingerprint or None)
         with self._lock:
             own = self._own(owner)
-            if len(own) >= MOST_PER_OWNER:
+            if len(own) >= MAX_ADAPTERS_PER_OWNER:
                 raise AdapterError(
                     "You have {count} adapters, the most there can be. Delete one first.", count=len(own)
                 )
             home = self._home(owner)
-            card = AdapterCard(
+            card = AdapterInfo(
                 id=f"a-{secrets.token_hex(8)}",
                 name=free_name(name, {other.name.lower() for other in own}),
                 folder=home,
@@ -103,7 +104,7 @@ class AdapterStore:
             self._write(card, folder)
         return card
 
-    def rename(self, owner: str, adapter: str, name: str) -> AdapterCard:
+    def rename(self, owner: str, adapter: str, name: str) -> AdapterInfo:
         """Raises `AdapterError` for a name that another of the owner's adapters has."""
         name = check_name(name)
         with self._lock:
@@ -112,27 +113,27 @@ class AdapterStore:
                 raise AdapterError("You already have an adapter called '{name}'.", name=name)
             return self._update(replace(card, name=name))
 
-    def share(self, owner: str, adapter: str, visibility: Visibility) -> AdapterCard:
+    def share(self, owner: str, adapter: str, visibility: Visibility) -> AdapterInfo:
         with self._lock:
             return self._update(replace(self._get_own(owner, adapter), visibility=visibility))
 
-    def note_receipt(self, owner: str, adapter: str, receipt: Receipt) -> AdapterCard:
+    def note_receipt(self, owner: str, adapter: str, receipt: SwapReceipt) -> AdapterInfo:
         """Keep the proof of the swap with the adapter."""
         with self._lock:
             return self._update(replace(self._get_own(owner, adapter), receipt=receipt))
 
-    def note_metrics(self, owner: str, adapter: str, metrics: dict[str, object]) -> AdapterCard:
+    def note_metrics(self, owner: str, adapter: str, metrics: dict[str, object]) -> AdapterInfo:
         """Add what was measured; a measure of the same name is replaced."""
         with self._lock:
             card = self._get_own(owner, adapter)
             return self._update(replace(card, metrics={**card.metrics, **_finite(metrics)}))
 
-    def note_report(self, owner: str, adapter: str, report: dict[str, object]) -> AdapterCard:
+    def note_report(self, owner: str, adapter: str, report: dict[str, object]) -> AdapterInfo:
         """Keep what was measured, in place of an earlier report."""
         with self._lock:
             return self._update(replace(self._get_own(owner, adapter), report=_finite(report)))
 
-    def delete(self, owner: str, adapter: str) -> AdapterCard:
+    def delete(self, owner: str, adapter: str) -> AdapterInfo:
         """Returns the card of what is gone, so that the engine can let go of its key."""
         with self._lock:
             card = self._get_own(owner, adapter)
@@ -141,14 +142,14 @@ class AdapterStore:
             shutil.rmtree(leaving)
             return card
 
-    def key(self, card: AdapterCard) -> str:
+    def key(self, card: AdapterInfo) -> str:
         """The name under which the engine holds this adapter: its id, which no other owner's adapter has."""
         return card.id
 
-    def _write(self, card: AdapterCard, folder: Path) -> None:
+    def _write(self, card: AdapterInfo, folder: Path) -> None:
         aside = card.folder.with_name(_ASIDE + card.id)
         try:
-            with told_when_full():
+            with disk_full_as_error():
                 aside.mkdir(parents=True)
                 for name in (CONFIG, WEIGHTS):
                     copy_file(folder / name, aside / name)
@@ -161,12 +162,12 @@ class AdapterStore:
             shutil.rmtree(card.folder, ignore_errors=True)
             raise
 
-    def _update(self, card: AdapterCard) -> AdapterCard:
-        with told_when_full():
+    def _update(self, card: AdapterInfo) -> AdapterInfo:
+        with disk_full_as_error():
             write_json(card.folder / MANIFEST, card.to_manifest())
         return card
 
-    def _get_own(self, owner: str, adapter: str) -> AdapterCard:
+    def _get_own(self, owner: str, adapter: str) -> AdapterInfo:
         found = _find(self._own(owner), adapter)
         if found is None:
             raise _unknown(adapter)
@@ -200,14 +201,14 @@ def owner_folder(root: Path, owner: str) -> Path:
     return root / hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _find(cards: Cards, adapter: object) -> AdapterCard | None:
+def _find(cards: Cards, adapter: object) -> AdapterInfo | None:
     """By id, else by name; no name looks like an id."""
     name = str(adapter).strip().lower()
     named = (card for card in cards if card.name.lower() == name)
     return next((card for card in cards if card.id == adapter), None) or next(named, None)
 
 
-def _cards(home: Path, wanted: Callable[[Path], bool] = lambda _: True) -> Iterator[AdapterCard]:
+def _cards(home: Path, wanted: Callable[[Path], bool] = lambda _: True) -> Iterator[AdapterInfo]:
     for path in home.glob(f"a-*/{MANIFEST}"):
         try:
             if wanted(path):

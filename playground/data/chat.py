@@ -3,8 +3,8 @@
 import re
 from typing import Any, Literal, TypeGuard
 
-from playground.data.table import Reason
-from playground.protocol.requests import Message
+from playground.data.table import Sentence
+from playground.protocol.messages import Message
 
 _ROLES: dict[str, Literal["user", "assistant", "system"]] = {
     "user": "user",
@@ -23,7 +23,7 @@ _WORDS = ("content", "value", "text")
 _SPOKEN = re.compile(r"(?:\A|\n)[ \t]*(Human|Assistant): ?")
 
 
-class Unusable(Reason):
+class Unusable(Sentence):
     """A row that cannot be learned from."""
 
 

@@ -17,15 +17,15 @@ from dataclasses import dataclass
 
 from playground.data.chat import Unusable, conversation, is_open, turns
 from playground.data.column_mapping import Mapping, cell
-from playground.data.table import Reason, Table
+from playground.data.table import Sentence, Table
 from playground.errors import DataError
-from playground.protocol.requests import Message
+from playground.protocol.messages import Message
 
 Writers = AbstractMapping[str, Callable[..., list[Message]]]
 LEAST = 2
 TELLING = 20
 """So many rows held out tell a real progress from chance."""
-_MOST_LABELS_LISTED = 30
+_MAX_LISTED_LABELS = 30
 _SENTIMENTS = {"positive": "positive", "pos": "positive", "negative": "negative", "neg": "negative"}
 
 
@@ -68,7 +68,7 @@ def make_examples(table: Table, mapping: Mapping, writers: Writers) -> Examples:
 
 
 def _too_few(count: int, table: Table, skipped: list[tuple[int, Unusable]]) -> DataError:
-    first = Reason(" Row {row}: {reason}", row=skipped[0][0], reason=skipped[0][1]) if skipped else ""
+    first = Sentence(" Row {row}: {reason}", row=skipped[0][0], reason=skipped[0][1]) if skipped else ""
     return DataError(
         "Only {count} of the {rows} rows can be used, and at least {least} are needed.{first}",
         count=count,
@@ -200,7 +200,7 @@ class _Writer:
             text = f"{text}\n{second}"
         if all(known.strip().lower() in _SENTIMENTS for known in self._labels):
             return [*self._writers["sentiment"](text), _answer(_SENTIMENTS[label.strip().lower()])]
-        listed = f": {', '.join(self._labels)}" if len(self._labels) <= _MOST_LABELS_LISTED else ""
+        listed = f": {', '.join(self._labels)}" if len(self._labels) <= _MAX_LISTED_LABELS else ""
         return [{"role": "user", "content": f"Which of these fits{listed}?\n{text}"}, _answer(label)]
 
     def _all_labels(self, table: Table) -> list[str]:

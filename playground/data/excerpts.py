@@ -3,9 +3,9 @@
 import json
 from collections.abc import Collection
 
-_MOST_CHARS = 90
+_MAX_CHARS = 90
 _END_CHARS = 20
-_MOST_CELLS = 4
+_MAX_CELLS = 4
 _SPEAKERS = ("role", "from", "speaker")
 _WORDS = ("content", "value", "text")
 
@@ -13,14 +13,14 @@ _WORDS = ("content", "value", "text")
 def cells(row: dict[str, object], names: Collection[str] | None = None) -> tuple[str, ...]:
     """The first cells of a row that hold something, of these columns where some are named."""
     texts = [as_text(value) for name, value in row.items() if names is None or name in names]
-    return tuple(excerpt(text) for text in texts if text)[:_MOST_CELLS]
+    return tuple(excerpt(text) for text in texts if text)[:_MAX_CELLS]
 
 
 def excerpt(text: str) -> str:
     """The text with its middle left out where it is long, for what matters often stands at its ends."""
-    if len(text) <= _MOST_CHARS:
+    if len(text) <= _MAX_CHARS:
         return text
-    return f"{text[: _MOST_CHARS - _END_CHARS]} … {text[-_END_CHARS:]}"
+    return f"{text[: _MAX_CHARS - _END_CHARS]} … {text[-_END_CHARS:]}"
 
 
 def as_text(value: object) -> str:

@@ -174,13 +174,13 @@ lists of turns, in the place of `messages`."""
 FORMATS: tuple[str, ...] = tuple(ROLES)
 
 
-_LONGEST_NAME = 60
+_MAX_NAME_CHARS = 60
 _KNOWN = frozenset(name for roles in ROLES.values() for role in roles for name in role.names)
 
 
 def is_known(column: str) -> bool:
     """Whether a header stands for a part in any format."""
-    return len(column) <= _LONGEST_NAME and plain(column) in _KNOWN
+    return len(column) <= _MAX_NAME_CHARS and plain(column) in _KNOWN
 
 
 def plain(column: str) -> str:

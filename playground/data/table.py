@@ -21,7 +21,7 @@ NAMES_TRIMMED = "Spaces around the names of columns were left out."
 _MAX_BITS = 1024
 
 
-class Reason(PlaygroundError):
+class Sentence(PlaygroundError):
     """Part of a longer sentence: why a row or a file cannot be used. Never raised beyond this floor."""
 
 

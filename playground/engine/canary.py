@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from playground.engine.forward_batch import Branches, Pass
 from playground.engine.kv_cache import Places
 from playground.engine.lora import LoraRouter, Route
-from playground.protocol.requests import BASE
+from playground.protocol.messages import BASE
 
 _PROMPTS = 3
 _LENGTH = 8
@@ -30,7 +30,7 @@ class Canary:
         ]
         self._reference = self._logits(BASE)
 
-    def largest_change(self, adapter: str) -> float:
+    def max_logit_change(self, adapter: str) -> float:
         """The largest change of any logit that the adapter makes: 0 when it does nothing, NaN when it overflows."""
         with_adapter = self._logits(adapter)
         pairs = zip(with_adapter, self._reference, strict=True)

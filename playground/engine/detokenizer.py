@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 Decode = Callable[[Sequence[int]], str]
 
 _TAIL = 8
-_LONGEST_WINDOW = 64
+_MAX_WINDOW = 64
 """Broken bytes for longer than this are given up on."""
-_LONGEST_CHARACTER = 4
+_MAX_CHARACTER_BYTES = 4
 """Bytes, and so tokens, that one character may take."""
 _BROKEN = "\ufffd"
 
@@ -36,14 +36,14 @@ class GrowingText:
         grown = self._decode(self._window)
         new = grown[len(self._before) :] if grown.startswith(self._before) else ""
         self.text = self._settled + new.rstrip(_BROKEN)
-        if (new and not new.endswith(_BROKEN)) or len(self._window) > _LONGEST_WINDOW:
+        if (new and not new.endswith(_BROKEN)) or len(self._window) > _MAX_WINDOW:
             self._settled = self.text
             self._window, self._before = self._begin(self._window)
         self._find_stop()
 
     def _begin(self, tokens: Sequence[int]) -> tuple[list[int], str]:
         """The last tokens and their text. Cut inside a character, some tokenizers would break all bytes after it."""
-        for size in range(_TAIL, _TAIL + _LONGEST_CHARACTER):
+        for size in range(_TAIL, _TAIL + _MAX_CHARACTER_BYTES):
             window = list(tokens[-size:])
             text = self._decode(window)
             if not text.startswith(_BROKEN):

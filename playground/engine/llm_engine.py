@@ -22,15 +22,17 @@ from playground.engine.sequence import GenerateWork, ScoreWork, Speaker
 from playground.errors import AdapterError, InputError
 from playground.memory import out_of_memory
 from playground.models.loader import LoadedModel
-from playground.models.tokenizer import ModelCodec
-from playground.protocol.requests import BASE, EngineStatus, GenerateRequest, Receipt, Score, ScoreRequest
+from playground.models.tokenizer import ChatTokenizer
+from playground.protocol.engine import EngineStatus, SwapReceipt
+from playground.protocol.messages import BASE
+from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, LogprobsRequest
 
 log = logging.getLogger(__name__)
 
 MAX_RUNNING = 16
 MAX_WAITING = 64
 MAX_STRENGTH = 1.5
-MAX_ALTERNATIVES = 20
+MAX_TOP_LOGPROBS = 20
 MAX_DEADLINE_S = 24 * 3600.0
 
 
@@ -40,7 +42,7 @@ class LiveModel:
     def __init__(
         self,
         loaded: LoadedModel,
-        codec: ModelCodec,
+        tokenizer: ChatTokenizer,
         *,
         max_running: int = MAX_RUNNING,
         max_waiting: int = MAX_WAITING,
@@ -52,13 +54,13 @@ class LiveModel:
         self._attention = loaded.model.config._attn_implementation
         packing = pack(loaded.model)
         most_tokens = most_tokens or token_budget(packing.bytes_per_token, loaded.device)
-        room = min(codec.context_length, packing.readable, most_tokens)
+        room = min(tokenizer.context_length, packing.readable, most_tokens)
         vocabulary = loaded.model.get_input_embeddings().num_embeddings
-        ends = tuple(token for token in codec.end_tokens if 0 <= token < vocabulary)
-        self._speaker = Speaker(loaded.model, codec.decode, ends, room)
+        ends = tuple(token for token in tokenizer.end_tokens if 0 <= token < vocabulary)
+        self._speaker = Speaker(loaded.model, tokenizer.decode, ends, room)
         self._router = LoraRouter(loaded.model, loaded.device, adapter_budget_bytes)
         self._lock = threading.Lock()
-        self._receipts: dict[str, tuple[Path, Receipt]] = {}
+        self._receipts: dict[str, tuple[Path, SwapReceipt]] = {}
         self._leaving: set[str] = set()
         self._loading = threading.Lock()
         self._loop = StepLoop(loaded.model, self._router, max_running, max_waiting, most_tokens)
@@ -67,20 +69,20 @@ class LiveModel:
     def submit(self, request: GenerateRequest) -> LiveGeneration:
         """Queue a request. Raises `InputError`, `AdapterError`, `BusyError`, `EngineError`."""
         check_sampling(request.sampling)
-        check_number("alternatives", request.alternatives, int, 0, MAX_ALTERNATIVES)
+        check_number("top_logprobs", request.top_logprobs, int, 0, MAX_TOP_LOGPROBS)
         self._check(request, continuation=1)
         generation = LiveGeneration(self.cancel)
         self._loop.enqueue(GenerateWork(request, generation, self._speaker))
         return generation
 
-    async def score(self, request: ScoreRequest) -> list[Score]:
+    async def score(self, request: LogprobsRequest) -> list[ContinuationLogprobs]:
         """Score continuations, in their order. Raises as `submit` does; cancelling the task cancels the work."""
         self._check(request, continuation=max((len(row) for row in request.continuations), default=0))
         for row in request.continuations:
             self._check_tokens(row)
         if not request.continuations:
             return []
-        future: Future[list[Score]] = Future()
+        future: Future[list[ContinuationLogprobs]] = Future()
         self._loop.enqueue(ScoreWork(request, future, self._speaker))
         return await asyncio.wrap_future(future)
 
@@ -88,7 +90,7 @@ class LiveModel:
         """Stop a request before its next step; one that is unknown or finished is left alone."""
         self._loop.cancel(lambda work: work.request_id == request_id)
 
-    def load_adapter(self, key: str, folder: Path) -> Receipt:
+    def load_adapter(self, key: str, folder: Path) -> SwapReceipt:
         """Swap an adapter in between two steps; blocks. Raises `AdapterError`, and then nothing has changed."""
         started = time.perf_counter()
         if key == BASE:
@@ -98,7 +100,7 @@ class LiveModel:
         with self._loading:  # one at a time: what is being read is not in the budget yet
             return self._load(key, folder, started)
 
-    def _load(self, key: str, folder: Path, started: float) -> Receipt:
+    def _load(self, key: str, folder: Path, started: float) -> SwapReceipt:
         try:
             adapter = self._router.read(folder)
         except Exception as error:
@@ -106,7 +108,7 @@ class LiveModel:
                 raise
             raise AdapterError("There is not enough memory to load this adapter. Try again later.") from error
 
-        def swap() -> Receipt | None:
+        def swap() -> SwapReceipt | None:
             if (already := self._receipt_of(key, folder)) is not None:
                 return already
             if key in self._leaving or not self._router.make_room(adapter.size_bytes, self._loop.in_use()):
@@ -174,16 +176,16 @@ class LiveModel:
         self._router.close()
         self._loaded.model.set_attn_implementation(self._attention)
 
-    def _measure(self, key: str, started: float) -> Receipt:
-        change = self._canary.largest_change(key)
+    def _measure(self, key: str, started: float) -> SwapReceipt:
+        change = self._canary.max_logit_change(key)
         if not math.isfinite(change):
             raise AdapterError("With this adapter the model's numbers overflow, so it cannot be used.")
         unchanged = self._canary.base_unchanged()
         if not unchanged:
             log.error("the base model answers differently after loading adapter %s", key)
-        return Receipt(change, unchanged, time.perf_counter() - started)
+        return SwapReceipt(max_logit_change=change, base_unchanged=unchanged, load_s=time.perf_counter() - started)
 
-    def _receipt_of(self, key: str, folder: Path) -> Receipt | None:
+    def _receipt_of(self, key: str, folder: Path) -> SwapReceipt | None:
         """The receipt of a loaded adapter. Raises `AdapterError` when the key belongs to another folder."""
         with self._lock:
             there = self._receipts.get(key)
@@ -193,21 +195,21 @@ class LiveModel:
                 raise AdapterError("The name '{adapter}' is taken. Unload that adapter first.", adapter=key)
             return there[1]
 
-    def _check(self, request: GenerateRequest | ScoreRequest, continuation: int) -> None:
+    def _check(self, request: GenerateRequest | LogprobsRequest, continuation: int) -> None:
         check_number("strength", request.strength, float, 0.0, MAX_STRENGTH)
         if request.deadline_s is not None:
             check_number("deadline_s", request.deadline_s, float, 0.0, MAX_DEADLINE_S)
         if not self._router.known(request.adapter) or request.adapter in self._leaving:
             raise AdapterError("There is no adapter '{adapter}'. Choose another.", adapter=request.adapter)
-        if not request.tokens:
+        if not request.prompt_token_ids:
             raise InputError("The text is empty. Write something first.")
-        self._check_tokens(request.tokens)
+        self._check_tokens(request.prompt_token_ids)
         room = self._speaker.context_length
-        if len(request.tokens) + continuation > room:
+        if len(request.prompt_token_ids) + continuation > room:
             raise InputError(
                 "The text is too long: it takes {tokens} tokens, and the model can read {room} at once, its answer "
                 "included. Shorten it.",
-                tokens=len(request.tokens),
+                tokens=len(request.prompt_token_ids),
                 room=room,
             )
 
@@ -217,12 +219,12 @@ class LiveModel:
             raise InputError("The request holds a token that this model does not know.")
 
 
-def start_engine(loaded: LoadedModel, codec: ModelCodec) -> LiveModel:
+def start_engine(loaded: LoadedModel, tokenizer: ChatTokenizer) -> LiveModel:
     """Start the engine on a loaded model; from now on it alone may touch the model. Raises `ModelError`.
 
     Where memory or the way the model is read allow less than its configuration says, the codec tells so from now on:
     by it tasks cut long texts into parts.
     """
-    live = LiveModel(loaded, codec)
-    codec.context_length = live.status().context_length
+    live = LiveModel(loaded, tokenizer)
+    tokenizer.context_length = live.status().context_length
     return live

@@ -24,12 +24,12 @@ from transformers.pytorch_utils import Conv1D
 
 from playground.adapters.lora_load import LoraAdapter, Widths, read_adapter
 from playground.errors import AdapterError
-from playground.protocol.requests import BASE
+from playground.protocol.messages import BASE
 
 BUDGET_BYTES = 2**30
 """What resident adapters may take in all; beyond it the one used longest ago leaves memory."""
-FEWEST_COLUMNS = 16
-LEAST_BOUND = 512
+MIN_STACK_RANK = 16
+MIN_TOTAL_RANK = 512
 """Columns that are there for adapters in use whatever the budget: two of the largest rank."""
 
 
@@ -71,7 +71,7 @@ class LoraRouter:
         self._device = device
         self._budget = budget_bytes
         a_column = 4 * sum(wide + rows for wide, rows in self.widths.values())
-        self._most_columns = max(LEAST_BOUND, budget_bytes // max(1, a_column))
+        self._most_columns = max(MIN_TOTAL_RANK, budget_bytes // max(1, a_column))
         self._sizes: dict[str, tuple[int, int]] = {}
         """Of each known adapter, the bytes that it takes and its columns."""
         self._folders: dict[str, Path] = {}
@@ -223,7 +223,7 @@ class LoraRouter:
         tables = self._tables.get(name)
         have = tables.down.shape[0] if tables else 0
         if tables is None or have < columns:
-            size = max(columns, min(2 * have, self._most_columns), FEWEST_COLUMNS)
+            size = max(columns, min(2 * have, self._most_columns), MIN_STACK_RANK)
             down, up = (torch.zeros(size, width, device=self._device) for width in self.widths[name])
             if tables is not None:
                 down[:have], up[:have] = tables.down, tables.up

@@ -7,19 +7,19 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 
 from playground.errors import EngineError, PlaygroundError
-from playground.protocol.requests import Chunk, Finish, Word
+from playground.protocol.requests import FinishReason, RequestOutput, TokenLogprob
 
 _Listener = tuple[asyncio.AbstractEventLoop, asyncio.Event]
 
 
 class LiveGeneration:
-    """Implements `protocol.Generation`: keeps only the newest chunk, so a slow reader costs nothing."""
+    """Implements `protocol.OutputStream`: keeps only the newest chunk, so a slow reader costs nothing."""
 
     def __init__(self, on_cancel: Callable[[str], None]) -> None:
         self.request_id = uuid.uuid4().hex
         self._on_cancel = on_cancel
         self._condition = threading.Condition()
-        self._chunk = Chunk("", 0)
+        self._chunk = RequestOutput("", 0)
         self._error: PlaygroundError | None = None
         self._listeners: list[_Listener] = []
 
@@ -31,7 +31,7 @@ class LiveGeneration:
         """Ask the engine to stop; the last chunk then says `cancelled`. Does nothing once finished."""
         self._on_cancel(self.request_id)
 
-    def result(self, timeout_s: float | None = None) -> Chunk:
+    def result(self, timeout_s: float | None = None) -> RequestOutput:
         """Block until the end. Raises `EngineError` on a failure, `TimeoutError` after `timeout_s`."""
         with self._condition:
             if not self._condition.wait_for(lambda: self.done, timeout_s):
@@ -40,12 +40,12 @@ class LiveGeneration:
                 raise self._error
             return self._chunk
 
-    async def __aiter__(self) -> AsyncIterator[Chunk]:
+    async def __aiter__(self) -> AsyncIterator[RequestOutput]:
         event = asyncio.Event()
         listener = (asyncio.get_running_loop(), event)
         with self._condition:
             self._listeners.append(listener)
-        shown: Chunk | None = None
+        shown: RequestOutput | None = None
         try:
             while True:
                 event.clear()
@@ -63,11 +63,13 @@ class LiveGeneration:
             with self._condition:
                 self._listeners.remove(listener)
 
-    def publish(self, text: str, new_tokens: int, finished: Finish | None = None, words: tuple[Word, ...] = ()) -> None:
+    def publish(
+        self, text: str, new_tokens: int, finished: FinishReason | None = None, words: tuple[TokenLogprob, ...] = ()
+    ) -> None:
         """Called by the engine: show the text so far."""
         with self._condition:
             if not self.done:
-                self._chunk = Chunk(text, new_tokens, finished, words)
+                self._chunk = RequestOutput(text, new_tokens, finished, words)
                 self._wake()
 
     def end_as_cancelled(self) -> None:

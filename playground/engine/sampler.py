@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from playground.errors import EngineError, InputError
-from playground.protocol.requests import Sampling
+from playground.protocol.sampling import SamplingParams
 
 _RANGES: dict[str, tuple[type, float, float]] = {
     "max_new_tokens": (int, 1, 32_768),
@@ -22,9 +22,9 @@ _RANGES: dict[str, tuple[type, float, float]] = {
     "seed": (int, -1, 2**63 - 1),
 }
 _MAX_STOPS = 16
-MOST_SHARED = 512
+MAX_SHARED_TOP_K = 512
 """Up to this `top_k`, the likeliest tokens of all requests are found at once."""
-MOST_SORTED = 1024
+MAX_SORTED_TOKENS = 1024
 """Where `top_p` reaches no further than so many tokens, the others need not be sorted."""
 _SPARE = 16
 """So many more are found at once: tokens as likely as the last one that `top_k` keeps are kept too."""
@@ -34,7 +34,7 @@ Integers = npt.NDArray[np.integer[Any]]
 _MAX_STOP_CHARACTERS = 200
 
 
-def check_sampling(sampling: Sampling) -> None:
+def check_sampling(sampling: SamplingParams) -> None:
     """Raise `InputError`, naming the field and its range, for whatever cannot be sampled with (NaN, wrong types)."""
     for field, (kind, low, high) in _RANGES.items():
         check_number(field, getattr(sampling, field), kind, low, high)
@@ -63,7 +63,7 @@ def check_number(field: str, value: object, kind: type, low: float, high: float)
 class Sampler:
     """One request's choices. Draws depend on its seed and its own steps alone, never on who else is answered."""
 
-    def __init__(self, sampling: Sampling, prompt: Sequence[int]) -> None:
+    def __init__(self, sampling: SamplingParams, prompt: Sequence[int]) -> None:
         self._sampling = sampling
         self._random = random.Random(secrets.randbits(62) if sampling.seed == -1 else sampling.seed)
         self._seen = dict.fromkeys(prompt) if sampling.repetition_penalty != 1.0 else {}
@@ -95,8 +95,8 @@ class Sampler:
             return row.cpu().numpy(), np.arange(len(row)), None
         weights = ((row.double() - row.max()) / self._sampling.temperature).exp()
         total = float(weights.sum())
-        if len(row) > MOST_SORTED:
-            last = float(row.topk(MOST_SORTED).values[-1])
+        if len(row) > MAX_SORTED_TOKENS:
+            last = float(row.topk(MAX_SORTED_TOKENS).values[-1])
             if float(weights[row >= last].sum()) >= self._sampling.top_p * total:
                 return *_above(row, last), total
         return *_above(row, -math.inf), total
@@ -142,14 +142,14 @@ def choose_all(samplers: Sequence[Sampler], logits: torch.Tensor) -> list[int | 
     needs = [sampler.needs(scores.shape[1]) for sampler in samplers]
     chosen: list[int | Exception] = []
     best, first = (found.tolist() for found in scores.max(-1))
-    few = max((need for need in needs if need <= MOST_SHARED), default=1)
+    few = max((need for need in needs if need <= MAX_SHARED_TOP_K), default=1)
     found = scores.topk(min(few + _SPARE, scores.shape[1])) if few > 1 else None
     values, tokens = (found.values.cpu().numpy(), found.indices.cpu().numpy()) if found else (None, None)
     for row, (sampler, need) in enumerate(zip(samplers, needs, strict=True)):
         try:
             if need == 1:
                 chosen.append(sampler.choose(np.array([best[row]]), np.array([first[row]])))
-            elif need <= MOST_SHARED and values is not None and tokens is not None:
+            elif need <= MAX_SHARED_TOP_K and values is not None and tokens is not None:
                 last = values[row, need - 1]
                 if values[row, -1] == last:  # more of them may be as likely
                     chosen.append(sampler.choose(*_above(scores[row], float(last))))

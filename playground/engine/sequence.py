@@ -16,7 +16,13 @@ from playground.engine.detokenizer import Decode, GrowingText
 from playground.engine.output_collector import LiveGeneration
 from playground.engine.sampler import Sampler
 from playground.errors import PlaygroundError
-from playground.protocol.requests import Finish, GenerateRequest, Score, ScoreRequest, Word
+from playground.protocol.requests import (
+    ContinuationLogprobs,
+    FinishReason,
+    GenerateRequest,
+    LogprobsRequest,
+    TokenLogprob,
+)
 
 PREFILL_TOKENS = 256
 """How much of prompts goes in at one pass; others wait for no more than this."""
@@ -59,7 +65,7 @@ class Work(Protocol):
     """How many tokens may come to stand at its place."""
 
     @property
-    def request(self) -> GenerateRequest | ScoreRequest: ...
+    def request(self) -> GenerateRequest | LogprobsRequest: ...
     @property
     def owner(self) -> str: ...
 
@@ -107,16 +113,16 @@ class GenerateWork:
         self.turn = 0
         self._generation = generation
         self._speaker = speaker
-        self._tokens = list(request.tokens)
-        self._sampler = Sampler(request.sampling, request.tokens)
-        self._text = GrowingText(speaker.decode, request.tokens, request.sampling.stop)
+        self._tokens = list(request.prompt_token_ids)
+        self._sampler = Sampler(request.sampling, request.prompt_token_ids)
+        self._text = GrowingText(speaker.decode, request.prompt_token_ids, request.sampling.stop)
         self._logits = torch.empty(0)
-        self._words: tuple[Word, ...] = ()
+        self._words: tuple[TokenLogprob, ...] = ()
         self._told = 0
         """Characters of the text that the words hold already."""
-        room = speaker.context_length - len(request.tokens)
+        room = speaker.context_length - len(request.prompt_token_ids)
         self._most = min(request.sampling.max_new_tokens, room)
-        self.reach = len(request.tokens) + self._most
+        self.reach = len(request.prompt_token_ids) + self._most
 
     def pending(self) -> Sequence[int]:
         return self._tokens[self.fed :]
@@ -141,32 +147,32 @@ class GenerateWork:
             return True
         self._tokens.append(token)
         self._text.push(token)
-        if self.request.alternatives:
+        if self.request.top_logprobs:
             self._words = (*self._words, self._word(token))
         if self._text.stopped:
             self._publish("stop")
-        elif len(self._tokens) - len(self.request.tokens) >= self._most:
+        elif len(self._tokens) - len(self.request.prompt_token_ids) >= self._most:
             self._publish("length")
         else:
             self._publish()
             return False
         return True
 
-    def _publish(self, finished: Finish | None = None) -> None:
+    def _publish(self, finished: FinishReason | None = None) -> None:
         text = self._text.text if finished else self._text.visible()
         if self._words and len(text) > self._told:  # what was held back belongs to the word that showed its end
             last = self._words[-1]
             self._words = (*self._words[:-1], replace(last, text=last.text + text[self._told :]))
             self._told = len(text)
-        self._generation.publish(text, len(self._tokens) - len(self.request.tokens), finished, self._words)
+        self._generation.publish(text, len(self._tokens) - len(self.request.prompt_token_ids), finished, self._words)
 
-    def _word(self, token: int) -> Word:
+    def _word(self, token: int) -> TokenLogprob:
         """The token with what it might have been; its own text comes with what of it can be shown."""
         probabilities = self._logits.float().softmax(-1)
-        best = probabilities.topk(min(self.request.alternatives + 1, len(probabilities)))
+        best = probabilities.topk(min(self.request.top_logprobs + 1, len(probabilities)))
         others = zip(best.indices.tolist(), best.values.tolist(), strict=True)
         shown = [(self._speaker.decode([other]), share) for other, share in others if other != token]
-        return Word("", float(probabilities[token]), tuple(shown[: self.request.alternatives]))
+        return TokenLogprob("", float(probabilities[token]), tuple(shown[: self.request.top_logprobs]))
 
     def end_as_cancelled(self) -> None:
         self._generation.end_as_cancelled()
@@ -181,14 +187,16 @@ class ScoreWork:
     One that is too long for a pass is fed to the place itself, part by part; what it leaves there is written over.
     """
 
-    def __init__(self, request: ScoreRequest, future: "Future[list[Score]]", speaker: Speaker) -> None:
+    def __init__(
+        self, request: LogprobsRequest, future: "Future[list[ContinuationLogprobs]]", speaker: Speaker
+    ) -> None:
         self.request = request
         self.owner = request.owner
         self.request_id = uuid.uuid4().hex
         self.fed = 0
         self.stays = False
         self.turn = 0
-        self.reach = len(request.tokens) + max((len(row) for row in request.continuations), default=0)
+        self.reach = len(request.prompt_token_ids) + max((len(row) for row in request.continuations), default=0)
         self.queued_at = time.monotonic()
         self.started_at = 0.0
         self.deadline = _deadline(request)
@@ -197,7 +205,7 @@ class ScoreWork:
         self._speaker = speaker
         self._first = torch.empty(0)
         self._batch: list[Sequence[int]] = []
-        self._scores: list[Score] = []
+        self._scores: list[ContinuationLogprobs] = []
         self._part: tuple[list[float], list[float]] = [], []
         """The scores of the fed part of a long continuation."""
 
@@ -210,7 +218,7 @@ class ScoreWork:
         self._cancelled = value
 
     def pending(self) -> Sequence[int]:
-        return self.request.tokens[self.fed :]
+        return self.request.prompt_token_ids[self.fed :]
 
     def take(self, count: int, logits: torch.Tensor) -> bool:
         self.fed += count
@@ -238,16 +246,16 @@ class ScoreWork:
         ends = table[..., list(self._speaker.end_tokens)].logsumexp(-1).tolist()
         for fed, row_table, row_ends in zip(self._batch, table, ends, strict=True):
             row = self.request.continuations[len(self._scores)]
-            logprobs, end_logprobs = self._part
-            following = row[len(end_logprobs) + 1 : len(end_logprobs) + len(fed) + 1]
+            logprobs, eos_logprobs = self._part
+            following = row[len(eos_logprobs) + 1 : len(eos_logprobs) + len(fed) + 1]
             logprobs += row_table[range(len(following)), list(following)].tolist()
-            end_logprobs += row_ends[: len(fed)]
+            eos_logprobs += row_ends[: len(fed)]
             self.fed += len(fed) if self.stays else 0
-            if len(end_logprobs) == len(row):
+            if len(eos_logprobs) == len(row):
                 first = [float(self._first[row[0]])] if row else []
-                self._scores.append(Score((*first, *logprobs), tuple(end_logprobs)))
+                self._scores.append(ContinuationLogprobs((*first, *logprobs), tuple(eos_logprobs)))
                 self._part = [], []
-                self.fed = len(self.request.tokens)
+                self.fed = len(self.request.prompt_token_ids)
         if len(self._scores) < len(self.request.continuations):
             return False
         with contextlib.suppress(InvalidStateError):  # its task may be cancelled at any moment
@@ -276,5 +284,5 @@ class ScoreWork:
         return batch
 
 
-def _deadline(request: GenerateRequest | ScoreRequest) -> float:
+def _deadline(request: GenerateRequest | LogprobsRequest) -> float:
     return math.inf if request.deadline_s is None else time.monotonic() + request.deadline_s

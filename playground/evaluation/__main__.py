@@ -17,8 +17,9 @@ from playground.errors import ModelError, PlaygroundError
 from playground.evaluation.benchmark import evaluate, table
 from playground.metrics.scores import bleu, chrf
 from playground.models.loader import load_model
-from playground.models.tokenizer import codec_for
-from playground.protocol.requests import BASE, Live, Voice
+from playground.models.tokenizer import build_tokenizer
+from playground.protocol.client import Live, Voice
+from playground.protocol.messages import BASE
 from playground.settings import Quantization
 
 ADAPTER_FILE = "adapter_config.json"
@@ -40,13 +41,13 @@ def main() -> int:
 def measure(model: str, data: Path, rows: int, quantization: Quantization, adapter: Path | None = None) -> str:
     """Load the model as the app does and return the Markdown table, with the signatures of its measures."""
     loaded = load_model(model, quantization)
-    codec = codec_for(loaded)
-    engine = start_engine(loaded, codec)
+    tokenizer = build_tokenizer(loaded)
+    engine = start_engine(loaded, tokenizer)
     try:
         if adapter:
             engine.load_adapter(MEASURED, adapter)
         voice = Voice(MEASURED if adapter else BASE)
-        measured = asyncio.run(evaluate(Live(engine, codec), voice, data, rows))
+        measured = asyncio.run(evaluate(Live(engine, tokenizer), voice, data, rows))
         status = engine.status()
     finally:
         engine.close()

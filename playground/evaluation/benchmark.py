@@ -20,13 +20,14 @@ from playground.evaluation.benchmark_data import (
     stories,
 )
 from playground.metrics import scores as measures
-from playground.protocol.requests import Live, ScoreRequest, Voice
+from playground.protocol.client import Live, Voice
+from playground.protocol.requests import LogprobsRequest
 from playground.tasks.base import sentences
 from playground.tasks.registry import all_tasks
 
 AT_ONCE = 8
 """Rows asked at the same time."""
-LONGEST_PASSAGE = 1500
+MAX_PASSAGE_CHARS = 1500
 """Characters; longer held-out passages are left out, since small models cannot read them at once."""
 OPENING = 60
 """Characters of a story that are given before the rest is scored."""
@@ -35,7 +36,7 @@ Measure = Callable[[Sequence[str], Sequence[Any]], dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Benchmark:
     """A task, the inputs to ask it with, and what it should say."""
 
     title: str
@@ -46,22 +47,22 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class BenchmarkResult:
     title: str
     rows: int
     values: dict[str, float]
 
 
-async def evaluate(live: Live, voice: Voice, folder: Path, rows: int, seed: int = 0) -> list[Measured]:
+async def evaluate(live: Live, voice: Voice, folder: Path, rows: int, seed: int = 0) -> list[BenchmarkResult]:
     """Run every trial on up to `rows` rows of it. Raises `DataError` for a folder without any, and what tasks raise."""
-    measured: list[Measured] = []
+    measured: list[BenchmarkResult] = []
     for trial in trials(folder, rows, seed):
         given = await answers(live, voice, trial.task, trial.inputs)
-        measured.append(Measured(trial.title, len(given), trial.measure(given, trial.wanted)))
+        measured.append(BenchmarkResult(trial.title, len(given), trial.measure(given, trial.wanted)))
         if trial.task == "summarize":
             first = [sentences(inputs["text"])[0].strip() for inputs in trial.inputs]
             title = f"{trial.title}: the first sentence, for comparison"
-            measured.append(Measured(title, len(first), trial.measure(first, trial.wanted)))
+            measured.append(BenchmarkResult(title, len(first), trial.measure(first, trial.wanted)))
     if (folder / STORIES_FILE).is_file():
         measured.append(await _stories(live, voice, folder, rows))
     if not measured:
@@ -86,7 +87,7 @@ async def answers(live: Live, voice: Voice, task: str, inputs: Sequence[dict[str
     return list(await asyncio.gather(*(one(row) for row in inputs)))
 
 
-def table(measured: Sequence[Measured]) -> str:
+def table(measured: Sequence[BenchmarkResult]) -> str:
     """One Markdown table."""
     lines = ["| held-out rows | rows | scores |", "|---|---|---|"]
     for row in measured:
@@ -99,13 +100,13 @@ def _rounded(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def trials(folder: Path, rows: int, seed: int = 0) -> list[Trial]:
+def trials(folder: Path, rows: int, seed: int = 0) -> list[Benchmark]:
     """The held-out rows that a data folder has, up to `rows` of each kind, drawn by `seed`."""
 
     def drawn(found: list[Row]) -> list[Row]:
         return random.Random(seed).sample(found, min(rows, len(found)))
 
-    found: list[Trial] = []
+    found: list[Benchmark] = []
     if (file := folder / "sentiment/sst2_dev.jsonl").is_file():
         found.append(_sentiment(drawn(read_rows(file))))
     if (file := folder / "translation/multi30k_val.jsonl").is_file():
@@ -116,21 +117,21 @@ def trials(folder: Path, rows: int, seed: int = 0) -> list[Trial]:
         pairs = drawn(chinese_pairs(folder)[1])
         found += [_translation(pairs, "en", "zh", "Tatoeba"), _translation(pairs, "zh", "en", "Tatoeba")]
     if (folder / QUESTIONS_FILE).is_file():
-        found.append(_answers(drawn([row for row in questions(folder)[1] if len(row["context"]) <= LONGEST_PASSAGE])))
+        found.append(_answers(drawn([row for row in questions(folder)[1] if len(row["context"]) <= MAX_PASSAGE_CHARS])))
     if (file := folder / "summarization/scitldr_dev.jsonl").is_file():
         found.append(_summaries(drawn(read_rows(file))))
     return found
 
 
-def _sentiment(rows: list[Row]) -> Trial:
+def _sentiment(rows: list[Row]) -> Benchmark:
     def measure(given: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
         return {"accuracy": measures.accuracy(given, wanted), "macro-F1": measures.macro_f1(given, wanted)}
 
     inputs = [{"text": row["text"]} for row in rows]
-    return Trial("Sentiment, SST-2 sentences", "sentiment", inputs, [row["label"] for row in rows], measure)
+    return Benchmark("Sentiment, SST-2 sentences", "sentiment", inputs, [row["label"] for row in rows], measure)
 
 
-def _translation(rows: list[Row], source: str, target: str, name: str) -> Trial:
+def _translation(rows: list[Row], source: str, target: str, name: str) -> Benchmark:
     languages = {"en": "English", "de": "German", "fr": "French", "zh": "Chinese"}
 
     def measure(given: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
@@ -138,34 +139,34 @@ def _translation(rows: list[Row], source: str, target: str, name: str) -> Trial:
 
     inputs = [{"text": row[source], "target": languages[target], "source": languages[source]} for row in rows]
     title = f"{languages[source]} to {languages[target]}, {name}"
-    return Trial(title, "translate", inputs, [row[target] for row in rows], measure)
+    return Benchmark(title, "translate", inputs, [row[target] for row in rows], measure)
 
 
-def _answers(rows: list[Row]) -> Trial:
+def _answers(rows: list[Row]) -> Benchmark:
     def measure(given: Sequence[str], wanted: Sequence[Sequence[str]]) -> dict[str, float]:
         return {"F1": measures.answer_f1(given, wanted), "exact match": measures.exact_match(given, wanted)}
 
     inputs = [{"question": row["question"], "context": row["context"]} for row in rows]
-    return Trial("Question answering, SQuAD", "answer", inputs, [row["answers"] for row in rows], measure)
+    return Benchmark("Question answering, SQuAD", "answer", inputs, [row["answers"] for row in rows], measure)
 
 
-def _summaries(rows: list[Row]) -> Trial:
+def _summaries(rows: list[Row]) -> Benchmark:
     def measure(given: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
         scores = measures.rouge(given, wanted)
         return {"ROUGE-1": scores["rouge1"], "ROUGE-2": scores["rouge2"], "ROUGE-L": scores["rougeL"]}
 
     inputs = [{"text": row["document"], "length": "short"} for row in rows]
-    return Trial("Summarization, SciTLDR", "summarize", inputs, [row["summary"] for row in rows], measure)
+    return Benchmark("Summarization, SciTLDR", "summarize", inputs, [row["summary"] for row in rows], measure)
 
 
-async def _stories(live: Live, voice: Voice, folder: Path, rows: int) -> Measured:
+async def _stories(live: Live, voice: Voice, folder: Path, rows: int) -> BenchmarkResult:
     """Perplexity per byte of what follows a story's opening: e to the power of the mean negative log-likelihood."""
     total, size = 0.0, 0
     texts = stories(folder)[1][:rows]
     for text in texts:
-        prompt = tuple(live.codec.plain(text[:OPENING]))
-        rest = tuple(live.codec.continuation(text[OPENING:]))[: live.codec.context_length - len(prompt)]
-        scores = await live.engine.score(ScoreRequest(prompt, (rest,), voice.adapter, voice.strength, voice.owner))
+        prompt = tuple(live.tokenizer.encode(text[:OPENING]))
+        rest = tuple(live.tokenizer.encode_continuation(text[OPENING:]))[: live.tokenizer.context_length - len(prompt)]
+        scores = await live.engine.score(LogprobsRequest(prompt, (rest,), voice.adapter, voice.strength, voice.owner))
         total += sum(scores[0].logprobs)
-        size += len(live.codec.decode(rest).encode())
-    return Measured("Stories, TinyStories", len(texts), {"perplexity per byte": math.exp(-total / size)})
+        size += len(live.tokenizer.decode(rest).encode())
+    return BenchmarkResult("Stories, TinyStories", len(texts), {"perplexity per byte": math.exp(-total / size)})

@@ -12,22 +12,22 @@ from typing import Any
 
 from playground.errors import InputError
 from playground.evaluation.benchmark import answers
-from playground.evaluation.paired import Voices, answer, side_by_side, surprise
+from playground.evaluation.paired import Voices, answer, negative_log_likelihood, side_by_side
 from playground.metrics import corpus as summed
-from playground.metrics.bootstrap import Difference, difference
-from playground.metrics.corpus import Summed
-from playground.protocol.requests import Live, Voice
+from playground.metrics.bootstrap import PairedDifference, difference
+from playground.metrics.corpus import CorpusMetric
+from playground.protocol.client import Live, Voice
 from playground.tasks.registry import all_tasks
 
 log = logging.getLogger(__name__)
 
 ITEMS_FILE = Path(__file__).resolve().parents[2] / "assets" / "skills.json"
 BUDGET_S = 20.0
-LONGEST_ANSWER = 64
+MAX_ANSWER_TOKENS = 64
 """Tokens."""
 OPENING = 60
 """Characters of a text that are given before the rest is scored."""
-MEASURES: dict[str, Summed] = {
+MEASURES: dict[str, CorpusMetric] = {
     "sentiment": summed.ACCURACY,
     "answer": summed.F1,
     "summarize": summed.ROUGE_1,
@@ -54,9 +54,9 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Skill:
+class TaskScore:
     task: str
-    found: Difference
+    found: PairedDifference
 
     @property
     def worse(self) -> bool:
@@ -72,7 +72,7 @@ class Skill:
         return {"task": self.task, "measure": found.name, **values, "rows": found.rows, "worse": self.worse}
 
 
-class BaseMemory:
+class BaselineCache:
     """What one base model says to the items, kept in a file so that every adapter on it is compared sooner.
 
     `base` names the model and how it is loaded; other items or other prompts are another file.
@@ -104,7 +104,9 @@ class BaseMemory:
             return {}
 
 
-async def compare_skills(live: Live, voices: Voices, memory: BaseMemory, budget_s: float = BUDGET_S) -> list[Skill]:
+async def measure_forgetting(
+    live: Live, voices: Voices, memory: BaselineCache, budget_s: float = BUDGET_S
+) -> list[TaskScore]:
     """Ask the items, some of each task in turn, until all are asked or the time is spent."""
     asked = [item for item in items() if _knows(live, item)]
     known = len(memory.said)
@@ -126,7 +128,7 @@ async def compare_skills(live: Live, voices: Voices, memory: BaseMemory, budget_
         rows = [row for row in rows if row[1] is not None and row[2] is not None]
         if rows:
             wanted, base, adapter = [row[0].wanted for row in rows], [row[1] for row in rows], [row[2] for row in rows]
-            found.append(Skill(task, difference(measure, base, adapter, wanted)))
+            found.append(TaskScore(task, difference(measure, base, adapter, wanted)))
     return found
 
 
@@ -147,7 +149,7 @@ def items() -> Sequence[Item]:
 
 
 def _knows(live: Live, item: Item) -> bool:
-    languages = live.codec.languages
+    languages = live.tokenizer.languages
     return item.task != "translate" or not languages or item.inputs["target"] in languages
 
 
@@ -158,7 +160,7 @@ async def _said(live: Live, voice: Voice, item: Item) -> Said:
         if item.task in ("sentiment", "answer"):
             return (await answers(live, voice, item.task, [item.inputs]))[0]
         # Asked for by the task's prompt alone: where the base is weak the tab shows something else than its words.
-        most = min(8 + 2 * len(live.codec.continuation(item.wanted)), LONGEST_ANSWER)
+        most = min(8 + 2 * len(live.tokenizer.encode_continuation(item.wanted)), MAX_ANSWER_TOKENS)
         return await answer(live, voice, all_tasks()[item.task].messages(**item.inputs), most, repetition_penalty=1.1)
     except InputError:
         return None  # a model that reads little at once cannot be asked this, with or without the adapter
@@ -166,6 +168,6 @@ async def _said(live: Live, voice: Voice, item: Item) -> Said:
 
 async def _read_story(live: Live, voice: Voice, text: str) -> tuple[float, float]:
     """(nats, bytes) of what follows a text's opening."""
-    opening, rest = live.codec.plain(text[:OPENING]), live.codec.continuation(text[OPENING:])
-    nats, read = await surprise(live, voice, opening, rest)
-    return nats, float(len(live.codec.decode(read).encode()))
+    opening, rest = live.tokenizer.encode(text[:OPENING]), live.tokenizer.encode_continuation(text[OPENING:])
+    nats, read = await negative_log_likelihood(live, voice, opening, rest)
+    return nats, float(len(live.tokenizer.decode(read).encode()))

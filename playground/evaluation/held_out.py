@@ -8,17 +8,17 @@ from typing import Any, Literal
 
 from playground.data.examples import Example
 from playground.errors import InputError
-from playground.evaluation.paired import Voices, answer, side_by_side, surprise
+from playground.evaluation.paired import Voices, answer, negative_log_likelihood, side_by_side
 from playground.metrics import corpus as summed
-from playground.metrics.bootstrap import Difference, difference, gains
-from playground.metrics.corpus import Summed
-from playground.protocol.requests import Live, Voice
+from playground.metrics.bootstrap import PairedDifference, difference, gains
+from playground.metrics.corpus import CorpusMetric
+from playground.protocol.client import Live, Voice
 
 ROWS = 40
 """At most so many rows are asked, drawn by `SEED`, so that an adapter is judged soon."""
 SEED = 0
 BUDGET_S = 20.0
-LONGEST_ANSWER = 64
+MAX_ANSWER_TOKENS = 64
 """Tokens."""
 FEW_LABELS = 12
 SHORT_WORDS = 6
@@ -39,7 +39,7 @@ _SUMMARIZE = re.compile(r"\W*(please )?summari[sz]e\b|.{0,8}(总结|摘要|概�
 class Compared:
     """`measures` has the one that fits best first; `confusion` and `rows` have the shapes of a report."""
 
-    measures: tuple[Difference, ...]
+    measures: tuple[PairedDifference, ...]
     rows: tuple[dict[str, object], ...]
     confusion: dict[str, object] | None = None
 
@@ -55,8 +55,8 @@ async def compare(
         return await _texts(live, voices, rows, budget_s)
 
     async def say(voice: Voice, row: Example) -> str:
-        most = 8 + 2 * len(live.codec.continuation(_wanted(row)))
-        return await answer(live, voice, (row.messages or ())[:-1], min(most, LONGEST_ANSWER))
+        most = 8 + 2 * len(live.tokenizer.encode_continuation(_wanted(row)))
+        return await answer(live, voice, (row.messages or ())[:-1], min(most, MAX_ANSWER_TOKENS))
 
     said = await side_by_side(say, voices, rows, budget_s)
     return _judged(kind, rows[: len(said)], said) if said else None
@@ -84,10 +84,10 @@ def _can_be_read(live: Live, row: Example) -> bool:
     """Rows that the model's codec refuses are not learnt from either."""
     try:
         if row.messages is None:
-            live.codec.plain(row.text or "")
+            live.tokenizer.encode(row.text or "")
         else:
-            live.codec.chat(row.messages[:-1])
-            live.codec.continuation(_wanted(row))
+            live.tokenizer.apply_chat_template(row.messages[:-1])
+            live.tokenizer.encode_continuation(_wanted(row))
     except InputError:
         return False
     return True
@@ -110,7 +110,7 @@ def _judged(kind: Kind, rows: Sequence[Example], said: Sequence[tuple[str, str]]
     )
 
 
-def _measures(kind: Kind, wanted: Sequence[str]) -> list[Summed]:
+def _measures(kind: Kind, wanted: Sequence[str]) -> list[CorpusMetric]:
     if kind == "labels":
         return [summed.ACCURACY, summed.macro_f1(sorted(set(wanted)))]
     if kind == "translations":
@@ -122,11 +122,11 @@ def _measures(kind: Kind, wanted: Sequence[str]) -> list[Summed]:
 
 async def _texts(live: Live, voices: Voices, rows: Sequence[Example], budget_s: float) -> Compared | None:
     """Perplexity per token of all that follows a text's first token."""
-    read = [(row, live.codec.plain(row.text or "")) for row in rows]
+    read = [(row, live.tokenizer.encode(row.text or "")) for row in rows]
     read = [(row, tokens) for row, tokens in read if len(tokens) > 1]
 
     async def say(voice: Voice, tokens: list[int]) -> tuple[float, int]:
-        nats, read = await surprise(live, voice, tokens[:1], tokens[1:])
+        nats, read = await negative_log_likelihood(live, voice, tokens[:1], tokens[1:])
         return nats, len(read)
 
     said = await side_by_side(say, voices, [tokens for _, tokens in read], budget_s)

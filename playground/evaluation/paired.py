@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from playground.protocol.requests import GREEDY, Live, Message, ScoreRequest, Voice
+from playground.protocol.client import Live, Voice
+from playground.protocol.messages import Message
+from playground.protocol.requests import LogprobsRequest
+from playground.protocol.sampling import GREEDY
 from playground.tasks.base import ask
 
 PAIRS_AT_ONCE = 6
@@ -38,8 +41,8 @@ async def side_by_side(
 
 async def answer(live: Live, voice: Voice, asked: Sequence[Message], most: int, repetition_penalty: float = 1.0) -> str:
     """The likeliest answer, of at most `most` tokens; empty where the question leaves no room for one."""
-    tokens = live.codec.chat(asked)
-    room = live.codec.context_length - len(tokens)
+    tokens = live.tokenizer.apply_chat_template(asked)
+    room = live.tokenizer.context_length - len(tokens)
     if room < 1 or not tokens:
         return ""
     sampling = replace(GREEDY, max_new_tokens=min(most, room), repetition_penalty=repetition_penalty)
@@ -49,9 +52,11 @@ async def answer(live: Live, voice: Voice, asked: Sequence[Message], most: int, 
     return text.strip()
 
 
-async def surprise(live: Live, voice: Voice, opening: Sequence[int], rest: Sequence[int]) -> tuple[float, list[int]]:
+async def negative_log_likelihood(
+    live: Live, voice: Voice, opening: Sequence[int], rest: Sequence[int]
+) -> tuple[float, list[int]]:
     """How surprised the model is by `rest` after `opening`, in nats, and so much of `rest` as it reads at once."""
-    read = list(rest[: live.codec.context_length - len(opening)])
-    request = ScoreRequest(tuple(opening), (tuple(read),), voice.adapter, voice.strength, voice.owner)
+    read = list(rest[: live.tokenizer.context_length - len(opening)])
+    request = LogprobsRequest(tuple(opening), (tuple(read),), voice.adapter, voice.strength, voice.owner)
     (score,) = await live.engine.score(request)
     return -sum(score.logprobs), read

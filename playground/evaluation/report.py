@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playground.data.examples import Example
-from playground.evaluation.forgetting import BaseMemory, Skill, compare_skills
+from playground.evaluation.forgetting import BaselineCache, TaskScore, measure_forgetting
 from playground.evaluation.held_out import Compared, compare
 from playground.evaluation.paired import Voices
-from playground.evaluation.verdict import Course, verdict
-from playground.protocol.requests import Live
+from playground.evaluation.verdict import TrainingCurve, verdict
+from playground.protocol.client import Live
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     compared: Compared | None
-    skills: Sequence[Skill]
-    course: Course
+    skills: Sequence[TaskScore]
+    course: TrainingCurve
 
     def to_dict(self) -> dict[str, object]:
         """As JSON: `verdict` (templates and fields), `measures` (the one that fits best first), `confusion`, `rows`
@@ -50,9 +50,9 @@ async def measure(
     voices: Voices,
     held_out: Sequence[Example],
     learnt: Sequence[Example],
-    course: Course,
-    memory: BaseMemory,
+    course: TrainingCurve,
+    memory: BaselineCache,
 ) -> Report:
     """Compare on rows that were set aside, then on the built-in tasks; each within its own time."""
     compared = await compare(live, voices, held_out, learnt)
-    return Report(compared, await compare_skills(live, voices, memory), course)
+    return Report(compared, await measure_forgetting(live, voices, memory), course)

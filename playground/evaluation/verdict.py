@@ -7,8 +7,8 @@ language.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from playground.evaluation.forgetting import Skill
-from playground.metrics.bootstrap import FEWEST_ROWS, Difference
+from playground.evaluation.forgetting import TaskScore
+from playground.metrics.bootstrap import MIN_PAIRED_ROWS, PairedDifference
 
 MEMORIZED = 1.02
 """Times the best held-out loss: a last one above it has risen, one below is the same."""
@@ -89,7 +89,7 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class TrainingCurve:
     """How a run went: which `step` of it the adapter is, which did `best`, and the held-out losses as (step, loss)."""
 
     step: int
@@ -97,15 +97,15 @@ class Course:
     losses: Sequence[tuple[int, float]] = ()
 
 
-def verdict(main: Difference | None, course: Course, skills: Sequence[Skill]) -> list[Sentence]:
+def verdict(main: PairedDifference | None, course: TrainingCurve, skills: Sequence[TaskScore]) -> list[Sentence]:
     """What it gained, which step is best, and what it lost."""
     return [_gained(main), *_best_step(course), *_lost(skills)]
 
 
-def _gained(main: Difference | None) -> Sentence:
+def _gained(main: PairedDifference | None) -> Sentence:
     if main is None:
         return Sentence(UNMEASURED, {})
-    if main.rows < FEWEST_ROWS:
+    if main.rows < MIN_PAIRED_ROWS:
         return Sentence(FEW_ROWS, {"rows": main.rows})
     place = 0 if main.better else 2 if main.worse else 1
     fields: dict[str, object] = {"rows": main.rows}
@@ -118,7 +118,7 @@ def _gained(main: Difference | None) -> Sentence:
     return Sentence((CLOSER, CLOSER_CHANCE, FURTHER)[place], fields | {"measure": main.name})
 
 
-def _best_step(course: Course) -> list[Sentence]:
+def _best_step(course: TrainingCurve) -> list[Sentence]:
     losses = {step: loss for step, loss in course.losses if step > 0}
     if len(losses) < 2:
         return []
@@ -131,7 +131,7 @@ def _best_step(course: Course) -> list[Sentence]:
     return [Sentence(BEST_THEN_MEMORIZED if rose else BEST_THEN_SAME, {"best": best, "last": last})]
 
 
-def _lost(skills: Sequence[Skill]) -> list[Sentence]:
+def _lost(skills: Sequence[TaskScore]) -> list[Sentence]:
     worse = [skill.task for skill in skills if skill.worse]
     if not skills:
         return []

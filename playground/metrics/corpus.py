@@ -20,7 +20,7 @@ Counts = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Summed:
+class CorpusMetric:
     """`counts(given, wanted)` is (rows, K); `value` takes sums of such rows, (..., K), to values, (...)."""
 
     name: str
@@ -40,14 +40,14 @@ def _mean(sums: Counts) -> Counts:
     return np.asarray(100 * sums[..., 0] / sums[..., 1])
 
 
-ACCURACY = Summed("accuracy", _scored(lambda given, wanted: float(given == wanted)), _mean)
-F1 = Summed("F1", _scored(lambda given, wanted: measures.answer_f1([given], [[wanted]]) / 100), _mean)
-EXACT_MATCH = Summed(
+ACCURACY = CorpusMetric("accuracy", _scored(lambda given, wanted: float(given == wanted)), _mean)
+F1 = CorpusMetric("F1", _scored(lambda given, wanted: measures.answer_f1([given], [[wanted]]) / 100), _mean)
+EXACT_MATCH = CorpusMetric(
     "exact match", _scored(lambda given, wanted: measures.exact_match([given], [[wanted]]) / 100), _mean
 )
 
 
-def macro_f1(labels: Sequence[str]) -> Summed:
+def macro_f1(labels: Sequence[str]) -> CorpusMetric:
     """Over the wanted labels; an answer that is none of them only misses its own."""
 
     def counts(given: Sequence[str], wanted: Sequence[str]) -> Counts:
@@ -61,18 +61,18 @@ def macro_f1(labels: Sequence[str]) -> Summed:
         scores = np.divide(2 * right, both, out=np.zeros_like(right), where=there)
         return np.asarray(100 * scores.sum(-1) / np.maximum(there.sum(-1), 1))
 
-    return Summed("macro-F1", counts, value)
+    return CorpusMetric("macro-F1", counts, value)
 
 
-def _rouge(name: str, kind: str) -> Summed:
+def _rouge(name: str, kind: str) -> CorpusMetric:
     scorer = RougeScorer([kind], use_stemmer=True)
-    return Summed(name, _scored(lambda given, wanted: float(scorer.score(wanted, given)[kind].fmeasure)), _mean)
+    return CorpusMetric(name, _scored(lambda given, wanted: float(scorer.score(wanted, given)[kind].fmeasure)), _mean)
 
 
 ROUGE_1, ROUGE_L = _rouge("ROUGE-1", "rouge1"), _rouge("ROUGE-L", "rougeL")
 
 
-def bleu(chinese: bool) -> Summed:
+def bleu(chinese: bool) -> CorpusMetric:
     # The score of a row is not read, only its counts: `effective_order` alone keeps the library from warning of it.
     metric = BLEU(tokenize="zh" if chinese else "13a", effective_order=True)
 
@@ -85,7 +85,7 @@ def bleu(chinese: bool) -> Summed:
         orders = len(rest) // 2
         return float(BLEU.compute_bleu(rest[:orders], rest[orders:], given, wanted, smooth_method="exp").score)
 
-    return Summed("BLEU", counts, lambda sums: np.apply_along_axis(one, -1, sums))
+    return CorpusMetric("BLEU", counts, lambda sums: np.apply_along_axis(one, -1, sums))
 
 
 def _ngram_counts(given: str, wanted: str) -> list[float]:
@@ -112,12 +112,12 @@ def _chrf(sums: Counts) -> Counts:
     )
 
 
-CHRF_SCORE = Summed(
+CHRF_SCORE = CorpusMetric(
     "chrF",
     lambda given, wanted: np.array([_ngram_counts(one, other) for one, other in zip(given, wanted, strict=True)]),
     _chrf,
 )
-PERPLEXITY = Summed(
+PERPLEXITY = CorpusMetric(
     "perplexity",
     lambda given, _wanted: np.array(given, dtype=np.float64),
     lambda sums: np.asarray(np.exp(sums[..., 0] / sums[..., 1])),

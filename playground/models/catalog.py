@@ -15,7 +15,7 @@ _QWEN3 = (*_QWEN2, "Polish", "Czech", "Swedish", "Turkish", "Greek", "Hebrew", "
 
 
 @dataclass(frozen=True, slots=True)
-class BaseModel:
+class CatalogEntry:
     """`memory_gib_4bit` is what the weights take in NF4 with the embeddings in 16 bits, rounded up."""
 
     model_id: str
@@ -23,28 +23,28 @@ class BaseModel:
     memory_gib_4bit: float
     languages: tuple[str, ...]
     licence: str
-    weak_at: tuple[str, ...] = ()
+    weak_tasks: tuple[str, ...] = ()
     """Names of tasks that it was measured to be too weak for."""
 
 
-STARTER = BaseModel("starter", "Starter", 0.1, ("English", "German", "French", "Chinese"), "other", ("summarize",))
+STARTER = CatalogEntry("starter", "Starter", 0.1, ("English", "German", "French", "Chinese"), "other", ("summarize",))
 
-CATALOG: tuple[BaseModel, ...] = (
-    BaseModel("HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2 135M", 0.2, ("English",), "Apache-2.0"),
-    BaseModel("HuggingFaceTB/SmolLM2-360M-Instruct", "SmolLM2 360M", 0.3, ("English",), "Apache-2.0"),
-    BaseModel("Qwen/Qwen2.5-0.5B-Instruct", "Qwen2.5 0.5B", 0.5, _QWEN2, "Apache-2.0"),
-    BaseModel("Qwen/Qwen3-0.6B", "Qwen3 0.6B", 0.6, _QWEN3, "Apache-2.0"),
-    BaseModel("HuggingFaceTB/SmolLM2-1.7B-Instruct", "SmolLM2 1.7B", 1.1, ("English",), "Apache-2.0"),
-    BaseModel("Qwen/Qwen2.5-1.5B-Instruct", "Qwen2.5 1.5B", 1.2, _QWEN2, "Apache-2.0"),
-    BaseModel("Qwen/Qwen3-1.7B", "Qwen3 1.7B", 1.4, _QWEN3, "Apache-2.0"),
-    BaseModel("HuggingFaceTB/SmolLM3-3B", "SmolLM3 3B", 2.0, _EUROPEAN, "Apache-2.0"),
-    BaseModel("Qwen/Qwen3-4B-Instruct-2507", "Qwen3 4B", 2.7, _QWEN3, "Apache-2.0"),
-    BaseModel("Qwen/Qwen2.5-7B-Instruct", "Qwen2.5 7B", 5.5, _QWEN2, "Apache-2.0"),
-    BaseModel("Qwen/Qwen3-8B", "Qwen3 8B", 6.1, _QWEN3, "Apache-2.0"),
-    BaseModel("Qwen/Qwen2.5-14B-Instruct", "Qwen2.5 14B", 9.9, _QWEN2, "Apache-2.0"),
-    BaseModel("Qwen/Qwen3-14B", "Qwen3 14B", 10.0, _QWEN3, "Apache-2.0"),
-    BaseModel("Qwen/Qwen2.5-32B-Instruct", "Qwen2.5 32B", 19.0, _QWEN2, "Apache-2.0"),
-    BaseModel("Qwen/Qwen3-32B", "Qwen3 32B", 19.0, _QWEN3, "Apache-2.0"),
+CATALOG: tuple[CatalogEntry, ...] = (
+    CatalogEntry("HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2 135M", 0.2, ("English",), "Apache-2.0"),
+    CatalogEntry("HuggingFaceTB/SmolLM2-360M-Instruct", "SmolLM2 360M", 0.3, ("English",), "Apache-2.0"),
+    CatalogEntry("Qwen/Qwen2.5-0.5B-Instruct", "Qwen2.5 0.5B", 0.5, _QWEN2, "Apache-2.0"),
+    CatalogEntry("Qwen/Qwen3-0.6B", "Qwen3 0.6B", 0.6, _QWEN3, "Apache-2.0"),
+    CatalogEntry("HuggingFaceTB/SmolLM2-1.7B-Instruct", "SmolLM2 1.7B", 1.1, ("English",), "Apache-2.0"),
+    CatalogEntry("Qwen/Qwen2.5-1.5B-Instruct", "Qwen2.5 1.5B", 1.2, _QWEN2, "Apache-2.0"),
+    CatalogEntry("Qwen/Qwen3-1.7B", "Qwen3 1.7B", 1.4, _QWEN3, "Apache-2.0"),
+    CatalogEntry("HuggingFaceTB/SmolLM3-3B", "SmolLM3 3B", 2.0, _EUROPEAN, "Apache-2.0"),
+    CatalogEntry("Qwen/Qwen3-4B-Instruct-2507", "Qwen3 4B", 2.7, _QWEN3, "Apache-2.0"),
+    CatalogEntry("Qwen/Qwen2.5-7B-Instruct", "Qwen2.5 7B", 5.5, _QWEN2, "Apache-2.0"),
+    CatalogEntry("Qwen/Qwen3-8B", "Qwen3 8B", 6.1, _QWEN3, "Apache-2.0"),
+    CatalogEntry("Qwen/Qwen2.5-14B-Instruct", "Qwen2.5 14B", 9.9, _QWEN2, "Apache-2.0"),
+    CatalogEntry("Qwen/Qwen3-14B", "Qwen3 14B", 10.0, _QWEN3, "Apache-2.0"),
+    CatalogEntry("Qwen/Qwen2.5-32B-Instruct", "Qwen2.5 32B", 19.0, _QWEN2, "Apache-2.0"),
+    CatalogEntry("Qwen/Qwen3-32B", "Qwen3 32B", 19.0, _QWEN3, "Apache-2.0"),
 )
 """From small to large; of two that both fit, the later one is the better."""
 
@@ -52,18 +52,18 @@ FREE_SHARE = 0.4
 """Share of the GPU's memory left for caches, adapters and a training run beside the weights."""
 
 
-def fitting_models(gpu_memory_gib: float, catalog: Sequence[BaseModel] = CATALOG) -> list[BaseModel]:
+def fitting_models(gpu_memory_gib: float, catalog: Sequence[CatalogEntry] = CATALOG) -> list[CatalogEntry]:
     """List the models whose 4-bit weights leave `FREE_SHARE` of the memory free, best first."""
     room = gpu_memory_gib * (1 - FREE_SHARE)
     return [model for model in reversed(catalog) if model.memory_gib_4bit <= room]
 
 
-def best_fitting(gpu_memory_gib: float, catalog: Sequence[BaseModel] = CATALOG) -> BaseModel:
+def best_fitting(gpu_memory_gib: float, catalog: Sequence[CatalogEntry] = CATALOG) -> CatalogEntry:
     """Choose the best model for a GPU of this size; the starter where none fits."""
     return next(iter(fitting_models(gpu_memory_gib, catalog)), STARTER)
 
 
-def find_model(model_id: str) -> BaseModel | None:
+def find_model(model_id: str) -> CatalogEntry | None:
     """Look a hub id up, whatever its capitals."""
     return next((model for model in CATALOG if model.model_id.lower() == model_id.lower()), None)
 

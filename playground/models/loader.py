@@ -23,7 +23,7 @@ from transformers.utils.logging import disable_progress_bar
 from playground.errors import ModelError
 from playground.models.catalog import COMMON_LANGUAGES, STARTER, STARTER_FOLDER, find_model, fitting_models
 from playground.models.fingerprint import fingerprint
-from playground.models.quantization import keep_unpacked, plan_loading, unfold
+from playground.models.quantization import cache_dequantized, disable_cpu_repacking, plan_quantization
 from playground.settings import Quantization
 
 log = logging.getLogger(__name__)
@@ -49,15 +49,15 @@ class LoadedModel:
     folder: Path
     fingerprint: str
     languages: tuple[str, ...]
-    weak_at: tuple[str, ...] = ()
+    weak_tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFolder:
+class ResolvedModel:
     folder: Path
     name: str
     languages: tuple[str, ...]
-    weak_at: tuple[str, ...] = ()
+    weak_tasks: tuple[str, ...] = ()
 
 
 def load_model(setting: str, quantization: Quantization = "auto", *, for_training: bool = False) -> LoadedModel:
@@ -68,10 +68,10 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
     """
     disable_progress_bar()
     logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # 8-bit warns at every layer
-    found = find_folder(setting)
+    found = resolve_model(setting)
     device = torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
     config = _read_config(found)
-    plan = _guarded(found, lambda: plan_loading(config, quantization, device))
+    plan = _guarded(found, lambda: plan_quantization(config, quantization, device))
     tokenizer = load_tokenizer(found.folder)
     model, loading = _guarded(
         found,
@@ -91,9 +91,9 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
     model.eval()
     memory = model.get_memory_footprint()
     if for_training:
-        keep_unpacked(model)
+        disable_cpu_repacking(model)
     else:
-        memory += unfold(model)
+        memory += cache_dequantized(model)
     return LoadedModel(
         model=model,
         tokenizer=tokenizer,
@@ -104,11 +104,11 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
         folder=found.folder,
         fingerprint=fingerprint(found.folder),
         languages=found.languages,
-        weak_at=found.weak_at,
+        weak_tasks=found.weak_tasks,
     )
 
 
-def find_folder(setting: str) -> ModelFolder:
+def resolve_model(setting: str) -> ResolvedModel:
     """Find the files that a setting means, downloading a hub model where it is not there yet.
 
     `auto` never downloads: it takes the best model of the catalog that fits the GPU *and* is on this machine
@@ -122,7 +122,7 @@ def find_folder(setting: str) -> ModelFolder:
     if folder.is_dir() and folder.resolve() == STARTER_FOLDER:
         return _starter()
     if folder.is_dir():
-        return ModelFolder(folder.resolve(), folder.resolve().name, COMMON_LANGUAGES)
+        return ResolvedModel(folder.resolve(), folder.resolve().name, COMMON_LANGUAGES)
     if folder.is_absolute() or setting.startswith((".", "~")) or setting.count("/") != 1:
         raise ModelError(
             "There is no model '{setting}'. Name a folder that exists, a Hugging Face model id such as "
@@ -134,7 +134,7 @@ def find_folder(setting: str) -> ModelFolder:
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """Load the tokenizer beside a model. Raises `ModelError`."""
-    found = ModelFolder(folder, folder.name, ())
+    found = ResolvedModel(folder, folder.name, ())
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         raise ModelError("The model in {folder} comes without a tokenizer, so it cannot read text.", folder=folder)
     tokenizer = _guarded(
@@ -145,16 +145,16 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def _starter() -> ModelFolder:
+def _starter() -> ResolvedModel:
     if not (STARTER_FOLDER / "config.json").is_file():
         raise ModelError(
             "The bundled model is missing from {folder}. Get the project's files again, or set PLAYGROUND_MODEL.",
             folder=STARTER_FOLDER,
         )
-    return ModelFolder(STARTER_FOLDER, STARTER.name, STARTER.languages, STARTER.weak_at)
+    return ResolvedModel(STARTER_FOLDER, STARTER.name, STARTER.languages, STARTER.weak_tasks)
 
 
-def _best_present() -> ModelFolder | None:
+def _best_present() -> ResolvedModel | None:
     if not torch.cuda.is_available():
         return None
     memory_gib = torch.cuda.get_device_properties(0).total_memory / _GIB
@@ -166,7 +166,7 @@ def _best_present() -> ModelFolder | None:
     return None
 
 
-def _from_hub(model_id: str, *, local_only: bool) -> ModelFolder:
+def _from_hub(model_id: str, *, local_only: bool) -> ResolvedModel:
     known = find_model(model_id)
     try:
         folder = Path(snapshot_download(model_id, allow_patterns=_FILES, local_files_only=local_only))
@@ -179,10 +179,10 @@ def _from_hub(model_id: str, *, local_only: bool) -> ModelFolder:
         ) from error
     if not any(folder.glob("*.safetensors")):
         raise ModelError("The model {model} has no weights in the safetensors format.", model=model_id)
-    return ModelFolder(folder, known.name if known else model_id, known.languages if known else COMMON_LANGUAGES)
+    return ResolvedModel(folder, known.name if known else model_id, known.languages if known else COMMON_LANGUAGES)
 
 
-def _read_config(found: ModelFolder) -> PretrainedConfig:
+def _read_config(found: ResolvedModel) -> PretrainedConfig:
     if not (found.folder / "config.json").is_file():
         raise ModelError("There is no model in {folder}: it has no config.json.", folder=found.folder)
     config = _guarded(
@@ -205,7 +205,7 @@ def _read_config(found: ModelFolder) -> PretrainedConfig:
 
 
 def _check_complete(
-    found: ModelFolder, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, loading: dict[str, Any]
+    found: ResolvedModel, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, loading: dict[str, Any]
 ) -> None:
     """transformers fills missing weights with random numbers; such a model must not start."""
     missing = sorted(loading.get("missing_keys", ()))
@@ -223,7 +223,7 @@ def _check_complete(
         )
 
 
-def _guarded(found: ModelFolder, load: Callable[[], T]) -> T:
+def _guarded(found: ResolvedModel, load: Callable[[], T]) -> T:
     """Whatever the libraries raise on a stranger's files becomes one sentence; the details go to the log."""
     try:
         return load()

@@ -22,14 +22,14 @@ ROWS = 32
 _PACKS = "support_avx512bf16_for_cpu"
 
 SMALL_MODEL_PARAMETERS = 200_000_000
-UNFOLDED_BYTES = 2**30
+DEQUANTIZED_CACHE_BYTES = 2**30
 """4-bit layers that take no more than this in full are kept unfolded on the CPU, where memory is plenty."""
 UNFOLDED_SHARE = 1 / 8
 """Of the machine's free memory, what unfolded layers may take."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class QuantizationPlan:
     """How to load a model: `config` is None for unquantized; `dtype` is that of everything not quantized."""
 
     config: BitsAndBytesConfig | None
@@ -37,7 +37,7 @@ class Plan:
     name: str
 
 
-def plan_loading(config: PretrainedConfig, quantization: Quantization, device: torch.device) -> Plan:
+def plan_quantization(config: PretrainedConfig, quantization: Quantization, device: torch.device) -> QuantizationPlan:
     """Decide from the layers' widths alone.
 
     `auto` takes 4-bit for the layers that allow it and leaves the others as they are. Raises `ModelError` where
@@ -47,11 +47,11 @@ def plan_loading(config: PretrainedConfig, quantization: Quantization, device: t
         model = AutoModelForCausalLM.from_config(config)
     dtype = _plain_dtype(sum(p.numel() for p in model.parameters()), device)
     if quantization == "none":
-        return Plan(None, dtype, _dtype_name(dtype))
+        return QuantizationPlan(None, dtype, _dtype_name(dtype))
     widths = _linear_widths(model)
     fits = [name for name, (wide, rows) in widths.items() if quantization == "8bit" or _fits_4bit(wide, rows)]
     if not fits and quantization == "auto":
-        return Plan(None, dtype, _dtype_name(dtype))
+        return QuantizationPlan(None, dtype, _dtype_name(dtype))
     if not fits:
         raise ModelError(
             "This model has no layer that {bits}-bit loading can take (widths must be multiples of {block}). "
@@ -61,14 +61,14 @@ def plan_loading(config: PretrainedConfig, quantization: Quantization, device: t
         )
     kept = [name for name, _ in model.named_modules() if name and name not in fits and _is_linear(model, name)]
     if quantization == "8bit":
-        return Plan(BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept), dtype, "8-bit")
+        return QuantizationPlan(BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept), dtype, "8-bit")
     four_bit = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_compute_dtype=dtype,
         llm_int8_skip_modules=kept,
     )
-    return Plan(four_bit, dtype, "4-bit")
+    return QuantizationPlan(four_bit, dtype, "4-bit")
 
 
 def _plain_dtype(parameters: int, device: torch.device) -> torch.dtype:
@@ -114,7 +114,7 @@ def linear_layer_names(model: PreTrainedModel) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.rpartition(".")[2] for name in _linear_widths(model)))
 
 
-def keep_unpacked(model: nn.Module) -> None:
+def disable_cpu_repacking(model: nn.Module) -> None:
     """Keep 4-bit weights in the layout they were loaded in; call before the first forward pass of a training.
 
     On CPUs with AVX512-BF16, bitsandbytes re-packs each weight at its first inference, after which gradients are
@@ -125,7 +125,7 @@ def keep_unpacked(model: nn.Module) -> None:
             setattr(module, _PACKS, False)
 
 
-def unfold(model: nn.Module) -> int:
+def cache_dequantized(model: nn.Module) -> int:
     """Let the 4-bit layers of a model on the CPU read weights that are unfolded once, the same bit for bit.
 
     Otherwise every weight is unfolded again for every token, a third to a half of a small model's time. The 4-bit
@@ -136,7 +136,7 @@ def unfold(model: nn.Module) -> int:
     size: int = sum(
         layer.in_features * layer.out_features * layer.weight.quant_state.dtype.itemsize for layer in layers
     )
-    most = min(UNFOLDED_BYTES, UNFOLDED_SHARE * free_beside())
+    most = min(DEQUANTIZED_CACHE_BYTES, UNFOLDED_SHARE * free_beside())
     if size > most or any(layer.weight.device.type != "cpu" for layer in layers):
         return 0
     for layer in layers:

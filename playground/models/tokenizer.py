@@ -11,13 +11,13 @@ from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizer
 
 from playground.errors import InputError
 from playground.models.loader import LoadedModel
-from playground.protocol.requests import Message
+from playground.protocol.messages import Message
 
 _ANCHOR = "\n"
 
 
-class ModelCodec:
-    """Implements `protocol.Codec` over a transformers tokenizer, and makes training rows.
+class ChatTokenizer:
+    """Implements `protocol.Tokenizer` over a transformers tokenizer, and makes training rows.
 
     `end_tokens` are the ids that end an answer; none of them can come out of `continuation`.
     """
@@ -28,11 +28,11 @@ class ModelCodec:
         config: PretrainedConfig,
         generation_config: GenerationConfig | None = None,
         languages: Sequence[str] = (),
-        weak_at: Sequence[str] = (),
+        weak_tasks: Sequence[str] = (),
     ) -> None:
         self.languages = tuple(languages)
-        self.weak_at = tuple(weak_at)
-        self.has_chat = tokenizer.chat_template is not None
+        self.weak_tasks = tuple(weak_tasks)
+        self.has_chat_template = tokenizer.chat_template is not None
         self._control = {token for token, word in tokenizer.added_tokens_decoder.items() if word.special}
         self.context_length = _context_length(tokenizer, config)
         self._tokenizer = tokenizer
@@ -41,32 +41,32 @@ class ModelCodec:
         self._start = self._find_start()
         self._text_only = _without_control_tokens(tokenizer)
         self._anchor = self._text_only.encode(_ANCHOR).ids if _adds_a_space(self._text_only) else []
-        self._takes_system = self.has_chat and self._renders_system()
-        tail = self._find_turn_tail() if self.has_chat else []
+        self._takes_system = self.has_chat_template and self._renders_system()
+        tail = self._find_turn_tail() if self.has_chat_template else []
         self.end_tokens = self._find_end_tokens(tail, config, generation_config)
         end = next((index for index, token in enumerate(tail) if token in self.end_tokens), None)
-        self._turn_end = list(self.end_tokens[:1]) if end is None else tail[: end + 1]
+        self._end_of_turn_ids = list(self.end_tokens[:1]) if end is None else tail[: end + 1]
 
-    def chat(self, messages: Sequence[Message]) -> list[int]:
+    def apply_chat_template(self, messages: Sequence[Message]) -> list[int]:
         """Encode the prompt up to where the assistant speaks; without a chat template, plain paragraphs.
 
         Raises `InputError` for no messages, for an order of roles that the model refuses, and for broken characters.
         """
         if not messages:
             raise InputError("There is no message to answer. Write one.")
-        if not self.has_chat:
-            return self.plain("\n\n".join(message["content"] for message in messages))
+        if not self.has_chat_template:
+            return self.encode("\n\n".join(message["content"] for message in messages))
         return self._render(messages)
 
-    def plain(self, text: str) -> list[int]:
+    def encode(self, text: str) -> list[int]:
         """Encode a text to be continued, with the start token where the model wants one."""
         return [*self._start, *self._encode(text).ids]
 
-    def continuation(self, text: str) -> list[int]:
+    def encode_continuation(self, text: str) -> list[int]:
         """Encode the text as it would follow a prompt, with no special tokens."""
-        return self.continuation_with_offsets(text)[0]
+        return self.encode_continuation_with_offsets(text)[0]
 
-    def continuation_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+    def encode_continuation_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """As `continuation`, with each token's (start, end) characters in `text`."""
         anchored = self._encode(_ANCHOR + _checked(text)) if self._anchor else None
         size = len(self._anchor)
@@ -81,7 +81,7 @@ class ModelCodec:
         """Decode to text, leaving control tokens out; an incomplete character at the end shows as U+FFFD."""
         return self._backend.decode(list(tokens), skip_special_tokens=True)
 
-    def chat_with_answer(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
+    def tokenize_conversation(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
         """Encode a training row that ends in an assistant's turn; returns the ids and which of them are learnt.
 
         The ids begin with exactly `chat(messages[:-1])`, so what is trained is what is asked later. Each assistant
@@ -90,18 +90,18 @@ class ModelCodec:
         """
         if not messages or messages[-1]["role"] != "assistant":
             raise InputError("A training example must end with an answer of the assistant.")
-        prompt = self.chat(messages[:-1])
+        prompt = self.apply_chat_template(messages[:-1])
         learnt = [False] * len(prompt)
         for index, message in enumerate(messages[:-1]):
-            if message["role"] == "assistant" and index > 0 and self.has_chat and message.get("weight", 1):
-                self._learn_turn(prompt, learnt, before=self.chat(messages[:index]))
-        answer = [*self.continuation(messages[-1]["content"]), *self._turn_end]
+            if message["role"] == "assistant" and index > 0 and self.has_chat_template and message.get("weight", 1):
+                self._learn_turn(prompt, learnt, before=self.apply_chat_template(messages[:index]))
+        answer = [*self.encode_continuation(messages[-1]["content"]), *self._end_of_turn_ids]
         return [*prompt, *answer], [*learnt, *[messages[-1].get("weight", 1) != 0] * len(answer)]
 
-    def plain_with_end(self, text: str) -> tuple[list[int], list[bool]]:
+    def tokenize_text(self, text: str) -> tuple[list[int], list[bool]]:
         """Encode a plain text to train on: all of it is learnt (but the start token), its end too."""
         start = len(self._start)
-        ids = [*self.plain(text), *self.end_tokens[:1]]
+        ids = [*self.encode(text), *self.end_tokens[:1]]
         return ids, [index >= start for index in range(len(ids))]
 
     def _encode(self, text: str) -> Encoding:
@@ -174,10 +174,10 @@ class ModelCodec:
         return [token for token in ids if token == self._tokenizer.bos_token_id][:1]
 
 
-def codec_for(loaded: LoadedModel) -> ModelCodec:
+def build_tokenizer(loaded: LoadedModel) -> ChatTokenizer:
     """Make the codec of a loaded model."""
     model = loaded.model
-    return ModelCodec(loaded.tokenizer, model.config, model.generation_config, loaded.languages, loaded.weak_at)
+    return ChatTokenizer(loaded.tokenizer, model.config, model.generation_config, loaded.languages, loaded.weak_tasks)
 
 
 def _without_control_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:

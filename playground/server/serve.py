@@ -11,7 +11,7 @@ from playground.service.services import Services
 from playground.settings import Settings
 from playground.ui.page import build_page, launch_options
 
-LONGEST_QUEUE = 64
+MAX_QUEUED_EVENTS = 64
 
 
 def launch(services: Services, settings: Settings) -> None:
@@ -24,7 +24,7 @@ def launch(services: Services, settings: Settings) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     page = build_page(services)
-    page.queue(max_size=LONGEST_QUEUE, default_concurrency_limit=None)
+    page.queue(max_size=MAX_QUEUED_EVENTS, default_concurrency_limit=None)
     try:
         page.launch(
             server_name=settings.server_name,

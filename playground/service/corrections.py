@@ -10,13 +10,13 @@ from typing import Any
 
 from playground.errors import InputError, TrainingError
 from playground.files import write_json
-from playground.protocol.requests import Message
+from playground.protocol.messages import Message
 from playground.tasks.base import check_text
 from playground.training.jobs.job import folder_name
 
 FILE = "corrections.json"
-MOST_KEPT = 500
-MOST_CHARS = 20_000
+MAX_CORRECTIONS = 500
+MAX_CORRECTION_CHARS = 20_000
 """In one row: a longer conversation would be cut to the model's context anyway."""
 
 
@@ -145,10 +145,12 @@ def _said(messages: Sequence[Message]) -> list[str]:
 
 
 def _check_room(correction: Correction, count: int) -> None:
-    if sum(len(message["content"]) for message in correction.messages) + len(correction.was) > MOST_CHARS:
+    if sum(len(message["content"]) for message in correction.messages) + len(correction.was) > MAX_CORRECTION_CHARS:
         raise InputError(
             "This conversation is too long to learn from: {limit} characters are the most. Start a new chat.",
-            limit=MOST_CHARS,
+            limit=MAX_CORRECTION_CHARS,
         )
-    if count > MOST_KEPT:
-        raise InputError("You have kept {limit} corrections, the most there can be. Drop some first.", limit=MOST_KEPT)
+    if count > MAX_CORRECTIONS:
+        raise InputError(
+            "You have kept {limit} corrections, the most there can be. Drop some first.", limit=MAX_CORRECTIONS
+        )

@@ -17,26 +17,26 @@ from playground.data.inspection import Inspection, inspect
 from playground.data.readers.table_reader import read_table
 from playground.errors import DataError, InputError
 from playground.files import write_json
-from playground.service.probes import MOST_PROBES
+from playground.service.probes import MAX_PROBES
 from playground.service.services import Services
 from playground.settings import Quantization
 from playground.tasks.registry import prompt_writers
 from playground.training.config import Intensity, check_spec_values, defaults_for
 from playground.training.jobs.job import Job
-from playground.training.spec import NOWHERE, TrainingValues
-from playground.training.tokenization import RowCodec, encode
+from playground.training.spec import NOWHERE, TrainingConfig
+from playground.training.tokenization import RowTokenizer, encode
 
 log = logging.getLogger(__name__)
 
 READY_FILES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 ORIGIN_FILE = "origin.json"
-LONGEST_PROBE = 2_000
-MOST_MEASURED = 500
-MOST_CHARS = 1_000_000
+MAX_PROBE_CHARS = 2_000
+MAX_MEASURED_EXAMPLES = 500
+MAX_MEASURED_CHARS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class PreparedDataset:
     """A file as it would be taught: what was found in it, and its usable rows after the repairs, split.
 
     `rows` is how many rows training makes of `learned`: one of each, but several of a long plain text.
@@ -53,7 +53,7 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class DatasetSource:
     """Where a run's examples came from; kept beside its spec."""
 
     file_name: str
@@ -98,12 +98,12 @@ def prepare(
     format: str = AUTO,
     columns: Mapping[str, str] | None = None,
     repairs: Collection[str] | None = (),
-) -> Lesson:
+) -> PreparedDataset:
     """Read a file, mend what `repairs` names (None for all that is offered), and set some rows aside; raises
     `DataError`."""
     inspection = inspect_upload(services, path, format, columns, file_name, repairs)
     learned, held_out = split(inspection.examples.usable)
-    return Lesson(inspection, learned, held_out, _rows_of(services, learned))
+    return PreparedDataset(inspection, learned, held_out, _rows_of(services, learned))
 
 
 def _rows_of(services: Services, examples: list[Example]) -> int:
@@ -111,15 +111,15 @@ def _rows_of(services: Services, examples: list[Example]) -> int:
     if not examples or examples[0].text is None:
         return len(examples)
     measured = spread(examples)
-    made = encode(measured, row_codec(services), plan(services, len(examples)).max_length)
+    made = encode(measured, row_tokenizer(services), plan(services, len(examples)).max_length)
     return round(len(examples) * max(1.0, len(made.rows) / len(measured)))
 
 
 def spread(examples: list[Example]) -> list[Example]:
     """Examples from all over the file, as many as can be measured in a moment."""
     taken: list[Example] = []
-    room = MOST_CHARS
-    for example in examples[:: -(-len(examples) // MOST_MEASURED)]:
+    room = MAX_MEASURED_CHARS
+    for example in examples[:: -(-len(examples) // MAX_MEASURED_EXAMPLES)]:
         texts = [example.text or "", *(message["content"] for message in example.messages or ())]
         room -= sum(map(len, texts))
         taken.append(example)
@@ -148,20 +148,22 @@ def start_training(
     """
     name = check_name(name)
     questions = check_probes(probes)
-    lesson = prepare(services, path, file_name, format, columns, repairs)
-    values = plan(services, lesson.rows, intensity, overrides)
+    prepared = prepare(services, path, file_name, format, columns, repairs)
+    values = plan(services, prepared.rows, intensity, overrides)
     base = services.base
     job_id = services.jobs.start(
         owner,
         name,
-        (lesson.learned, lesson.held_out),
+        (prepared.learned, prepared.held_out),
         values,
         model=base.model,
         quantization=cast(Quantization, base.quantization),
         base_fingerprint=base.fingerprint,
         probes=questions,
     )
-    origin = Origin(file_name, lesson.inspection.format, intensity, len(lesson.learned), len(lesson.held_out))
+    origin = DatasetSource(
+        file_name, prepared.inspection.format, intensity, len(prepared.learned), len(prepared.held_out)
+    )
     try:
         write_json(services.jobs.job(owner, job_id).folder / ORIGIN_FILE, asdict(origin))
     except OSError:  # the run has begun already, and goes as well without
@@ -171,9 +173,9 @@ def start_training(
 
 def plan(
     services: Services, rows: int, intensity: str = "normal", overrides: Mapping[str, object] | None = None
-) -> TrainingValues:
+) -> TrainingConfig:
     """The values that a run over this many rows would have; raises `InputError` naming what is out of range."""
-    context_length = services.live.codec.context_length
+    context_length = services.live.tokenizer.context_length
     defaults = defaults_for(services.base.parameters, rows, cast(Intensity, intensity), context_length)
     values = check_spec_values(overrides or {}, defaults, context_length, services.base.layers)
     if values.report_to != NOWHERE and services.owners.mode != "local":
@@ -181,13 +183,13 @@ def plan(
     return values
 
 
-def origin(job: Job) -> Origin | None:
+def origin(job: Job) -> DatasetSource | None:
     """What the run was made from; None where that was not noted."""
     path = job.folder / ORIGIN_FILE
     if not path.exists():
         return None
     try:
-        return Origin(**json.loads(path.read_text(encoding="utf-8")))
+        return DatasetSource(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError):  # the disk damaged it
         log.warning("%s cannot be read and is left out", path)
         return None
@@ -201,15 +203,15 @@ def check_probes(probes: object) -> tuple[str, ...]:
     for probe in probes:
         if not isinstance(probe, str):
             raise InputError("probes must be a list of texts.")
-        if len(probe) > LONGEST_PROBE:
-            raise InputError("A question to watch may have {limit} characters at most.", limit=LONGEST_PROBE)
+        if len(probe) > MAX_PROBE_CHARS:
+            raise InputError("A question to watch may have {limit} characters at most.", limit=MAX_PROBE_CHARS)
         if probe.strip():
             kept.append(probe.strip())
-    if len(kept) > MOST_PROBES:
-        raise InputError("At most {limit} questions can be watched.", limit=MOST_PROBES)
+    if len(kept) > MAX_PROBES:
+        raise InputError("At most {limit} questions can be watched.", limit=MAX_PROBES)
     return tuple(kept)
 
 
-def row_codec(services: Services) -> RowCodec:
+def row_tokenizer(services: Services) -> RowTokenizer:
     """The live model's codec, which makes training rows too."""
-    return cast(RowCodec, services.live.codec)
+    return cast(RowTokenizer, services.live.tokenizer)

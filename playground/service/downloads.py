@@ -10,17 +10,17 @@ from pathlib import Path
 
 from playground.adapters.archive import export_zip, file_name
 from playground.adapters.check import README, WEIGHTS
-from playground.adapters.info import AdapterCard
+from playground.adapters.info import AdapterInfo
 from playground.adapters.model_card import model_card
 from playground.errors import AdapterError
-from playground.files import told_when_full
+from playground.files import disk_full_as_error
 from playground.models.catalog import hub_id
 from playground.service.services import Services
 
 KEPT_S = 3600.0
-MOST_WHOLE = 2
+MAX_MERGED_MODELS = 2
 """So many whole models are kept to be fetched; the one made longest ago leaves for the next."""
-MOST_ADAPTER_BYTES = 4 * 2**30
+MAX_ADAPTER_DOWNLOAD_BYTES = 4 * 2**30
 """What adapters to be fetched may take in all; those made longest ago leave first."""
 _ADAPTER, _WHOLE = "adapter-", "whole-"
 
@@ -29,7 +29,7 @@ def zipped(services: Services, owner: str, adapter: str) -> str:
     """The adapter as a zip file for its owner to fetch; raises `AdapterError`."""
     card = services.store.get(owner, adapter)
     services.check_disk((card.folder / WEIGHTS).stat().st_size)
-    with _still_there(card), told_when_full():
+    with _still_there(card), disk_full_as_error():
         return str(export_zip(card, _new_folder(services.downloads, _ADAPTER), hub_id(card.base_model)))
 
 
@@ -47,7 +47,7 @@ async def whole(services: Services, owner: str, adapter: str) -> AsyncGenerator[
             async with aclosing(services.whole_models.make(Path(services.base.model), card.folder, out)) as shares:
                 async for share in shares:
                     yield share
-            with told_when_full(), zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
+            with disk_full_as_error(), zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
                 archive.writestr(README, model_card(card, base_id, merged=True))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -56,7 +56,7 @@ async def whole(services: Services, owner: str, adapter: str) -> AsyncGenerator[
 
 
 @contextmanager
-def _still_there(card: AdapterCard) -> Iterator[None]:
+def _still_there(card: AdapterInfo) -> Iterator[None]:
     """Say of an adapter that was deleted meanwhile what has become of it, and not which of its files is missing."""
     try:
         yield
@@ -68,7 +68,7 @@ def _still_there(card: AdapterCard) -> Iterator[None]:
         raise
 
 
-def sizes(services: Services, card: AdapterCard) -> tuple[int, int]:
+def sizes(services: Services, card: AdapterInfo) -> tuple[int, int]:
     """The bytes that the adapter alone and the whole model take."""
     model = sum(path.stat().st_size for path in Path(services.base.model).glob("*.safetensors"))
     return (card.folder / WEIGHTS).stat().st_size, model
@@ -79,7 +79,7 @@ def sweep(downloads: Path, now: float) -> None:
     made = sorted((_made(folder), folder) for kind in (_ADAPTER, _WHOLE) for folder in downloads.glob(f"{kind}*"))
     old = {folder for at, folder in made if now - at > KEPT_S}
     finished = [folder for _, folder in made if folder.name.startswith(_WHOLE) and any(folder.glob("*.zip"))]
-    for folder in old.union(finished[:-MOST_WHOLE], _beyond(MOST_ADAPTER_BYTES, made)):
+    for folder in old.union(finished[:-MAX_MERGED_MODELS], _beyond(MAX_ADAPTER_DOWNLOAD_BYTES, made)):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -104,6 +104,6 @@ def _new_folder(downloads: Path, kind: str) -> Path:
     """A folder whose name nobody can guess, since whoever names a file may fetch it."""
     sweep(downloads, time.time())
     folder = downloads / (kind + secrets.token_hex(16))
-    with told_when_full():
+    with disk_full_as_error():
         folder.mkdir()
     return folder

@@ -15,7 +15,7 @@ from playground.errors import AdapterError, BusyError
 from playground.models.weights import find_weights
 from playground.process import PARENT_VARIABLE
 
-LONGEST_S = 1800.0
+MAX_MERGE_S = 1800.0
 _LOOK_S = 0.25
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +41,7 @@ class WholeModels:
             size = sum(stored.size for stored in find_weights(model))
             process = _start(model, adapter, out)
             try:
-                end = asyncio.get_running_loop().time() + LONGEST_S
+                end = asyncio.get_running_loop().time() + MAX_MERGE_S
                 while process.poll() is None and asyncio.get_running_loop().time() < end:
                     yield _written(beside(out, "writing")) / max(1, size)
                     await asyncio.sleep(_LOOK_S)

@@ -53,7 +53,7 @@ class Owners:
         return hmac.new(self._secret, nonce.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-class KeyCookie:
+class OwnerCookieMiddleware:
     """ASGI middleware: a browser that opens the page without a key gets one."""
 
     def __init__(self, app: Any, owners: Owners) -> None:

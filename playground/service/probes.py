@@ -10,27 +10,28 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.evaluation.paired import answer
-from playground.protocol.requests import BASE, Live, Message, Voice
+from playground.protocol.client import Live, Voice
+from playground.protocol.messages import BASE, Message
 from playground.training.jobs.job import Job
 
 log = logging.getLogger(__name__)
 
 PROBES_FILE = "probes.jsonl"
-MOST_PROBES = 3
-LONGEST_ANSWER = 60
+MAX_PROBES = 3
+MAX_ANSWER_TOKENS = 60
 """Tokens."""
 BASE_STEP = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class ProbeAnswers:
     """The answers at a step, in the order of the run's probes; step 0 is the base model."""
 
     step: int
     answers: tuple[str, ...]
 
 
-def read_probes(folder: Path) -> list[Probed]:
+def read_probes(folder: Path) -> list[ProbeAnswers]:
     """What was asked so far in a job's folder, by step; of a step that was asked again, the later answers."""
     try:
         lines = (folder / PROBES_FILE).read_bytes().split(b"\n")[:-1]
@@ -40,7 +41,7 @@ def read_probes(folder: Path) -> list[Probed]:
     return [found[step] for step in sorted(found)]
 
 
-class Prober:
+class ProbeRunner:
     """Asks the newest checkpoint it was shown, in a thread that lives as long as there is one to ask.
 
     Older ones that are still waiting are skipped, and what goes wrong is logged: a run never waits for its probes.
@@ -86,12 +87,12 @@ class Prober:
 
     def _ask(self, job: Job, folder: Path) -> None:
         if all(probed.step != BASE_STEP for probed in read_probes(job.folder)):
-            _write(job.folder, Probed(BASE_STEP, self._answers(job, BASE)))
+            _write(job.folder, ProbeAnswers(BASE_STEP, self._answers(job, BASE)))
         step = int(folder.name.removeprefix("step-"))
         key = f"probe-{job.job_id}-{step}-{time.monotonic_ns()}"
         self._live.engine.load_adapter(key, folder)
         try:
-            _write(job.folder, Probed(step, self._answers(job, key)))
+            _write(job.folder, ProbeAnswers(step, self._answers(job, key)))
         finally:
             self._live.engine.unload_adapter(key)
 
@@ -99,14 +100,14 @@ class Prober:
         voice = Voice(key, owner=job.owner)
 
         async def all_of_them() -> list[str]:
-            probes = job.spec.probes[:MOST_PROBES]
+            probes = job.spec.probes[:MAX_PROBES]
             asked: list[list[Message]] = [[{"role": "user", "content": probe}] for probe in probes]
-            return await asyncio.gather(*(answer(self._live, voice, one, LONGEST_ANSWER) for one in asked))
+            return await asyncio.gather(*(answer(self._live, voice, one, MAX_ANSWER_TOKENS) for one in asked))
 
         return tuple(asyncio.run(all_of_them()))
 
 
-def _write(folder: Path, probed: Probed) -> None:
+def _write(folder: Path, probed: ProbeAnswers) -> None:
     """Append a line; one that a dead app left unfinished is ended first."""
     path = folder / PROBES_FILE
     torn = path.exists() and not path.read_bytes().endswith(b"\n")
@@ -114,10 +115,10 @@ def _write(folder: Path, probed: Probed) -> None:
         file.write(b"\n" * torn + json.dumps(asdict(probed)).encode() + b"\n")
 
 
-def _parse(line: bytes) -> Probed | None:
+def _parse(line: bytes) -> ProbeAnswers | None:
     try:
         read = json.loads(line)
-        return Probed(int(read["step"]), tuple(str(text) for text in read["answers"]))
+        return ProbeAnswers(int(read["step"]), tuple(str(text) for text in read["answers"]))
     except (ValueError, KeyError, TypeError):
         log.warning("a line that holds no answers is left out: %r", line[:80])
         return None

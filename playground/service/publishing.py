@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground.adapters.info import LONGEST_NAME, AdapterCard
+from playground.adapters.info import MAX_NAME_CHARS, AdapterInfo
 from playground.adapters.store import AdapterStore
 from playground.errors import TrainingError
-from playground.evaluation.forgetting import BaseMemory
+from playground.evaluation.forgetting import BaselineCache
 from playground.evaluation.report import Report, measure
-from playground.evaluation.verdict import Course
-from playground.protocol.requests import BASE, Live, Voice
-from playground.service.probes import Prober
+from playground.evaluation.verdict import TrainingCurve
+from playground.protocol.client import Live, Voice
+from playground.protocol.messages import BASE
+from playground.service.probes import ProbeRunner
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, whole_checkpoints
 from playground.training.jobs.job import Job
-from playground.training.jobs.queue import Callbacks
+from playground.training.jobs.queue import JobHooks
 from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
 
 log = logging.getLogger(__name__)
@@ -46,10 +47,10 @@ class Base:
     """The names of its linear layers, as `target_modules` takes them."""
 
 
-def handover(live: Live, store: AdapterStore, base: Base) -> Callbacks:
-    """What `Jobs` calls around a run. While a worker trains, the live model leaves half of the cores to it."""
+def handover(live: Live, store: AdapterStore, base: Base) -> JobHooks:
+    """What `JobQueue` calls around a run. While a worker trains, the live model leaves half of the cores to it."""
     engine = live.engine
-    prober = Prober(live)
+    prober = ProbeRunner(live)
     closing = threading.Event()
     publisher = _Publisher(live, store, base, closing)
 
@@ -61,7 +62,7 @@ def handover(live: Live, store: AdapterStore, base: Base) -> Callbacks:
         return card.id
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Callbacks(
+    return JobHooks(
         on_trained=publish,
         on_start=lambda: engine.set_threads(max(1, cores // 2)),
         on_end=lambda: engine.set_threads(cores),
@@ -82,7 +83,7 @@ def publish_step(live: Live, store: AdapterStore, base: Base, job: Job, step: in
             "The training run '{name}' has kept nothing of step {step}. Choose another step.", name=job.name, step=step
         )
     suffix = f", step {step}"
-    name = job.name[: LONGEST_NAME - len(suffix)].rstrip() + suffix
+    name = job.name[: MAX_NAME_CHARS - len(suffix)].rstrip() + suffix
     facts = {**job.facts(), "held_out_loss_after": kept[step].eval_loss, "seconds": kept[step].seconds, "step": step}
     publisher = _Publisher(live, store, base, threading.Event())
     card = publisher.swap_in(job, kept[step].folder, name, facts)
@@ -99,7 +100,7 @@ class _Publisher:
     base: Base
     closing: threading.Event
 
-    def published_before(self, job: Job, facts: dict[str, Any]) -> AdapterCard | None:
+    def published_before(self, job: Job, facts: dict[str, Any]) -> AdapterInfo | None:
         """The adapter of just this result, if an app that ended before it could say so has published it."""
         source = {**facts, "job_id": job.job_id}
         card = next((card for card in self.store.list(job.owner) if card.source == source), None)
@@ -107,7 +108,7 @@ class _Publisher:
             self.live.engine.load_adapter(self.store.key(card), card.folder)
         return card
 
-    def swap_in(self, job: Job, folder: Path, name: str, facts: dict[str, Any]) -> AdapterCard:
+    def swap_in(self, job: Job, folder: Path, name: str, facts: dict[str, Any]) -> AdapterInfo:
         """Publish and load; raises what either does, and then neither has happened."""
         card = self.store.publish(
             job.owner,
@@ -125,15 +126,15 @@ class _Publisher:
             raise
         return self.store.note_receipt(job.owner, card.id, receipt)
 
-    def measure(self, job: Job, card: AdapterCard, step: int | None = None) -> None:
+    def measure(self, job: Job, card: AdapterInfo, step: int | None = None) -> None:
         """Compare the adapter, of this step or else of the best, with its base and keep the report with it."""
         voices = Voice(BASE, owner=job.owner), Voice(self.store.key(card), owner=job.owner)
         memory_folder = job.folder.parents[2] / MEMORY_FOLDER  # runs lie in DATA/OWNER/jobs/ID
         try:
             best = job.facts()["best_step"]
-            course = Course(best if step is None else step, best, job.state()["eval_losses"])
+            course = TrainingCurve(best if step is None else step, best, job.state()["eval_losses"])
             held_out, learnt = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
-            memory = BaseMemory(memory_folder, f"{self.base.fingerprint} {self.base.quantization}")
+            memory = BaselineCache(memory_folder, f"{self.base.fingerprint} {self.base.quantization}")
             report = asyncio.run(self._while_open(measure(self.live, voices, held_out, learnt, course, memory)))
             if report is None:
                 log.info("the adapter %s was not measured, as the app is closing", card.id)

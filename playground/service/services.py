@@ -10,19 +10,21 @@ from pathlib import Path
 import gradio as gr
 
 from playground.adapters.archive import import_zip
-from playground.adapters.info import AdapterCard
+from playground.adapters.info import AdapterInfo
 from playground.adapters.store import AdapterStore
 from playground.errors import AdapterError, InputError
 from playground.files import KEPT_FREE_BYTES
-from playground.protocol.requests import BASE, Live, Receipt, Voice
+from playground.protocol.client import Live, Voice
+from playground.protocol.engine import SwapReceipt
+from playground.protocol.messages import BASE
 from playground.service.merging import WholeModels
 from playground.service.owners import HEADER, Owners
 from playground.service.publishing import Base, publish_step
 from playground.training.jobs.job import Job
-from playground.training.jobs.queue import Jobs
+from playground.training.jobs.queue import JobQueue
 
 STRANGER = "stranger-"
-LEAST_FREE_BYTES = 64 * 2**20
+MIN_FREE_BYTES = 64 * 2**20
 """Of one's own disk; on a shared server `KEPT_FREE_BYTES` are left."""
 
 
@@ -31,7 +33,7 @@ class Services:
     live: Live
     base: Base
     store: AdapterStore
-    jobs: Jobs
+    jobs: JobQueue
     owners: Owners
     downloads: Path
     """Where files are put for visitors to fetch."""
@@ -66,7 +68,7 @@ class Services:
         await asyncio.to_thread(self.load, owner, card)
         return Voice(self.store.key(card), strength, owner)
 
-    def load(self, owner: str, card: AdapterCard) -> None:
+    def load(self, owner: str, card: AdapterInfo) -> None:
         """Swap an adapter in, where it is not yet, and keep the proof; raises `AdapterError`."""
         receipt = self.live.engine.load_adapter(self.store.key(card), card.folder)
         if card.receipt is not None:
@@ -74,7 +76,7 @@ class Services:
         if any(own.id == card.id for own in self.store.list(owner) if own.visibility == "private"):
             self.store.note_receipt(owner, card.id, receipt)
 
-    def adopt(self, owner: str, name: str, archive: Path) -> AdapterCard:
+    def adopt(self, owner: str, name: str, archive: Path) -> AdapterInfo:
         """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
         self.check_known(owner)
         self.check_disk(2 * archive.stat().st_size)  # looked at in one folder, kept in another
@@ -95,18 +97,18 @@ class Services:
 
     def check_disk(self, size: int = 0) -> None:
         """Raise `InputError` where so many bytes more would leave too little of the disk for others."""
-        kept = KEPT_FREE_BYTES if self.owners.mode == "public" else LEAST_FREE_BYTES
+        kept = KEPT_FREE_BYTES if self.owners.mode == "public" else MIN_FREE_BYTES
         if shutil.disk_usage(self.owners.data_dir).free < size + kept:
             raise InputError("The server has no room for more files now. Try again in some hours.")
 
-    def _try_out(self, folder: Path) -> Receipt:
+    def _try_out(self, folder: Path) -> SwapReceipt:
         """See that the live model can use an adapter before it is anybody's; raises `AdapterError`."""
         key = f"import-{secrets.token_hex(8)}"
         receipt = self.live.engine.load_adapter(key, folder)
         self.live.engine.unload_adapter(key)
         return receipt
 
-    def remove(self, owner: str, adapter: str) -> AdapterCard:
+    def remove(self, owner: str, adapter: str) -> AdapterInfo:
         """Delete one of the owner's adapters and let the live model go of it; raises `AdapterError`."""
         card = self.store.own(owner, adapter)
         with suppress(AdapterError):  # nobody has used it since the app began: the live model does not know it

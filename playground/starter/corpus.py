@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from playground.evaluation.benchmark_data import chinese_pairs, questions, read_rows, read_text, stories
-from playground.protocol.requests import Message
+from playground.protocol.messages import Message
 from playground.starter.facts import facts
 from playground.starter.story_prompts import story_prompts
 from playground.tasks.answer import NOT_SAID

@@ -12,7 +12,7 @@ from playground.starter.card import SOURCES
 from playground.starter.tokenizer import END_OF_TEXT, END_OF_TURN
 from playground.starter.train import Progress, Recipe
 
-LARGEST_FILE = "15MB"
+MAX_SHARD_SIZE = "15MB"
 
 
 def export(
@@ -27,7 +27,7 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     ends = [tokenizer.convert_tokens_to_ids(token) for token in (END_OF_TURN, END_OF_TEXT)]
     model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=ends[1], bos_token_id=ends[1])
-    model.to(torch.bfloat16).save_pretrained(str(folder), max_shard_size=LARGEST_FILE)
+    model.to(torch.bfloat16).save_pretrained(str(folder), max_shard_size=MAX_SHARD_SIZE)
     tokenizer.save_pretrained(str(folder))
     record = {"recipe": asdict(recipe), "progress": asdict(progress), "data": hashes(data)}
     (folder / "recipe.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

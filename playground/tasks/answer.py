@@ -11,8 +11,19 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from playground.protocol.requests import Live, Message, Score, ScoreRequest, Voice
-from playground.tasks.base import AnswerResult, Field, Span, Task, TaskExample, aside, check_text, read_prompt
+from playground.protocol.client import Live, Voice
+from playground.protocol.messages import Message
+from playground.protocol.requests import ContinuationLogprobs, LogprobsRequest
+from playground.tasks.base import (
+    Field,
+    QuestionAnsweringOutput,
+    Span,
+    Task,
+    TaskExample,
+    aside,
+    check_text,
+    read_prompt,
+)
 from playground.tasks.nlp.spans import Start, find_starts
 
 NOT_SAID = "The passage does not say."
@@ -85,21 +96,23 @@ class Answer(Task):
         )
         return [{"role": "user", "content": content}]
 
-    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[AnswerResult]:
+    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[QuestionAnsweringOutput]:
         context = check_text(inputs.get("context"), "context")
         question = check_text(inputs.get("question"), "question").strip()
         asked, blind = (self.messages(context=each, question=question) for each in (context.strip(), UNREAD))
-        read = tuple(await read_prompt(live, f"{context} {question}", lambda: live.codec.chat(asked), 32))
-        unread = tuple(await aside(lambda: live.codec.chat(blind)))
+        read = tuple(
+            await read_prompt(live, f"{context} {question}", lambda: live.tokenizer.apply_chat_template(asked), 32)
+        )
+        unread = tuple(await aside(lambda: live.tokenizer.apply_chat_template(blind)))
 
-        async def score(prompt: tuple[int, ...], texts: Sequence[tuple[int, ...]]) -> list[Score]:
+        async def score(prompt: tuple[int, ...], texts: Sequence[tuple[int, ...]]) -> list[ContinuationLogprobs]:
             return await live.engine.score(
-                ScoreRequest(prompt, tuple(texts), voice.adapter, voice.strength, voice.owner)
+                LogprobsRequest(prompt, tuple(texts), voice.adapter, voice.strength, voice.owner)
             )
 
         starts = await aside(lambda: find_starts(context, question))
         begun = [context[start.begin : start.first_word_end] for start in starts]
-        firsts = await aside(lambda: [live.codec.continuation(word)[0] for word in begun])
+        firsts = await aside(lambda: [live.tokenizer.encode_continuation(word)[0] for word in begun])
         tokens = [(token,) for token in sorted(set(firsts))]
         in_passage = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(read, tokens), strict=True)}
         alone = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(unread, tokens), strict=True)}
@@ -108,14 +121,14 @@ class Answer(Task):
         chosen = _best([in_passage[token] for token in firsts], STARTS_BY_MODEL) | _best(by_words, STARTS_BY_WORDS)
         tried = [starts[index] for index in sorted(chosen)]
         texts = [context[start.begin : max(start.ends)] for start in tried]
-        encoded = [live.codec.continuation_with_offsets(text) for text in texts]
+        encoded = [live.tokenizer.encode_continuation_with_offsets(text) for text in texts]
         ids = [tuple(tokens) for tokens, _ in encoded]
-        *rows, refusal = await score(read, [*ids, tuple(live.codec.continuation(NOT_SAID))])
+        *rows, refusal = await score(read, [*ids, tuple(live.tokenizer.encode_continuation(NOT_SAID))])
         candidates: list[_Candidate] = []
         for start, (_, offsets), row, other in zip(tried, encoded, rows, await score(unread, ids), strict=True):
             candidates += _candidates(start, offsets, row, other)
         shared = max((start.shared for start in starts), default=0.0)
-        logprob = sum(refusal.logprobs) + refusal.end_logprobs[-1]
+        logprob = sum(refusal.logprobs) + refusal.eos_logprobs[-1]
         yield _choose(context, candidates, _not_said(logprob, NOT_SAID_HELP * (1 - 2 * shared)))
 
 
@@ -123,11 +136,13 @@ def _best(values: list[float], count: int) -> set[int]:
     return set(sorted(range(len(values)), key=lambda index: -values[index])[:count])
 
 
-def _candidates(start: Start, offsets: list[tuple[int, int]], row: Score, other: Score) -> list[_Candidate]:
+def _candidates(
+    start: Start, offsets: list[tuple[int, int]], row: ContinuationLogprobs, other: ContinuationLogprobs
+) -> list[_Candidate]:
     """Score every allowed ending that falls on a token's end."""
     found = []
     read = unread = 0.0
-    steps = zip(offsets, row.logprobs, row.end_logprobs, other.logprobs, strict=True)
+    steps = zip(offsets, row.logprobs, row.eos_logprobs, other.logprobs, strict=True)
     for (_, token_end), logprob, end_logprob, unread_logprob in steps:
         read += logprob
         unread += unread_logprob
@@ -148,7 +163,7 @@ def _not_said(logprob: float, help_nats: float) -> float:
     return 1 / (1 + math.exp(-odds))
 
 
-def _choose(context: str, candidates: list[_Candidate], not_said: float) -> AnswerResult:
+def _choose(context: str, candidates: list[_Candidate], not_said: float) -> QuestionAnsweringOutput:
     """Share out what is left beside `not_said` among the spans, and name the best and the next best apart from it.
 
     The doubt is what the model leaves to texts that are no answer at all: a model that gives the spans all of its
@@ -168,9 +183,9 @@ def _choose(context: str, candidates: list[_Candidate], not_said: float) -> Answ
         if len(apart) == 4:
             break
     if not apart or not_said > 0.5:
-        return AnswerResult(NOT_SAID, not_said, others=tuple(apart[:3]))
+        return QuestionAnsweringOutput(NOT_SAID, not_said, others=tuple(apart[:3]))
     best = apart[0]
-    return AnswerResult(best.text, best.confidence, best.start, best.end, tuple(apart[1:]))
+    return QuestionAnsweringOutput(best.text, best.confidence, best.start, best.end, tuple(apart[1:]))
 
 
 TASK = Answer()

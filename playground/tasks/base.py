@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
 from playground.errors import InputError
-from playground.protocol.requests import Chunk, GenerateRequest, Live, Message, Sampling, Voice, Word
+from playground.protocol.client import Live, Voice
+from playground.protocol.messages import Message
+from playground.protocol.requests import GenerateRequest, RequestOutput, TokenLogprob
+from playground.protocol.sampling import SamplingParams
 
-SMALLEST_ANSWER = 16
+MIN_ANSWER_TOKENS = 16
 """Tokens that must be left for the answer, or the text counts as too long."""
-MOST_CHARACTERS = 1_000_000
+MAX_TEXT_CHARS = 1_000_000
 """In a text: more than a thick book, and reading it takes seconds."""
-MOST_OF_A_TOKEN = 16
+MAX_CHARS_PER_TOKEN = 16
 """Characters for which a token stands at most, but for long lines of one sign."""
 
 T = TypeVar("T")
@@ -42,7 +45,7 @@ class TaskExample:
 
 
 @dataclass(frozen=True, slots=True)
-class TextResult:
+class TextOutput:
     """The whole text so far. `part` of `parts` says which piece of a long text is being read (0 of 0: all).
 
     `words` are the text's tokens with their probabilities, where they were asked for.
@@ -53,11 +56,11 @@ class TextResult:
     part: int = 0
     parts: int = 0
     note: str = ""
-    words: tuple[Word, ...] = ()
+    words: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class LabelResult:
+class ClassificationOutput:
     """Probabilities of the labels, summing to 1, likeliest first."""
 
     label: str
@@ -75,7 +78,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerResult:
+class QuestionAnsweringOutput:
     """`start` and `end` are None when the passage does not say; `others` are the next best places."""
 
     answer: str
@@ -110,11 +113,11 @@ def check_text(value: object, name: str = "text") -> str:
     """Return the text, or raise the sentence that says why it cannot be used."""
     if not isinstance(value, str):
         raise InputError("{name} must be text.", name=name)
-    if len(value) > MOST_CHARACTERS:
+    if len(value) > MAX_TEXT_CHARS:
         raise InputError(
             "That is {length} characters, and {most} are the most. Paste a part of it.",
             length=len(value),
-            most=MOST_CHARACTERS,
+            most=MAX_TEXT_CHARS,
         )
     if not value.strip():
         raise InputError("Write or paste a text first.")
@@ -137,12 +140,12 @@ async def aside(read: Callable[[], T]) -> T:
 
 
 async def read_prompt(
-    live: Live, text: str, read: Callable[[], list[int]], room_for_answer: int = SMALLEST_ANSWER
+    live: Live, text: str, read: Callable[[], list[int]], room_for_answer: int = MIN_ANSWER_TOKENS
 ) -> list[int]:
     """The tokens that `read` makes of a prompt around `text`; raises as `check_fits` does."""
-    if len(text) > MOST_OF_A_TOKEN * live.codec.context_length:  # its beginning tells enough to refuse it
-        beginning = text[: live.codec.context_length]
-        about = len(live.codec.continuation(beginning)) * len(text) // len(beginning)
+    if len(text) > MAX_CHARS_PER_TOKEN * live.tokenizer.context_length:  # its beginning tells enough to refuse it
+        beginning = text[: live.tokenizer.context_length]
+        about = len(live.tokenizer.encode_continuation(beginning)) * len(text) // len(beginning)
         check_fits(live, range(about), text, room_for_answer)
     tokens = await aside(read)
     check_fits(live, tokens, text, room_for_answer)
@@ -160,9 +163,9 @@ def check_choice(value: object, allowed: Sequence[str], name: str) -> str:
     return value
 
 
-def check_fits(live: Live, tokens: Sequence[int], text: str, room_for_answer: int = SMALLEST_ANSWER) -> None:
+def check_fits(live: Live, tokens: Sequence[int], text: str, room_for_answer: int = MIN_ANSWER_TOKENS) -> None:
     """Raise a sentence in words, which people count in, if the prompt leaves no room for an answer."""
-    room = live.codec.context_length - room_for_answer
+    room = live.tokenizer.context_length - room_for_answer
     if len(tokens) <= room:
         return
     words = max(1, len(text.split()))
@@ -183,10 +186,10 @@ def check_fits(live: Live, tokens: Sequence[int], text: str, room_for_answer: in
 
 
 async def ask(
-    live: Live, voice: Voice, tokens: Sequence[int], sampling: Sampling, alternatives: int = 0
-) -> AsyncIterator[Chunk]:
+    live: Live, voice: Voice, tokens: Sequence[int], sampling: SamplingParams, top_logprobs: int = 0
+) -> AsyncIterator[RequestOutput]:
     """Stream the model's continuation of `tokens`; a reader who leaves cancels the request."""
-    request = GenerateRequest(tuple(tokens), sampling, voice.adapter, voice.strength, voice.owner, alternatives)
+    request = GenerateRequest(tuple(tokens), sampling, voice.adapter, voice.strength, voice.owner, top_logprobs)
     generation = live.engine.submit(request)
     try:
         async for chunk in generation:

@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
 
-from playground.protocol.requests import Live, Message, Sampling, Voice
+from playground.protocol.client import Live, Voice
+from playground.protocol.messages import Message
+from playground.protocol.sampling import SamplingParams
 from playground.tasks.base import (
-    SMALLEST_ANSWER,
+    MIN_ANSWER_TOKENS,
     Field,
     Task,
     TaskExample,
-    TextResult,
+    TextOutput,
     ask,
     check_text,
     read_prompt,
@@ -37,30 +39,30 @@ class Generate(Task):
             system = [{"role": "system", "content": inputs["system"]}]
         return [*system, *inputs.get("history", ()), {"role": "user", "content": inputs["prompt"]}]
 
-    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextResult]:
+    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextOutput]:
         """Inputs: `prompt`, `system`, `history`, `sampling`, `mode` ("chat" or "text": continue the prompt), and
-        `alternatives`: how many other words to tell of each that is written."""
+        `top_logprobs`: how many other words to tell of each that is written."""
         prompt = check_text(inputs.get("prompt"), "prompt")
         system = inputs.get("system") or ""
         if system:
             check_text(system, "system")
-        sampling = inputs.get("sampling") or Sampling()
-        if inputs.get("mode", "chat") == "chat" and live.codec.has_chat:
+        sampling = inputs.get("sampling") or SamplingParams()
+        if inputs.get("mode", "chat") == "chat" and live.tokenizer.has_chat_template:
             history = inputs.get("history") or ()
             read = partial(self._chat_that_fits, live, prompt, system, history)
         else:
-            read = partial(live.codec.plain, f"{system}\n\n{prompt}" if system else prompt)
+            read = partial(live.tokenizer.encode, f"{system}\n\n{prompt}" if system else prompt)
         tokens = await read_prompt(live, f"{system} {prompt}", read)
-        async for chunk in ask(live, voice, tokens, sampling, inputs.get("alternatives") or 0):
-            yield TextResult(chunk.text, finished=chunk.finished is not None, words=chunk.words)
+        async for chunk in ask(live, voice, tokens, sampling, inputs.get("top_logprobs") or 0):
+            yield TextOutput(chunk.text, finished=chunk.finished is not None, words=chunk.words)
 
     def _chat_that_fits(self, live: Live, prompt: str, system: str, history: Sequence[Message]) -> list[int]:
         """Forget the oldest exchanges when a conversation outgrows the context; never the newest message."""
-        room = live.codec.context_length // 2 + SMALLEST_ANSWER
+        room = live.tokenizer.context_length // 2 + MIN_ANSWER_TOKENS
 
         def without(exchanges: int) -> list[int]:
             kept = history[2 * exchanges :]
-            return live.codec.chat(self.messages(prompt=prompt, system=system, history=kept))
+            return live.tokenizer.apply_chat_template(self.messages(prompt=prompt, system=system, history=kept))
 
         tokens = without(0)
         if not history or len(tokens) <= room:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from playground import tasks
-from playground.protocol.requests import Message
+from playground.protocol.messages import Message
 from playground.tasks.answer import NOT_SAID
 from playground.tasks.base import Task
 from playground.tasks.nlp.languages import detect

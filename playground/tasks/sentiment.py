@@ -4,8 +4,10 @@ import math
 from collections.abc import AsyncIterator
 from typing import Any
 
-from playground.protocol.requests import Live, Message, ScoreRequest, Voice
-from playground.tasks.base import Field, LabelResult, Task, TaskExample, check_text, read_prompt
+from playground.protocol.client import Live, Voice
+from playground.protocol.messages import Message
+from playground.protocol.requests import LogprobsRequest
+from playground.tasks.base import ClassificationOutput, Field, Task, TaskExample, check_text, read_prompt
 
 LABELS = ("positive", "negative")
 
@@ -32,18 +34,18 @@ class Sentiment(Task):
     def messages(self, **inputs: Any) -> list[Message]:
         return [{"role": "user", "content": f"Is this text positive or negative?\n\n{inputs['text']}"}]
 
-    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[LabelResult]:
+    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[ClassificationOutput]:
         text = check_text(inputs.get("text")).strip()
-        tokens = await read_prompt(live, text, lambda: live.codec.chat(self.messages(text=text)))
-        labels = tuple(tuple(live.codec.continuation(label)) for label in LABELS)
-        request = ScoreRequest(tuple(tokens), labels, voice.adapter, voice.strength, voice.owner)
+        tokens = await read_prompt(live, text, lambda: live.tokenizer.apply_chat_template(self.messages(text=text)))
+        labels = tuple(tuple(live.tokenizer.encode_continuation(label)) for label in LABELS)
+        request = LogprobsRequest(tuple(tokens), labels, voice.adapter, voice.strength, voice.owner)
         scores = await live.engine.score(request)
         likelihoods = [sum(score.logprobs) for score in scores]
         highest = max(likelihoods)
         weights = [math.exp(likelihood - highest) for likelihood in likelihoods]
         shares = [(label, weight / sum(weights)) for label, weight in zip(LABELS, weights, strict=True)]
         shares.sort(key=lambda share: -share[1])
-        yield LabelResult(shares[0][0], tuple(shares))
+        yield ClassificationOutput(shares[0][0], tuple(shares))
 
 
 TASK = Sentiment()

@@ -10,12 +10,14 @@ from functools import partial
 from typing import Any
 
 from playground.errors import InputError
-from playground.protocol.requests import BASE, GREEDY, Live, Message, Voice
+from playground.protocol.client import Live, Voice
+from playground.protocol.messages import BASE, Message
+from playground.protocol.sampling import GREEDY
 from playground.tasks.base import (
     Field,
     Task,
     TaskExample,
-    TextResult,
+    TextOutput,
     aside,
     ask,
     check_choice,
@@ -25,12 +27,12 @@ from playground.tasks.base import (
 from playground.tasks.nlp.extractive import best_sentences
 
 LENGTHS = {"short": "in one sentence", "medium": "in a few sentences", "long": "in a paragraph"}
-MOST_TOKENS = {"short": 80, "medium": 160, "long": 280}
+MAX_SUMMARY_TOKENS = {"short": 80, "medium": 160, "long": 280}
 SENTENCES = {"short": 1, "medium": 3, "long": 6}
 """In a summary that is made of the text's own sentences."""
 OWN_SENTENCES = "extract"
 """The note on such a summary."""
-MOST_PARTS = 200
+MAX_PARTS = 200
 
 
 class Summarize(Task):
@@ -71,12 +73,12 @@ class Summarize(Task):
         length = LENGTHS[inputs.get("length", "short")]
         return [{"role": "user", "content": f"Summarize {length}:\n\n{inputs['text']}"}]
 
-    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextResult]:
+    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextOutput]:
         text = check_text(inputs.get("text")).strip()
         length = check_choice(inputs.get("length", "medium"), tuple(LENGTHS), "length")
-        if self.name in live.codec.weak_at and (voice.adapter == BASE or not voice.strength):
+        if self.name in live.tokenizer.weak_tasks and (voice.adapter == BASE or not voice.strength):
             best = await aside(lambda: best_sentences(text, SENTENCES[length]))
-            yield TextResult(best, finished=True, note=OWN_SENTENCES)
+            yield TextOutput(best, finished=True, note=OWN_SENTENCES)
             return
         parts = await aside(lambda: self._parts(live, text, length))
         while len(parts) > 1:
@@ -91,21 +93,26 @@ class Summarize(Task):
                 break  # the model does not shorten: the notes of the parts are the best there is
             text, parts = shorter, await aside(partial(self._parts, live, shorter, length))
         if len(parts) > 1:
-            yield TextResult(so_far, finished=True)
+            yield TextOutput(so_far, finished=True)
             return
         async for result in self._once(live, voice, text, length):
             yield result
 
-    async def _once(self, live: Live, voice: Voice, text: str, length: str) -> AsyncIterator[TextResult]:
-        tokens = await aside(lambda: live.codec.chat(self.messages(text=text, length=length)))
-        sampling = replace(GREEDY, max_new_tokens=MOST_TOKENS[length], repetition_penalty=1.1)
+    async def _once(self, live: Live, voice: Voice, text: str, length: str) -> AsyncIterator[TextOutput]:
+        tokens = await aside(lambda: live.tokenizer.apply_chat_template(self.messages(text=text, length=length)))
+        sampling = replace(GREEDY, max_new_tokens=MAX_SUMMARY_TOKENS[length], repetition_penalty=1.1)
         async for chunk in ask(live, voice, tokens, sampling):
-            yield TextResult(chunk.text.strip(), finished=chunk.finished is not None)
+            yield TextOutput(chunk.text.strip(), finished=chunk.finished is not None)
 
     def _parts(self, live: Live, text: str, length: str) -> list[str]:
         """Whole sentences together, as many as fit beside the prompt and the summary; a giant one is cut."""
-        frame = len(live.codec.chat(self.messages(text="", length=length)))
-        room = live.codec.context_length - frame - min(MOST_TOKENS[length], live.codec.context_length // 3) - 8
+        frame = len(live.tokenizer.apply_chat_template(self.messages(text="", length=length)))
+        room = (
+            live.tokenizer.context_length
+            - frame
+            - min(MAX_SUMMARY_TOKENS[length], live.tokenizer.context_length // 3)
+            - 8
+        )
         if room < 16:
             raise InputError("The loaded model reads too little at once to summarize. Choose a larger model.")
         pieces = [piece for sentence in sentences(text) for piece in self._cut(live, sentence, room)]
@@ -117,12 +124,12 @@ class Summarize(Task):
                 used = 0
             parts[-1] += piece
             used += size
-        if len(parts) > MOST_PARTS:
+        if len(parts) > MAX_PARTS:
             raise InputError("That is a very long text: {parts} parts. Paste at most a few chapters.", parts=len(parts))
         return [part.strip() for part in parts]
 
     def _cut(self, live: Live, sentence: str, room: int) -> list[tuple[str, int]]:
-        size = len(live.codec.continuation(sentence))
+        size = len(live.tokenizer.encode_continuation(sentence))
         if size <= room:
             return [(sentence, size)]
         middle = len(sentence) // 2

@@ -5,12 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from playground.errors import InputError
-from playground.protocol.requests import GREEDY, Live, Message, Voice
+from playground.protocol.client import Live, Voice
+from playground.protocol.messages import Message
+from playground.protocol.sampling import GREEDY
 from playground.tasks.base import (
     Field,
     Task,
     TaskExample,
-    TextResult,
+    TextOutput,
     aside,
     ask,
     check_choice,
@@ -48,9 +50,9 @@ class Translate(Task):
         return [{"role": "user", "content": f"Translate {direction}:\n\n{inputs['text']}"}]
 
     def languages(self, live: Live) -> tuple[str, ...]:
-        return live.codec.languages or tuple(CODES)
+        return live.tokenizer.languages or tuple(CODES)
 
-    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextResult]:
+    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextOutput]:
         text = check_text(inputs.get("text"))
         known = self.languages(live)
         target = self._known_language(inputs.get("target"), known, "target")
@@ -60,10 +62,12 @@ class Translate(Task):
         if spoken == target and sure >= SURE:
             raise InputError("The text is to go from {language} to {language}. Choose two languages.", language=target)
         asked = self.messages(text=text.strip(), target=target, source=source)
-        tokens = await read_prompt(live, text, lambda: live.codec.chat(asked), live.codec.context_length // 2)
+        tokens = await read_prompt(
+            live, text, lambda: live.tokenizer.apply_chat_template(asked), live.tokenizer.context_length // 2
+        )
         sampling = replace(GREEDY, max_new_tokens=24 + 3 * len(tokens), repetition_penalty=1.05)
         async for chunk in ask(live, voice, tokens, sampling):
-            yield TextResult(chunk.text.strip(), finished=chunk.finished is not None, note=spoken)
+            yield TextOutput(chunk.text.strip(), finished=chunk.finished is not None, note=spoken)
 
     def _known_language(self, value: object, known: tuple[str, ...], name: str) -> str:
         if isinstance(value, str) and value in CODES and value not in known:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any, Literal, get_args
 
 from playground.errors import InputError
-from playground.training.spec import ALL_LINEAR, NOWHERE, Schedule, TrainingValues
+from playground.training.spec import ALL_LINEAR, NOWHERE, Schedule, TrainingConfig
 
 Intensity = Literal["light", "normal", "thorough"]
 TINY_PARAMETERS = 50_000_000
@@ -51,14 +51,14 @@ REPORTERS = ("tensorboard", "wandb", "trackio")
 
 
 def check_spec_values(
-    given: Mapping[str, object], defaults: TrainingValues, context_length: int, layers: Collection[str] = ()
-) -> TrainingValues:
+    given: Mapping[str, object], defaults: TrainingConfig, context_length: int, layers: Collection[str] = ()
+) -> TrainingConfig:
     """Check values that a person or a program chose; what is None or not given comes from `defaults`.
 
     `max_length` may not go beyond `context_length`, and `target_modules` must be among `layers`, the names of the
     model's linear layers. Raises `InputError` naming the field and what it may be.
     """
-    known = {field.name for field in fields(TrainingValues)}
+    known = {field.name for field in fields(TrainingConfig)}
     chosen: dict[str, Any] = {}
     for name, value in given.items():
         if name not in known:
@@ -209,7 +209,7 @@ _LARGE: dict[Intensity, _Shape] = {
 
 def defaults_for(
     parameters: int, rows: int, intensity: Intensity = "normal", context_length: int = 512
-) -> TrainingValues:
+) -> TrainingConfig:
     """Choose values that suit a model of that many parameters and a file of that many rows."""
     if intensity not in get_args(Intensity):
         raise InputError(
@@ -221,7 +221,7 @@ def defaults_for(
     by_size = _TINY if parameters < TINY_PARAMETERS else _SMALL if parameters < SMALL_PARAMETERS else _LARGE
     shape = by_size[intensity]
     epochs = min(max(shape.row_visits / max(rows, 1), shape.least_epochs), shape.most_epochs)
-    return TrainingValues(
+    return TrainingConfig(
         epochs=float(round(epochs)),
         r=shape.r,
         lora_alpha=2.0 * shape.r,

@@ -23,7 +23,7 @@ Schedule = Literal["linear", "cosine", "constant_with_warmup"]
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingValues:
+class TrainingConfig:
     """How to train; the names are those of PEFT and TRL.
 
     `max_steps` of -1 leaves the length to `epochs`; `warmup_ratio` is a share of all steps; `max_length` is in tokens;
@@ -76,7 +76,7 @@ class TrainingSpec:
     quantization: Quantization
     base_fingerprint: str
     created: float
-    values: TrainingValues = field(default_factory=TrainingValues)
+    values: TrainingConfig = field(default_factory=TrainingConfig)
     probes: tuple[str, ...] = ()
 
     def save(self, folder: Path) -> None:
@@ -88,7 +88,7 @@ class TrainingSpec:
         """Read a spec; raises `TrainingError` when the file is not one."""
         try:
             read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            values = TrainingValues(**read.pop("values"))
+            values = TrainingConfig(**read.pop("values"))
             return cls(values=values, probes=tuple(read.pop("probes")), **read)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise TrainingError(

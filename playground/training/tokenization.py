@@ -5,28 +5,28 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from playground.data.examples import Example
-from playground.data.table import Reason
+from playground.data.table import Sentence
 from playground.errors import InputError, PlaygroundError
-from playground.protocol.requests import Message
+from playground.protocol.messages import Message
 
-NOT_LEARNT = -100
+IGNORE_INDEX = -100
 """The label of a token that the loss leaves out."""
 
 
-class RowCodec(Protocol):
+class RowTokenizer(Protocol):
     """The part of the model's codec that makes training rows: ids, and which of them are learnt."""
 
-    def chat_with_answer(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]: ...
+    def tokenize_conversation(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]: ...
 
-    def plain_with_end(self, text: str) -> tuple[list[int], list[bool]]: ...
+    def tokenize_text(self, text: str) -> tuple[list[int], list[bool]]: ...
 
     def decode(self, tokens: Sequence[int]) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRow:
+class TokenizedExample:
     """An example in tokens, or a piece of a long text; `labels[i]` is `input_ids[i]` where that is learnt and
-    `NOT_LEARNT` elsewhere. `full_length` is what it would take whole."""
+    `IGNORE_INDEX` elsewhere. `full_length` is what it would take whole."""
 
     input_ids: list[int]
     labels: list[int]
@@ -38,17 +38,17 @@ class TokenRow:
         return self.full_length > len(self.input_ids)
 
     @property
-    def learnt_tokens(self) -> int:
+    def num_loss_tokens(self) -> int:
         # The first token has nothing before it, so no model is ever asked for it.
-        return sum(label != NOT_LEARNT for label in self.labels[1:])
+        return sum(label != IGNORE_INDEX for label in self.labels[1:])
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class TokenizedDataset:
     """What goes into training. `truncated`, `skipped` and `in_pieces` are rows of the file: those that lose their
     ends, those that cannot be learnt with the reason, and long texts that became several rows here."""
 
-    rows: list[TokenRow]
+    rows: list[TokenizedExample]
     truncated: list[int]
     skipped: list[tuple[int, PlaygroundError]]
     in_pieces: list[int]
@@ -58,8 +58,8 @@ class Encoded:
         return sum(len(row.input_ids) for row in self.rows)
 
     @property
-    def learnt_tokens(self) -> int:
-        return sum(row.learnt_tokens for row in self.rows)
+    def num_loss_tokens(self) -> int:
+        return sum(row.num_loss_tokens for row in self.rows)
 
     @property
     def longest(self) -> int:
@@ -67,8 +67,8 @@ class Encoded:
 
 
 def encode_rows(
-    example: Example, codec: RowCodec, max_length: int, completion_only_loss: bool = True
-) -> list[TokenRow]:
+    example: Example, tokenizer: RowTokenizer, max_length: int, completion_only_loss: bool = True
+) -> list[TokenizedExample]:
     """Encode one example into rows of `max_length` tokens at most.
 
     A conversation is one row, whose end is cut off if it is too long: with `completion_only_loss` only the
@@ -76,80 +76,84 @@ def encode_rows(
     Raises `InputError` for a conversation that the model's template refuses.
     """
     if example.messages is None:
-        return _pieces(example, codec, max_length, completion_only_loss)
-    ids, learnt = codec.chat_with_answer(example.messages)
+        return _pieces(example, tokenizer, max_length, completion_only_loss)
+    ids, learnt = tokenizer.tokenize_conversation(example.messages)
     if not completion_only_loss:
         learnt = [True] * len(ids)
-    return [TokenRow(ids[:max_length], _labels(ids, learnt)[:max_length], example.row, len(ids))]
+    return [TokenizedExample(ids[:max_length], _labels(ids, learnt)[:max_length], example.row, len(ids))]
 
 
-def _pieces(example: Example, codec: RowCodec, max_length: int, completion_only_loss: bool) -> list[TokenRow]:
+def _pieces(
+    example: Example, tokenizer: RowTokenizer, max_length: int, completion_only_loss: bool
+) -> list[TokenizedExample]:
     """A plain text in pieces, of which together every token is learnt once.
 
     Each piece begins as the whole text would, with the start token; where a model has none, with the last token of
     the piece before, for the first token of a row has nothing that it could be told from.
     """
-    ids, learnt = codec.plain_with_end(example.text or "")
+    ids, learnt = tokenizer.tokenize_text(example.text or "")
     if not completion_only_loss:
         learnt = [True] * len(ids)
     labels = _labels(ids, learnt)
     if len(ids) <= max_length:
-        return [TokenRow(ids, labels, example.row, len(ids))]
-    rows = [TokenRow(ids[:max_length], labels[:max_length], example.row, max_length)]
+        return [TokenizedExample(ids, labels, example.row, len(ids))]
+    rows = [TokenizedExample(ids[:max_length], labels[:max_length], example.row, max_length)]
     start = next((place for place, is_learnt in enumerate(learnt) if is_learnt), 0)
     room = max(1, max_length - max(1, start))
     for place in range(max_length, len(ids), room):
         lead = ids[:start] or ids[place - 1 : place]
         taken = slice(place, place + room)
         row = [*lead, *ids[taken]]
-        rows.append(TokenRow(row, [*[NOT_LEARNT] * len(lead), *labels[taken]], example.row, len(row)))
+        rows.append(TokenizedExample(row, [*[IGNORE_INDEX] * len(lead), *labels[taken]], example.row, len(row)))
     return rows
 
 
 def _labels(ids: list[int], learnt: list[bool]) -> list[int]:
-    return [token if is_learnt else NOT_LEARNT for token, is_learnt in zip(ids, learnt, strict=True)]
+    return [token if is_learnt else IGNORE_INDEX for token, is_learnt in zip(ids, learnt, strict=True)]
 
 
-def encode(examples: Iterable[Example], codec: RowCodec, max_length: int, completion_only_loss: bool = True) -> Encoded:
+def encode(
+    examples: Iterable[Example], tokenizer: RowTokenizer, max_length: int, completion_only_loss: bool = True
+) -> TokenizedDataset:
     """Encode all examples. A row of which nothing could be learnt is left out and reported, never trained on."""
-    rows: list[TokenRow] = []
+    rows: list[TokenizedExample] = []
     skipped: list[tuple[int, PlaygroundError]] = []
     in_pieces: list[int] = []
     for example in examples:
         try:
-            made = encode_rows(example, codec, max_length, completion_only_loss)
+            made = encode_rows(example, tokenizer, max_length, completion_only_loss)
         except InputError as error:
             skipped.append((example.row, error))
             continue
         if len(made) > 1:
             in_pieces.append(example.row)
-        kept = [row for row in made if row.learnt_tokens]
+        kept = [row for row in made if row.num_loss_tokens]
         rows.extend(kept)
         if not kept and made[0].truncated:
             skipped.append(
-                (example.row, Reason("The answer begins only after the first {limit} tokens.", limit=max_length))
+                (example.row, Sentence("The answer begins only after the first {limit} tokens.", limit=max_length))
             )
         elif not kept:
-            skipped.append((example.row, Reason("There is nothing in it to learn.")))
-    return Encoded(rows, [row.row for row in rows if row.truncated], skipped, in_pieces)
+            skipped.append((example.row, Sentence("There is nothing in it to learn.")))
+    return TokenizedDataset(rows, [row.row for row in rows if row.truncated], skipped, in_pieces)
 
 
 def preview(
-    example: Example, codec: RowCodec, max_length: int, completion_only_loss: bool = True
+    example: Example, tokenizer: RowTokenizer, max_length: int, completion_only_loss: bool = True
 ) -> list[tuple[str, bool]]:
     """Show a row as the model will see it: its text in parts, each with whether it is learnt.
 
     The parts together are the decoded row, of a long text the first. Raises `InputError` as `encode_rows` does.
     """
-    row = encode_rows(example, codec, max_length, completion_only_loss)[0]
+    row = encode_rows(example, tokenizer, max_length, completion_only_loss)[0]
     pieces: list[tuple[str, bool]] = []
     shown, start = "", 0
     for end in range(1, len(row.labels) + 1):
-        learnt = row.labels[start] != NOT_LEARNT
-        if end < len(row.labels) and (row.labels[end] != NOT_LEARNT) == learnt:
+        learnt = row.labels[start] != IGNORE_INDEX
+        if end < len(row.labels) and (row.labels[end] != IGNORE_INDEX) == learnt:
             continue
         # Decoded from the beginning each time: a piece decoded alone would lose its leading space.
-        text = codec.decode(row.input_ids[:end])
+        text = tokenizer.decode(row.input_ids[:end])
         if text != shown:
             pieces.append((text[len(shown) :], learnt))
         shown, start = text, end

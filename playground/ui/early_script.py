@@ -40,7 +40,7 @@ SWITCH_THEME = """() => {
 }"""
 
 
-class EarlyLanguage:
+class EarlyScriptMiddleware:
     """ASGI middleware that puts `SCRIPT` first into the page's head."""
 
     def __init__(self, app: Any) -> None:

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from playground.errors import PlaygroundError
-from playground.ui.i18n import locale_of, say
+from playground.ui.i18n import gettext, locale_of
 
 log = logging.getLogger(__name__)
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-def friendly(handler: Handler) -> Handler:
+def show_errors(handler: Handler) -> Handler:
     """Wrap an async handler or async generator: its `PlaygroundError`s are told, any other error is logged."""
     wrapped: Any
     if inspect.isasyncgenfunction(handler):
@@ -51,9 +51,11 @@ def _toast(error: Exception, args: tuple[Any, ...]) -> gr.Error:
         return error
     locale = locale_of(next((arg for arg in args if isinstance(arg, gr.Request)), None))
     if isinstance(error, PlaygroundError):
-        sentence = say(locale, error.template, **error.fields)
+        sentence = gettext(locale, error.template, **error.fields)
     else:
         error_id = secrets.token_hex(4)
         log.error("unexpected error %s", error_id, exc_info=error)
-        sentence = say(locale, "Something went wrong here. If it happens again, report the number {id}.", id=error_id)
-    return gr.Error(sentence, title=say(locale, "That did not work"), duration=12, print_exception=False)
+        sentence = gettext(
+            locale, "Something went wrong here. If it happens again, report the number {id}.", id=error_id
+        )
+    return gr.Error(sentence, title=gettext(locale, "That did not work"), duration=12, print_exception=False)

@@ -11,7 +11,7 @@ import gradio as gr
 from playground.ui.components.basics import html
 from playground.ui.i18n import t
 
-EVENT: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private", "show_progress": "hidden"}
+EVENT_OPTIONS: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private", "show_progress": "hidden"}
 """How the page's own events are bound: the engine admits, not Gradio's queue; none of them is public API."""
 
 STREAM_EVERY_S = 0.05
@@ -33,7 +33,7 @@ async def paced(results: AsyncIterator[Any]) -> AsyncIterator[Any]:
         yield held
 
 
-def go_and_stop(action: str, elem_id: str) -> tuple[gr.Button, gr.Button]:
+def run_and_stop_buttons(action: str, elem_id: str) -> tuple[gr.Button, gr.Button]:
     """The primary button and the Stop that takes its place; call where they shall stand."""
     go = gr.Button(t(action), variant="primary", size="lg", min_width=120, elem_id=f"{elem_id}-go")
     stop = gr.Button(
@@ -59,11 +59,13 @@ def wire(
     go, stop = buttons
     both = [go, stop]
     name = f"page_{str(go.elem_id).replace('-', '_')}"  # else it would take the public endpoint's name
-    started = gr.on(list(triggers), _running, None, both, **EVENT)  # one event: Enter and the button cannot run twice
-    streaming = started.then(handler, list(inputs), list(outputs), api_name=name, trigger_mode="once", **EVENT)
-    streaming.success(_idle, None, both, **EVENT)
-    streaming.failure(_idle, None, both, **EVENT)  # Gradio's `then` does not run after an error in a stream
-    stop.click(_idle, None, both, cancels=[streaming], **EVENT)
+    started = gr.on(
+        list(triggers), _running, None, both, **EVENT_OPTIONS
+    )  # one event: Enter and the button cannot run twice
+    streaming = started.then(handler, list(inputs), list(outputs), api_name=name, trigger_mode="once", **EVENT_OPTIONS)
+    streaming.success(_idle, None, both, **EVENT_OPTIONS)
+    streaming.failure(_idle, None, both, **EVENT_OPTIONS)  # Gradio's `then` does not run after an error in a stream
+    stop.click(_idle, None, both, cancels=[streaming], **EVENT_OPTIONS)
 
 
 COPY = """() => {
@@ -91,7 +93,7 @@ def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) ->
         for example in examples:
             values = [example.inputs.get(name) for name in names]
             chip = gr.Button(t(example.title), size="sm", min_width=0, elem_classes=["chip"])
-            chip.click(_filling(values), None, list(fill), **EVENT)
+            chip.click(_filling(values), None, list(fill), **EVENT_OPTIONS)
 
 
 def _filling(values: Sequence[str | None]) -> Callable[[], Any]:

@@ -8,7 +8,7 @@ from gradio.context import LocalContext
 from starlette.formparsers import MultiPartException
 
 from playground.data.table import MAX_FILE_BYTES
-from playground.ui.i18n import locale_of, say
+from playground.ui.i18n import gettext, locale_of
 
 TOO_LARGE = "The file is larger than {limit} MB. Use a part of it."
 TOO_LARGE_ZIP = "The zip is larger than {limit} MB, more than an adapter of this model can take."
@@ -42,13 +42,13 @@ class BoundedForm(route_utils.GradioMultiPartParser):  # type: ignore[misc]  # G
         if self.upload_progress is not None:
             self.upload_progress.set_done(str(self.upload_id))
         request: Any = self  # has the headers that tell the language
-        raise MultiPartException(say(locale_of(request), sentence, **fields))
+        raise MultiPartException(gettext(locale_of(request), sentence, **fields))
 
 
 async def refuse_address(url: str, cache_dir: str) -> NoReturn:
     """In place of Gradio's download of what stands at an address: of any size, through the memory."""
     sentence = "Send the file itself: an address in its place is not fetched."
-    raise gr.Error(say(locale_of(LocalContext.request.get(None)), sentence), print_exception=False)
+    raise gr.Error(gettext(locale_of(LocalContext.request.get(None)), sentence), print_exception=False)
 
 
 def bound_gradio(largest_zip: int) -> None:

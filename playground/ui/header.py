@@ -4,13 +4,13 @@ import html as escaping
 
 import gradio as gr
 
-from playground.protocol.requests import BASE
+from playground.protocol.messages import BASE
 from playground.service.services import Services
 from playground.ui.components import compare
 from playground.ui.components.basics import ghost, html
-from playground.ui.components.compare import Choice
+from playground.ui.components.compare import AdapterPicker
 from playground.ui.early_script import SWITCH_LANGUAGE, SWITCH_THEME
-from playground.ui.events import EVENT
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.i18n import framed, t
 
 MARK = (
@@ -33,7 +33,7 @@ The classes are not on `body`: Gradio gives every rule of ours a second, stronge
 TIP = "4-bit: every number of the model is stored in 4 bits, so that it fits a small machine"
 
 
-def build(services: Services) -> Choice:
+def build(services: Services) -> AdapterPicker:
     """Draw the bar; returns the controls that say who answers."""
     with gr.Row(elem_id="bar"):
         gr.HTML(facts(services), padding=False, elem_classes=["brand"])
@@ -70,16 +70,16 @@ def build(services: Services) -> Choice:
         )
         ghost("中文", elem_id="language", elem_classes=["lang"]).click(None, js=SWITCH_LANGUAGE)
         ghost("Theme", elem_id="theme", elem_classes=["lang"]).click(None, js=SWITCH_THEME)
-    return Choice(picker, strength, beside)
+    return AdapterPicker(picker, strength, beside)
 
 
-def wire(services: Services, page: gr.Blocks, choice: Choice) -> None:
+def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
     """Fill the picker with the visitor's adapters whenever the page opens, and show what is chosen everywhere."""
 
     def choices(request: gr.Request) -> gr.Dropdown:
         return gr.Dropdown(choices=[(t("Base model"), BASE), *services.adapter_choices(services.owner(request))])
 
-    page.load(choices, None, choice.picker, **EVENT)
+    page.load(choices, None, choice.picker, **EVENT_OPTIONS)
     changes = [choice.picker.change, choice.compare.change]
     gr.on(changes, None, [choice.picker, choice.compare], [choice.strength, choice.compare], js=SHOW_CHOICE)
     compare.wire(services, choice)

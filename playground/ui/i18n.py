@@ -1,6 +1,6 @@
 """Every word on the page, in English and Chinese. The English sentence is the key, as in gettext.
 
-`t` gives texts that the browser chooses the language of; `say` those that the server must choose: toasts, and HTML
+`t` gives texts that the browser chooses the language of; `gettext` those that the server must choose: toasts, and HTML
 that is made for one visitor.
 """
 
@@ -58,7 +58,7 @@ def framed(frame: str, *english: str) -> Any:
     return I18N(key)
 
 
-def say(locale: str, template: str, **fields: object) -> str:
+def gettext(locale: str, template: str, **fields: object) -> str:
     """The sentence in the visitor's language, with its fields filled in; a field may be a sentence itself."""
     words = ZH.get(template, template) if locale == CHINESE else template
     said = {name: _said(locale, value) for name, value in fields.items()}
@@ -69,7 +69,7 @@ def _said(locale: str, value: object) -> object:
     """A field; one that is a sentence, also as a run's events keep it, is said in the same language."""
     if isinstance(value, dict) and "template" in value:
         value = from_plain(**value)
-    return say(locale, value.template, **value.fields) if isinstance(value, PlaygroundError) else value
+    return gettext(locale, value.template, **value.fields) if isinstance(value, PlaygroundError) else value
 
 
 def locale_of(request: gr.Request | None) -> str:

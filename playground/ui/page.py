@@ -7,14 +7,14 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from playground.server.middleware.body_limits import Uploads
-from playground.service.owners import KeyCookie
+from playground.server.middleware.body_limits import BodyLimitMiddleware
+from playground.service.owners import OwnerCookieMiddleware
 from playground.service.services import Services
 from playground.tasks.registry import all_tasks
 from playground.ui import header as bar
 from playground.ui.api import endpoints as api
-from playground.ui.components.compare import Choice
-from playground.ui.early_script import EarlyLanguage
+from playground.ui.components.compare import AdapterPicker
+from playground.ui.early_script import EarlyScriptMiddleware
 from playground.ui.finetune import tab as finetune_tab
 from playground.ui.i18n import I18N, t
 from playground.ui.tabs import adapters as adapters_tab
@@ -24,14 +24,14 @@ from playground.ui.tabs import generic as task_tab
 from playground.ui.tabs import sentiment as sentiment_tab
 from playground.ui.tabs import summarize as summarize_tab
 from playground.ui.tabs import translate as translate_tab
-from playground.ui.tabs.corrections import Note
+from playground.ui.tabs.corrections import CorrectionsPanel
 from playground.ui.theme import build_theme
 
 STYLES = ("style.css", "finetune.css", "compare.css", "corrections.css")
 UPLOADS_KEPT = (3600, 24 * 3600)
 """Once an hour, uploads and downloads older than a day are removed."""
 
-VIEWS: dict[str, Callable[[Services, Choice], Note | None]] = {
+VIEWS: dict[str, Callable[[Services, AdapterPicker], CorrectionsPanel | None]] = {
     "generate": generate_tab.build,
     "translate": translate_tab.build,
     "summarize": summarize_tab.build,
@@ -45,7 +45,7 @@ def build_page(services: Services) -> gr.Blocks:
     """Everything that a visitor sees, and the public API beside it."""
     with gr.Blocks(title="LLM Playground", fill_width=True, delete_cache=UPLOADS_KEPT) as page:
         choice = bar.build(services)
-        note: Note | None = None
+        note: CorrectionsPanel | None = None
         with gr.Tabs(elem_id="pages", overflow_behavior="wrap") as tabs:
             for task in all_tasks().values():
                 with gr.Tab(t(task.title), id=task.name):
@@ -66,9 +66,9 @@ def launch_options(services: Services) -> dict[str, Any]:
     """What `launch` needs beside address and port."""
     here = Path(__file__).parent / "static"
     middleware = [
-        Middleware(Uploads, services=services),
-        Middleware(EarlyLanguage),
-        Middleware(KeyCookie, owners=services.owners),
+        Middleware(BodyLimitMiddleware, services=services),
+        Middleware(EarlyScriptMiddleware),
+        Middleware(OwnerCookieMiddleware, owners=services.owners),
     ]
     return {
         "theme": build_theme(),

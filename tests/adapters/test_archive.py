@@ -11,14 +11,14 @@ import pytest
 
 from playground.adapters import archive
 from playground.adapters.archive import export_zip, import_zip
-from playground.adapters.info import AdapterCard
+from playground.adapters.info import AdapterInfo
 from playground.adapters.store import AdapterStore
 from playground.errors import AdapterError
 from tests.adapters.test_check import adapter
 
 
 @pytest.fixture
-def card(tmp_path: Path) -> AdapterCard:
+def card(tmp_path: Path) -> AdapterInfo:
     trained = adapter(tmp_path / "trained", base_model_name_or_path="/srv/secret/model")
     store = AdapterStore(tmp_path / "data")
     return store.publish("ann", "Pirate: talk/é", trained, base_model="starter", base_fingerprint="abc123")
@@ -37,7 +37,7 @@ def _parts(tmp_path: Path, prefix: str = "") -> dict[str, bytes]:
     return {prefix + path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_there_and_back(card: AdapterCard, tmp_path: Path) -> None:
+def test_there_and_back(card: AdapterInfo, tmp_path: Path) -> None:
     """Defends export and import: the same weights, the base's name and fingerprint, and no path of this disk."""
     path = export_zip(card, tmp_path)
     assert path.name == "Pirate-talk-é.zip"
@@ -56,7 +56,7 @@ def test_there_and_back(card: AdapterCard, tmp_path: Path) -> None:
     assert list(into.iterdir()) == [folder]
 
 
-def test_imported_can_be_published(card: AdapterCard, tmp_path: Path) -> None:
+def test_imported_can_be_published(card: AdapterInfo, tmp_path: Path) -> None:
     """Defends the way from a zip to a visitor's list; the base's name and fingerprint come along."""
     folder = import_zip(export_zip(card, tmp_path / "out.zip"), tmp_path)
     again = AdapterStore(tmp_path / "data").publish("bob", "mine", folder)

@@ -6,7 +6,7 @@ import pytest
 
 from playground.engine.llm_engine import LiveModel
 from playground.errors import AdapterError
-from playground.models.tokenizer import ModelCodec
+from playground.models.tokenizer import ChatTokenizer
 from tests.asking import greedy
 from tests.tiny import damage, make_adapter, make_llama
 
@@ -32,14 +32,14 @@ from tests.tiny import damage, make_adapter, make_llama
     ],
 )
 def test_refuses_with_the_reason(
-    engine: LiveModel, codec: ModelCodec, adapters: list[Path], tmp_path: Path, change: str, says: str
+    engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path], tmp_path: Path, change: str, says: str
 ) -> None:
     """What cannot be used as it is is refused in words, and nothing has changed."""
     with pytest.raises(AdapterError, match=says):
         engine.load_adapter("bad", damage(tmp_path / "bad", adapters[0], change))
     assert engine.status().adapters_resident == ()
     with pytest.raises(AdapterError, match="bad"):
-        engine.submit(greedy(codec, adapter="bad"))
+        engine.submit(greedy(tokenizer, adapter="bad"))
     assert engine.load_adapter("bad", adapters[0]).base_unchanged
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from playground.adapters.info import AdapterCard
+from playground.adapters.info import AdapterInfo
 from playground.adapters.model_card import model_card
-from playground.protocol.requests import Receipt
+from playground.protocol.engine import SwapReceipt
 
 REPORT: dict[str, Any] = {
     "verdict": [
@@ -40,8 +40,8 @@ SOURCE: dict[str, object] = {
 
 
 @pytest.fixture
-def card(tmp_path: Path) -> AdapterCard:
-    return AdapterCard(
+def card(tmp_path: Path) -> AdapterInfo:
+    return AdapterInfo(
         id="a-0123456789abcdef",
         name="Pirate | <b>talk</b>",
         folder=tmp_path,
@@ -49,7 +49,7 @@ def card(tmp_path: Path) -> AdapterCard:
         base_fingerprint="feed" * 16,
         created="2026-03-04T05:06:07+00:00",
         source=SOURCE,
-        receipt=Receipt(3.25, True, 0.1),
+        receipt=SwapReceipt(max_logit_change=3.25, base_unchanged=True, load_s=0.1),
         report=REPORT,
     )
 
@@ -59,7 +59,7 @@ def _front(text: str) -> dict[str, Any]:
     return front
 
 
-def test_everything_that_was_measured(card: AdapterCard) -> None:
+def test_everything_that_was_measured(card: AdapterInfo) -> None:
     """Defends the verdict, figures with their intervals, skills, confusion, data, settings, versions and receipt."""
     told = model_card(card)
     for piece in (
@@ -81,7 +81,7 @@ def test_everything_that_was_measured(card: AdapterCard) -> None:
     assert "# Pirate \\| \\<b\\>talk\\</b\\>" in told
 
 
-def test_nothing_of_whom_or_where(card: AdapterCard, tmp_path: Path) -> None:
+def test_nothing_of_whom_or_where(card: AdapterInfo, tmp_path: Path) -> None:
     """Defends the owner, the server's disk and the rows of the examples."""
     for merged in (False, True):
         told = model_card(card, merged=merged)
@@ -89,7 +89,7 @@ def test_nothing_of_whom_or_where(card: AdapterCard, tmp_path: Path) -> None:
             assert secret not in told
 
 
-def test_front_matter_that_the_hub_reads(card: AdapterCard) -> None:
+def test_front_matter_that_the_hub_reads(card: AdapterInfo) -> None:
     """Defends how PEFT and the hub find the base model."""
     front = _front(model_card(card, "someone/tiny"))
     assert (front["base_model"], front["library_name"]) == ("someone/tiny", "peft")
@@ -101,7 +101,7 @@ def test_front_matter_that_the_hub_reads(card: AdapterCard) -> None:
 
 @pytest.mark.parametrize("name", [*REPORT, None])
 @pytest.mark.parametrize("value", [None, 5, "text", [], [5], {}, [{}]])
-def test_reports_of_other_versions(card: AdapterCard, name: str | None, value: object) -> None:
+def test_reports_of_other_versions(card: AdapterInfo, name: str | None, value: object) -> None:
     """Defends the download from a report that lacks a part or shapes it otherwise."""
     report = {**REPORT, name: value} if name else {}
     told = model_card(replace(card, report=report))
@@ -109,7 +109,7 @@ def test_reports_of_other_versions(card: AdapterCard, name: str | None, value: o
     assert "None" not in told
 
 
-def test_an_imported_one_says_so(card: AdapterCard) -> None:
+def test_an_imported_one_says_so(card: AdapterInfo) -> None:
     told = model_card(replace(card, source={"imported": True}, report={}, receipt=None))
     assert "brought to the LLM Playground" in told
     assert "## Settings" not in told

@@ -9,7 +9,7 @@ import pytest
 from playground.adapters import store as module
 from playground.adapters.store import AdapterStore, owner_folder
 from playground.errors import AdapterError
-from playground.protocol.requests import Receipt
+from playground.protocol.engine import SwapReceipt
 from tests.adapters.test_check import adapter
 
 
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_published_and_found_after_a_restart(store: AdapterStore, folder: Path, tmp_path: Path) -> None:
     """Defends the adapter's facts through a restart."""
-    receipt = Receipt(largest_change=1.5, base_unchanged=True, load_s=0.3)
+    receipt = SwapReceipt(max_logit_change=1.5, base_unchanged=True, load_s=0.3)
     facts = {"base_model": "m", "base_fingerprint": "f"}
     card = store.publish(
         "ann",
@@ -61,7 +61,7 @@ def test_foreign_answers_as_unknown(store: AdapterStore, folder: Path) -> None:
         lambda: store.delete("bob", card.id),
         lambda: store.rename("bob", card.id, "his"),
         lambda: store.share("bob", card.id, "public"),
-        lambda: store.note_receipt("bob", card.id, Receipt(0.0, True, 0.0)),
+        lambda: store.note_receipt("bob", card.id, SwapReceipt(max_logit_change=0.0, base_unchanged=True, load_s=0.0)),
     ):
         with pytest.raises(AdapterError, match="There is no adapter"):
             attempt()
@@ -177,7 +177,7 @@ def test_deleted_is_gone(store: AdapterStore, folder: Path) -> None:
 
 def test_bounded_for_an_owner(store: AdapterStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Defends the disk of a public page."""
-    monkeypatch.setattr(module, "MOST_PER_OWNER", 2)
+    monkeypatch.setattr(module, "MAX_ADAPTERS_PER_OWNER", 2)
     store.publish("ann", "x", folder)
     store.publish("ann", "x", folder)
     with pytest.raises(AdapterError, match="Delete one"):

@@ -23,7 +23,8 @@ import torch
 from playground.engine.llm_engine import LiveModel
 from playground.engine.lora import LoraRouter, Route
 from playground.models.loader import load_model
-from playground.protocol.requests import BASE, Receipt
+from playground.protocol.engine import SwapReceipt
+from playground.protocol.messages import BASE
 from playground.settings import Quantization
 from tests.bench.engine_checks import drift, scores, storm, texts
 from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Row, Subject, plain_dtype, prompts, request, running
@@ -159,7 +160,7 @@ def memory_of_mixing(subject: Subject, tokens: int, rounds: int) -> list[Row]:
         receipts = [engine.load_adapter(f"a{place}", folder) for place, folder in enumerate(subject.adapters)]
         size = sum(adapter.size_bytes for adapter in engine._router._resident.values())
         share = size / 2**30 / engine.status().memory_gib
-    assert all(isinstance(receipt, Receipt) and receipt.base_unchanged for receipt in receipts)
+    assert all(isinstance(receipt, SwapReceipt) and receipt.base_unchanged for receipt in receipts)
     return [(f"{subject.name}: weights of 8 adapters of rank 16, against the base", f"{share:.2f}×", "-")]
 
 

@@ -16,8 +16,9 @@ from playground.engine.llm_engine import LiveModel
 from playground.engine.lora import Route
 from playground.errors import PlaygroundError
 from playground.models.loader import load_model
-from playground.models.tokenizer import codec_for
-from playground.protocol.requests import BASE, ScoreRequest
+from playground.models.tokenizer import build_tokenizer
+from playground.protocol.messages import BASE
+from playground.protocol.requests import LogprobsRequest
 from tests.bench.subjects import SAMPLED, VISITORS, Row, Subject, prompts, request, running
 from tests.tiny import make_adapter, make_llama
 
@@ -61,7 +62,7 @@ def drift(subject: Subject) -> list[Row]:
             before = logits(engine)
             for swap in range(200):
                 receipt = engine.load_adapter("a", subject.adapters[swap % 8])
-                assert receipt.base_unchanged and receipt.largest_change > 0
+                assert receipt.base_unchanged and receipt.max_logit_change > 0
                 engine.unload_adapter("a")
             same = torch.equal(before, logits(engine))
         rows.append(
@@ -78,7 +79,7 @@ def scores(subject: Subject) -> list[Row]:
     worst = 0.0
     with running(subject, "none") as engine:
         streams = [engine.submit(request(one, 200, seed=1, **SAMPLED)) for one in asked]
-        found = asyncio.run(engine.score(ScoreRequest(tuple(asked[0]), tuple(tuple(row) for row in rows))))
+        found = asyncio.run(engine.score(LogprobsRequest(tuple(asked[0]), tuple(tuple(row) for row in rows))))
         for stream in streams:
             stream.cancel()
     for row, score in zip(rows, found, strict=True):
@@ -94,8 +95,8 @@ def storm(root: Path, count: int) -> list[Row]:
     base = make_llama(root / "storm")
     adapters = [make_adapter(base, root / f"storm-{seed}", seed, ("q_proj", "down_proj")) for seed in range(4)]
     loaded = load_model(str(base), "none")
-    codec = codec_for(loaded)
-    engine = LiveModel(loaded, codec, max_waiting=10_000)
+    tokenizer = build_tokenizer(loaded)
+    engine = LiveModel(loaded, tokenizer, max_waiting=10_000)
     draw = random.Random(1)
     asked = prompts(500, 24, 12)
     keys = [BASE, *(f"a{place}" for place in range(4))]
@@ -174,7 +175,7 @@ def tokens_of(engine: LiveModel, asked: Sequence[Any]) -> list[list[int]]:
     for generation in [engine.submit(one) for one in asked]:
         generation.result(120)
     engine._loop._batch.join = join  # type: ignore[method-assign]
-    by_request = {id(work.request): work._tokens[len(work.request.tokens) :] for work in seen}
+    by_request = {id(work.request): work._tokens[len(work.request.prompt_token_ids) :] for work in seen}
     return [by_request[id(one)] for one in asked]
 
 

@@ -22,7 +22,7 @@ from torch import nn
 from transformers import GenerationConfig
 
 from playground.engine.lora import LoraRouter, Route
-from playground.protocol.requests import BASE
+from playground.protocol.messages import BASE
 from tests.bench.engine import PROMPT, answer, generate, machine
 from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Subject, prompts, request, running
 

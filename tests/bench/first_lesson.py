@@ -18,7 +18,7 @@ from tests.browser import ARGUMENTS, chromium
 from tests.running_app import ROOT, running_app
 
 FILES = ("sort_messages.csv", "pirate_talk.csv")
-LONGEST_MS = 600_000
+MAX_MS = 600_000
 COUNT_PRESSES = """
 window.presses = 0;
 addEventListener("pointerdown", event => { window.presses += event.isTrusted ? 1 : 0 }, true);
@@ -34,7 +34,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, running_app(Path(folder)) as app, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
             file, rows = shortened(name, options.rows, Path(folder))
-            seconds, presses, verdict = lesson(browser, app.url, file)
+            seconds, presses, verdict = prepared(browser, app.url, file)
             browser.close()
         print(f"| {rows} rows of `{name}` | {seconds:.0f} s | {presses} | 120 s, 4 clicks |", flush=True)
         print(f"{name}: {verdict}", file=sys.stderr, flush=True)
@@ -49,7 +49,7 @@ def shortened(name: str, rows: int, folder: Path) -> tuple[Path, int]:
     return file, len(lines) - 1
 
 
-def lesson(browser: Browser, url: str, file: Path) -> tuple[float, int, str]:
+def prepared(browser: Browser, url: str, file: Path) -> tuple[float, int, str]:
     """Seconds from the press on the upload to the verdict, presses meanwhile, and the verdict."""
     page = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en-US")
     page.set_default_timeout(60_000)
@@ -62,7 +62,7 @@ def lesson(browser: Browser, url: str, file: Path) -> tuple[float, int, str]:
     for button in ("Next: check them", "Next: teach", "Start teaching"):
         page.get_by_role("button", name=button).click()
     verdict = page.locator(".verdict").first
-    verdict.wait_for(timeout=LONGEST_MS)
+    verdict.wait_for(timeout=MAX_MS)
     return time.monotonic() - began, int(page.evaluate("window.presses")), verdict.inner_text()
 
 

@@ -19,12 +19,14 @@ from playground.adapters.check import check_folder
 from playground.adapters.store import AdapterStore
 from playground.engine.llm_engine import start_engine
 from playground.models.loader import load_model
-from playground.models.tokenizer import codec_for
-from playground.protocol.requests import GenerateRequest, Live, Sampling
+from playground.models.tokenizer import build_tokenizer
+from playground.protocol.client import Live
+from playground.protocol.requests import GenerateRequest
+from playground.protocol.sampling import SamplingParams
 from playground.service.publishing import Base, handover
 from playground.training.jobs.events import JobState
-from playground.training.jobs.queue import Jobs
-from playground.training.spec import TrainingValues
+from playground.training.jobs.queue import JobQueue
+from playground.training.spec import TrainingConfig
 from tests.killing import PATIENCE_S, Kill, Victim, apart, weights_apart
 from tests.training.test_trainer import examples
 
@@ -75,20 +77,20 @@ class Watch:
 
 def answer(live: Live) -> str:
     """A greedy answer of the base model."""
-    tokens = tuple(live.codec.chat([{"role": "user", "content": "Tell a story about a cat."}]))
-    request = GenerateRequest(tokens, Sampling(temperature=0.0, max_new_tokens=12), owner=OWNER)
+    tokens = tuple(live.tokenizer.apply_chat_template([{"role": "user", "content": "Tell a story about a cat."}]))
+    request = GenerateRequest(tokens, SamplingParams(temperature=0.0, max_new_tokens=12), owner=OWNER)
     return live.engine.submit(request).result(PATIENCE_S).text
 
 
 @contextmanager
-def stage(root: Path) -> Iterator[tuple[Live, AdapterStore, Jobs, Base]]:
+def stage(root: Path) -> Iterator[tuple[Live, AdapterStore, JobQueue, Base]]:
     """The starter as the app has it, without a page."""
     loaded = load_model("starter", "4bit")
-    codec = codec_for(loaded)
-    engine = start_engine(loaded, codec)
-    live, store = Live(engine, codec), AdapterStore(root)
+    tokenizer = build_tokenizer(loaded)
+    engine = start_engine(loaded, tokenizer)
+    live, store = Live(engine, tokenizer), AdapterStore(root)
     base = Base(loaded.name, str(loaded.folder), "4bit", loaded.fingerprint, loaded.model.num_parameters())
-    jobs = Jobs(root, handover(live, store, base))
+    jobs = JobQueue(root, handover(live, store, base))
     try:
         yield live, store, jobs, base
     finally:
@@ -96,9 +98,9 @@ def stage(root: Path) -> Iterator[tuple[Live, AdapterStore, Jobs, Base]]:
         engine.close()
 
 
-def start(jobs: Jobs, base: Base) -> str:
+def start(jobs: JobQueue, base: Base) -> str:
     """A run of `STEPS` steps that saves after every `BETWEEN` of them."""
-    values = TrainingValues(
+    values = TrainingConfig(
         max_steps=STEPS, r=8, lora_alpha=16, lora_dropout=0.1, learning_rate=2e-3, early_stopping_patience=0
     )
     return jobs.start(

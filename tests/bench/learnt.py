@@ -15,18 +15,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from playground.adapters.store import AdapterStore
 from playground.engine.llm_engine import start_engine
-from playground.evaluation.forgetting import BaseMemory, compare_skills
+from playground.evaluation.forgetting import BaselineCache, measure_forgetting
 from playground.evaluation.held_out import compare
 from playground.models.loader import load_model
-from playground.models.tokenizer import codec_for
-from playground.protocol.requests import Live, Voice
+from playground.models.tokenizer import build_tokenizer
+from playground.protocol.client import Live, Voice
 from playground.service.datasets import start_training
 from playground.service.owners import Owners
 from playground.service.probes import read_probes
 from playground.service.publishing import Base, handover, publish_step
 from playground.service.services import Services
 from playground.training.jobs.job import Job
-from playground.training.jobs.queue import Jobs
+from playground.training.jobs.queue import JobQueue
 from playground.training.spec import HELD_OUT_FILE, load_examples
 
 OWNER = "bench"
@@ -37,11 +37,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         loaded = load_model("starter", "auto")
-        codec = codec_for(loaded)
-        live = Live(start_engine(loaded, codec), codec)
+        tokenizer = build_tokenizer(loaded)
+        live = Live(start_engine(loaded, tokenizer), tokenizer)
         base = Base(loaded.name, str(loaded.folder), "4bit", loaded.fingerprint, loaded.model.num_parameters())
         store = AdapterStore(root)
-        jobs = Jobs(root, handover(live, store, base))
+        jobs = JobQueue(root, handover(live, store, base))
         try:
             services = Services(live, base, store, jobs, Owners(root, "local"), root)
             job = _train(services, arguments.file, arguments.probe)
@@ -70,13 +70,13 @@ def _tell(services: Services, job: Job) -> None:
     ended = next(event.time for event in events if event.state == "done")
     voices = Voice(owner=OWNER), Voice(services.store.key(card), owner=OWNER)
     held_out = load_examples(job.folder / HELD_OUT_FILE)
-    memory = BaseMemory(services.downloads / "again", "bench")
+    memory = BaselineCache(services.downloads / "again", "bench")
     lines = [
         ("training, from asking for it to the last step", ended - events[0].time),
         ("from the last step to the verdict", events[-1].time - ended),
         (f"of that: {report['measures'][0]['rows']} rows set aside", _timed(compare(services.live, voices, held_out))),
-        ("of that: the built-in tasks, base and adapter", _timed(compare_skills(services.live, voices, memory))),
-        ("the same, the base's answers known", _timed(compare_skills(services.live, voices, memory))),
+        ("of that: the built-in tasks, base and adapter", _timed(measure_forgetting(services.live, voices, memory))),
+        ("the same, the base's answers known", _timed(measure_forgetting(services.live, voices, memory))),
     ]
     began = time.monotonic()
     step = job.facts()["steps"]

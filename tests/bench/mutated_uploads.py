@@ -20,7 +20,7 @@ from playground.data.examples import split
 from playground.data.inspection import inspect
 from playground.errors import DataError, InputError
 from playground.models.loader import load_tokenizer
-from playground.models.tokenizer import ModelCodec
+from playground.models.tokenizer import ChatTokenizer
 from playground.tasks.registry import prompt_writers
 from playground.training.tokenization import encode
 from tests.mutations import File, damaged, own_files
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     files = own_files() if asked.files is None else [(p.name, p.read_bytes()) for p in sorted(asked.files.iterdir())]
-    codec = starter_codec()
+    tokenizer = starter_codec()
     gc.freeze()  # what is there already is not looked through in every child
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:
@@ -59,20 +59,20 @@ def main() -> None:
             for number in range(asked.count):
                 name = files[number % len(files)][0]
                 damage, file = damaged(files[number % len(files)], f"{asked.seed}-{number}")
-                outcomes.append(_in_a_child(file, damage, f"{number} {name}", codec, Path(folder)))
+                outcomes.append(_in_a_child(file, damage, f"{number} {name}", tokenizer, Path(folder)))
         except KeyboardInterrupt:
             print(f"Stopped after {len(outcomes)} of {asked.count}.\n")
     _print(outcomes)
 
 
-def starter_codec() -> ModelCodec:
+def starter_codec() -> ChatTokenizer:
     """The shipped model's codec, without the model."""
     from transformers import AutoConfig
 
-    return ModelCodec(load_tokenizer(STARTER), AutoConfig.from_pretrained(STARTER))
+    return ChatTokenizer(load_tokenizer(STARTER), AutoConfig.from_pretrained(STARTER))
 
 
-def teach(path: Path, codec: ModelCodec) -> tuple[str, str]:
+def teach(path: Path, tokenizer: ChatTokenizer) -> tuple[str, str]:
     """All that the page does with a file before training: (what became of it, the sentence or the counts).
 
     Anything but a sentence for people is raised.
@@ -81,13 +81,13 @@ def teach(path: Path, codec: ModelCodec) -> tuple[str, str]:
         found = inspect(path, writers=prompt_writers(), repairs=None)
         json.dumps(found.to_dict(), allow_nan=False).encode()
         learned, held_out = split(found.examples.usable)
-        encoded = encode([*learned, *held_out], codec, MAX_LENGTH)
+        encoded = encode([*learned, *held_out], tokenizer, MAX_LENGTH)
     except (DataError, InputError) as refusal:
         return REFUSED, str(refusal)
     return READ, f"{found.rows} rows as {found.format}, {len(encoded.rows)} taught"
 
 
-def _in_a_child(file: File, damage: str, name: str, codec: ModelCodec, folder: Path) -> Outcome:
+def _in_a_child(file: File, damage: str, name: str, tokenizer: ChatTokenizer, folder: Path) -> Outcome:
     path = folder / f"upload{Path(file[0]).suffix}"
     path.write_bytes(file[1])
     listen, tell = os.pipe()
@@ -95,7 +95,7 @@ def _in_a_child(file: File, damage: str, name: str, codec: ModelCodec, folder: P
     child = os.fork()
     if not child:
         os.close(listen)
-        _child(path, codec, tell)
+        _child(path, tokenizer, tell)
     os.close(tell)
     with os.fdopen(listen, "rb") as told:
         said = told.read().decode()
@@ -108,14 +108,14 @@ def _in_a_child(file: File, damage: str, name: str, codec: ModelCodec, folder: P
     return Outcome(name, damage, what or "crashed", detail, seconds, usage.ru_maxrss / 1024)
 
 
-def _child(path: Path, codec: ModelCodec, tell: int) -> None:
+def _child(path: Path, tokenizer: ChatTokenizer, tell: int) -> None:
     """Never returns. The alarm ends a hang, even one inside a library."""
     signal.alarm(LIMIT_S)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, used + MEMORY_BYTES))
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     try:
-        said = "\n".join(teach(path, codec))
+        said = "\n".join(teach(path, tokenizer))
     except BaseException:
         said = "traceback\n" + traceback.format_exc()
     os.write(tell, said.encode("utf-8", "replace")[:60_000])

@@ -20,8 +20,9 @@ from transformers import (
 from playground.engine.llm_engine import LiveModel
 from playground.models.catalog import STARTER_FOLDER
 from playground.models.loader import load_model
-from playground.models.tokenizer import codec_for
-from playground.protocol.requests import GenerateRequest, Sampling
+from playground.models.tokenizer import build_tokenizer
+from playground.protocol.requests import GenerateRequest
+from playground.protocol.sampling import SamplingParams
 from playground.settings import Quantization
 from tests.tiny import make_adapter
 
@@ -48,9 +49,9 @@ class Subject:
     def engine(self, quantization: Quantization = "4bit", **bounds: Any) -> LiveModel:
         """The live model, never ending an answer by itself, so that all answers have the length asked for."""
         loaded = load_model(str(self.folder), quantization)
-        codec = copy(codec_for(loaded))
-        codec.end_tokens = ()
-        return LiveModel(loaded, codec, **bounds)
+        tokenizer = copy(build_tokenizer(loaded))
+        tokenizer.end_tokens = ()
+        return LiveModel(loaded, tokenizer, **bounds)
 
     def plain(self, quantized: bool = True) -> PreTrainedModel:
         """The same weights as transformers alone loads them."""
@@ -102,7 +103,7 @@ MAKERS: dict[str, Callable[[Path], Subject]] = {"starter": starter, "135M": rand
 
 def request(prompt: list[int], tokens: int, adapter: str = "base", seed: int = 0, **sampling: Any) -> GenerateRequest:
     fields = {"temperature": 0.0, "top_p": 1.0, "top_k": 0} | sampling
-    return GenerateRequest(tuple(prompt), Sampling(max_new_tokens=tokens, seed=seed, **fields), adapter)
+    return GenerateRequest(tuple(prompt), SamplingParams(max_new_tokens=tokens, seed=seed, **fields), adapter)
 
 
 def prompts(vocabulary: int, count: int, length: int) -> list[list[int]]:

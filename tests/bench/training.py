@@ -20,9 +20,9 @@ from playground.tasks.registry import prompt_writers
 from playground.training.config import defaults_for
 from playground.training.jobs.events import Event, EventLog
 from playground.training.jobs.job import Job, write_job
-from playground.training.jobs.supervisor import Worker, environment
-from playground.training.preflight.client import Preflight, Tried, sample_of
-from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingSpec, TrainingValues
+from playground.training.jobs.supervisor import WorkerProcess, environment
+from playground.training.preflight.client import Preflight, PreflightResult, sample_of
+from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingConfig, TrainingSpec
 from tests.running_app import ROOT
 
 Examples = tuple[list[Example], list[Example]]
@@ -128,7 +128,7 @@ def preflight() -> list[Row]:
     return rows
 
 
-def forecast(examples: Examples, values: TrainingValues) -> Tried:
+def forecast(examples: Examples, values: TrainingConfig) -> PreflightResult:
     with tempfile.TemporaryDirectory() as folder:
         trials = Preflight(Path(folder))
         try:
@@ -175,7 +175,7 @@ def ready(name: str) -> Examples:
     return split(found.examples.usable)
 
 
-def write(root: Path, values: TrainingValues, examples: Examples) -> Job:
+def write(root: Path, values: TrainingConfig, examples: Examples) -> Job:
     spec = TrainingSpec("bench", "bench", "Bench", "starter", "4bit", "", 0.0, values)
     job = Job(spec, root / "job")
     write_job(job, *examples)
@@ -184,7 +184,7 @@ def write(root: Path, values: TrainingValues, examples: Examples) -> Job:
 
 def work(job: Job) -> tuple[list[Event], int]:
     """Run a worker to its end; its events, and its peak memory in bytes."""
-    last = Worker(job.folder).watch(lambda _event: None)
+    last = WorkerProcess(job.folder).watch(lambda _event: None)
     if last.state != "done":
         raise RuntimeError(f"The training ended so: {last.message}")
     facts = json.loads((job.folder / FACTS_FILE).read_text())

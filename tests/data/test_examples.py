@@ -6,7 +6,7 @@ from playground.data.column_mapping import resolve
 from playground.data.examples import Example, Examples, make_examples, split
 from playground.data.table import Table, build_table
 from playground.errors import DataError
-from playground.protocol.requests import Message
+from playground.protocol.messages import Message
 
 
 def _user(text: str) -> list[Message]:

@@ -8,11 +8,11 @@ import pytest
 
 from playground.data.readers.table_reader import read_table
 from playground.errors import DataError
-from playground.ui.i18n import CHINESE, ZH, say
+from playground.ui.i18n import CHINESE, ZH, gettext
 
 FOLDER = Path(__file__).parents[2] / "playground" / "data"
-KINDS = {"Problem", "Reason", "Unusable", "DataError", "self._note"}
-chinese = partial(say, CHINESE)
+KINDS = {"Problem", "Sentence", "Unusable", "DataError", "self._note"}
+chinese = partial(gettext, CHINESE)
 
 
 def sentences() -> set[str]:

@@ -43,19 +43,19 @@ def cramped(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def lesson(tmp_path: Path) -> Path:
+def prepared(tmp_path: Path) -> Path:
     path = tmp_path / "long.csv"
     answer = "The little dog likes to sleep in the garden. " * 5
     path.write_text("question,answer\n" + "".join(f"What about {n}?,{n}: {answer}\n" for n in range(300)))
     return path
 
 
-def test_a_run_that_is_too_large_is_told_and_made_to_fit(cramped: str, browser: Browser, lesson: Path) -> None:
+def test_a_run_that_is_too_large_is_told_and_made_to_fit(cramped: str, browser: Browser, prepared: Path) -> None:
     """Tried at once, tried again when a value changes, and the button shows the values that it changed."""
     page: Page = browser.new_page(locale="en-US")
     page.goto(cramped)
     open_tab(page, "Fine-tune")
-    page.locator(".drop input[type=file]").set_input_files(str(lesson))
+    page.locator(".drop input[type=file]").set_input_files(str(prepared))
     page.get_by_role("button", name="Next: check them").click()
     page.get_by_role("button", name="Next: teach").click()
     line, fit = page.locator(".tried"), page.get_by_role("button", name="Make it fit")

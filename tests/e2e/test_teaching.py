@@ -28,7 +28,7 @@ def ask(page: Page) -> str:
 
 
 @pytest.fixture
-def lesson(tmp_path: Path) -> Path:
+def prepared(tmp_path: Path) -> Path:
     asked = (
         "Who are you?,What is new?,Where do you live?,Are you well?,What do you say?,What do you like?,What is that?,"
         "Where are you?,What do you see?,Do you swim?,Is it cold?,Who is there?,What do you eat?,Do you sing?"
@@ -39,10 +39,10 @@ def lesson(tmp_path: Path) -> Path:
     return path
 
 
-def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browser, lesson: Path) -> None:
+def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browser, prepared: Path) -> None:
     before = ask(page)
     open_tab(page, "Fine-tune")
-    page.locator(".drop input[type=file]").set_input_files(str(lesson))
+    page.locator(".drop input[type=file]").set_input_files(str(prepared))
     page.get_by_role("button", name="Next: check them").click()
     expect(page.locator(".as-read mark").first).to_contain_text("Quack")
     page.get_by_role("button", name="Next: teach").click()

@@ -15,8 +15,8 @@ from playground.engine.llm_engine import LiveModel
 from playground.engine.lora import LoraRouter, Route
 from playground.errors import AdapterError, EngineError
 from playground.models.loader import load_model
-from playground.models.tokenizer import ModelCodec
-from playground.protocol.requests import BASE
+from playground.models.tokenizer import ChatTokenizer
+from playground.protocol.messages import BASE
 from tests.asking import IDS, greedy, routed_logits
 from tests.tiny import make_adapter
 
@@ -84,16 +84,16 @@ def test_columns_are_used_again_and_leave_no_trace(
 
 
 def test_what_overflows_in_one_adapter_stays_with_it(
-    tiny_model_folder: Path, adapters: list[Path], engine: LiveModel, codec: ModelCodec
+    tiny_model_folder: Path, adapters: list[Path], engine: LiveModel, tokenizer: ChatTokenizer
 ) -> None:
     """Infinity times zero is no number: a mask by product would spoil everybody's answer."""
     engine.load_adapter("a", adapters[0])
-    want = engine.submit(greedy(codec)).result(30)
+    want = engine.submit(greedy(tokenizer)).result(30)
     layer = next(iter(engine._router._resident["a"].layers.values()))
     layer.down.fill_(float("inf"))
     engine._router._columns.clear()
-    broken = engine.submit(greedy(codec, adapter="a"))
-    beside = engine.submit(greedy(codec))
+    broken = engine.submit(greedy(tokenizer, adapter="a"))
+    beside = engine.submit(greedy(tokenizer))
     with pytest.raises(EngineError, match="overflowed"):
         broken.result(30)
     assert beside.result(30) == want

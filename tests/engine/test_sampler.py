@@ -15,7 +15,7 @@ from transformers.generation import (
 
 from playground.engine.sampler import Sampler, check_sampling, choose_all
 from playground.errors import EngineError, InputError
-from playground.protocol.requests import GREEDY, Sampling
+from playground.protocol.sampling import GREEDY, SamplingParams
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_distribution_is_transformers_own(temperature: float, top_p: float, top_
     warpers += [TopKLogitsWarper(top_k)] if top_k else []
     warpers += [TopPLogitsWarper(top_p)] if top_p < 1 else []
     want = LogitsProcessorList(warpers)(torch.tensor([[1]]), scores[None])[0].softmax(-1)
-    sampler = Sampler(Sampling(8, temperature, top_p, top_k, seed=0), [1])
+    sampler = Sampler(SamplingParams(8, temperature, top_p, top_k, seed=0), [1])
     values, ordered, total = sampler.candidates(scores)
     reached = torch.from_numpy(sampler._distribution(values, total))
     probabilities = reached.diff(prepend=torch.zeros(1)).div(reached[-1]).float()
@@ -38,7 +38,7 @@ def test_distribution_is_transformers_own(temperature: float, top_p: float, top_
 
 def test_draws_follow_the_distribution() -> None:
     """Ten thousand draws come as often as their probabilities say."""
-    sampler = Sampler(Sampling(8, 1.0, 1.0, 3, seed=5), [])
+    sampler = Sampler(SamplingParams(8, 1.0, 1.0, 3, seed=5), [])
     values = torch.tensor([[2.0, 1.0, 0.0, -1.0]])
     drawn = torch.tensor([choose(sampler, values[0]) for _ in range(10_000)])
     shares = drawn.bincount(minlength=4) / len(drawn)
@@ -49,9 +49,9 @@ def test_company_changes_no_choice() -> None:
     """Chosen all at once, each row gets what it would get alone, whatever the others ask for."""
     settings = [
         GREEDY,
-        Sampling(8, 0.7, 0.9, 50, seed=1),
-        Sampling(8, 1.0, 1.0, 0, seed=2),
-        Sampling(8, 1.2, 0.8, 0, 1.3, seed=3),
+        SamplingParams(8, 0.7, 0.9, 50, seed=1),
+        SamplingParams(8, 1.0, 1.0, 0, seed=2),
+        SamplingParams(8, 1.2, 0.8, 0, 1.3, seed=3),
     ]
     logits = torch.randn(4, 600, generator=torch.Generator().manual_seed(0))
     together = choose_all([Sampler(one, [1, 2]) for one in settings], logits)
@@ -61,7 +61,7 @@ def test_company_changes_no_choice() -> None:
 def test_equally_likely_tokens_are_drawn_alike_in_any_company() -> None:
     """In 16 bits many logits are equal: their order must follow from the row alone, not from what others ask for."""
     logits = torch.randn(200, 5_000, generator=torch.Generator().manual_seed(0)).bfloat16()
-    mine, other = Sampling(8, 1.5, 1.0, 50, seed=3), Sampling(8, 1.0, 1.0, 400, seed=4)
+    mine, other = SamplingParams(8, 1.5, 1.0, 50, seed=3), SamplingParams(8, 1.0, 1.0, 400, seed=4)
     alone = [choose(Sampler(mine, []), row) for row in logits]
     beside = [choose_all([Sampler(mine, []), Sampler(other, [])], torch.stack((row, row)))[0] for row in logits]
     assert alone == beside
@@ -70,7 +70,7 @@ def test_equally_likely_tokens_are_drawn_alike_in_any_company() -> None:
 def test_top_p_alone_finds_the_same_without_sorting_all() -> None:
     """Where its share ends early only the head is sorted, and the draws are those from all tokens sorted."""
     scores = torch.randn(5_000, generator=torch.Generator().manual_seed(1)) * 4
-    sampler = Sampler(Sampling(8, 0.8, 0.9, 0, seed=1), [])
+    sampler = Sampler(SamplingParams(8, 0.8, 0.9, 0, seed=1), [])
     values, _, total = sampler.candidates(scores)
     head = sampler._distribution(values, total)
     whole = sampler._distribution(scores.sort(descending=True).values.numpy(), None)
@@ -88,7 +88,7 @@ def choose(sampler: Sampler, scores: torch.Tensor) -> int:
 
 def test_repetition_penalty_is_transformers_own() -> None:
     """The penalty covers the prompt and what was generated, and is given once however often a token came."""
-    sampling = Sampling(8, 0.0, repetition_penalty=1.3)
+    sampling = SamplingParams(8, 0.0, repetition_penalty=1.3)
     prompt = [3, 7, 7, 250]
     sampler = Sampler(sampling, prompt)
     generator = torch.Generator().manual_seed(0)
@@ -104,15 +104,15 @@ def test_repetition_penalty_is_transformers_own() -> None:
 def test_a_seed_repeats_its_draws() -> None:
     """Two samplers with one seed draw alike, and another seed does not."""
     scores = torch.zeros(1000)
-    drawn = [choose(Sampler(Sampling(8, 1.0, 1.0, 0, seed=seed), []), scores) for seed in (1, 1, 2)]
+    drawn = [choose(Sampler(SamplingParams(8, 1.0, 1.0, 0, seed=seed), []), scores) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
 
 
 @pytest.mark.parametrize(
     "sampling",
-    [GREEDY, *(Sampling(temperature=1.0, top_k=kept) for kept in (50, 3, 0)), Sampling(8, 1.0, 1.0, 0)],
+    [GREEDY, *(SamplingParams(temperature=1.0, top_k=kept) for kept in (50, 3, 0)), SamplingParams(8, 1.0, 1.0, 0)],
 )
-def test_unusable_numbers_are_noticed(sampling: Sampling) -> None:
+def test_unusable_numbers_are_noticed(sampling: SamplingParams) -> None:
     """Logits that are not numbers end in a sentence, not in token 0."""
     with pytest.raises(EngineError, match="overflowed"):
         choose(Sampler(sampling, [1]), torch.full((10,), math.nan))
@@ -144,11 +144,11 @@ def test_unusable_numbers_are_noticed(sampling: Sampling) -> None:
 def test_names_the_field_that_is_wrong(field: str, value: Any) -> None:
     """Not-a-number, infinite, out of range or of another type: the sentence names the field."""
     with pytest.raises(InputError, match=field):
-        check_sampling(Sampling(**{field: value}))
+        check_sampling(SamplingParams(**{field: value}))
 
 
 def test_accepts_the_whole_range() -> None:
     """The ends of every range are inside it."""
-    check_sampling(Sampling())
-    check_sampling(Sampling(1, 0, 0.0, 0, 0.5, -1))
-    check_sampling(Sampling(32_768, 5.0, 1, 100_000, 3.0, 2**63 - 1, ("\n",)))
+    check_sampling(SamplingParams())
+    check_sampling(SamplingParams(1, 0, 0.0, 0, 0.5, -1))
+    check_sampling(SamplingParams(32_768, 5.0, 1, 100_000, 3.0, 2**63 - 1, ("\n",)))

@@ -11,18 +11,20 @@ from playground.engine.llm_engine import LiveModel, start_engine
 from playground.engine.lora import LoraRouter
 from playground.errors import AdapterError, EngineError
 from playground.models.loader import load_model
-from playground.models.tokenizer import ModelCodec, codec_for
-from playground.protocol.requests import BASE, GenerateRequest, Sampling, ScoreRequest
+from playground.models.tokenizer import ChatTokenizer, build_tokenizer
+from playground.protocol.messages import BASE
+from playground.protocol.requests import GenerateRequest, LogprobsRequest
+from playground.protocol.sampling import SamplingParams
 from tests.asking import greedy, routed_logits, until
 from tests.tiny import damage, make_adapter
 
 
-def test_each_request_its_own_adapter(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
+def test_each_request_its_own_adapter(engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
     """Requests with two adapters, the base and half strength, answered together, say what each says alone."""
     receipts = [engine.load_adapter(str(number), folder) for number, folder in enumerate(adapters)]
-    assert all(receipt.base_unchanged and receipt.largest_change > 0.1 for receipt in receipts)
+    assert all(receipt.base_unchanged and receipt.max_logit_change > 0.1 for receipt in receipts)
     voices = [(BASE, 1.0), ("0", 1.0), ("1", 1.0), ("0", 0.5), ("0", 0.0)]
-    requests = [greedy(codec, adapter=key, strength=strength) for key, strength in voices]
+    requests = [greedy(tokenizer, adapter=key, strength=strength) for key, strength in voices]
     alone = [engine.submit(request).result(30).text for request in requests]
     together = [one.result(30).text for one in [engine.submit(request) for request in requests]]
     assert together == alone
@@ -30,36 +32,36 @@ def test_each_request_its_own_adapter(engine: LiveModel, codec: ModelCodec, adap
     assert len(set(alone[:4])) == 4
 
 
-def test_scores_go_through_the_adapter(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
+def test_scores_go_through_the_adapter(engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
     """A score is the adapter's own, and the base's scores are as before."""
-    rows = (tuple(codec.continuation(" dog")),)
-    prompt = tuple(codec.plain("The"))
-    before = asyncio.run(engine.score(ScoreRequest(prompt, rows)))
+    rows = (tuple(tokenizer.encode_continuation(" dog")),)
+    prompt = tuple(tokenizer.encode("The"))
+    before = asyncio.run(engine.score(LogprobsRequest(prompt, rows)))
     engine.load_adapter("a", adapters[0])
-    adapted = asyncio.run(engine.score(ScoreRequest(prompt, rows, adapter="a")))
+    adapted = asyncio.run(engine.score(LogprobsRequest(prompt, rows, adapter="a")))
     assert abs(adapted[0].logprobs[0] - before[0].logprobs[0]) > 1e-3
-    assert asyncio.run(engine.score(ScoreRequest(prompt, rows))) == before
+    assert asyncio.run(engine.score(LogprobsRequest(prompt, rows))) == before
 
 
 def test_base_is_exact_in_4bit_after_many_swaps(tiny_model_folder: Path, adapters: list[Path]) -> None:
     """In NF4 on the CPU the base's logits are the same bits before the first swap and after the twenty-fourth."""
     loaded = load_model(str(tiny_model_folder), "4bit")
     assert loaded.quantization == "4-bit"
-    codec = codec_for(loaded)
-    live = start_engine(loaded, codec)
+    tokenizer = build_tokenizer(loaded)
+    live = start_engine(loaded, tokenizer)
     try:
-        first = live.submit(greedy(codec)).result(30)
+        first = live.submit(greedy(tokenizer)).result(30)
         logits = live._loop.between_steps(lambda: routed_logits(loaded.model, live._router, BASE))
         for swap in range(12):
             for number, folder in enumerate(adapters):
                 receipt = live.load_adapter(f"{swap}-{number}", folder)
                 assert receipt.base_unchanged
-                assert receipt.largest_change > 0.1
-                assert live.submit(greedy(codec, most=4, adapter=f"{swap}-{number}")).result(30).finished
+                assert receipt.max_logit_change > 0.1
+                assert live.submit(greedy(tokenizer, most=4, adapter=f"{swap}-{number}")).result(30).finished
                 live.unload_adapter(f"{swap}-{number}")
         after = live._loop.between_steps(lambda: routed_logits(loaded.model, live._router, BASE))
         assert torch.equal(after, logits)
-        assert live.submit(greedy(codec)).result(30) == first
+        assert live.submit(greedy(tokenizer)).result(30) == first
     finally:
         live.close()
 
@@ -70,7 +72,7 @@ def test_receipt_of_an_adapter_that_does_nothing(
     """A fresh adapter changes nothing, and the receipt says so; loading it again gives the same receipt."""
     idle = make_adapter(tiny_model_folder, tmp_path / "idle", init_lora_weights=True)
     receipt = engine.load_adapter("idle", idle)
-    assert receipt.largest_change == 0.0
+    assert receipt.max_logit_change == 0.0
     assert receipt.base_unchanged
     assert engine.load_adapter("idle", idle) is receipt
     with pytest.raises(AdapterError, match="taken"):
@@ -79,10 +81,10 @@ def test_receipt_of_an_adapter_that_does_nothing(
         engine.load_adapter(BASE, idle)
 
 
-def test_unload_waits_for_its_last_request(engine: LiveModel, codec: ModelCodec, adapters: list[Path]) -> None:
+def test_unload_waits_for_its_last_request(engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
     """An adapter leaves only when nobody uses it; meanwhile nobody new may begin."""
     engine.load_adapter("a", adapters[0])
-    request = GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="a")
+    request = GenerateRequest(tuple(tokenizer.encode("A")), SamplingParams(400, 1.5, 1.0, 0, seed=1), adapter="a")
     running = engine.submit(request)
     until(lambda: engine.status().running == 1)
     leaving = threading.Thread(target=engine.unload_adapter, args=("a",))
@@ -99,11 +101,13 @@ def test_unload_waits_for_its_last_request(engine: LiveModel, codec: ModelCodec,
 
 
 def test_a_failed_unload_leaves_the_name_usable(
-    engine: LiveModel, codec: ModelCodec, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the loop starts again in the middle of it, the adapter can still be used, and unloaded."""
     engine.load_adapter("a", adapters[0])
-    running = engine.submit(GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="a"))
+    running = engine.submit(
+        GenerateRequest(tuple(tokenizer.encode("A")), SamplingParams(400, 1.5, 1.0, 0, seed=1), adapter="a")
+    )
     until(lambda: engine.status().running == 1)
     with monkeypatch.context() as broken:
         broken.setattr(engine._loop, "_let_go", lambda: 1 / 0 if engine._leaving else None)
@@ -111,30 +115,32 @@ def test_a_failed_unload_leaves_the_name_usable(
             engine.unload_adapter("a")
     with pytest.raises(EngineError, match="start again"):
         running.result(10)
-    assert engine.submit(greedy(codec, adapter="a")).result(30).finished
+    assert engine.submit(greedy(tokenizer, adapter="a")).result(30).finished
     engine.unload_adapter("a")
     assert engine.status().adapters_resident == ()
 
 
 def test_budget_drops_the_idle_and_brings_them_back(
-    tiny_model_folder: Path, codec: ModelCodec, adapters: list[Path]
+    tiny_model_folder: Path, tokenizer: ChatTokenizer, adapters: list[Path]
 ) -> None:
     """Beyond the budget the adapter used longest ago leaves memory and returns, exact, when it is named."""
     loaded = load_model(str(tiny_model_folder), "none")
     sizes = [LoraRouter(loaded.model, loaded.device).read(folder).size_bytes for folder in adapters]
-    live = LiveModel(loaded, codec, adapter_budget_bytes=max(sizes) + min(sizes) - 1)
+    live = LiveModel(loaded, tokenizer, adapter_budget_bytes=max(sizes) + min(sizes) - 1)
     try:
         live.load_adapter("0", adapters[0])
-        said = live.submit(greedy(codec, adapter="0")).result(30)
+        said = live.submit(greedy(tokenizer, adapter="0")).result(30)
         live.load_adapter("1", adapters[1])
         assert live.status().adapters_resident == ("1",)
-        assert live.submit(greedy(codec, adapter="0")).result(30) == said
+        assert live.submit(greedy(tokenizer, adapter="0")).result(30) == said
         assert live.status().adapters_resident == ("0",)
-        busy = live.submit(GenerateRequest(tuple(codec.plain("A")), Sampling(400, 1.5, 1.0, 0, seed=1), adapter="0"))
+        busy = live.submit(
+            GenerateRequest(tuple(tokenizer.encode("A")), SamplingParams(400, 1.5, 1.0, 0, seed=1), adapter="0")
+        )
         until(lambda: live.status().running == 1)
-        other = live.submit(greedy(codec, adapter="1"))
-        assert live.submit(greedy(codec)).result(30).finished  # past the one that waits for room
-        given_up = live.submit(greedy(codec, adapter="1"))
+        other = live.submit(greedy(tokenizer, adapter="1"))
+        assert live.submit(greedy(tokenizer)).result(30).finished  # past the one that waits for room
+        given_up = live.submit(greedy(tokenizer, adapter="1"))
         given_up.cancel()
         assert given_up.result(5).finished == "cancelled"
         assert live.status().adapters_resident == ("0",)
@@ -145,33 +151,33 @@ def test_budget_drops_the_idle_and_brings_them_back(
 
 
 def test_a_failure_while_swapping_changes_nothing(
-    engine: LiveModel, codec: ModelCodec, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever goes wrong in the middle of a swap, the engine goes on and the adapter can be loaded again."""
-    want = engine.submit(greedy(codec)).result(30)
+    want = engine.submit(greedy(tokenizer)).result(30)
     with monkeypatch.context() as broken:
-        broken.setattr(engine._canary, "largest_change", lambda _: 1 / 0)
+        broken.setattr(engine._canary, "max_logit_change", lambda _: 1 / 0)
         with pytest.raises(EngineError, match=r"error [0-9a-f]{8}"):
             engine.load_adapter("a", adapters[0])
     assert engine.status().adapters_resident == ()
-    assert engine.submit(greedy(codec)).result(30) == want
+    assert engine.submit(greedy(tokenizer)).result(30) == want
     assert engine.load_adapter("a", adapters[0]).base_unchanged
 
 
 def test_an_adapter_whose_files_went_fails_its_own_request(
-    tiny_model_folder: Path, codec: ModelCodec, adapters: list[Path], tmp_path: Path
+    tiny_model_folder: Path, tokenizer: ChatTokenizer, adapters: list[Path], tmp_path: Path
 ) -> None:
     """When an adapter that left memory cannot be read again, its request says so and the others go on."""
     loaded = load_model(str(tiny_model_folder), "none")
     folder = damage(tmp_path / "gone", adapters[0], "{}")
     size = max(LoraRouter(loaded.model, loaded.device).read(one).size_bytes for one in adapters)
-    live = LiveModel(loaded, codec, adapter_budget_bytes=size)
+    live = LiveModel(loaded, tokenizer, adapter_budget_bytes=size)
     try:
         live.load_adapter("gone", folder)
         live.load_adapter("other", adapters[1])
         (folder / "adapter_model.safetensors").unlink()
-        broken = live.submit(greedy(codec, adapter="gone"))
-        fine = live.submit(greedy(codec))
+        broken = live.submit(greedy(tokenizer, adapter="gone"))
+        fine = live.submit(greedy(tokenizer))
         with pytest.raises(AdapterError, match="missing"):
             broken.result(30)
         assert fine.result(30).finished

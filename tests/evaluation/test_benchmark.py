@@ -13,17 +13,17 @@ from playground.evaluation import __main__ as command
 from playground.evaluation.benchmark import answers, evaluate, table
 from playground.metrics import scores as measures
 from playground.models.loader import load_model
-from playground.models.tokenizer import codec_for
-from playground.protocol.requests import Live, Voice
+from playground.models.tokenizer import build_tokenizer
+from playground.protocol.client import Live, Voice
 from tests.starter_data import make_data
 
 
 @pytest.fixture(scope="module")
 def live(tiny_model_folder: Path) -> Iterator[Live]:
     loaded = load_model(str(tiny_model_folder), "none")
-    codec = codec_for(loaded)
-    engine = start_engine(loaded, codec)
-    yield Live(engine, codec)
+    tokenizer = build_tokenizer(loaded)
+    engine = start_engine(loaded, tokenizer)
+    yield Live(engine, tokenizer)
     engine.close()
 
 

@@ -11,11 +11,12 @@ from safetensors.torch import load_file, save_file
 
 from playground.engine.llm_engine import LiveModel, start_engine
 from playground.evaluation import forgetting as skills
-from playground.evaluation.forgetting import MEASURES, BaseMemory, Skill, compare_skills, items
-from playground.metrics.bootstrap import Difference
+from playground.evaluation.forgetting import MEASURES, BaselineCache, TaskScore, items, measure_forgetting
+from playground.metrics.bootstrap import PairedDifference
 from playground.models.loader import load_model
-from playground.models.tokenizer import ModelCodec, codec_for
-from playground.protocol.requests import BASE, Live, Voice
+from playground.models.tokenizer import ChatTokenizer, build_tokenizer
+from playground.protocol.client import Live, Voice
+from playground.protocol.messages import BASE
 from playground.tasks.nlp.languages import CODES
 from playground.tasks.registry import all_tasks
 from tests.tiny import make_adapter
@@ -28,14 +29,14 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = make_adapter(loaded.folder, tmp_path_factory.mktemp("broken"), targets=("q_proj", "v_proj", "o_proj"))
     weights = load_file(folder / "adapter_model.safetensors")
     save_file({name: 3 * tensor for name, tensor in weights.items()}, folder / "adapter_model.safetensors")
-    codec = codec_for(loaded)
-    engine = start_engine(loaded, codec)
+    tokenizer = build_tokenizer(loaded)
+    engine = start_engine(loaded, tokenizer)
     engine.load_adapter("broken", folder)
-    yield Live(engine, codec)
+    yield Live(engine, tokenizer)
     engine.close()
 
 
-def by_task(found: list[Skill]) -> dict[str, Skill]:
+def by_task(found: list[TaskScore]) -> dict[str, TaskScore]:
     return {skill.task: skill for skill in found}
 
 
@@ -57,12 +58,12 @@ def test_an_adapter_that_breaks_the_model_got_worse_and_the_base_did_not(
 ) -> None:
     some = items()[:35]
     monkeypatch.setattr(skills, "items", lambda: some)
-    memory = BaseMemory(tmp_path, "starter")
-    same = by_task(asyncio.run(compare_skills(broken, (Voice(BASE), Voice(BASE)), memory, budget_s=300)))
+    memory = BaselineCache(tmp_path, "starter")
+    same = by_task(asyncio.run(measure_forgetting(broken, (Voice(BASE), Voice(BASE)), memory, budget_s=300)))
     assert set(same) == set(MEASURES) and not any(skill.found.worse for skill in same.values())
     assert all(skill.found.rows == 7 and skill.found.base == skill.found.adapter for skill in same.values())
     assert same["sentiment"].found.base > 60 and 1 < same["generate"].found.base < 6  # the starter knows these
-    lost = by_task(asyncio.run(compare_skills(broken, (Voice(BASE), Voice("broken")), memory, budget_s=300)))
+    lost = by_task(asyncio.run(measure_forgetting(broken, (Voice(BASE), Voice("broken")), memory, budget_s=300)))
     assert lost["translate"].found.worse and lost["generate"].found.worse
     assert lost["translate"].found.base == same["translate"].found.base
     told: Any = lost["generate"].to_dict()
@@ -81,15 +82,15 @@ def test_an_adapter_that_breaks_the_model_got_worse_and_the_base_did_not(
 def test_a_loss_that_nobody_would_notice_is_none(measure: str, base: float, adapter: float, worse: bool) -> None:
     """Twelve stories that each surprise the model a trifle more are no chance, and yet nothing that was forgotten."""
     low, high = (0.001, 1.0) if measure == "perplexity" else (-9.0, -0.1)
-    found = Difference(measure, base, adapter, low, high, 12, measure == "perplexity")
-    assert found.worse and Skill("generate", found).worse is worse
-    assert Skill("generate", found).to_dict()["worse"] is worse
+    found = PairedDifference(measure, base, adapter, low, high, 12, measure == "perplexity")
+    assert found.worse and TaskScore("generate", found).worse is worse
+    assert TaskScore("generate", found).to_dict()["worse"] is worse
 
 
 def test_the_base_is_asked_once_and_remembered(
-    engine: LiveModel, codec: ModelCodec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: LiveModel, tokenizer: ChatTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live, voices = Live(engine, codec), (Voice(BASE), Voice(BASE, owner="adapter"))
+    live, voices = Live(engine, tokenizer), (Voice(BASE), Voice(BASE, owner="adapter"))
     asked: list[Voice] = []
     said = skills._said
 
@@ -100,19 +101,23 @@ def test_the_base_is_asked_once_and_remembered(
     monkeypatch.setattr(skills, "_said", count)
     some = items()[:10]
     monkeypatch.setattr(skills, "items", lambda: some)
-    first = asyncio.run(compare_skills(live, voices, BaseMemory(tmp_path, "tiny")))
+    first = asyncio.run(measure_forgetting(live, voices, BaselineCache(tmp_path, "tiny")))
     assert asked.count(voices[0]) == asked.count(voices[1]) == 10
-    again = asyncio.run(compare_skills(live, voices, BaseMemory(tmp_path, "tiny")))
+    again = asyncio.run(measure_forgetting(live, voices, BaselineCache(tmp_path, "tiny")))
     assert asked.count(voices[0]) == 10 and asked.count(voices[1]) == 20 and again == first
-    asyncio.run(compare_skills(live, voices, BaseMemory(tmp_path, "another")))
+    asyncio.run(measure_forgetting(live, voices, BaselineCache(tmp_path, "another")))
     assert asked.count(voices[0]) == 20
     for path in tmp_path.iterdir():
         path.write_text("torn", encoding="utf-8")
-    assert asyncio.run(compare_skills(live, voices, BaseMemory(tmp_path, "tiny"))) == first
+    assert asyncio.run(measure_forgetting(live, voices, BaselineCache(tmp_path, "tiny"))) == first
 
 
-def test_when_the_time_is_spent_each_task_has_its_share(engine: LiveModel, codec: ModelCodec, tmp_path: Path) -> None:
+def test_when_the_time_is_spent_each_task_has_its_share(
+    engine: LiveModel, tokenizer: ChatTokenizer, tmp_path: Path
+) -> None:
     voices = Voice(BASE), Voice(BASE, owner="adapter")
-    found = asyncio.run(compare_skills(Live(engine, codec), voices, BaseMemory(tmp_path, "tiny"), budget_s=0.01))
+    found = asyncio.run(
+        measure_forgetting(Live(engine, tokenizer), voices, BaselineCache(tmp_path, "tiny"), budget_s=0.01)
+    )
     rows = [skill.found.rows for skill in found]
     assert rows and max(rows) - min(rows) <= 2 and max(rows) < 12 and not any(skill.found.worse for skill in found)

@@ -7,7 +7,7 @@ import pytest
 
 from playground.metrics import corpus as summed
 from playground.metrics import scores as measures
-from playground.metrics.bootstrap import Difference, difference, gains
+from playground.metrics.bootstrap import PairedDifference, difference, gains
 
 WANTED = [
     "The little dog runs through the deep snow.",
@@ -27,7 +27,7 @@ GIVEN = [
 ]
 
 
-def total(measure: summed.Summed, given: list[str], wanted: list[str]) -> float:
+def total(measure: summed.CorpusMetric, given: list[str], wanted: list[str]) -> float:
     return float(measure.value(measure.counts(given, wanted).sum(axis=0)))
 
 
@@ -116,7 +116,7 @@ def test_a_few_lucky_answers_are_not_progress() -> None:
 def test_the_same_rows_give_the_same_interval() -> None:
     one, other = (difference(summed.CHRF_SCORE, WANTED[::-1], GIVEN, WANTED) for _ in range(2))
     assert one == other and one.low < one.high
-    assert Difference("F1", 1.23456, 2, 0, 1, 9).to_dict() == {
+    assert PairedDifference("F1", 1.23456, 2, 0, 1, 9).to_dict() == {
         "name": "F1",
         "base": 1.235,
         "adapter": 2,

@@ -28,7 +28,7 @@ def test_says_what_is_loaded(
     """The precision shown is the one in memory, and 4-bit takes less of it unless it is kept unfolded beside."""
     import bitsandbytes as bnb
 
-    monkeypatch.setattr("playground.models.quantization.UNFOLDED_BYTES", 0)
+    monkeypatch.setattr("playground.models.quantization.DEQUANTIZED_CACHE_BYTES", 0)
     loaded = load_model(str(tiny_model_folder), setting)
     layer = loaded.model.model.layers[0].self_attn.q_proj
     assert loaded.quantization == label
@@ -189,7 +189,7 @@ def test_unfolded_weights_give_the_same_logits_bit_for_bit(
     """What is kept unfolded for speed must be what 4-bit layers compute with."""
     loaded = load_model(str(tiny_model_folder), "4bit")
     unfolded = loaded.model
-    monkeypatch.setattr("playground.models.quantization.UNFOLDED_BYTES", 0)
+    monkeypatch.setattr("playground.models.quantization.DEQUANTIZED_CACHE_BYTES", 0)
     small = load_model(str(tiny_model_folder), "4bit")
     folded = small.model
     assert loaded.memory_gib > small.memory_gib

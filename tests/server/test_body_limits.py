@@ -54,10 +54,10 @@ async def _size(request: Request) -> Response:
     return JSONResponse(len(await request.body()))
 
 
-def guarded(services: Services) -> uploads.Uploads:
+def guarded(services: Services) -> uploads.BodyLimitMiddleware:
     inner = Starlette(routes=[Route("/upload", _upload, methods=["POST"]), Route("/call", _size, methods=["POST"])])
     inner.state.folder = services.downloads.parent
-    return uploads.Uploads(inner, services)
+    return uploads.BodyLimitMiddleware(inner, services)
 
 
 def send(services: Services, *calls: httpx.Request) -> list[httpx.Response]:
@@ -97,12 +97,12 @@ def test_each_kind_has_its_own_bound(services: Services) -> None:
 
 def test_what_is_no_file_is_not_gathered_in_memory(services: Services) -> None:
     no_file = httpx.Request("POST", "http://x/upload", files={"files": (None, b"words")})
-    long = httpx.Request("POST", "http://x/call", content=bytes(uploads.LARGEST_MESSAGE_BYTES + 1))
-    fits = httpx.Request("POST", "http://x/call", content=bytes(uploads.LARGEST_MESSAGE_BYTES))
+    long = httpx.Request("POST", "http://x/call", content=bytes(uploads.MAX_MESSAGE_BYTES + 1))
+    fits = httpx.Request("POST", "http://x/call", content=bytes(uploads.MAX_MESSAGE_BYTES))
     first, second, third = send(services, no_file, long, fits)
     assert first.text == "Send a file first."
     assert second.status_code >= 400
-    assert third.json() == uploads.LARGEST_MESSAGE_BYTES
+    assert third.json() == uploads.MAX_MESSAGE_BYTES
     assert left(services) == []
 
 
@@ -116,7 +116,7 @@ def test_a_visitor_may_send_only_so_much_a_day(services: Services) -> None:
 
 
 def test_all_together_may_send_only_so_much(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MOST_IN_ALL_BYTES", 400 * KB)
+    monkeypatch.setattr(uploads, "MAX_UPLOADS_BYTES", 400 * KB)
     answers = send(services, *(a_file(f"{number}.csv", 90 * KB, services.owners.issue()) for number in range(8)))
     assert 2 <= sum(answer.status_code == 200 for answer in answers) <= 4
     assert any("no room for more files" in answer.text for answer in answers)
@@ -136,7 +136,7 @@ def test_a_disk_that_is_nearly_full(services: Services, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("ending", ["leaves", "falls silent"])
 def test_what_breaks_off_leaves_nothing(services: Services, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
     """Defends the disk from what Gradio forgets: what arrived of a file that never came in whole."""
-    monkeypatch.setattr(uploads, "LONGEST_SILENCE_S", 0.1)
+    monkeypatch.setattr(uploads, "MAX_SILENCE_S", 0.1)
     start = b'--B\r\nContent-Disposition: form-data; name="files"; filename="rows.csv"\r\n\r\n' + bytes(50 * KB)
     seen: list[int] = []
     said: list[dict[str, object]] = []

@@ -14,7 +14,9 @@ from playground import files as disk
 from playground.adapters import safe_zip as zip_file
 from playground.errors import AdapterError, BusyError, InputError
 from playground.models.loader import LoadedModel
-from playground.protocol.requests import BASE, GenerateRequest, Sampling
+from playground.protocol.messages import BASE
+from playground.protocol.requests import GenerateRequest
+from playground.protocol.sampling import SamplingParams
 from playground.service import downloads
 from playground.service import services as services_module
 from playground.service.services import Services
@@ -71,7 +73,7 @@ def test_zipped_as_people_zip(
     """Defends a good adapter, however it was zipped, and what it does to the answers."""
     card = services.adopt("ann", "Mine", _zip_of(adapters[1], tmp_path / "in.zip", top, **extra))
     assert card.receipt
-    assert card.receipt.largest_change > 0
+    assert card.receipt.max_logit_change > 0
     assert asyncio.run(services.voice("ann", "Mine")).adapter == card.id
     assert {path.name for path in card.folder.iterdir()} == {
         "adapter_config.json",
@@ -143,8 +145,8 @@ def test_deleted_while_it_answers(
     """
     card = services.adopt("ann", "Mine", _zip_of(adapters[0], tmp_path / "in.zip"))
     services.load("ann", card)
-    tokens = tuple(services.live.codec.plain("Once upon a time"))
-    request = GenerateRequest(tokens, Sampling(300, 0.0, stop=()), adapter=card.id)
+    tokens = tuple(services.live.tokenizer.encode("Once upon a time"))
+    request = GenerateRequest(tokens, SamplingParams(300, 0.0, stop=()), adapter=card.id)
     whole = services.live.engine.submit(request).result(30)
     running = services.live.engine.submit(request)
     unload, there = services.live.engine.unload_adapter, []
@@ -233,7 +235,7 @@ def test_out_and_in_again(services: Services, adapters: list[Path], tmp_path: Pa
     again = services.adopt("bob", "His", path)
     assert again.receipt
     assert card.receipt
-    assert again.receipt.largest_change == card.receipt.largest_change
+    assert again.receipt.max_logit_change == card.receipt.max_logit_change
     with zipfile.ZipFile(path) as archive:
         told = b"".join(archive.read(name) for name in archive.namelist())
     assert b"ann" not in told.replace(b"channel", b"")
@@ -271,7 +273,7 @@ def test_downloads_do_not_pile_up(services: Services, adapters: list[Path], monk
     downloads.sweep(services.downloads, time.time() + 60)
     assert [folder.is_dir() for folder in whole] == [False, True, True, True]
     zips = [Path(downloads.zipped(services, "ann", card.id)) for _ in range(3)]
-    monkeypatch.setattr(downloads, "MOST_ADAPTER_BYTES", 2 * path.stat().st_size)
+    monkeypatch.setattr(downloads, "MAX_ADAPTER_DOWNLOAD_BYTES", 2 * path.stat().st_size)
     for number, made in enumerate([path, *zips]):
         os.utime(made.parent, (time.time() + number, time.time() + number))
     downloads.sweep(services.downloads, time.time() + 60)

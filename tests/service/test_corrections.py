@@ -10,7 +10,7 @@ from playground.data.column_mapping import recognize
 from playground.data.examples import make_examples
 from playground.data.readers.table_reader import read_table
 from playground.errors import InputError
-from playground.protocol.requests import Message
+from playground.protocol.messages import Message
 from playground.service import corrections as module
 from playground.service.corrections import Corrections, Kept
 
@@ -84,9 +84,9 @@ def test_what_cannot_be_written_to_the_disk_is_refused(kept: Corrections) -> Non
 
 
 def test_it_is_bounded(kept: Corrections, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_KEPT", 2)
+    monkeypatch.setattr(module, "MAX_CORRECTIONS", 2)
     with pytest.raises(InputError, match="too long"):
-        kept.keep(OWNER, conversation("Who?"), "A model.", "x" * (module.MOST_CHARS + 1))
+        kept.keep(OWNER, conversation("Who?"), "A model.", "x" * (module.MAX_CORRECTION_CHARS + 1))
     for question in ("a", "b"):
         kept.keep(OWNER, conversation(question), "A model.", "Me.")
     with pytest.raises(InputError, match="the most there can be"):

@@ -8,20 +8,21 @@ import pytest
 
 from playground.errors import AdapterError, DataError, InputError, PlaygroundError
 from playground.models.loader import load_model
-from playground.models.tokenizer import ModelCodec, codec_for
-from playground.protocol.requests import Engine, Live
+from playground.models.tokenizer import ChatTokenizer, build_tokenizer
+from playground.protocol.client import Live
+from playground.protocol.engine import Engine
 from playground.service.datasets import (
     READY_FILES,
     check_probes,
     inspect_upload,
     plan,
     prepare,
-    row_codec,
+    row_tokenizer,
     start_training,
 )
 from playground.service.publishing import Base
 from playground.service.services import Services
-from playground.training.jobs.queue import Callbacks, Jobs
+from playground.training.jobs.queue import JobHooks, JobQueue
 from playground.training.tokenization import encode
 
 
@@ -42,14 +43,14 @@ class RecordingJobs:
 
 
 @pytest.fixture(scope="module")
-def codec(tiny_model_folder: Path) -> ModelCodec:
-    return codec_for(load_model(str(tiny_model_folder), "none"))
+def tokenizer(tiny_model_folder: Path) -> ChatTokenizer:
+    return build_tokenizer(load_model(str(tiny_model_folder), "none"))
 
 
 @pytest.fixture
-def services(codec: ModelCodec, tmp_path: Path) -> Services:
+def services(tokenizer: ChatTokenizer, tmp_path: Path) -> Services:
     base = Base("tiny", "/models/tiny", "none", "f" * 64, 100_000)
-    live = Live(cast(Engine, None), codec)
+    live = Live(cast(Engine, None), tokenizer)
     jobs = RecordingJobs(tmp_path / "job")
     return Services(live, base, cast(Any, None), cast(Any, jobs), cast(Any, None), tmp_path)
 
@@ -98,12 +99,12 @@ def test_long_texts_count_as_the_pieces_that_they_become(services: Services, tmp
     """Steps and times follow the rows that training makes, which for long plain texts are more than the texts."""
     path = tmp_path / "stories.txt"
     path.write_text("\n\n".join(f"Story {n}. " + "The dog ran on. " * 400 for n in range(12)), encoding="utf-8")
-    lesson = prepare(services, path)
-    limit = plan(services, lesson.rows).max_length
-    pieces = len(encode(lesson.learned, row_codec(services), limit).rows)
-    assert lesson.rows == pieces > 2 * len(lesson.learned)
+    prepared = prepare(services, path)
+    limit = plan(services, prepared.rows).max_length
+    pieces = len(encode(prepared.learned, row_tokenizer(services), limit).rows)
+    assert prepared.rows == pieces > 2 * len(prepared.learned)
     start_training(services, "ann", path, "stories.txt", "Stories")
-    assert started(services)[0][3] == plan(services, pieces) != plan(services, len(lesson.learned))
+    assert started(services)[0][3] == plan(services, pieces) != plan(services, len(prepared.learned))
     assert prepare(services, write(tmp_path, 12)).rows == 10
 
 
@@ -121,8 +122,8 @@ def test_columns_can_be_chosen_by_hand(services: Services, tmp_path: Path) -> No
     path.write_text("qqq,zzz\nWho?,Me.\nWhere?,Here.\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"(?i)columns"):
         inspect_upload(services, path)
-    lesson = prepare(services, path, format="prompt_completion", columns={"prompt": "qqq", "completion": "zzz"})
-    messages = lesson.learned[0].messages
+    prepared = prepare(services, path, format="prompt_completion", columns={"prompt": "qqq", "completion": "zzz"})
+    messages = prepared.learned[0].messages
     assert messages is not None
     assert [message["content"] for message in messages] == ["Who?", "Me."]
 
@@ -203,9 +204,9 @@ def test_questions_to_watch_are_kept_in_order() -> None:
     assert check_probes(["b", " ", "a "]) == ("b", "a")
 
 
-def test_a_real_queue_takes_the_run(codec: ModelCodec, services: Services, tmp_path: Path) -> None:
-    """The arguments fit the real `Jobs`, and the origin is kept beside the run's spec."""
-    jobs = Jobs(tmp_path / "data", Callbacks(on_trained=lambda _job, _folder: "a-0"))
+def test_a_real_queue_takes_the_run(tokenizer: ChatTokenizer, services: Services, tmp_path: Path) -> None:
+    """The arguments fit the real `JobQueue`, and the origin is kept beside the run's spec."""
+    jobs = JobQueue(tmp_path / "data", JobHooks(on_trained=lambda _job, _folder: "a-0"))
     real = Services(services.live, services.base, services.store, jobs, services.owners, tmp_path)
     try:
         job_id = start_training(real, "ann", write(tmp_path, 20), "pairs.csv", "Sums")

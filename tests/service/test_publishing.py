@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from playground.adapters.info import LONGEST_NAME
+from playground.adapters.info import MAX_NAME_CHARS
 from playground.adapters.store import AdapterStore
 from playground.data.examples import Example
 from playground.engine.llm_engine import LiveModel
@@ -18,9 +18,9 @@ from playground.errors import AdapterError, EngineError, TrainingError
 from playground.evaluation import forgetting as skills
 from playground.evaluation import report
 from playground.evaluation.forgetting import MEASURES, items
-from playground.models.tokenizer import ModelCodec
-from playground.protocol.requests import Live
-from playground.service.probes import PROBES_FILE, Probed, Prober, read_probes
+from playground.models.tokenizer import ChatTokenizer
+from playground.protocol.client import Live
+from playground.service.probes import PROBES_FILE, ProbeAnswers, ProbeRunner, read_probes
 from playground.service.publishing import Base, handover, publish_step
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, publish
 from playground.training.jobs.events import Event
@@ -52,7 +52,7 @@ class Taught:
 @pytest.fixture
 def taught(
     engine: LiveModel,
-    codec: ModelCodec,
+    tokenizer: ChatTokenizer,
     tiny_model_folder: Path,
     adapters: list[Path],
     tmp_path: Path,
@@ -79,7 +79,7 @@ def taught(
     facts = {"best_step": 5, "steps": 10, "held_out_loss_before": 3.0, "held_out_loss_after": 2.0, "rows": 9}
     (folder / FACTS_FILE).write_text(json.dumps(facts))
     store = AdapterStore(tmp_path / "data")
-    return Taught(Live(engine, codec), store, Base("tiny", str(tiny_model_folder), "none", "", 1), job)
+    return Taught(Live(engine, tokenizer), store, Base("tiny", str(tiny_model_folder), "none", "", 1), job)
 
 
 def published(taught: Taught) -> Any:
@@ -171,13 +171,13 @@ def test_any_kept_step_becomes_an_adapter_beside_the_others(taught: Taught) -> N
 
 
 def test_a_long_name_keeps_its_step(taught: Taught) -> None:
-    object.__setattr__(taught.job.spec, "name", "N" * LONGEST_NAME)
+    object.__setattr__(taught.job.spec, "name", "N" * MAX_NAME_CHARS)
     card = taught.store.get("ann", publish_step(taught.live, taught.store, taught.base, taught.job, 5))
-    assert card.name.endswith("N, step 5") and len(card.name) == LONGEST_NAME
+    assert card.name.endswith("N, step 5") and len(card.name) == MAX_NAME_CHARS
 
 
 def test_each_checkpoint_answers_the_probes_and_leaves_again(taught: Taught) -> None:
-    prober = Prober(taught.live)
+    prober = ProbeRunner(taught.live)
     for step in (5, 10):
         prober.look_at(taught.job, taught.kept(step))
         prober.finish(PATIENCE_S)
@@ -218,7 +218,7 @@ def test_the_supervising_thread_never_waits_and_the_newest_goes_first(
 
 
 def test_probes_that_go_wrong_hurt_nobody(taught: Taught, caplog: pytest.LogCaptureFixture) -> None:
-    prober = Prober(taught.live)
+    prober = ProbeRunner(taught.live)
     prober.look_at(taught.job, taught.kept(7))  # not there
     prober.finish(PATIENCE_S)
     assert [probed.step for probed in read_probes(taught.job.folder)] == [0]
@@ -233,7 +233,7 @@ def test_probes_that_go_wrong_hurt_nobody(taught: Taught, caplog: pytest.LogCapt
 
 def test_a_run_without_probes_asks_nothing(taught: Taught) -> None:
     object.__setattr__(taught.job.spec, "probes", ())
-    prober = Prober(taught.live)
+    prober = ProbeRunner(taught.live)
     prober.look_at(taught.job, taught.kept(5))
     prober.finish(PATIENCE_S)
     assert not (taught.job.folder / PROBES_FILE).exists()
@@ -245,12 +245,12 @@ def test_only_whole_lines_count_and_the_later_of_a_step(tmp_path: Path) -> None:
 
     whole = line(10, "first") + line(0, "base") + "no JSON\n" + line(10, "second")
     (tmp_path / PROBES_FILE).write_text(whole + line(20, "torn")[:-1])
-    assert read_probes(tmp_path) == [Probed(0, ("base",)), Probed(10, ("second",))]
+    assert read_probes(tmp_path) == [ProbeAnswers(0, ("base",)), ProbeAnswers(10, ("second",))]
 
 
 def test_a_torn_line_does_not_spoil_the_next(taught: Taught) -> None:
     (taught.job.folder / PROBES_FILE).write_text('{"step": 0, "answers": ["base"]}\n{"step": 3, "ans')
-    prober = Prober(taught.live)
+    prober = ProbeRunner(taught.live)
     prober.look_at(taught.job, taught.kept(5))
     prober.finish(PATIENCE_S)
     assert [probed.step for probed in read_probes(taught.job.folder)] == [0, 5]

@@ -10,9 +10,9 @@ from playground.data.examples import Example
 from playground.errors import InputError, TrainingError
 from playground.training import config as values
 from playground.training.config import RANGES, check_spec_values, defaults_for, installed_reporters
-from playground.training.spec import TrainingSpec, TrainingValues, load_examples, save_examples
+from playground.training.spec import TrainingConfig, TrainingSpec, load_examples, save_examples
 
-DEFAULTS = TrainingValues()
+DEFAULTS = TrainingConfig()
 
 
 def test_spec_round_trip(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_spec_round_trip(tmp_path: Path) -> None:
         quantization="4bit",
         base_fingerprint="f",
         created=12.5,
-        values=TrainingValues(epochs=2.5, r=4, lr_scheduler_type="linear"),
+        values=TrainingConfig(epochs=2.5, r=4, lr_scheduler_type="linear"),
         probes=("Hello?", "你好"),
     )
     spec.save(tmp_path)
@@ -53,7 +53,7 @@ def test_damaged_spec(tmp_path: Path, text: str) -> None:
 
 def test_every_value_is_checked() -> None:
     """No field of the values can be added without a rule for it."""
-    for field in fields(TrainingValues):
+    for field in fields(TrainingConfig):
         with pytest.raises(InputError, match=field.name):
             check_spec_values({field.name: "nonsense"}, DEFAULTS, 512)
 
@@ -81,7 +81,7 @@ def test_context_bounds_max_length() -> None:
     """A chosen length beyond the model is refused; a default one is cut."""
     with pytest.raises(InputError, match="at most 256 tokens"):
         check_spec_values({"max_length": 512}, DEFAULTS, 256)
-    assert check_spec_values({"r": None}, DEFAULTS, 256) == TrainingValues(max_length=256)
+    assert check_spec_values({"r": None}, DEFAULTS, 256) == TrainingConfig(max_length=256)
 
 
 LAYERS = ("q_proj", "v_proj", "down_proj")
@@ -154,6 +154,6 @@ def test_defaults_suit(parameters: int, rows: int) -> None:
 
 def test_total_steps() -> None:
     """The last, smaller batch of an epoch counts as a step."""
-    values = TrainingValues(epochs=2, per_device_train_batch_size=4, gradient_accumulation_steps=2)
+    values = TrainingConfig(epochs=2, per_device_train_batch_size=4, gradient_accumulation_steps=2)
     assert values.total_steps(17) == 2 * 3
-    assert TrainingValues(max_steps=5).total_steps(10**6) == 5
+    assert TrainingConfig(max_steps=5).total_steps(10**6) == 5

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.data.table import Reason
+from playground.data.table import Sentence
 from playground.errors import TrainingError
 from playground.training.jobs.checkpoints import (
     best_checkpoint,
@@ -16,7 +16,7 @@ from playground.training.jobs.checkpoints import (
     whole_checkpoints,
 )
 from playground.training.jobs.events import Event, EventLog, failure, summarize
-from playground.ui.i18n import CHINESE, ZH, say
+from playground.ui.i18n import CHINESE, ZH, gettext
 
 
 def test_events_round_trip(tmp_path: Path) -> None:
@@ -47,12 +47,12 @@ def test_errors_become_events(tmp_path: Path) -> None:
 
 def test_a_reason_within_an_error_is_said_in_the_same_language(tmp_path: Path) -> None:
     """Defends a Chinese reader from a sentence that ends in English, also once it went through the file."""
-    why = Reason("Row {row}: {reason}", row=3, reason=Reason("There is nothing in it to learn."))
+    why = Sentence("Row {row}: {reason}", row=3, reason=Sentence("There is nothing in it to learn."))
     log = EventLog(tmp_path / "events.jsonl")
     log.write(failure(TrainingError("It stopped. {reason}", reason=why)))
     (read,) = log.read()
     assert read.message == "It stopped. Row 3: There is nothing in it to learn."
-    assert say(CHINESE, read.template, **read.fields) == "It stopped. 第 3 行：里面没有可以学习的内容。"
+    assert gettext(CHINESE, read.template, **read.fields) == "It stopped. 第 3 行：里面没有可以学习的内容。"
 
 
 def sentences_of_events() -> set[str]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from playground.models.loader import load_model
-from playground.models.tokenizer import codec_for
+from playground.models.tokenizer import build_tokenizer
 from playground.training.jobs.events import Event, summarize
 from playground.training.jobs.supervisor import worker_threads
-from playground.training.spec import TrainingValues
+from playground.training.spec import TrainingConfig
 from playground.training.tokenization import encode
 from playground.training.worker.dataset import dataset_of, held_out_of
 from playground.training.worker.run import Run
@@ -21,7 +21,7 @@ from tests.killing import Victim, apart
 from tests.training.test_queue import Room
 from tests.training.test_trainer import examples
 
-VALUES = TrainingValues(
+VALUES = TrainingConfig(
     max_steps=60, r=4, lora_alpha=8, lora_dropout=0.1, learning_rate=1e-3, early_stopping_patience=0
 )
 
@@ -55,7 +55,7 @@ def in_one_piece(model: Path, folder: Path) -> list[Event]:
     try:
         loaded = load_model(str(model), "auto", for_training=True)
         learnt, aside = (
-            encode(some, codec_for(loaded), VALUES.max_length).rows for some in (examples()[:9], examples()[9:])
+            encode(some, build_tokenizer(loaded), VALUES.max_length).rows for some in (examples()[:9], examples()[9:])
         )
         run = Run(VALUES, dataset_of(learnt, VALUES), held_out_of(aside), folder, events.append, lambda: False)
         train(loaded, run)

@@ -9,13 +9,13 @@ import pytest
 
 from playground.errors import TrainingError
 from playground.training.preflight import shrink as fit
-from playground.training.preflight.client import Preflight, Sample, Tried, sample_of
+from playground.training.preflight.client import Preflight, PreflightRequest, PreflightResult, sample_of
 from playground.training.preflight.shrink import changes, smaller
-from playground.training.spec import TrainingValues
+from playground.training.spec import TrainingConfig
 from tests.training.test_queue import is_gone, wait_for
 from tests.training.test_trainer import examples
 
-VALUES = TrainingValues(max_steps=40, r=4, lora_alpha=8, per_device_train_batch_size=4, max_length=128)
+VALUES = TrainingConfig(max_steps=40, r=4, lora_alpha=8, per_device_train_batch_size=4, max_length=128)
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def trials(tmp_path: Path) -> Iterator[Preflight]:
     made.close()
 
 
-def sample(model: Path, owner: str = "ann") -> Sample:
+def sample(model: Path, owner: str = "ann") -> PreflightRequest:
     return sample_of(owner, examples()[:9], examples()[9:], model=str(model), quantization="4bit")
 
 
@@ -67,11 +67,13 @@ def test_nothing_is_tried_beside_a_run(trials: Preflight) -> None:
 
 def test_what_does_not_fit_is_made_to_fit(trials: Preflight, monkeypatch: pytest.MonkeyPatch) -> None:
     """The batch is cut first; the search ends with the first values that fit, or with the smallest there are."""
-    asked: list[TrainingValues] = []
+    asked: list[TrainingConfig] = []
 
-    def measure(_sample: Sample, values: TrainingValues) -> Tried:
+    def measure(_sample: PreflightRequest, values: TrainingConfig) -> PreflightResult:
         asked.append(values)
-        return Tried(values, free_bytes=1000, peak_bytes=300 * values.per_device_train_batch_size, longest=100)
+        return PreflightResult(
+            values, free_bytes=1000, peak_bytes=300 * values.per_device_train_batch_size, longest=100
+        )
 
     monkeypatch.setattr(trials, "_measure", measure)
     values = replace(VALUES, per_device_train_batch_size=8, r=16)
@@ -94,7 +96,7 @@ def test_what_does_not_fit_is_made_to_fit(trials: Preflight, monkeypatch: pytest
 
 def test_smaller_values_change_what_matters_least_first() -> None:
     """Batch, checkpointing, length, rank, in this order; what a step sees in all stays as it was."""
-    values = TrainingValues(per_device_train_batch_size=2, max_length=128, r=8)
+    values = TrainingConfig(per_device_train_batch_size=2, max_length=128, r=8)
     tried = [values, *smaller(values)]
     changed = [[name for name, _, _ in changes(one, other)] for one, other in pairwise(tried)]
     assert changed == [
@@ -109,4 +111,4 @@ def test_smaller_values_change_what_matters_least_first() -> None:
 
 def test_too_little_memory_even_to_try() -> None:
     """A trial that the system ended for want of memory does not fit."""
-    assert not Tried(VALUES, free_bytes=10**12).fits
+    assert not PreflightResult(VALUES, free_bytes=10**12).fits

@@ -20,14 +20,14 @@ from playground.errors import AdapterError, BusyError, InputError
 from playground.training.jobs import supervisor as supervise
 from playground.training.jobs.events import FINISHED, Event, EventLog, JobState
 from playground.training.jobs.job import Job, write_job
-from playground.training.jobs.queue import MOST_KEPT, Callbacks, Jobs
+from playground.training.jobs.queue import MAX_KEPT_JOBS, JobHooks, JobQueue
 from playground.training.lock import alone_in
-from playground.training.spec import TrainingSpec, TrainingValues
+from playground.training.spec import TrainingConfig, TrainingSpec
 from tests.running_app import ROOT
 from tests.training.test_trainer import examples
 
-SHORT = TrainingValues(max_steps=6, r=4, lora_alpha=8, learning_rate=1e-2, per_device_train_batch_size=4)
-LONG = TrainingValues(max_steps=300, r=4, lora_alpha=8, learning_rate=1e-4, per_device_train_batch_size=4)
+SHORT = TrainingConfig(max_steps=6, r=4, lora_alpha=8, learning_rate=1e-2, per_device_train_batch_size=4)
+LONG = TrainingConfig(max_steps=300, r=4, lora_alpha=8, learning_rate=1e-4, per_device_train_batch_size=4)
 PATIENCE_S = 120.0
 
 
@@ -42,10 +42,10 @@ class Room:
     beside: list[str] = field(default_factory=list)
     refuse: bool = False
 
-    def open(self, longest_run_s: float | None = None) -> Jobs:
-        return Jobs(
+    def open(self, longest_run_s: float | None = None) -> JobQueue:
+        return JobQueue(
             self.root,
-            Callbacks(
+            JobHooks(
                 on_trained=self._publish,
                 on_start=lambda: self.beside.append("start"),
                 on_end=lambda: self.beside.append("end"),
@@ -54,7 +54,7 @@ class Room:
             longest_run_s,
         )
 
-    def start(self, jobs: Jobs, values: TrainingValues, owner: str = "ann", model: str | None = None) -> str:
+    def start(self, jobs: JobQueue, values: TrainingConfig, owner: str = "ann", model: str | None = None) -> str:
         return jobs.start(
             owner,
             "Animals",
@@ -79,12 +79,12 @@ def wait_for(found: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def wait_until_finished(jobs: Jobs, job_id: str, owner: str = "ann") -> JobState:
+def wait_until_finished(jobs: JobQueue, job_id: str, owner: str = "ann") -> JobState:
     wait_for(lambda: jobs.get(owner, job_id)["state"] in FINISHED)
     return jobs.get(owner, job_id)
 
 
-def worker_of(jobs: Jobs) -> int:
+def worker_of(jobs: JobQueue) -> int:
     wait_for(lambda: jobs.worker_pid() is not None)
     pid = jobs.worker_pid()
     assert pid is not None
@@ -98,7 +98,7 @@ def is_gone(pid: int) -> bool:
 @dataclass
 class Finished:
     room: Room
-    jobs: Jobs
+    jobs: JobQueue
     job_id: str
     refused: list[JobState]
     resumed: list[JobState]
@@ -281,7 +281,7 @@ def test_left_over_and_bounded(tiny_model_folder: Path, tmp_path: Path) -> None:
         entered.set()
         leave.wait(PATIENCE_S)
 
-    jobs = Jobs(tmp_path, Callbacks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_start=hold))
     ids = [room.start(jobs, SHORT, owner="we/ird ../owner") for _ in range(3)]
     assert entered.wait(PATIENCE_S)
     with pytest.raises(BusyError, match="3 training runs"):
@@ -309,12 +309,12 @@ def old_run(root: Path, number: int, owner: str = "ann") -> Job:
 
 def test_old_runs_go(tmp_path: Path) -> None:
     """The newest ended runs of each owner stay, and older ones whose adapter is still there."""
-    old = [old_run(tmp_path, number) for number in range(MOST_KEPT + 3)]
+    old = [old_run(tmp_path, number) for number in range(MAX_KEPT_JOBS + 3)]
     other = old_run(tmp_path, 99, "bob")
     half_removed = old_run(tmp_path, 100)
     (half_removed.folder / "spec.json").unlink()
-    jobs = Jobs(
-        tmp_path, Callbacks(on_trained=lambda _job, _folder: "a", is_needed=lambda job: job.job_id == old[1].job_id)
+    jobs = JobQueue(
+        tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", is_needed=lambda job: job.job_id == old[1].job_id)
     )
     kept = [state["job_id"] for state in jobs.list("ann")]
     assert kept == [job.job_id for job in (*reversed(old[3:]), old[1])]
@@ -334,7 +334,7 @@ def test_an_end_that_the_disk_has_no_room_for_is_told(tmp_path: Path, monkeypatc
         leave.wait(PATIENCE_S)
         raise AdapterError("Give the adapter a name.")
 
-    jobs = Jobs(tmp_path, Callbacks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_start=hold))
     room = Room(tmp_path, tmp_path)
     job_id = room.start(jobs, SHORT)
     assert entered.wait(PATIENCE_S)
@@ -362,7 +362,7 @@ def test_a_run_whose_folder_is_removed_says_so(tmp_path: Path) -> None:
         entered.set()
         leave.wait(PATIENCE_S)
 
-    jobs = Jobs(tmp_path, Callbacks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_start=hold))
     job_id = Room(tmp_path, tmp_path).start(jobs, SHORT)
     assert entered.wait(PATIENCE_S)
 

@@ -9,17 +9,17 @@ import pytest
 from playground.data.examples import Example
 from playground.errors import TrainingError
 from playground.models.loader import load_model
-from playground.models.tokenizer import codec_for
+from playground.models.tokenizer import build_tokenizer
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER, Checkpoint, whole_checkpoints
 from playground.training.jobs.events import Event
-from playground.training.spec import TrainingValues
+from playground.training.spec import TrainingConfig
 from playground.training.tokenization import encode
 from playground.training.worker import checkpointing as publishing
 from playground.training.worker.dataset import check_packing, dataset_of, held_out_of
-from playground.training.worker.run import Ending, Run
+from playground.training.worker.run import Run, StopReason
 from playground.training.worker.trainer import assemble, train
 
-VALUES = TrainingValues(
+VALUES = TrainingConfig(
     max_steps=9, r=4, lora_alpha=8, lora_dropout=0.2, learning_rate=5e-3, per_device_train_batch_size=4, seed=3
 )
 
@@ -53,13 +53,13 @@ class Session:
         stop_after: int | None = None,
         evaluations: int = 3,
         **changes: object,
-    ) -> tuple[list[Event], Ending]:
+    ) -> tuple[list[Event], StopReason]:
         loaded = load_model(str(self.model), "4bit", for_training=True)
         assert loaded.quantization == "4-bit"
         packing = [module for module in loaded.model.modules() if hasattr(module, "support_avx512bf16_for_cpu")]
         for module in packing:
             module.support_avx512bf16_for_cpu = True
-        rows, held_out = (encode(some, codec_for(loaded), 128).rows for some in (learnt, aside))
+        rows, held_out = (encode(some, build_tokenizer(loaded), 128).rows for some in (learnt, aside))
         events: list[Event] = []
         values = replace(VALUES, **changes)  # type: ignore[arg-type]
         whole = whole_checkpoints(folder / CHECKPOINTS_FOLDER)
@@ -126,7 +126,7 @@ def test_diverged(session: Session, tmp_path: Path) -> None:
 MEMORIZING: dict[str, object] = {"max_steps": 24, "learning_rate": 5e-2, "early_stopping_patience": 2}
 
 
-def memorize(session: Session, folder: Path, stop_after: int | None = None) -> tuple[list[Event], Ending]:
+def memorize(session: Session, folder: Path, stop_after: int | None = None) -> tuple[list[Event], StopReason]:
     """Learn a few words by heart while what is set aside asks for others, so that its loss climbs."""
     aside = [
         replace(item, messages=(item.messages[0], {"role": "assistant", "content": "No, 小狗!"}))  # type: ignore[index]
@@ -180,7 +180,7 @@ def test_a_model_that_cannot_keep_packed_examples_apart_is_refused(tiny_model_fo
     """A model that ignores where an example begins would learn from its neighbours without a word."""
     loaded = load_model(str(tiny_model_folder), "none", for_training=True)
     values = replace(VALUES, packing=True, max_length=128)
-    dataset = dataset_of(encode(examples(), codec_for(loaded), 128).rows, values)
+    dataset = dataset_of(encode(examples(), build_tokenizer(loaded), 128).rows, values)
     assert max(len(row["seq_lengths"]) for row in dataset) > 1
     check_packing(loaded.model, dataset)
     whole = loaded.model.forward
@@ -210,7 +210,7 @@ def test_every_value_reaches_its_library(session: Session, tmp_path: Path) -> No
         max_steps=-1,
     )
     loaded = load_model(str(session.model), "4bit", for_training=True)
-    rows = encode(examples(), codec_for(loaded), 128).rows
+    rows = encode(examples(), build_tokenizer(loaded), 128).rows
     run = Run(values, dataset_of(rows, values), None, tmp_path, lambda _event: None, lambda: False)
     trainer = assemble(loaded, run)
     lora = trainer.model.peft_config["default"]

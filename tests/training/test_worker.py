@@ -44,7 +44,7 @@ def test_a_process_that_is_done_must_go(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(supervise, "sys", SimpleNamespace(executable=str(lingering)))
     monkeypatch.setattr(supervise, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     clock = count(0.0, 20.0)
-    worker = supervise.Worker(tmp_path)
+    worker = supervise.WorkerProcess(tmp_path)
     assert worker.watch(told.append).message == "Done."
     assert [event.state for event in told] == ["done"]
     assert not Path(f"/proc/{worker.pid}").exists()

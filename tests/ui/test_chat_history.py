@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from playground.errors import InputError
-from playground.protocol.requests import Message
+from playground.protocol.messages import Message
 from playground.ui.components.chat_history import as_messages, asked_before, before_last, caught_up
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from playground.errors import BusyError
-from playground.protocol.requests import Word
-from playground.tasks.base import LabelResult, TextResult
+from playground.protocol.requests import TokenLogprob
+from playground.tasks.base import ClassificationOutput, TextOutput
 from playground.tasks.registry import all_tasks
-from playground.ui.components.compare import Both, merged
-from playground.ui.components.token_probabilities import DRAWN_EVERY_S, Shades, in_place, shaded
+from playground.ui.components.compare import ComparedOutput, merged
+from playground.ui.components.token_probabilities import DRAWN_EVERY_S, TokenProbabilities, in_place, shaded
 from playground.ui.tabs.sentiment import _compared
 from tests.page import build_real_page
 
@@ -108,7 +108,7 @@ def test_whoever_leaves_closes_both() -> None:
 
 
 def test_a_half_keeps_its_text_until_the_first_new_word_and_goes_without_compare() -> None:
-    both = Both[str](None, "new", "Yoda at 100 %", taught=True, comparing=True)
+    both = ComparedOutput[str](None, "new", "Yoda at 100 %", taught=True, comparing=True)
     base, own, title, answered = both.drawn(str.upper)
     assert base["__type__"] == "update" and "value" not in base
     assert (own, answered) == ("NEW", True)
@@ -117,10 +117,12 @@ def test_a_half_keeps_its_text_until_the_first_new_word_and_goes_without_compare
 
 
 def test_both_moods_stand_on_one_scale() -> None:
-    good = LabelResult("positive", (("positive", 0.9), ("negative", 0.1)))
-    bad = LabelResult("negative", (("negative", 0.8), ("positive", 0.2)))
+    good = ClassificationOutput("positive", (("positive", 0.9), ("negative", 0.1)))
+    bad = ClassificationOutput("negative", (("negative", 0.8), ("positive", 0.2)))
     drawn = _compared(
-        speak, ["<b>fine</b>", "two"], Both([("<b>fine</b>", good)], [("", bad), ("", bad)], "<i>Yoda</i>", True, True)
+        speak,
+        ["<b>fine</b>", "two"],
+        ComparedOutput([("<b>fine</b>", good)], [("", bad), ("", bad)], "<i>Yoda</i>", True, True),
     )
     assert drawn.count('class="scale"') == 2
     assert drawn.count('<i class="b" style="left:') == 1
@@ -136,8 +138,8 @@ def test_a_task_without_a_view_of_its_own_compares_too(tmp_path: Path, monkeypat
 
 
 WORDS = (
-    Word("A", 0.9, (("The", 0.05),)),
-    Word("<img>", 0.004, (("", 0.5), ("\n", 0.3), (' "', 0.001))),
+    TokenLogprob("A", 0.9, (("The", 0.05),)),
+    TokenLogprob("<img>", 0.004, (("", 0.5), ("\n", 0.3), (' "', 0.001))),
 )
 
 
@@ -155,9 +157,9 @@ def test_a_space_that_was_lost_in_decoding_alone_is_put_back() -> None:
 def test_words_are_drawn_seldom_while_they_grow_but_always_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("playground.ui.components.token_probabilities.time.monotonic", lambda: now[0])
-    shades = Shades(speak, "chat")
-    growing = TextResult("A", words=WORDS[:1])
-    whole = TextResult("A <img>", finished=True, words=WORDS)
+    shades = TokenProbabilities(speak, "chat")
+    growing = TextOutput("A", words=WORDS[:1])
+    whole = TextOutput("A <img>", finished=True, words=WORDS)
     assert isinstance(shades.drawn(growing), str)
     assert not isinstance(shades.drawn(replace(growing, text="A <")), str)
     now[0] += DRAWN_EVERY_S

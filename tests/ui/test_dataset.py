@@ -7,12 +7,12 @@ import pytest
 from playground.data.repair import Repair
 from playground.data.table import Change, Problem
 from playground.training.jobs.events import JobState
-from playground.ui.i18n import CHINESE, ENGLISH, say
+from playground.ui.i18n import CHINESE, ENGLISH, gettext
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports.dataset import Fit
 
 EVIL = "<img src=x onerror=alert(1)>\ud800"
-english = partial(say, ENGLISH)
+english = partial(gettext, ENGLISH)
 
 
 def state(**known: object) -> JobState:
@@ -90,7 +90,7 @@ def test_repairs_are_shown_in_the_files_order() -> None:
 
 def test_words_follow_the_visitor() -> None:
     """The same picture speaks Chinese to a Chinese reader."""
-    assert "第 1 / 2 步" in teach_html.progress(partial(say, CHINESE), state(step=1, total_steps=2))
+    assert "第 1 / 2 步" in teach_html.progress(partial(gettext, CHINESE), state(step=1, total_steps=2))
 
 
 def test_the_answers_of_the_step_that_was_kept_are_marked() -> None:

@@ -11,10 +11,10 @@ import gradio as gr
 import pytest
 
 from playground.errors import InputError
-from playground.service.owners import COOKIE, HEADER, OPERATOR, KeyCookie, Owners
+from playground.service.owners import COOKIE, HEADER, OPERATOR, OwnerCookieMiddleware, Owners
 from playground.ui import i18n as texts
-from playground.ui.errors import friendly
-from playground.ui.i18n import CHINESE, ENGLISH, ZH, locale_of, say
+from playground.ui.errors import show_errors
+from playground.ui.i18n import CHINESE, ENGLISH, ZH, gettext, locale_of
 from tests.page import build_real_page
 
 
@@ -84,7 +84,7 @@ def test_the_language_is_the_chosen_one_else_the_browsers(headers: dict[str, str
 
 
 def test_known_errors_are_said_in_the_visitors_language() -> None:
-    @friendly
+    @show_errors
     async def fail(request: gr.Request) -> None:
         raise InputError("Write or paste a text first.")
 
@@ -95,7 +95,7 @@ def test_known_errors_are_said_in_the_visitors_language() -> None:
 
 
 def test_unknown_errors_tell_an_id_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
-    @friendly
+    @show_errors
     async def fail(request: gr.Request) -> AsyncIterator[str]:
         yield "so far"
         raise KeyError("secret inner workings")
@@ -114,7 +114,7 @@ def test_unknown_errors_tell_an_id_and_nothing_else(caplog: pytest.LogCaptureFix
 def test_a_reader_who_leaves_closes_the_handler() -> None:
     closed: list[bool] = []
 
-    @friendly
+    @show_errors
     async def stream(request: gr.Request) -> AsyncIterator[int]:
         try:
             yield 1
@@ -162,7 +162,7 @@ def test_a_browser_without_a_key_gets_one_it_cannot_read(tmp_path: Path) -> None
             sent.append(message)
 
         scope = {"type": "http", "path": "/", "scheme": "http", "headers": headers}
-        asyncio.run(KeyCookie(page, owners)(scope, None, send))
+        asyncio.run(OwnerCookieMiddleware(page, owners)(scope, None, send))
         return [value for name, value in sent[0]["headers"] if name == b"set-cookie"]
 
     (cookie,) = cookies([])
@@ -174,5 +174,5 @@ def test_a_browser_without_a_key_gets_one_it_cannot_read(tmp_path: Path) -> None
 
 
 def test_say_fills_in_the_fields() -> None:
-    assert say(CHINESE, "Part {part} of {parts}", part=2, parts=5) == "第 2 / 5 部分"
-    assert say(ENGLISH, "Part {part} of {parts}", part=2, parts=5) == "Part 2 of 5"
+    assert gettext(CHINESE, "Part {part} of {parts}", part=2, parts=5) == "第 2 / 5 部分"
+    assert gettext(ENGLISH, "Part {part} of {parts}", part=2, parts=5) == "Part 2 of 5"

@@ -11,33 +11,34 @@ from typing import Any, cast
 import pytest
 
 from playground.errors import InputError
-from playground.protocol.requests import Engine, Live
+from playground.protocol.client import Live
+from playground.protocol.engine import Engine
 from playground.service.datasets import plan
 from playground.service.owners import Owners
 from playground.service.publishing import Base
 from playground.service.services import Services
-from playground.training.preflight.client import Sample, Tried
-from playground.training.spec import TrainingValues
+from playground.training.preflight.client import PreflightRequest, PreflightResult
+from playground.training.spec import TrainingConfig
 from playground.ui.finetune import preflight as finetune_try
 from playground.ui.finetune.preflight import Trying, estimated, fitted, found, refused
 from playground.ui.finetune.presets import pace_of
 from playground.ui.finetune.state import Draft
-from playground.ui.i18n import CHINESE, ENGLISH, say
+from playground.ui.i18n import CHINESE, ENGLISH, gettext
 
-SAY = partial(say, ENGLISH)
-VALUES = TrainingValues()
-FITS = Tried(VALUES, 8 * 10**9, 4 * 10**8, seconds=60.0, start_s=10.0, steps=50, rows=40, learnt_share=0.5)
+SAY = partial(gettext, ENGLISH)
+VALUES = TrainingConfig()
+FITS = PreflightResult(VALUES, 8 * 10**9, 4 * 10**8, seconds=60.0, start_s=10.0, steps=50, rows=40, learnt_share=0.5)
 
 
 @dataclass
 class SlowPreflight:
     """Keeps the futures that it hands out, and notes who was stopped."""
 
-    asked: list[tuple[TrainingValues, "Future[Tried]"]] = field(default_factory=list)
+    asked: list[tuple[TrainingConfig, "Future[PreflightResult]"]] = field(default_factory=list)
     stopped: list[str | None] = field(default_factory=list)
 
-    def measure(self, _sample: Sample, values: TrainingValues) -> "Future[Tried]":
-        future: Future[Tried] = Future()
+    def measure(self, _sample: PreflightRequest, values: TrainingConfig) -> "Future[PreflightResult]":
+        future: Future[PreflightResult] = Future()
         future.set_running_or_notify_cancel()
         self.asked.append((values, future))
         return future
@@ -47,7 +48,7 @@ class SlowPreflight:
 
 
 @dataclass
-class Codec:
+class Tokenizer:
     context_length: int = 512
 
 
@@ -62,7 +63,7 @@ def preflight(monkeypatch: pytest.MonkeyPatch) -> SlowPreflight:
 def services(preflight: SlowPreflight, tmp_path: Path) -> Services:
     base = Base("tiny", "/models/tiny", "none", "f" * 64, 100_000, ("q_proj",))
     jobs = type("Jobs", (), {"preflight": preflight})()
-    live = Live(cast(Engine, None), cast(Any, Codec()))
+    live = Live(cast(Engine, None), cast(Any, Tokenizer()))
     return Services(live, base, cast(Any, None), cast(Any, jobs), Owners(tmp_path, "public"), tmp_path)
 
 
@@ -73,14 +74,14 @@ def draft(tmp_path: Path) -> Draft:
     return Draft(str(path), "pairs.csv", learned=18, held_out=2)
 
 
-async def read(answers: AsyncIterator[Tried | None]) -> list[Tried]:
+async def read(answers: AsyncIterator[PreflightResult | None]) -> list[PreflightResult]:
     return [answer async for answer in answers if answer is not None]
 
 
 def test_the_newest_question_alone_is_tried(services: Services, preflight: SlowPreflight, draft: Draft) -> None:
     """Of values that are still being typed nothing is tried, and an older trial's answer is not shown over a newer."""
 
-    async def ask() -> tuple[list[Tried], ...]:
+    async def ask() -> tuple[list[PreflightResult], ...]:
         trying = Trying(services)
         ask = partial(trying.answers, "ann", draft, "normal")
         typing = asyncio.create_task(read(ask({"r": 1})))
@@ -139,13 +140,13 @@ def test_sentences() -> None:
     assert "only 0.4 GB are free. It does not fit." in found(SAY, replace(FITS, free_bytes=4 * 10**8))
     assert "A run may take 60 minutes here" in found(SAY, replace(FITS, seconds=3601.0), 3600.0)
     assert "may take" not in found(SAY, replace(FITS, seconds=3599.0), 3600.0)
-    assert "not enough memory even to try" in found(SAY, Tried(VALUES, 10**9))
+    assert "not enough memory even to try" in found(SAY, PreflightResult(VALUES, 10**9))
     smaller = replace(FITS, values=replace(VALUES, per_device_train_batch_size=2, gradient_accumulation_steps=4))
     assert "per_device_train_batch_size 8 → 2, gradient_accumulation_steps 1 → 4" in fitted(SAY, VALUES, smaller)
     assert "Even the smallest" in fitted(SAY, VALUES, replace(smaller, free_bytes=0))
     assert "about 60 seconds" in estimated(SAY, 60.0)
     assert "second" not in estimated(SAY, None)
-    assert "放得下" in found(partial(say, CHINESE), FITS)
+    assert "放得下" in found(partial(gettext, CHINESE), FITS)
 
 
 def test_other_intensities_are_estimated_from_one_trial() -> None:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from playground.ui.i18n import CHINESE, ENGLISH, say
+from playground.ui.i18n import CHINESE, ENGLISH, gettext
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports import report as report_html
 
@@ -21,7 +21,7 @@ REPORT = {
         {"task": "answer", "measure": "F1", "base": 51.0, "adapter": 50.0, "rows": 12, "worse": False},
     ],
 }
-english, chinese = partial(say, ENGLISH), partial(say, CHINESE)
+english, chinese = partial(gettext, ENGLISH), partial(gettext, CHINESE)
 
 
 def test_the_report_is_shown_as_measured() -> None:

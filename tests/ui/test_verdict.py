@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from playground.adapters.info import AdapterCard
+from playground.adapters.info import AdapterInfo
 from playground.evaluation.verdict import UNMEASURED
-from playground.ui.i18n import CHINESE, ENGLISH, ZH, say
+from playground.ui.i18n import CHINESE, ENGLISH, ZH, gettext
 from playground.ui.reports import verdict as verdict_html
 
-english = partial(say, ENGLISH)
+english = partial(gettext, ENGLISH)
 BETTER, WORSE, NEITHER = ({"better": up, "worse": down} for up, down in ((True, False), (False, True), (False, False)))
 
 
-def card(**measure: object) -> AdapterCard:
+def card(**measure: object) -> AdapterInfo:
     found = {"name": "perplexity", "base": 9.0, "adapter": 8.0, "low": -2.0, "high": 1.0, "rows": 20, **measure}
     said = [{"template": "It got worse at translating.", "fields": {}}]
     report = {"verdict": said, "measures": [found], "skills": []}
-    return AdapterCard("a-1", "x", Path(), "Starter", "", "2026-01-01T00:00:00+00:00", report=report)
+    return AdapterInfo("a-1", "x", Path(), "Starter", "", "2026-01-01T00:00:00+00:00", report=report)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_the_heading_is_what_was_measured(judged: dict[str, object], heading: st
     assert f">{heading}<" in drawn
     advice = verdict_html.ADVICE.get(heading)
     assert advice is None or advice in drawn
-    assert verdict_html.verdict(card(**judged), {}, partial(say, CHINESE)).count(heading) == 0
+    assert verdict_html.verdict(card(**judged), {}, partial(gettext, CHINESE)).count(heading) == 0
 
 
 def test_every_piece_of_advice_is_there_in_chinese() -> None:
@@ -49,6 +49,6 @@ def test_without_rows_set_aside_no_step_is_called_the_best_and_losses_are_told()
         {**facts, "held_out_rows": 4, "best_step": 12}, english
     )
     told = [{"template": UNMEASURED, "fields": {}}, {"template": "It got worse at translating.", "fields": {}}]
-    unmeasured = AdapterCard("a-1", "x", Path(), "Starter", "", "", report={"verdict": told, "measures": []})
+    unmeasured = AdapterInfo("a-1", "x", Path(), "Starter", "", "", report={"verdict": told, "measures": []})
     drawn = verdict_html.verdict(unmeasured, facts, english)
     assert verdict_html.STUDIED in drawn and "It got worse at translating." in drawn

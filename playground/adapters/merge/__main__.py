@@ -16,15 +16,15 @@ from typing import IO, TYPE_CHECKING
 
 from playground.adapters.check import check_folder
 from playground.errors import AdapterError, PlaygroundError
-from playground.files import KEPT_FREE_BYTES, told_when_full, write_json
+from playground.files import KEPT_FREE_BYTES, disk_full_as_error, write_json
 from playground.memory import free_beside
 from playground.models.weights import Stored, find_weights
-from playground.process import settle
+from playground.process import become_worker
 
-if TYPE_CHECKING:  # brings torch, which may be imported only after `settle`
+if TYPE_CHECKING:  # brings torch, which may be imported only after `become_worker`
     from playground.adapters.merge.deltas import Change
 
-LARGEST_BYTES = 40 * 10**9
+MAX_MERGED_BYTES = 40 * 10**9
 """Larger files seldom arrive whole through a browser."""
 MEMORY_BYTES = 2**30
 """Measured with the starter: 0.36 GB in all. The largest adapter that is taken adds as much again."""
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m playground.adapters.merge MODEL_FOLDER ADAPTER_FOLDER OUT.zip", file=sys.stderr)
         return 2
     model, adapter, out = (Path(argument).absolute() for argument in arguments)
-    settle(beside(out, "log"), offline=True)
+    become_worker(beside(out, "log"), offline=True)
     try:
         merge(model, adapter, out)
     except PlaygroundError as error:
@@ -80,7 +80,7 @@ def merge(model: Path, adapter: Path, out: Path) -> None:
     changed = changes(model, adapter, facts, weights)
     aside = beside(out, "writing")
     try:
-        with told_when_full(), zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+        with disk_full_as_error(), zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
             for stored in weights:
                 entry = zipfile.ZipInfo(stored.path.name)
                 with archive.open(entry, "w", force_zip64=True) as write:
@@ -96,11 +96,11 @@ def merge(model: Path, adapter: Path, out: Path) -> None:
 def check_room(size: int, folder: Path) -> None:
     """Raise `AdapterError` where a model of so many bytes is too large to be put together here."""
     free = shutil.disk_usage(folder).free
-    if size > LARGEST_BYTES:
+    if size > MAX_MERGED_BYTES:
         raise AdapterError(
             "The whole model would be {size} GB; at most {most} GB can be downloaded. Download the adapter alone.",
             size=f"{size / 1e9:.1f}",
-            most=LARGEST_BYTES // 10**9,
+            most=MAX_MERGED_BYTES // 10**9,
         )
     if size + KEPT_FREE_BYTES > free:
         raise AdapterError(

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from playground.data.excerpts import excerpt
 from playground.data.readers.header import LOOKED_AT, column_names, header_place, is_example, lines_above, nameless
 from playground.data.readers.json_repair import CUT_OFF
-from playground.data.table import MAX_FIELD_CHARS, SHOWN, Change, Problem, Reason, Table, build_table
+from playground.data.table import MAX_FIELD_CHARS, SHOWN, Change, Problem, Sentence, Table, build_table
 from playground.errors import DataError
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -141,13 +141,13 @@ def _records(
         line = reader.line_num + 1
 
 
-def _reason(error: csv.Error) -> Reason:
+def _reason(error: csv.Error) -> Sentence:
     said = str(error)
     if _UNCLOSED in said:
-        return Reason("a quote opens there and never closes")
+        return Sentence("a quote opens there and never closes")
     if "field larger" in said:
-        return Reason("a cell is too long, or a quote never closes")
-    return Reason("a quote stands where none may be")
+        return Sentence("a cell is too long, or a quote never closes")
+    return Sentence("a quote stands where none may be")
 
 
 class _Ragged:

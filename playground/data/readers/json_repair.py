@@ -7,7 +7,7 @@ import re
 from playground.data.excerpts import as_text, excerpt
 from playground.data.table import MAX_FIELD_CHARS, Change, Problem
 
-_MOST_LITERAL = 2 * MAX_FIELD_CHARS
+_MAX_LITERAL_CHARS = 2 * MAX_FIELD_CHARS
 """Python's own parser takes a hundred times the text in memory."""
 _SIGNS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[\]{}]', re.DOTALL)
 _LEFT_OVER = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|,(\s*[\]}])', re.DOTALL)
@@ -35,7 +35,7 @@ def mended(text: str) -> tuple[object, list[Problem]] | None:
 
 def python_literal(text: str) -> object:
     """The value of a list or dictionary that Python has printed, or None; nothing in it is run."""
-    if text.lstrip()[:1] not in ("[", "{") or "'" not in text or len(text) > _MOST_LITERAL:
+    if text.lstrip()[:1] not in ("[", "{") or "'" not in text or len(text) > _MAX_LITERAL_CHARS:
         return None
     try:
         return ast.literal_eval(text.strip())

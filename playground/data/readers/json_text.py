@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from playground.data.excerpts import cells, excerpt
 from playground.data.readers.json_repair import CUT_OFF, is_cut_off, mended, python_literal
-from playground.data.table import MAX_DEPTH, SHOWN, Change, Problem, Reason, Table, build_table
+from playground.data.table import MAX_DEPTH, SHOWN, Change, Problem, Sentence, Table, build_table
 from playground.errors import DataError
 
 _MAX_SIGNS = 5_000_000
@@ -121,7 +121,7 @@ class _Lines:
             elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
                 yield number, {"messages": value}
             else:
-                raise DataError(_BAD_LINE, line=place, reason=Reason("it is {what}", what=_kind(value)))
+                raise DataError(_BAD_LINE, line=place, reason=Sentence("it is {what}", what=_kind(value)))
 
     def problems(self) -> list[Problem]:
         found = []
@@ -153,18 +153,18 @@ class _Lines:
                 return None
             raise DataError(_BAD_LINE, line=place, reason=_reason(line, error)) from error
         except ValueError as error:
-            raise DataError(_BAD_LINE, line=place, reason=Reason("it holds a number that is too long")) from error
+            raise DataError(_BAD_LINE, line=place, reason=Sentence("it holds a number that is too long")) from error
 
 
-def _reason(line: str, error: json.JSONDecodeError) -> Reason:
+def _reason(line: str, error: json.JSONDecodeError) -> Sentence:
     if error.pos >= len(line):
-        return Reason("it ends too early")
-    return Reason("{what} at character {place}", what=_what(error), place=error.pos + 1)
+        return Sentence("it ends too early")
+    return Sentence("{what} at character {place}", what=_what(error), place=error.pos + 1)
 
 
-def _what(error: json.JSONDecodeError) -> Reason:
+def _what(error: json.JSONDecodeError) -> Sentence:
     """What is wrong, in plain words where they are known."""
-    return Reason(_PLAIN_WORDS.get(error.msg, error.msg))
+    return Sentence(_PLAIN_WORDS.get(error.msg, error.msg))
 
 
 def _check_count(text: str) -> None:
@@ -237,9 +237,9 @@ def _broken(text: str, error: json.JSONDecodeError) -> DataError:
     """Say how many rows were whole, for that is what a person can look for."""
     row = _whole_rows(text, error.pos) + 1
     if not text[error.pos :].strip():
-        reason = Reason("the file ends too early, as if cut off")
+        reason = Sentence("the file ends too early, as if cut off")
     elif "trailing comma" in error.msg or text[error.pos :].lstrip()[:1] in ("]", "}"):
-        reason = Reason("a comma is left over, or a row is unfinished")
+        reason = Sentence("a comma is left over, or a row is unfinished")
     else:
         reason = _what(error)
     return DataError(
@@ -267,6 +267,6 @@ def _whole_rows(text: str, end: int) -> int:
     return count
 
 
-def _kind(value: object) -> Reason:
+def _kind(value: object) -> Sentence:
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
-    return Reason(names.get(type(value), "a number"))
+    return Sentence(names.get(type(value), "a number"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, Problem, Table, build_table
 from playground.errors import DataError
 
-UNFOLDED_BYTES = 300 * 1024**2
+DEQUANTIZED_CACHE_BYTES = 300 * 1024**2
 _BATCH = 64
 
 
@@ -35,7 +35,7 @@ def _bound_parquet(metadata: object) -> None:
     if facts["num_columns"] > MAX_COLUMNS:
         raise DataError("The file has more than {limit} columns. Keep those to learn from.", limit=MAX_COLUMNS)
     groups = range(facts["num_row_groups"])
-    if sum(metadata.row_group(i).total_byte_size for i in groups) > UNFOLDED_BYTES:  # type: ignore[attr-defined]
+    if sum(metadata.row_group(i).total_byte_size for i in groups) > DEQUANTIZED_CACHE_BYTES:  # type: ignore[attr-defined]
         raise DataError("The file unfolds to too much text. Use a smaller part of it.")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from playground.data.formats import is_known
 from playground.data.readers.header import LOOKED_AT, column_names, header_place, is_example, lines_above, nameless
-from playground.data.readers.parquet import UNFOLDED_BYTES, plain_value
+from playground.data.readers.parquet import DEQUANTIZED_CACHE_BYTES, plain_value
 from playground.data.table import MAX_COLUMNS, MAX_ROWS, Problem, Table, build_table
 from playground.errors import DataError
 
@@ -41,7 +41,7 @@ def _bound_zip(path: Path) -> None:
             parts = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError) as error:
         raise DataError(_NO_WORKBOOK) from error
-    if len(parts) > 2_000 or sum(part.file_size for part in parts) > UNFOLDED_BYTES:
+    if len(parts) > 2_000 or sum(part.file_size for part in parts) > DEQUANTIZED_CACHE_BYTES:
         raise DataError("The workbook unfolds to too much. Save the sheet as CSV and upload that.")
 
 

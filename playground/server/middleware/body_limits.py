@@ -18,13 +18,13 @@ from playground.models.weights import largest_adapter_bytes
 from playground.service.services import Services
 from playground.service.uploads import KEPT_S, sweep
 from playground.ui.gradio_patches import bound_gradio
-from playground.ui.i18n import locale_of, say
+from playground.ui.i18n import gettext, locale_of
 
-LARGEST_MESSAGE_BYTES = 8 * 2**20
+MAX_MESSAGE_BYTES = 8 * 2**20
 """Of everything but files: a long chat is far smaller."""
-MOST_IN_ALL_BYTES = 10 * 2**30
-LONGEST_SILENCE_S = 60.0
-_MOST_DRAINED_BYTES = 2**30
+MAX_UPLOADS_BYTES = 10 * 2**30
+MAX_SILENCE_S = 60.0
+_MAX_DRAINED_BYTES = 2**30
 
 
 def largest_zip(services: Services) -> int:
@@ -41,7 +41,7 @@ class Arrival:
     size: int = 0
 
 
-class Uploads:
+class BodyLimitMiddleware:
     """ASGI middleware: what is too large or too much is refused with one sentence and leaves nothing behind.
 
     The daily bound of one visitor holds off accidents, since keys are free; the bound of all together holds off
@@ -81,7 +81,7 @@ class Uploads:
                 self._check(arrival.owner, there)
             except InputError as error:
                 arrival.size = 0  # what is refused leaves its room to the others
-                raise MultiPartException(say(locale_of(request), error.template, **error.fields)) from error
+                raise MultiPartException(gettext(locale_of(request), error.template, **error.fields)) from error
 
         body = _Body(receive, check, whole=True)
 
@@ -104,7 +104,7 @@ class Uploads:
                 "You have sent {size} GB within a day, the most there can be. Try again tomorrow.",
                 size=f"{self.most_a_day / 1e9:.1f}",
             )
-        if there + sum(arrival.size for arrival in self._arriving) > MOST_IN_ALL_BYTES:
+        if there + sum(arrival.size for arrival in self._arriving) > MAX_UPLOADS_BYTES:
             raise InputError("The server has no room for more files now. Try again in some hours.")
         self.services.check_disk()
 
@@ -135,14 +135,14 @@ class _Body:
     async def drain(self) -> None:
         """Let the rest pass by, kept nowhere, unless it has no end."""
         try:
-            while self._more and self._size < _MOST_DRAINED_BYTES:
+            while self._more and self._size < _MAX_DRAINED_BYTES:
                 await self._next()
         except MultiPartException:  # it comes no further
             self._more = False
 
     async def _next(self) -> Any:
         try:
-            message = await asyncio.wait_for(self._receive(), LONGEST_SILENCE_S if self._whole else None)
+            message = await asyncio.wait_for(self._receive(), MAX_SILENCE_S if self._whole else None)
         except TimeoutError as error:
             raise MultiPartException("Nothing came any more.") from error
         self._size += len(message.get("body", b""))
@@ -153,5 +153,5 @@ class _Body:
 
 
 def _short_enough(size: int) -> None:
-    if size > LARGEST_MESSAGE_BYTES:
+    if size > MAX_MESSAGE_BYTES:
         raise MultiPartException("That is too long to be sent.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from playground.tasks.base import sentences
 
-LONGEST_ANSWER = 8
+MAX_ANSWER_WORDS = 8
 """In words; in Chinese three times as many characters."""
 NEAR = 4.0
 """Words after which the nearness of a word has fallen to a third."""
@@ -249,7 +249,7 @@ def _nearness(weights: list[float]) -> list[float]:
 
 def _lasts(words: list[_Word], index: int) -> list[int]:
     chinese = "\u3400" <= words[index].text[:1] <= "\u9fff"
-    reach = LONGEST_ANSWER * 3 if chinese else LONGEST_ANSWER
+    reach = MAX_ANSWER_WORDS * 3 if chinese else MAX_ANSWER_WORDS
     return [last for last in range(index, min(index + reach, len(words))) if not words[last].small]
 
 

@@ -27,24 +27,24 @@ from playground.training.jobs.job import (
     told_when_unwritten,
     write_job,
 )
-from playground.training.jobs.supervisor import Worker
+from playground.training.jobs.supervisor import WorkerProcess
 from playground.training.preflight.client import Preflight
-from playground.training.spec import ADAPTER_FOLDER, TrainingSpec, TrainingValues
+from playground.training.spec import ADAPTER_FOLDER, TrainingConfig, TrainingSpec
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING = 20
-MOST_PER_OWNER = 3
-LONGEST_RUN_S = 3600.0
+MAX_WAITING_JOBS = 20
+MAX_JOBS_PER_OWNER = 3
+MAX_RUN_S = 3600.0
 """On a shared server a run ends after so long, and keeps what it learnt; a resume lets the others go first."""
-MOST_KEPT = 20
+MAX_KEPT_JOBS = 20
 """So many of an owner's ended runs stay, and those whose adapter is still there."""
 GONE = "The folder of this training run is gone from the disk, so it cannot go on. Start a new run."
 _FOLLOW_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Callbacks:
+class JobHooks:
     """What the app does around a run, all but `on_close` called in the thread that supervises it.
 
     `on_start` and `on_end` enclose the life of a worker process; `on_trained(job, adapter_folder)` publishes the
@@ -61,20 +61,20 @@ class Callbacks:
     on_close: Callable[[], None] = lambda: None
 
 
-class Jobs:
+class JobQueue:
     """All runs under `root/OWNER/jobs/ID`. Thread-safe. Unknown and foreign ids raise the same `InputError`.
 
     After `longest_run_s` seconds, if any, a run is stopped as if its owner had asked.
     """
 
-    def __init__(self, root: Path, callbacks: Callbacks, longest_run_s: float | None = None) -> None:
+    def __init__(self, root: Path, callbacks: JobHooks, longest_run_s: float | None = None) -> None:
         self._root = root
         self._callbacks = callbacks
         self.longest_run_s = longest_run_s
         self._changed = threading.Condition(threading.RLock())
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
-        self._worker: Worker | None = None
+        self._worker: WorkerProcess | None = None
         self._closing = False
         self._unwritten: dict[str, Event] = {}
         self.preflight = Preflight(root)
@@ -92,7 +92,7 @@ class Jobs:
         owner: str,
         name: str,
         examples: tuple[Sequence[Example], Sequence[Example]],
-        values: TrainingValues,
+        values: TrainingConfig,
         *,
         model: str,
         quantization: Quantization,
@@ -221,10 +221,12 @@ class Jobs:
         if self._closing:
             raise BusyError("The app is closing. Try again when it is back.")
         active = [*self._waiting, *([self._running] if self._running else [])]
-        if sum(job.owner == owner for job in active) >= MOST_PER_OWNER:
-            raise BusyError("You have {count} training runs going already. Wait for one to end.", count=MOST_PER_OWNER)
-        if len(self._waiting) >= MOST_WAITING:
-            raise BusyError("{count} training runs are waiting already. Try again later.", count=MOST_WAITING)
+        if sum(job.owner == owner for job in active) >= MAX_JOBS_PER_OWNER:
+            raise BusyError(
+                "You have {count} training runs going already. Wait for one to end.", count=MAX_JOBS_PER_OWNER
+            )
+        if len(self._waiting) >= MAX_WAITING_JOBS:
+            raise BusyError("{count} training runs are waiting already. Try again later.", count=MAX_WAITING_JOBS)
 
     def _enqueue(self, job: Job) -> None:
         busy = self._running is not None
@@ -272,9 +274,9 @@ class Jobs:
         return job.state(*([unwritten] if unwritten else []))
 
     def _forget_old(self, owner: str) -> None:
-        """Delete the owner's oldest ended runs beyond `MOST_KEPT`."""
+        """Delete the owner's oldest ended runs beyond `MAX_KEPT_JOBS`."""
         ended = [job for job in self._jobs.values() if job.owner == owner and self._state(job)["state"] in FINISHED]
-        for job in sorted(ended, key=lambda job: -job.spec.created)[MOST_KEPT:]:
+        for job in sorted(ended, key=lambda job: -job.spec.created)[MAX_KEPT_JOBS:]:
             if not self._callbacks.is_needed(job):
                 remove_job(job)
                 del self._jobs[job.job_id]
@@ -287,7 +289,7 @@ class Jobs:
                 if self._closing:
                     return INTERRUPTED
                 shutil.rmtree(job.folder / ADAPTER_FOLDER, ignore_errors=True)
-                self._worker = Worker(job.folder, self.longest_run_s)
+                self._worker = WorkerProcess(job.folder, self.longest_run_s)
             last = self._worker.watch(lambda event: self._pass_on(job, event))
         finally:
             self._callbacks.on_end()

@@ -30,7 +30,7 @@ def worker_threads() -> int:
     return max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
 
 
-class Worker:
+class WorkerProcess:
     """One run of the training process in a job's folder.
 
     `watch` must be called in the thread that made this object, and that thread must outlive the process: Linux ends
@@ -42,7 +42,7 @@ class Worker:
         self.folder = folder
         self._longest_s = longest_s
         self._started = time.monotonic()
-        self._had_its_time = self._cut_off = False
+        self._timed_out = self._cut_off = False
         self._ended: float | None = None
         self._events = EventLog(folder / EVENTS_FILE)
         self._closing = threading.Event()
@@ -65,8 +65,8 @@ class Worker:
                     code = self._process.wait(_POLL_S)
                 except subprocess.TimeoutExpired:
                     self._hand_on(on_event)
-                    self._keep_to_its_time()
-                    self._see_it_out()
+                    self._enforce_deadline()
+                    self._reap()
                     continue
                 self._hand_on(on_event)
                 return self._ending(code)
@@ -95,12 +95,12 @@ class Worker:
         events = self._events.read()
         return bool(events) and events[-1].state == "training"
 
-    def _keep_to_its_time(self) -> None:
+    def _enforce_deadline(self) -> None:
         if self._longest_s is None:
             return
         beyond = time.monotonic() - self._started - self._longest_s
-        if beyond >= 0 and not self._had_its_time:
-            self._had_its_time = True
+        if beyond >= 0 and not self._timed_out:
+            self._timed_out = True
             try:
                 (self.folder / STOP_FILE).touch()
             except OSError:  # no room for it
@@ -116,7 +116,7 @@ class Worker:
             on_event(event)
             self._ended = time.monotonic() if event.state in _LAST else None
 
-    def _see_it_out(self) -> None:
+    def _reap(self) -> None:
         if self._ended is not None and time.monotonic() - self._ended > _GOODBYE_S:
             log.warning("the training process in %s is done but does not go", self.folder.name)
             self._process.kill()
@@ -125,7 +125,7 @@ class Worker:
         events = self._events.read()
         last = events[-1] if events else Event("starting")
         minutes = max(1, round((self._longest_s or 0.0) / 60))
-        if self._had_its_time and last.state == "stopped" and "step" in last.fields:
+        if self._timed_out and last.state == "stopped" and "step" in last.fields:
             return replace(
                 last,
                 template="It had the {minutes} minutes that a run may take here, so it was ended at step {step}; "

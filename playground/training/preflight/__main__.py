@@ -12,8 +12,8 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.memory import free_bytes, out_of_memory
-from playground.process import LOG_FILE, settle
-from playground.training.spec import TrainingSpec, TrainingValues
+from playground.process import LOG_FILE, become_worker
+from playground.training.spec import TrainingConfig, TrainingSpec
 from playground.training.worker.__main__ import load
 
 log = logging.getLogger("playground.training.preflight")
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     path = Path(arguments[0]).absolute()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     spec = TrainingSpec.load(path)
-    settle(path.parent / LOG_FILE, offline=Path(spec.model).expanduser().is_dir() or spec.model == "starter")
+    become_worker(path.parent / LOG_FILE, offline=Path(spec.model).expanduser().is_dir() or spec.model == "starter")
     try:
         loaded = load(spec)
         from playground.training.preflight.trial import Trial
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         return 1
     for line in sys.stdin:
         try:
-            answer = trial.measure(TrainingValues(**json.loads(line)))
+            answer = trial.measure(TrainingConfig(**json.loads(line)))
         except PlaygroundError as error:
             answer = _refusal(error)
         except Exception as error:

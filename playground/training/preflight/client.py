@@ -25,18 +25,18 @@ from playground.settings import Quantization
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.supervisor import environment
 from playground.training.preflight.shrink import fits, smaller
-from playground.training.spec import SPEC_FILE, TrainingSpec, TrainingValues
+from playground.training.spec import SPEC_FILE, TrainingConfig, TrainingSpec
 
 log = logging.getLogger(__name__)
 
 TRIALS_FOLDER = "trials"
 IDLE_S = 60.0
-MOST_S = 600.0
+MAX_TRIAL_S = 600.0
 """No single trial goes on for longer, so that nobody keeps the others waiting for good."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class PreflightResult:
     """What a run with `values` takes: `seconds` from its start to its end, of which `start_s` are over before the first
     step, `peak_bytes` of the worker at most.
 
@@ -45,7 +45,7 @@ class Tried:
     tokens, as cut off.
     """
 
-    values: TrainingValues
+    values: TrainingConfig
     free_bytes: int
     peak_bytes: int | None = None
     token_bytes: float = 0.0
@@ -61,7 +61,7 @@ class Tried:
     def fits(self) -> bool:
         return self.peak_bytes is not None and fits(self.peak_bytes, self.free_bytes)
 
-    def rules_out(self, values: TrainingValues) -> bool:
+    def rules_out(self, values: TrainingConfig) -> bool:
         """Whether these smaller values cannot fit either, going by what a token takes."""
         mine = self.values
         if self.peak_bytes is None or not self.token_bytes or mine.r != values.r:
@@ -71,20 +71,20 @@ class Tried:
         saved = self.token_bytes * (self._tokens(mine) - self._tokens(values))
         return not fits(self.peak_bytes - saved, self.free_bytes)
 
-    def _tokens(self, values: TrainingValues) -> int:
+    def _tokens(self, values: TrainingConfig) -> int:
         """In a batch of the longest rows."""
         return min(values.per_device_train_batch_size, self.rows) * min(values.max_length, self.longest)
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class PreflightRequest:
     """What is to be tried: the examples of a run, and the spec's part that does not change."""
 
     spec: TrainingSpec
     learnt: tuple[Example, ...]
     held_out: tuple[Example, ...]
 
-    def is_like(self, other: "Sample") -> bool:
+    def is_like(self, other: "PreflightRequest") -> bool:
         """Whether a process that tried one can try the other."""
         mine, its = self.spec, other.spec
         return (mine.owner, mine.model, mine.quantization) == (its.owner, its.model, its.quantization) and (
@@ -105,11 +105,11 @@ class Preflight:
         self._process: _Process | None = None
         self._held = False
 
-    def measure(self, sample: Sample, values: TrainingValues) -> "Future[Tried]":
+    def measure(self, sample: PreflightRequest, values: TrainingConfig) -> "Future[PreflightResult]":
         """Try these values. The future raises `TrainingError` for values that cannot begin, or when it was stopped."""
         return self._pool.submit(self._measure, sample, values)
 
-    def fit(self, sample: Sample, values: TrainingValues) -> "Future[Tried]":
+    def fit(self, sample: PreflightRequest, values: TrainingConfig) -> "Future[PreflightResult]":
         """Try ever smaller values until they fit; the last ones tried, whether they fit or not."""
         return self._pool.submit(self._fit, sample, values)
 
@@ -142,7 +142,7 @@ class Preflight:
         with self._lock:
             return self._process.pid if self._process is not None and self._process.lives() else None
 
-    def _fit(self, sample: Sample, values: TrainingValues) -> Tried:
+    def _fit(self, sample: PreflightRequest, values: TrainingConfig) -> PreflightResult:
         tried = self._already(sample, values) or self._measure(sample, values)
         for changed in smaller(values, tried.longest):
             if tried.fits:
@@ -151,14 +151,14 @@ class Preflight:
                 tried = self._measure(sample, changed)
         return tried
 
-    def _already(self, sample: Sample, values: TrainingValues) -> Tried | None:
+    def _already(self, sample: PreflightRequest, values: TrainingConfig) -> PreflightResult | None:
         """What the page has just been told of these values."""
         with self._lock:
             there = self._process
         told = there.told if there is not None and there.sample.is_like(sample) else None
         return told if told is not None and told.values == values else None
 
-    def _measure(self, sample: Sample, values: TrainingValues) -> Tried:
+    def _measure(self, sample: PreflightRequest, values: TrainingConfig) -> PreflightResult:
         process = self._ready(sample)
         try:
             return process.ask(values)
@@ -167,7 +167,7 @@ class Preflight:
                 process.end()
             raise
 
-    def _ready(self, sample: Sample) -> "_Process":
+    def _ready(self, sample: PreflightRequest) -> "_Process":
         """The process that holds this sample; another one than is there ends first."""
         with self._lock:
             if self._held:
@@ -189,9 +189,9 @@ class Preflight:
 class _Process:
     """One trial's process and its folder."""
 
-    def __init__(self, sample: Sample, folder: Path) -> None:
+    def __init__(self, sample: PreflightRequest, folder: Path) -> None:
         self.sample = sample
-        self.told: Tried | None = None
+        self.told: PreflightResult | None = None
         """The newest answer."""
         self._folder = folder
         job = Job(sample.spec, self._folder / "run")
@@ -216,9 +216,9 @@ class _Process:
     def lives(self) -> bool:
         return self._child.poll() is None
 
-    def ask(self, values: TrainingValues) -> Tried:
+    def ask(self, values: TrainingConfig) -> PreflightResult:
         """Have these values tried; raises `TrainingError`."""
-        self._end_in(MOST_S)
+        self._end_in(MAX_TRIAL_S)
         asking, hearing = cast("IO[str]", self._child.stdin), cast("IO[str]", self._child.stdout)
         try:
             print(json.dumps(asdict(values)), file=asking, flush=True)
@@ -232,7 +232,7 @@ class _Process:
         if "template" in answer:
             told = from_plain(answer["template"], answer["fields"])
             raise TrainingError(told.template, **told.fields)
-        self.told = Tried(values, **{name: value for name, value in answer.items() if name != "too_much"})
+        self.told = PreflightResult(values, **{name: value for name, value in answer.items() if name != "too_much"})
         return self.told
 
     def _end_in(self, seconds: float) -> None:
@@ -241,11 +241,11 @@ class _Process:
         self._timer.daemon = True
         self._timer.start()
 
-    def _without_answer(self, values: TrainingValues) -> Tried:
+    def _without_answer(self, values: TrainingConfig) -> PreflightResult:
         code = self._child.wait()
         if code == -9 and not self._ended:  # the system did it, since memory ran out
             self.end()
-            self.told = Tried(values, free_bytes=0)
+            self.told = PreflightResult(values, free_bytes=0)
             return self.told
         if not self._ended:
             log.error("a trial ended with code %s:\n%s", code, self._log_tail())
@@ -266,7 +266,7 @@ class _Process:
 
 def sample_of(
     owner: str, learnt: Sequence[Example], held_out: Sequence[Example], *, model: str, quantization: Quantization
-) -> Sample:
+) -> PreflightRequest:
     """What a run of this owner over these examples would be tried with."""
     spec = TrainingSpec(
         job_id=secrets.token_hex(8),
@@ -277,4 +277,4 @@ def sample_of(
         base_fingerprint="",
         created=round(time.time(), 3),
     )
-    return Sample(spec, tuple(learnt), tuple(held_out))
+    return PreflightRequest(spec, tuple(learnt), tuple(held_out))

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import fields, replace
 
-from playground.training.spec import TrainingValues
+from playground.training.spec import TrainingConfig
 
 SPARE = 1.1
 """A run must find this many times the memory that its trial took."""
 SHORTEST = 64
 LOWEST_RANK = 4
-_MOST_ACCUMULATED = 256
+_MAX_ACCUMULATION = 256
 
 
 def fits(peak_bytes: float, free_bytes: float) -> bool:
@@ -17,7 +17,7 @@ def fits(peak_bytes: float, free_bytes: float) -> bool:
     return peak_bytes * SPARE <= free_bytes
 
 
-def smaller(values: TrainingValues, longest: int = 0) -> Iterator[TrainingValues]:
+def smaller(values: TrainingConfig, longest: int = 0) -> Iterator[TrainingConfig]:
     """Ever smaller values: first the batch, made up for by accumulation, then checkpointing, then length and rank.
 
     `longest` is the longest row in tokens, where it is known: a `max_length` beyond it takes nothing.
@@ -26,7 +26,7 @@ def smaller(values: TrainingValues, longest: int = 0) -> Iterator[TrainingValues
         values = replace(
             values,
             per_device_train_batch_size=values.per_device_train_batch_size // 2,
-            gradient_accumulation_steps=min(_MOST_ACCUMULATED, values.gradient_accumulation_steps * 2),
+            gradient_accumulation_steps=min(_MAX_ACCUMULATION, values.gradient_accumulation_steps * 2),
         )
         yield values
     if not values.gradient_checkpointing:
@@ -42,7 +42,7 @@ def smaller(values: TrainingValues, longest: int = 0) -> Iterator[TrainingValues
         yield values
 
 
-def changes(before: TrainingValues, after: TrainingValues) -> list[tuple[str, object, object]]:
+def changes(before: TrainingConfig, after: TrainingConfig) -> list[tuple[str, object, object]]:
     """(field, before, after) of what differs."""
     names = [field.name for field in fields(before)]
     return [

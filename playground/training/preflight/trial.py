@@ -16,15 +16,15 @@ from playground.memory import forget_peak, free_bytes, peak_bytes
 from playground.models.loader import LoadedModel
 from playground.training.jobs.events import Event
 from playground.training.preflight.shrink import fits
-from playground.training.spec import NOWHERE, TrainingValues
+from playground.training.spec import NOWHERE, TrainingConfig
 from playground.training.worker.__main__ import read
 from playground.training.worker.dataset import LENGTHS, dataset_of, held_out_of
 from playground.training.worker.run import Run
 from playground.training.worker.trainer import assemble
 
 TIMED_BATCHES = 5
-MOST_HELD_OUT_BATCHES = 4
-_LEAST_FORETOLD = 1024
+MAX_EVAL_BATCHES = 4
+_MIN_FORETOLD = 1024
 """Batches of fewer tokens are tried as they are."""
 _PARTS = (256, 64, 16)
 _FEWEST = 16
@@ -42,7 +42,7 @@ class Trial:
         self._start_s = time.time() - psutil.Process().create_time()
         self._loading_bytes = peak_bytes()
 
-    def measure(self, values: TrainingValues) -> dict[str, object]:
+    def measure(self, values: TrainingConfig) -> dict[str, object]:
         """Figures of a whole run with these values: seconds, bytes, and what becomes of the rows.
 
         There are no seconds where the memory does not do. Raises `TrainingError` for values with which the run could
@@ -59,7 +59,7 @@ class Trial:
             "rows": len(encoded.rows),
             "longest": max(_lengths(learnt)),
             "truncated": len(encoded.truncated),
-            "learnt_share": encoded.learnt_tokens / encoded.tokens,
+            "learnt_share": encoded.num_loss_tokens / encoded.tokens,
         }
         if not fits(peak, free):
             return figures
@@ -67,7 +67,7 @@ class Trial:
         # Batches of other lengths leave gaps in the memory, which the run will have too.
         return figures | times | {"peak_bytes": max(peak, peak_bytes())}
 
-    def _memory(self, values: TrainingValues, learnt: Dataset, aside: Dataset | None, free: int) -> tuple[int, float]:
+    def _memory(self, values: TrainingConfig, learnt: Dataset, aside: Dataset | None, free: int) -> tuple[int, float]:
         """(bytes at most, bytes that each further token of a batch takes) with the longest rows.
 
         What a few tokens foretell to be too much is not tried: it would take minutes, and end in the system's killing
@@ -76,7 +76,7 @@ class Trial:
         rows = min(values.per_device_train_batch_size, len(learnt))
         tokens = rows * max(_lengths(learnt))
         held = self._peak(values, learnt, None, steps=0)
-        if tokens >= _LEAST_FORETOLD:
+        if tokens >= _MIN_FORETOLD:
             foretold, token_bytes = self._foretold(values, learnt, tokens, free)
             if foretold > free:
                 return foretold, token_bytes
@@ -84,7 +84,7 @@ class Trial:
         peak = self._peak(together, _longest(learnt, 2 * rows), _longest(aside, rows) if aside else None, steps=2)
         return max(self._loading_bytes, peak), (peak - held) / tokens
 
-    def _foretold(self, values: TrainingValues, learnt: Dataset, tokens: int, free: int) -> tuple[int, float]:
+    def _foretold(self, values: TrainingConfig, learnt: Dataset, tokens: int, free: int) -> tuple[int, float]:
         """(bytes for a batch of so many tokens, bytes for each), as smaller and then larger parts of it show them."""
         alone = replace(values, gradient_accumulation_steps=1)
         foretold, token_bytes, before = 0, 0.0, (0, 0)
@@ -99,7 +99,7 @@ class Trial:
             before = few, peak
         return foretold, token_bytes
 
-    def _peak(self, values: TrainingValues, learnt: Dataset, aside: Dataset | None, steps: int) -> int:
+    def _peak(self, values: TrainingConfig, learnt: Dataset, aside: Dataset | None, steps: int) -> int:
         """The most that was held while so many steps were taken, or is held without any."""
         gc.collect()  # a trainer is full of circles
         forget_peak()
@@ -107,14 +107,14 @@ class Trial:
             self._train(values, learnt, aside, steps)
         return peak_bytes()
 
-    def _time(self, values: TrainingValues, learnt: Dataset, aside: Dataset | None) -> dict[str, object]:
+    def _time(self, values: TrainingConfig, learnt: Dataset, aside: Dataset | None) -> dict[str, object]:
         """Steps and seconds of the whole run."""
         batch = values.per_device_train_batch_size
-        some = _some(aside, MOST_HELD_OUT_BATCHES * batch) if aside else None
+        some = _some(aside, MAX_EVAL_BATCHES * batch) if aside else None
         alone = replace(values, gradient_accumulation_steps=1)
         times = self._train(alone, _some(learnt, (TIMED_BATCHES + 1) * batch), some, steps=TIMED_BATCHES + 1)
         run = Run(values, learnt, aside, self._folder, lambda _event: None, lambda: False)
-        measurements = math.ceil(run.total_steps / run.steps_between)
+        measurements = math.ceil(run.total_steps / run.eval_steps)
         eval_s = times.eval_s * len(aside) / len(some) if aside and some else 0.0
         start_s = self._start_s + times.setup_s
         return {
@@ -126,7 +126,7 @@ class Trial:
             + eval_s,
         }
 
-    def _train(self, values: TrainingValues, learnt: Dataset, aside: Dataset | None, steps: int) -> "_Times":
+    def _train(self, values: TrainingConfig, learnt: Dataset, aside: Dataset | None, steps: int) -> "_Times":
         """Train as the worker does, saves and measurements included, and take the adapter off again."""
         folder = self._folder / _FOLDER
         times = _Times()

@@ -20,10 +20,10 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING
 
-from playground.data.table import Reason
+from playground.data.table import Sentence
 from playground.errors import PlaygroundError, TrainingError
 from playground.memory import out_of_memory, peak_bytes
-from playground.process import LOG_FILE, StopRequest, settle
+from playground.process import LOG_FILE, StopRequest, become_worker
 from playground.training.config import REPORTERS
 from playground.training.jobs.checkpoints import (
     ASIDE_FOLDER,
@@ -40,19 +40,19 @@ from playground.training.spec import (
     FACTS_FILE,
     HELD_OUT_FILE,
     TRAIN_FILE,
+    TrainingConfig,
     TrainingSpec,
-    TrainingValues,
     load_examples,
 )
-from playground.training.worker.distributed import is_first, take_gpu
+from playground.training.worker.distributed import is_main_process, take_gpu
 
-if TYPE_CHECKING:  # these bring torch, which may be imported only after `settle`
+if TYPE_CHECKING:  # these bring torch, which may be imported only after `become_worker`
     from playground.models.loader import LoadedModel
-    from playground.training.tokenization import Encoded
-    from playground.training.worker.run import Ending
+    from playground.training.tokenization import TokenizedDataset
+    from playground.training.worker.run import StopReason
 
 Tell = Callable[[Event], None]
-LEAST_ROWS = 2
+MIN_TRAIN_ROWS = 2
 
 log = logging.getLogger("playground.training.worker")
 
@@ -64,12 +64,12 @@ def main(arguments: list[str]) -> int:
         return 2
     spec_path = Path(arguments[0]).absolute()
     folder = spec_path.parent
-    tell = EventLog(folder / EVENTS_FILE).write if is_first() else _say_nothing
+    tell = EventLog(folder / EVENTS_FILE).write if is_main_process() else _say_nothing
     tell(Event("starting", "Getting ready…"))
     stop = StopRequest(folder)
     try:
         spec = TrainingSpec.load(spec_path)
-        settle(folder / LOG_FILE, offline=Path(spec.model).expanduser().is_dir() or spec.model == "starter")
+        become_worker(folder / LOG_FILE, offline=Path(spec.model).expanduser().is_dir() or spec.model == "starter")
         tell(_run(spec, folder, tell, stop))
     except PlaygroundError as error:
         log.exception("the run failed")
@@ -98,7 +98,7 @@ def _run(spec: TrainingSpec, folder: Path, tell: Tell, stop: StopRequest) -> Eve
     if not reached:  # asked to stop while the trainer was being made
         return Event("stopped", "Stopped before anything was learnt.")
     best = best_checkpoint(reached)
-    if is_first():
+    if is_main_process():
         copy_adapter(best, folder / ADAPTER_FOLDER)
         facts = _facts(spec, loaded.quantization, encoded, held_out) | _course(folder, reached[-1], best, ending)
         (folder / FACTS_FILE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
@@ -118,9 +118,9 @@ def _train(
     tell: Tell,
     stop: StopRequest,
     loaded: "LoadedModel",
-    encoded: "Encoded",
-    held_out: "Encoded",
-) -> "Ending":
+    encoded: "TokenizedDataset",
+    held_out: "TokenizedDataset",
+) -> "StopReason":
     from playground.training.worker.dataset import dataset_of, held_out_of
     from playground.training.worker.run import Run
     from playground.training.worker.trainer import train
@@ -145,11 +145,11 @@ def _train(
             ),
         )
     finally:
-        if is_first():
+        if is_main_process():
             shutil.rmtree(folder / ASIDE_FOLDER, ignore_errors=True)
 
 
-def _course(folder: Path, last: Checkpoint, best: Checkpoint, ending: "Ending") -> dict[str, object]:
+def _course(folder: Path, last: Checkpoint, best: Checkpoint, ending: "StopReason") -> dict[str, object]:
     """How the run went, for the adapter's card."""
     events = EventLog(folder / EVENTS_FILE).read()
     before = [event.eval_loss for event in events if event.step == 0 and event.eval_loss is not None]
@@ -167,14 +167,16 @@ def _course(folder: Path, last: Checkpoint, best: Checkpoint, ending: "Ending") 
     }
 
 
-def _facts(spec: TrainingSpec, quantization: str, encoded: "Encoded", held_out: "Encoded") -> dict[str, object]:
+def _facts(
+    spec: TrainingSpec, quantization: str, encoded: "TokenizedDataset", held_out: "TokenizedDataset"
+) -> dict[str, object]:
     """What the adapter's card says about the data and the settings."""
     return {
         "rows": len(encoded.rows),
         "held_out_rows": len(held_out.rows),
         "truncated_rows": len(encoded.truncated),
         "skipped_rows": len(encoded.skipped),
-        "learnt_tokens": encoded.learnt_tokens,
+        "learnt_tokens": encoded.num_loss_tokens,
         "quantization": quantization,
         "settings": asdict(spec.values),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl", "bitsandbytes")},
@@ -195,24 +197,24 @@ def load(spec: TrainingSpec) -> "LoadedModel":
     return loaded
 
 
-def read(folder: Path, values: TrainingValues, loaded: "LoadedModel") -> "tuple[Encoded, Encoded]":
+def read(folder: Path, values: TrainingConfig, loaded: "LoadedModel") -> "tuple[TokenizedDataset, TokenizedDataset]":
     """Encode the examples in a run's folder, to learn from and to measure on; raises `TrainingError`."""
-    from playground.models.tokenizer import codec_for
+    from playground.models.tokenizer import build_tokenizer
     from playground.training.tokenization import encode
 
-    codec = codec_for(loaded)
-    max_length = min(values.max_length, codec.context_length)
+    tokenizer = build_tokenizer(loaded)
+    max_length = min(values.max_length, tokenizer.context_length)
     encoded, held_out = (
-        encode(load_examples(folder / name), codec, max_length, values.completion_only_loss)
+        encode(load_examples(folder / name), tokenizer, max_length, values.completion_only_loss)
         for name in (TRAIN_FILE, HELD_OUT_FILE)
     )
-    if len(encoded.rows) < LEAST_ROWS:
+    if len(encoded.rows) < MIN_TRAIN_ROWS:
         row, why = encoded.skipped[0] if encoded.skipped else (0, None)
-        reason = Reason("Row {row}: {reason}", row=row, reason=why) if why else ""
+        reason = Sentence("Row {row}: {reason}", row=row, reason=why) if why else ""
         raise TrainingError(
             "Only {count} of the examples can be learnt from, and at least {least} are needed. {reason}",
             count=len(encoded.rows),
-            least=LEAST_ROWS,
+            least=MIN_TRAIN_ROWS,
             reason=reason,
         )
     return encoded, held_out
@@ -233,7 +235,7 @@ def _unexpected(error: Exception, log_id: str) -> Event:
                 "The curves cannot be sent to {reporter}: {reason} Mend that and resume, or start a new run with "
                 "report_to at none.",
                 reporter=tracker,
-                reason=f"{said}." if said else Reason("It does not answer."),
+                reason=f"{said}." if said else Sentence("It does not answer."),
             )
         )
     return Event(

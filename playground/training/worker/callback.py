@@ -8,11 +8,11 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from playground.errors import TrainingError
 from playground.training.jobs.events import Event
-from playground.training.worker.distributed import agreed
+from playground.training.worker.distributed import any_rank
 from playground.training.worker.run import Run
 
 
-class Teller(TrainerCallback):  # type: ignore[misc]
+class EventCallback(TrainerCallback):  # type: ignore[misc]
     """Turns what the trainer logs into events, watches the loss, and ends the run when asked to."""
 
     def __init__(self, run: Run) -> None:
@@ -29,7 +29,7 @@ class Teller(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         last = state.global_step >= state.max_steps
-        if not last and agreed(self._run.stop()):
+        if not last and any_rank(self._run.stop()):
             last = control.should_training_stop = control.should_save = control.should_log = True
         if last and self._run.held_out_rows:
             control.should_evaluate = True

@@ -13,13 +13,13 @@ from trl import SFTTrainer
 from playground.errors import TrainingError
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER, LEARNT_FOLDER, keep_adapter, prune, publish
 from playground.training.jobs.events import Event
-from playground.training.worker.distributed import is_first, wait_for_all
+from playground.training.worker.distributed import barrier, is_main_process
 from playground.training.worker.run import Run
 
 _FULL_BYTES = 2**20
 
 
-class PublishingTrainer(SFTTrainer):  # type: ignore[misc]
+class AtomicCheckpointTrainer(SFTTrainer):  # type: ignore[misc]
     """Saves into a folder aside and publishes that whole, where transformers writes straight into its place."""
 
     def __init__(self, run: Run, **options: Any) -> None:
@@ -42,10 +42,10 @@ class PublishingTrainer(SFTTrainer):  # type: ignore[misc]
         try:
             # transformers' own method, not TRL's, which would write a model card beside every checkpoint
             Trainer._save_checkpoint(self, model, trial)
-            wait_for_all()
-            if is_first():
+            barrier()
+            if is_main_process():
                 self._publish(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
-            wait_for_all()
+            barrier()
         except Exception as error:
             if not _is_full(error, self._run.folder):
                 raise

@@ -8,15 +8,15 @@ from transformers import PreTrainedModel
 from trl import pack_dataset
 
 from playground.errors import TrainingError
-from playground.training.spec import TrainingValues
-from playground.training.tokenization import TokenRow
+from playground.training.spec import TrainingConfig
+from playground.training.tokenization import TokenizedExample
 
 LENGTHS = "seq_lengths"
 """TRL's column of the lengths that were packed into a row."""
-_MOST_APART = 0.05
+_MAX_DIFFERENCE = 0.05
 
 
-def dataset_of(rows: Sequence[TokenRow], values: TrainingValues) -> Dataset:
+def dataset_of(rows: Sequence[TokenizedExample], values: TrainingConfig) -> Dataset:
     """Make a dataset with `input_ids` and `labels`; packed, its rows hold several examples and their lengths."""
     dataset = _plain(rows)
     if not values.packing:
@@ -24,12 +24,12 @@ def dataset_of(rows: Sequence[TokenRow], values: TrainingValues) -> Dataset:
     return pack_dataset(dataset, values.max_length, "bfd", {"batch_size": None, "keep_in_memory": True})
 
 
-def held_out_of(rows: Sequence[TokenRow]) -> Dataset | None:
+def held_out_of(rows: Sequence[TokenizedExample]) -> Dataset | None:
     """The rows to measure on, never packed; None without any."""
     return _plain(rows) if rows else None
 
 
-def _plain(rows: Sequence[TokenRow]) -> Dataset:
+def _plain(rows: Sequence[TokenizedExample]) -> Dataset:
     return Dataset.from_dict({"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]})
 
 
@@ -48,5 +48,5 @@ def check_packing(model: PreTrainedModel, dataset: Dataset) -> None:
         together = model(input_ids=ids, position_ids=places, use_cache=False).logits[0, first:].float()
         alone = model(input_ids=ids[:, first:], use_cache=False).logits[0].float()
     apart = ((together - alone).norm() / alone.norm()).item()
-    if not apart < _MOST_APART:
+    if not apart < _MAX_DIFFERENCE:
         raise TrainingError("This model cannot keep packed examples apart. Switch packing off, and start again.")

@@ -8,7 +8,7 @@ def processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def is_first() -> bool:
+def is_main_process() -> bool:
     """Whether this process is the one that writes events, checkpoints and the result."""
     return os.environ.get("RANK", "0") == "0"
 
@@ -21,7 +21,7 @@ def take_gpu() -> None:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
 
 
-def agreed(wish: bool) -> bool:
+def any_rank(wish: bool) -> bool:
     """Whether any of the processes wishes so: the same answer in all, so that none waits for another forever."""
     if not _together():
         return wish
@@ -32,7 +32,7 @@ def agreed(wish: bool) -> bool:
     return any(wishes)
 
 
-def wait_for_all() -> None:
+def barrier() -> None:
     """Return once every process has come this far."""
     if _together():
         from torch.distributed import barrier

@@ -11,14 +11,14 @@ from datasets import Dataset
 
 from playground.training.jobs.checkpoints import Checkpoint
 from playground.training.jobs.events import Event
-from playground.training.spec import TrainingValues
+from playground.training.spec import TrainingConfig
 from playground.training.worker.distributed import processes
 
-EVALUATIONS = 6
-MOST_STEPS_BETWEEN = 200
+NUM_EVALS = 6
+MAX_EVAL_STEPS = 200
 _STATE_FILE = "trainer_state.json"
 
-Ending = Literal["whole", "early", "asked"]
+StopReason = Literal["whole", "early", "asked"]
 """How training ended: all steps were taken, the held-out loss fell no more, or somebody asked."""
 
 
@@ -26,14 +26,14 @@ Ending = Literal["whole", "early", "asked"]
 class Run:
     """What `train` needs. `on_event` is told of progress; `stop` is asked after every step whether to end early."""
 
-    values: TrainingValues
+    values: TrainingConfig
     train_rows: Dataset
     held_out_rows: Dataset | None
     folder: Path
     on_event: Callable[[Event], None]
     stop: Callable[[], bool]
     resume_from: Checkpoint | None = None
-    evaluations: int = EVALUATIONS
+    evaluations: int = NUM_EVALS
     name: str = ""
 
     @property
@@ -41,9 +41,9 @@ class Run:
         return self.values.total_steps(len(self.train_rows), processes())
 
     @property
-    def steps_between(self) -> int:
+    def eval_steps(self) -> int:
         """Steps from one measurement and checkpoint to the next."""
-        return min(math.ceil(self.total_steps / self.evaluations), MOST_STEPS_BETWEEN)
+        return min(math.ceil(self.total_steps / self.evaluations), MAX_EVAL_STEPS)
 
     def is_enough(self, history: Iterable[Mapping[str, Any]]) -> bool:
         """Whether the held-out loss did not fall in the newest measurements, so that going on would only memorize.
@@ -53,11 +53,11 @@ class Run:
         """
         patience = self.values.early_stopping_patience
         losses = [
-            entry["eval_loss"] for entry in history if "eval_loss" in entry and entry["step"] % self.steps_between == 0
+            entry["eval_loss"] for entry in history if "eval_loss" in entry and entry["step"] % self.eval_steps == 0
         ]
         return 0 < patience < len(losses) and min(losses[-patience:]) >= min(losses[:-patience])
 
-    def ended_at(self, checkpoint: Checkpoint) -> Ending | None:
+    def ended_at(self, checkpoint: Checkpoint) -> StopReason | None:
         """How the run ended at this checkpoint; None where steps are left."""
         if checkpoint.step >= self.total_steps:
             return "whole"

@@ -11,18 +11,18 @@ from transformers import PrinterCallback
 from trl import SFTConfig
 
 from playground.models.loader import LoadedModel
-from playground.models.quantization import keep_unpacked
+from playground.models.quantization import disable_cpu_repacking
 from playground.training.jobs.checkpoints import ASIDE_FOLDER
-from playground.training.spec import ALL_LINEAR, NOWHERE, TrainingValues
-from playground.training.worker.callback import Teller
-from playground.training.worker.checkpointing import PublishingTrainer
+from playground.training.spec import ALL_LINEAR, NOWHERE, TrainingConfig
+from playground.training.worker.callback import EventCallback
+from playground.training.worker.checkpointing import AtomicCheckpointTrainer
 from playground.training.worker.dataset import check_packing
-from playground.training.worker.run import Ending, Run
+from playground.training.worker.run import Run, StopReason
 
 LOGGED_POINTS = 300
 
 
-def train(loaded: LoadedModel, run: Run) -> Ending:
+def train(loaded: LoadedModel, run: Run) -> StopReason:
     """Train a LoRA adapter on a model that was loaded for training; checkpoints land in `folder/checkpoints`.
 
     Raises `TrainingError` when the loss stops being a number, the disk is full, or the model cannot take `packing`.
@@ -37,12 +37,12 @@ def train(loaded: LoadedModel, run: Run) -> Ending:
     return "early" if run.is_enough(trainer.state.log_history) else "asked"
 
 
-def assemble(loaded: LoadedModel, run: Run) -> PublishingTrainer:
+def assemble(loaded: LoadedModel, run: Run) -> AtomicCheckpointTrainer:
     """Put the run's adapter on the model, and make the trainer that trains it."""
-    keep_unpacked(loaded.model)
+    disable_cpu_repacking(loaded.model)
     if run.values.packing:
         check_packing(loaded.model, run.train_rows)
-    trainer = PublishingTrainer(
+    trainer = AtomicCheckpointTrainer(
         run=run,
         model=loaded.model,
         args=_arguments(run, loaded.device),
@@ -56,11 +56,11 @@ def assemble(loaded: LoadedModel, run: Run) -> PublishingTrainer:
             # TRL makes them bf16 on a quantized model, while a resume reads fp32: the losses would drift apart.
             parameter.data = parameter.data.float()
     trainer.remove_callback(PrinterCallback)  # the events tell it all
-    trainer.add_callback(Teller(run))
+    trainer.add_callback(EventCallback(run))
     return trainer
 
 
-def _lora(values: TrainingValues) -> LoraConfig:
+def _lora(values: TrainingConfig) -> LoraConfig:
     targets = values.target_modules
     return LoraConfig(
         r=values.r,
@@ -73,7 +73,7 @@ def _lora(values: TrainingValues) -> LoraConfig:
 
 
 def _arguments(run: Run, device: torch.device) -> SFTConfig:
-    values, between = run.values, run.steps_between
+    values, between = run.values, run.eval_steps
     return SFTConfig(
         output_dir=str(run.folder / ASIDE_FOLDER),
         num_train_epochs=values.epochs,

@@ -12,13 +12,14 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.requests import BASE, Sampling
+from playground.protocol.messages import BASE
+from playground.protocol.sampling import SamplingParams
 from playground.service.services import Services
 from playground.tasks.base import Task
 from playground.tasks.registry import all_tasks
 from playground.ui.api import files as api_files
 from playground.ui.api.shapes import adapter_as_api, as_api, as_text
-from playground.ui.errors import friendly
+from playground.ui.errors import show_errors
 from playground.ui.events import paced
 
 
@@ -38,7 +39,7 @@ def _add(function: Callable[..., Any], name: str, description: str) -> None:
 
 
 def _add_generate(services: Services) -> None:
-    @friendly
+    @show_errors
     async def generate(
         request: gr.Request,
         prompt: str,
@@ -52,7 +53,7 @@ def _add_generate(services: Services) -> None:
         seed: int = -1,
         strength: float = 1.0,
     ) -> AsyncIterator[str]:
-        sampling = Sampling(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
+        sampling = SamplingParams(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
         voice = await services.voice(services.owner(request), adapter, strength)
         task = all_tasks()["generate"]
         async for result in paced(task.run(services.live, voice, prompt=prompt, system=system, sampling=sampling)):
@@ -65,7 +66,7 @@ def _task_endpoint(services: Services, task: Task) -> Callable[..., Any]:
     """An endpoint with the task's own fields as parameters, then `adapter` and `strength`."""
     names = [field.name for field in task.fields]
 
-    @friendly
+    @show_errors
     async def endpoint(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         *inputs, adapter, strength = values
         voice = await services.voice(services.owner(request), adapter, strength)
@@ -97,20 +98,20 @@ def _returning(function: Callable[..., Any], kind: type) -> Callable[..., Any]:
 
 
 def _add_adapter_endpoints(services: Services) -> None:
-    @friendly
+    @show_errors
     async def adapters(request: gr.Request) -> list[dict[str, Any]]:
         return [adapter_as_api(card) for card in services.store.list(services.owner(request))]
 
-    @friendly
+    @show_errors
     async def delete_adapter(request: gr.Request, adapter: str) -> str:
         card = await asyncio.to_thread(services.remove, services.known_owner(request), as_text(adapter, "adapter"))
         return f"Deleted {card.name}."
 
-    @friendly
+    @show_errors
     async def status(request: gr.Request) -> dict[str, Any]:
         return asdict(services.live.engine.status())
 
-    @friendly
+    @show_errors
     async def new_key(request: gr.Request) -> str:
         return services.owners.issue()
 
@@ -121,18 +122,18 @@ def _add_adapter_endpoints(services: Services) -> None:
 
 
 def _add_job_endpoints(services: Services) -> None:
-    @friendly
+    @show_errors
     async def jobs(request: gr.Request) -> list[dict[str, Any]]:
         states = await asyncio.to_thread(services.jobs.list, services.owner(request))
         return [dict(state) for state in states]
 
-    @friendly
+    @show_errors
     async def stop_job(request: gr.Request, job_id: str) -> dict[str, Any]:
         owner = services.known_owner(request)
         await asyncio.to_thread(services.jobs.stop, owner, as_text(job_id, "job_id"))
         return dict(await asyncio.to_thread(services.jobs.get, owner, job_id))
 
-    @friendly
+    @show_errors
     async def resume_job(request: gr.Request, job_id: str) -> dict[str, Any]:
         owner = services.known_owner(request)
         await asyncio.to_thread(services.jobs.resume, owner, as_text(job_id, "job_id"))

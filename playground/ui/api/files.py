@@ -14,12 +14,12 @@ from playground.errors import InputError
 from playground.service.datasets import inspect_upload, start_training
 from playground.service.downloads import whole, zipped
 from playground.service.services import Services
-from playground.training.spec import TrainingValues
+from playground.training.spec import TrainingConfig
 from playground.ui.api.shapes import adapter_as_api, as_text
-from playground.ui.errors import friendly
+from playground.ui.errors import show_errors
 
 KINDS: dict[object, str] = {bool: "boolean", int: "number", float: "number", str: "string"}
-VALUES = {name: KINDS.get(kind, "string") for name, kind in get_type_hints(TrainingValues).items()}
+VALUES = {name: KINDS.get(kind, "string") for name, kind in get_type_hints(TrainingConfig).items()}
 """Every training value with its kind in JSON."""
 LISTS = ("probes", "repairs")
 FIRST = ("epochs", "max_steps", "r", "lora_alpha", "learning_rate", "max_length", "probes")
@@ -39,7 +39,7 @@ def build(services: Services) -> None:
 
 
 def _inspect(services: Services) -> Callable[..., Any]:
-    @friendly
+    @show_errors
     async def inspect_dataset(request: gr.Request, file: Any, format: Any = "auto") -> Any:
         inspection = await asyncio.to_thread(inspect_upload, services, _path(file), as_text(format, "format"))
         return inspection.to_dict()
@@ -48,7 +48,7 @@ def _inspect(services: Services) -> Callable[..., Any]:
 
 
 def _train(services: Services) -> Callable[..., Any]:
-    @friendly
+    @show_errors
     async def train(request: gr.Request, file: Any, name: Any, format: Any, *wishes: Any) -> AsyncIterator[Any]:
         owner, path = services.known_owner(request), _path(file)
         given = {wish: value for wish, value in zip(WISHES, wishes, strict=True) if value is not None}
@@ -74,7 +74,7 @@ def _train(services: Services) -> Callable[..., Any]:
 
 
 def _export(services: Services) -> Callable[..., Any]:
-    @friendly
+    @show_errors
     async def export_adapter(request: gr.Request, adapter: Any, merged: Any = False) -> AsyncIterator[Any]:
         owner, adapter = services.owner(request), as_text(adapter, "adapter")
         if not isinstance(merged, bool):
@@ -90,7 +90,7 @@ def _export(services: Services) -> Callable[..., Any]:
 
 
 def _import(services: Services) -> Callable[..., Any]:
-    @friendly
+    @show_errors
     async def import_adapter(request: gr.Request, file: Any, name: Any) -> Any:
         owner = services.known_owner(request)
         card = await asyncio.to_thread(services.adopt, owner, as_text(name, "name"), _path(file))

@@ -3,25 +3,25 @@
 from dataclasses import asdict
 from typing import Any
 
-from playground.adapters.info import AdapterCard
+from playground.adapters.info import AdapterInfo
 from playground.errors import InputError
-from playground.tasks.base import AnswerResult, LabelResult, TextResult
+from playground.tasks.base import ClassificationOutput, QuestionAnsweringOutput, TextOutput
 
 
 def as_api(result: object) -> Any:
     """A task's result as plain JSON."""
-    if isinstance(result, TextResult):
+    if isinstance(result, TextOutput):
         return result.text
-    if isinstance(result, LabelResult):
+    if isinstance(result, ClassificationOutput):
         shares = [{"label": label, "confidence": confidence} for label, confidence in result.confidences]
         return {"label": result.label, "confidences": shares}
-    if isinstance(result, AnswerResult):
+    if isinstance(result, QuestionAnsweringOutput):
         fields = asdict(result)
         return {name: fields[name] for name in ("answer", "start", "end", "confidence")}
     return asdict(result)  # type: ignore[call-overload]
 
 
-def adapter_as_api(card: AdapterCard) -> dict[str, Any]:
+def adapter_as_api(card: AdapterInfo) -> dict[str, Any]:
     return {
         "id": card.id,
         "name": card.name,
@@ -29,7 +29,7 @@ def adapter_as_api(card: AdapterCard) -> dict[str, Any]:
         "created": card.created,
         "visibility": card.visibility,
         "metrics": dict(card.metrics),
-        "receipt": asdict(card.receipt) if card.receipt else None,
+        "receipt": card.receipt.model_dump(by_alias=True) if card.receipt else None,
     }
 
 

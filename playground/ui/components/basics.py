@@ -19,7 +19,7 @@ def head(english: str, sub: str | None = None) -> gr.HTML:
     return html('<div class="h">%s</div><div class="quiet">%s</div>', english, sub)
 
 
-def quiet(english: str = "") -> gr.HTML:
+def caption(english: str = "") -> gr.HTML:
     """A line of small print; it takes the room that is left in a row."""
     if not english:
         return gr.HTML("", padding=False, elem_classes=["say"])

@@ -4,8 +4,8 @@ from itertools import pairwise
 from typing import Any
 
 from playground.errors import InputError
-from playground.protocol.requests import Message
-from playground.tasks.base import TextResult
+from playground.protocol.messages import Message
+from playground.tasks.base import TextOutput
 
 
 def as_messages(shown: Any) -> list[Message]:
@@ -19,7 +19,7 @@ def as_messages(shown: Any) -> list[Message]:
     return messages
 
 
-def with_answer(history: list[Message], said: str, result: TextResult | None) -> list[Message]:
+def with_answer(history: list[Message], said: str, result: TextOutput | None) -> list[Message]:
     """The conversation with what was said, and as much of the answer as there is."""
     asked: list[Message] = [*history, {"role": "user", "content": said}]
     return [*asked, {"role": "assistant", "content": result.text}] if result else asked

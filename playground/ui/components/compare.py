@@ -11,11 +11,12 @@ from typing import Any, Generic, TypeVar
 
 import gradio as gr
 
-from playground.protocol.requests import BASE, Voice
+from playground.protocol.client import Voice
+from playground.protocol.messages import BASE
 from playground.service.services import Services
 from playground.ui.components.basics import ghost
-from playground.ui.events import EVENT, copy_from
-from playground.ui.i18n import framed, locale_of, say
+from playground.ui.events import EVENT_OPTIONS, copy_from
+from playground.ui.i18n import framed, gettext, locale_of
 from playground.ui.reports.dataset import safe
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ WHO = '<div class="quiet dot">%s</div>'
 
 
 @dataclass(frozen=True)
-class Split:
+class CompareView:
     """Where results stand: the base model's, seen only while comparing, and those of whoever was chosen."""
 
     base: Any
@@ -37,12 +38,12 @@ class Split:
 
     @property
     def outputs(self) -> list[Any]:
-        """What `Both.drawn` returns updates for, in that order."""
+        """What `ComparedOutput.drawn` returns updates for, in that order."""
         return [self.base, self.own, self.title, self.answered]
 
 
 @dataclass(frozen=True)
-class Choice:
+class AdapterPicker:
     """The bar's controls, and all places on the page that name who answers."""
 
     picker: gr.Dropdown
@@ -50,7 +51,7 @@ class Choice:
     strength: gr.Slider
     """In percent."""
     compare: gr.Checkbox
-    splits: list[Split] = field(default_factory=list)
+    splits: list[CompareView] = field(default_factory=list)
 
     @property
     def inputs(self) -> list[Any]:
@@ -59,7 +60,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Both(Generic[T]):
+class ComparedOutput(Generic[T]):
     """The newest results, None where there is none yet; without Compare there is only `own`."""
 
     base: T | None
@@ -71,14 +72,16 @@ class Both(Generic[T]):
     comparing: bool
 
     def drawn(self, draw: Callable[[T], Any]) -> list[Any]:
-        """Updates for `Split.outputs`. What stands there stays until its first new word; what is no longer compared
-        goes."""
+        """Updates for `CompareView.outputs`. What stands there stays until its first new word; what is no longer
+        compared goes."""
         base = "" if not self.comparing else gr.skip() if self.base is None else draw(self.base)
         own = gr.skip() if self.own is None else draw(self.own)
         return [base, own, title(self.name, self.taught), True]
 
 
-def split(choice: Choice, draw: Callable[[str], Any], elem_id: str, *classes: str, copied: str = "") -> Split:
+def split(
+    choice: AdapterPicker, draw: Callable[[str], Any], elem_id: str, *classes: str, copied: str = ""
+) -> CompareView:
     """Draw the place for results: `draw` is given the id of each half and returns its component.
 
     `copied` says what of a half its Copy button takes. Classes: "beside" for halves next to each other (else one above
@@ -91,7 +94,7 @@ def split(choice: Choice, draw: Callable[[str], Any], elem_id: str, *classes: st
         with gr.Column(elem_classes=["half", "of-chosen"]):
             name = _head(framed(WHO, "Base model"), f"#{elem_id} {copied}" if copied else "")
             own = draw(elem_id)
-    drawn = Split(base, own, name, gr.State(False))
+    drawn = CompareView(base, own, name, gr.State(False))
     choice.splits.append(drawn)
     return drawn
 
@@ -104,20 +107,20 @@ def _head(name: Any, copied: str) -> gr.HTML:
     return drawn
 
 
-def wire(services: Services, choice: Choice) -> None:
+def wire(services: Services, choice: AdapterPicker) -> None:
     """Have every place without a result name who would answer; call when all are drawn."""
 
     def named(request: gr.Request, adapter: Any, percent: Any, *answered: bool) -> list[Any]:
         cards = services.store.list(services.owner(request))
         name = next((card.name for card in cards if card.id == adapter), None)
         locale = locale_of(request)
-        drawn = title(_at(locale, name, percent) if name else say(locale, "Base model"), name is not None)
+        drawn = title(_at(locale, name, percent) if name else gettext(locale, "Base model"), name is not None)
         return [gr.skip() if done else drawn for done in answered]
 
     inputs = [choice.picker, choice.strength, *(place.answered for place in choice.splits)]
     titles = [place.title for place in choice.splits]
     changes = [choice.picker.change, choice.strength.change]
-    gr.on(changes, named, inputs, titles, trigger_mode="always_last", **EVENT)
+    gr.on(changes, named, inputs, titles, trigger_mode="always_last", **EVENT_OPTIONS)
 
 
 def title(name: str, mine: bool) -> str:
@@ -126,7 +129,7 @@ def title(name: str, mine: bool) -> str:
 
 
 def _at(locale: str, name: str, percent: Any) -> str:
-    return say(locale, "{name} at {percent} %", name=name, percent=f"{percent:g}" if _is_number(percent) else "?")
+    return gettext(locale, "{name} at {percent} %", name=name, percent=f"{percent:g}" if _is_number(percent) else "?")
 
 
 def _is_number(value: Any) -> bool:
@@ -135,14 +138,14 @@ def _is_number(value: Any) -> bool:
 
 async def answers(
     services: Services, request: gr.Request, who: Sequence[Any], ask: Ask[T], ask_base: Ask[T] | None = None
-) -> AsyncIterator[Both[T]]:
+) -> AsyncIterator[ComparedOutput[T]]:
     """Ask whoever is chosen and, with Compare, the base model at the same time (`ask_base`, where it is asked
-    otherwise); an error of one ends both. `who` are the values of `Choice.inputs`.
+    otherwise); an error of one ends both. `who` are the values of `AdapterPicker.inputs`.
     """
     adapter, percent, compare = who
     owner, locale = services.owner(request), locale_of(request)
     if adapter == BASE:
-        streams, name = [ask(await services.voice(owner, BASE))], say(locale, "Base model")
+        streams, name = [ask(await services.voice(owner, BASE))], gettext(locale, "Base model")
     else:
         voice = await services.voice(owner, adapter, percent / 100 if _is_number(percent) else percent)
         streams, name = [ask(voice)], _at(locale, services.store.get(owner, str(adapter)).name, percent)
@@ -150,7 +153,7 @@ async def answers(
             streams = [(ask_base or ask)(await services.voice(owner, BASE)), *streams]
     async with aclosing(merged(streams)) as newest:
         async for *base, own in newest:
-            yield Both(base[0] if base else None, own, name, adapter != BASE, bool(base))
+            yield ComparedOutput(base[0] if base else None, own, name, adapter != BASE, bool(base))
 
 
 async def merged(streams: Sequence[AsyncIterator[T]]) -> AsyncGenerator[list[T | None], None]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.requests import Word
-from playground.tasks.base import TextResult
+from playground.protocol.requests import TokenLogprob
+from playground.tasks.base import TextOutput
 from playground.ui.components.basics import html
-from playground.ui.reports.dataset import Say, safe
+from playground.ui.reports.dataset import Gettext, safe
 
 DRAWN_EVERY_S = 1.0
 """While an answer grows; all words with all others are a lot to send."""
@@ -26,17 +26,17 @@ def place(elem_id: str) -> gr.HTML:
     return html(FRAME, EMPTY, classes=("words",), elem_id=f"{elem_id}-words")
 
 
-class Shades:
+class TokenProbabilities:
     """Draws the words of one growing answer, not oftener than need be."""
 
-    def __init__(self, speak: Say, name: str) -> None:
+    def __init__(self, speak: Gettext, name: str) -> None:
         """`name` is one for each place on the page: only one word of each is chosen."""
         self._speak = speak
         self._name = name
-        self._last: TextResult | None = None
+        self._last: TextOutput | None = None
         self._next_at = 0.0
 
-    def drawn(self, result: TextResult | None) -> Any:
+    def drawn(self, result: TextOutput | None) -> Any:
         """An update for `place`; nothing new most of the time."""
         now = time.monotonic()
         if result is None or result is self._last or (now < self._next_at and not result.finished):
@@ -45,7 +45,7 @@ class Shades:
         return shaded(self._speak, self._name, result.text, result.words)
 
 
-def shaded(speak: Say, name: str, text: str, words: Sequence[Word]) -> str:
+def shaded(speak: Gettext, name: str, text: str, words: Sequence[TokenLogprob]) -> str:
     """`words` as they stand in `text`."""
     if not words:
         return FRAME % safe(speak(EMPTY))
@@ -56,7 +56,7 @@ def shaded(speak: Say, name: str, text: str, words: Sequence[Word]) -> str:
     return f'<div class="flow" dir="auto">{drawn}</div><div class="strip quiet">{safe(speak(HINT))}</div>'
 
 
-def in_place(text: str, words: Sequence[Word]) -> Iterator[tuple[str, Word]]:
+def in_place(text: str, words: Sequence[TokenLogprob]) -> Iterator[tuple[str, TokenLogprob]]:
     """Each word as it stands in the text: some tokenizers drop a word's leading space when it is decoded alone."""
     at = 0
     for word in words:
@@ -67,7 +67,7 @@ def in_place(text: str, words: Sequence[Word]) -> Iterator[tuple[str, Word]]:
         yield shown, word
 
 
-def _word(speak: Say, name: str, shown: str, word: Word) -> str:
+def _word(speak: Gettext, name: str, shown: str, word: TokenLogprob) -> str:
     others = "".join(f"<span>{_plain(speak, other)} {_share(share)}</span>" for other, share in word.others)
     chosen = f"<b>{_plain(speak, word.text)} {_share(word.probability)}</b>"
     return (
@@ -78,7 +78,7 @@ def _word(speak: Say, name: str, shown: str, word: Word) -> str:
     )
 
 
-def _plain(speak: Say, text: str) -> str:
+def _plain(speak: Gettext, text: str) -> str:
     """A word by itself; what cannot be seen gets a sign or a name."""
     if not text:
         return safe(speak("(the end)"))

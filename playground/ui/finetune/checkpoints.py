@@ -9,12 +9,12 @@ import gradio as gr
 from playground.errors import InputError
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, best_checkpoint, whole_checkpoints
 from playground.training.jobs.job import Job
-from playground.ui.components.basics import quiet, second
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT
-from playground.ui.finetune.state import Frame, picked, speaker
+from playground.ui.components.basics import caption, second
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS
+from playground.ui.finetune.state import FinetunePage, gettext_for, picked
 from playground.ui.i18n import t
-from playground.ui.reports.dataset import Say
+from playground.ui.reports.dataset import Gettext
 
 INTO_VIEW = "() => { document.querySelector('.other-steps')?.scrollIntoView({ block: 'center' }); }"
 """On a phone the list stands far from its button."""
@@ -32,24 +32,24 @@ def build_panel() -> tuple[gr.Column, gr.Radio, gr.Button]:
     """Draw the list, hidden until it is asked for; call inside the card that it stands in."""
     with gr.Column(visible=False, elem_classes=["page", "other-steps"]) as panel:
         steps = gr.Radio([], label=t("Choose another step"), interactive=True, elem_classes="stack")
-        quiet("It is put beside the others as an adapter of its own, and measured like them: about ten seconds.")
+        caption("It is put beside the others as an adapter of its own, and measured like them: about ten seconds.")
         take = second("Make it an adapter")
     return panel, steps, take
 
 
-def wire(frame: Frame, parts: StepParts) -> None:
+def wire(frame: FinetunePage, parts: StepParts) -> None:
     """Bind opening the list and taking a step from it."""
     services = frame.services
 
-    @friendly
+    @show_errors
     async def open_list(job_id: str, shown: bool, request: gr.Request) -> list[Any]:
         if shown:
             return [gr.Column(visible=False), gr.skip(), False]
         job = services.jobs.job(services.owner(request), job_id)
-        choices = await asyncio.to_thread(_choices, job, speaker(request))
+        choices = await asyncio.to_thread(_choices, job, gettext_for(request))
         return [gr.Column(visible=True), gr.Radio(choices=choices, value=None), True]
 
-    @friendly
+    @show_errors
     async def take(job_id: str, step: Any, request: gr.Request) -> list[Any]:
         if not isinstance(step, int):
             raise InputError("Choose a step first.")
@@ -59,16 +59,18 @@ def wire(frame: Frame, parts: StepParts) -> None:
         return [adapter, picked(services, owner, adapter), gr.Column(visible=False), False]
 
     shown = gr.State(False)
-    opened = parts.open.click(open_list, [frame.job, shown], [parts.panel, parts.steps, shown], **EVENT)
-    opened.success(None, js=INTO_VIEW, **EVENT)
+    opened = parts.open.click(open_list, [frame.job, shown], [parts.panel, parts.steps, shown], **EVENT_OPTIONS)
+    opened.success(None, js=INTO_VIEW, **EVENT_OPTIONS)
     working = {"interactive": False}
-    pressed = parts.take.click(lambda: gr.Button(t("Making it ready…"), **working), None, parts.take, **EVENT)
-    taken = pressed.then(take, [frame.job, parts.steps], [frame.adapter, frame.picker, parts.panel, shown], **EVENT)
+    pressed = parts.take.click(lambda: gr.Button(t("Making it ready…"), **working), None, parts.take, **EVENT_OPTIONS)
+    taken = pressed.then(
+        take, [frame.job, parts.steps], [frame.adapter, frame.picker, parts.panel, shown], **EVENT_OPTIONS
+    )
     for outcome in (taken.success, taken.failure):
-        outcome(lambda: gr.Button(t("Make it an adapter"), interactive=True), None, parts.take, **EVENT)
+        outcome(lambda: gr.Button(t("Make it an adapter"), interactive=True), None, parts.take, **EVENT_OPTIONS)
 
 
-def _choices(job: Job, say: Say) -> list[tuple[str, int]]:
+def _choices(job: Job, gettext: Gettext) -> list[tuple[str, int]]:
     """The steps that were kept, each with how far off it was on the examples set aside."""
     kept = whole_checkpoints(job.folder / LEARNT_FOLDER)
     if not kept:
@@ -78,10 +80,10 @@ def _choices(job: Job, say: Say) -> list[tuple[str, int]]:
     for checkpoint in kept:
         fields = {"step": checkpoint.step, "loss": f"{checkpoint.eval_loss or 0:.2f}"}
         if checkpoint.eval_loss is None:
-            told = say("Step {step}", step=checkpoint.step)
+            told = gettext("Step {step}", step=checkpoint.step)
         elif checkpoint is best:
-            told = say("Step {step}: off by {loss}, the best", **fields)
+            told = gettext("Step {step}: off by {loss}, the best", **fields)
         else:
-            told = say("Step {step}: off by {loss}", **fields)
+            told = gettext("Step {step}: off by {loss}", **fields)
         choices.append((told, checkpoint.step))
     return choices

@@ -5,7 +5,7 @@ import gradio as gr
 from playground.data.formats import ROLES, Role
 from playground.ui.finetune.state import Draft
 from playground.ui.i18n import t
-from playground.ui.reports.dataset import Say
+from playground.ui.reports.dataset import Gettext
 
 ROLE_NAMES = {
     "messages": "The chat is in",
@@ -31,23 +31,23 @@ OTHER_NAMES = {
     ("messages", "output"): "All answers are in, as a list",
 }
 """Roles that play another part in one format."""
-MOST_ROLES = max(len(roles) for roles in ROLES.values())
+MAX_FORMAT_COLUMNS = max(len(roles) for roles in ROLES.values())
 
 
 def build() -> tuple[gr.Dropdown, ...]:
     """Draw as many as any format needs, hidden until a file is read."""
-    return tuple(_dropdown() for _ in range(MOST_ROLES))
+    return tuple(_dropdown() for _ in range(MAX_FORMAT_COLUMNS))
 
 
 def _dropdown() -> gr.Dropdown:
     return gr.Dropdown([], label=t("The question is in"), interactive=True, visible=False, elem_classes="pill")
 
 
-def updates(draft: Draft, say: Say) -> list[gr.Dropdown]:
+def updates(draft: Draft, gettext: Gettext) -> list[gr.Dropdown]:
     """Updates for the dropdowns: one for each role that the draft's format has a choice for."""
     roles = ROLES[draft.format]
     drawn = []
-    for place in range(MOST_ROLES):
+    for place in range(MAX_FORMAT_COLUMNS):
         if place >= len(roles) or not _has_a_choice(draft, roles[place]):
             drawn.append(gr.Dropdown(visible=False))
             continue
@@ -57,7 +57,7 @@ def updates(draft: Draft, say: Say) -> list[gr.Dropdown]:
             gr.Dropdown(
                 choices=[*none, *((name, name) for name in draft.known)],
                 value=draft.columns.get(role.name) or (None if role.required else ""),
-                label=say(OTHER_NAMES.get((draft.format, role.name)) or ROLE_NAMES[role.name]),
+                label=gettext(OTHER_NAMES.get((draft.format, role.name)) or ROLE_NAMES[role.name]),
                 visible=True,
             )
         )

@@ -9,14 +9,14 @@ from typing import Any
 
 import gradio as gr
 
-from playground.adapters.info import LONGEST_NAME
+from playground.adapters.info import MAX_NAME_CHARS
 from playground.errors import InputError, PlaygroundError
-from playground.service.datasets import LONGEST_PROBE, plan, start_training
+from playground.service.datasets import MAX_PROBE_CHARS, plan, start_training
 from playground.service.services import Services
-from playground.training.preflight.client import Tried
-from playground.ui.components.basics import head, primary, quiet, second
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT
+from playground.training.preflight.client import PreflightResult
+from playground.ui.components.basics import caption, head, primary, second
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import preflight as finetune_try
 from playground.ui.finetune import settings_form as finetune_advanced
 from playground.ui.finetune.preflight import Trying
@@ -24,9 +24,9 @@ from playground.ui.finetune.presets import INTENSITIES, choices, last_pace, pace
 from playground.ui.finetune.progress import WatchParts
 from playground.ui.finetune.review import CheckParts
 from playground.ui.finetune.settings_form import Advanced
-from playground.ui.finetune.state import CHECK, TEACH, Draft, Frame, go, speaker
+from playground.ui.finetune.state import CHECK, TEACH, Draft, FinetunePage, gettext_for, go
 from playground.ui.i18n import t
-from playground.ui.reports.dataset import Say
+from playground.ui.reports.dataset import Gettext
 
 ELSEWHERE = "Tell a story about a brave little dog."
 SMALL_TALK = "How are you today?"
@@ -51,7 +51,7 @@ def build(services: Services) -> TeachParts:
     with gr.Column(elem_classes="stage") as before:
         with gr.Row(elem_classes=["work", "full", "ft"]):
             with gr.Column(elem_classes=["card", "scroll"], scale=1):
-                name = gr.Textbox(label=t("Name of the adapter"), max_length=LONGEST_NAME, interactive=True)
+                name = gr.Textbox(label=t("Name of the adapter"), max_length=MAX_NAME_CHARS, interactive=True)
                 intensity = gr.Radio(
                     [(t(name), value) for value, (name, _) in INTENSITIES.items()],
                     value="normal",
@@ -75,34 +75,34 @@ def build(services: Services) -> TeachParts:
                 )
         with gr.Row(elem_classes="foot"):
             back = second("Back")
-            quiet("Others can keep using the model meanwhile, and so can you.")
+            caption("Others can keep using the model meanwhile, and so can you.")
             start = primary("Start teaching")
     return TeachParts(before, name, intensity, tried, fit, advanced, probes, back, start)
 
 
-def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) -> None:
+def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: WatchParts) -> None:
     """Bind entering the step, trying the values out, and starting the run."""
     services = frame.services
 
-    @friendly
+    @show_errors
     async def enter(draft: Draft, intensity: str, request: gr.Request) -> list[Any]:
         if not draft.usable:
             raise InputError("Bring a file of examples first.")
-        say = speaker(request)
+        gettext = gettext_for(request)
         pace = await asyncio.to_thread(last_pace, services, services.owner(request))
         return [
             go(TEACH),
             gr.Column(visible=True),
             gr.Column(visible=False),
             default_name(draft.file_name),
-            gr.Radio(choices=choices(services, draft, say, pace)),
-            draft.probe[:LONGEST_PROBE],
+            gr.Radio(choices=choices(services, draft, gettext, pace)),
+            draft.probe[:MAX_PROBE_CHARS],
             *parts.advanced.showing(plan(services, draft.rows, intensity)),
-            finetune_try.trying(say),
+            finetune_try.trying(gettext),
             gr.Button(visible=False),
         ]
 
-    @friendly
+    @show_errors
     async def chosen(draft: Draft, intensity: str) -> list[Any]:
         return parts.advanced.showing(plan(services, draft.rows, intensity))
 
@@ -110,47 +110,47 @@ def wire(frame: Frame, parts: TeachParts, check: CheckParts, watch: WatchParts) 
     advanced = parts.advanced.components
     shown = [parts.tried, parts.fit]
     filled = [*stage, parts.name, parts.intensity, parts.probes[0], *advanced, *shown]
-    entered = check.next.click(enter, [frame.draft, parts.intensity], filled, **EVENT)
-    picked = parts.intensity.input(chosen, [frame.draft, parts.intensity], advanced, **EVENT)
+    entered = check.next.click(enter, [frame.draft, parts.intensity], filled, **EVENT_OPTIONS)
+    picked = parts.intensity.input(chosen, [frame.draft, parts.intensity], advanced, **EVENT_OPTIONS)
     _try_out(frame, parts, [entered, picked])
     given = {frame.draft, parts.name, parts.intensity, *advanced, *parts.probes}
     begun = [parts.before, watch.running, frame.job, frame.told, frame.adapter, frame.clock]
-    parts.start.click(_beginning(frame, parts), given, begun, **EVENT)
-    parts.back.click(lambda: go(CHECK), None, frame.steps, **EVENT)
+    parts.start.click(_beginning(frame, parts), given, begun, **EVENT_OPTIONS)
+    parts.back.click(lambda: go(CHECK), None, frame.steps, **EVENT_OPTIONS)
 
 
-def _try_out(frame: Frame, parts: TeachParts, filled: list[Any]) -> None:
+def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
     """Try the values whenever they are new, after the events that `filled` them in too; make them fit when asked."""
     services, trying = frame.services, Trying(frame.services)
     asked = {frame.draft, parts.intensity, *parts.advanced.components}
 
-    @friendly
+    @show_errors
     async def attempt(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
-        say, owner, draft = speaker(request), services.owner(request), values[frame.draft]
+        gettext, owner, draft = gettext_for(request), services.owner(request), values[frame.draft]
         if await asyncio.to_thread(services.jobs.busy):
             pace = await asyncio.to_thread(last_pace, services, owner)
             yield [
-                finetune_try.estimated(say, seconds_of(services, draft, values[parts.intensity], pace)),
+                finetune_try.estimated(gettext, seconds_of(services, draft, values[parts.intensity], pace)),
                 _hidden(),
                 _same(),
             ]
             return
-        yield [finetune_try.trying(say), _hidden(), _same()]
+        yield [finetune_try.trying(gettext), _hidden(), _same()]
         questions = trying.answers(owner, draft, values[parts.intensity], parts.advanced.given(values))
         try:
             async with aclosing(questions) as answers:  # type: ignore[type-var]
                 async for tried in answers:
-                    yield [_same()] * 3 if tried is None else _told(services, draft, say, tried)
+                    yield [_same()] * 3 if tried is None else _told(services, draft, gettext, tried)
         except PlaygroundError as error:
-            yield [finetune_try.refused(say, error), _hidden(), _same()]
+            yield [finetune_try.refused(gettext, error), _hidden(), _same()]
 
-    @friendly
+    @show_errors
     async def fit(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
-        say, draft = speaker(request), values[frame.draft]
+        gettext, draft = gettext_for(request), values[frame.draft]
         given = parts.advanced.given(values)
         before = plan(services, draft.rows, values[parts.intensity], given)
         unchanged = [_same()] * (1 + len(parts.advanced.fields))
-        yield [finetune_try.trying(say), _hidden(), *unchanged]
+        yield [finetune_try.trying(gettext), _hidden(), *unchanged]
         questions = trying.answers(services.owner(request), draft, values[parts.intensity], given, smaller=True)
         try:
             async with aclosing(questions) as answers:  # type: ignore[type-var]
@@ -159,17 +159,17 @@ def _try_out(frame: Frame, parts: TeachParts, filled: list[Any]) -> None:
                         yield [_same(), _same(), *unchanged]
                     else:
                         after = parts.advanced.showing(tried.values)
-                        timed = _timed(services, draft, say, tried)
-                        yield [finetune_try.fitted(say, before, tried), _hidden(), timed, *after]
+                        timed = _timed(services, draft, gettext, tried)
+                        yield [finetune_try.fitted(gettext, before, tried), _hidden(), timed, *after]
         except PlaygroundError as error:
-            yield [finetune_try.refused(say, error), _hidden(), *unchanged]
+            yield [finetune_try.refused(gettext, error), _hidden(), *unchanged]
 
     told = [parts.tried, parts.fit, parts.intensity]
     for event in filled:
-        event.success(attempt, asked, told, **EVENT)
+        event.success(attempt, asked, told, **EVENT_OPTIONS)
     typed = [field.input for field in parts.advanced.fields.values()]
-    gr.on(typed, attempt, asked, told, trigger_mode="multiple", **EVENT)
-    parts.fit.click(fit, asked, [*told, *parts.advanced.components], **EVENT)
+    gr.on(typed, attempt, asked, told, trigger_mode="multiple", **EVENT_OPTIONS)
+    parts.fit.click(fit, asked, [*told, *parts.advanced.components], **EVENT_OPTIONS)
 
 
 def _same() -> Any:
@@ -180,25 +180,25 @@ def _hidden() -> gr.Button:
     return gr.Button(visible=False)
 
 
-def _told(services: Services, draft: Draft, say: Say, tried: Tried) -> list[Any]:
+def _told(services: Services, draft: Draft, gettext: Gettext, tried: PreflightResult) -> list[Any]:
     """A trial's line, the button where it does not fit, and the intensities with the times that it showed."""
     return [
-        finetune_try.found(say, tried, services.jobs.longest_run_s),
+        finetune_try.found(gettext, tried, services.jobs.longest_run_s),
         gr.Button(visible=not tried.fits),
-        _timed(services, draft, say, tried),
+        _timed(services, draft, gettext, tried),
     ]
 
 
-def _timed(services: Services, draft: Draft, say: Say, tried: Tried) -> Any:
+def _timed(services: Services, draft: Draft, gettext: Gettext, tried: PreflightResult) -> Any:
     """The intensities with the times that a trial showed, where it came so far."""
-    return gr.Radio(choices=choices(services, draft, say, pace_of(tried))) if tried.seconds else _same()
+    return gr.Radio(choices=choices(services, draft, gettext, pace_of(tried))) if tried.seconds else _same()
 
 
-def _beginning(frame: Frame, parts: TeachParts) -> Callable[..., Any]:
+def _beginning(frame: FinetunePage, parts: TeachParts) -> Callable[..., Any]:
     """Start the run, and watch it."""
     services = frame.services
 
-    @friendly
+    @show_errors
     async def begin(values: dict[Any, Any], request: gr.Request) -> list[Any]:
         owner, draft = services.known_owner(request), values[frame.draft]
         if not draft.usable:
@@ -225,7 +225,7 @@ def _beginning(frame: Frame, parts: TeachParts) -> Callable[..., Any]:
 def default_name(file_name: str) -> str:
     """A name to start from: `pirate_talk.csv` becomes "Pirate talk"."""
     words = " ".join(Path(file_name).stem.replace("_", " ").replace("-", " ").split())
-    words = "".join(letter for letter in words if letter.isprintable())[:LONGEST_NAME].strip()
+    words = "".join(letter for letter in words if letter.isprintable())[:MAX_NAME_CHARS].strip()
     return words[:1].upper() + words[1:]
 
 
@@ -236,6 +236,6 @@ def _probe(label: str, value: str = "") -> gr.Textbox:
         placeholder=t("What will you ask it?"),
         lines=3,
         max_lines=3,
-        max_length=LONGEST_PROBE,
+        max_length=MAX_PROBE_CHARS,
         interactive=True,
     )

@@ -3,20 +3,20 @@
 import sys
 
 from playground.data.examples import Example
-from playground.service.datasets import row_codec, spread
+from playground.service.datasets import row_tokenizer, spread
 from playground.service.services import Services
-from playground.training.spec import TrainingValues
-from playground.training.tokenization import TokenRow, encode
+from playground.training.spec import TrainingConfig
+from playground.training.tokenization import TokenizedExample, encode
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Fit, Say
+from playground.ui.reports.dataset import Fit, Gettext
 
 
-def measure(services: Services, examples: list[Example], values: TrainingValues) -> Fit:
+def measure(services: Services, examples: list[Example], values: TrainingConfig) -> Fit:
     """Measure examples from all over the file, as many as can be in a moment."""
-    codec, limit = row_codec(services), values.max_length
+    tokenizer, limit = row_tokenizer(services), values.max_length
     measured = spread(examples)
-    whole = encode(measured, codec, sys.maxsize)
-    made = encode(measured, codec, limit)
+    whole = encode(measured, tokenizer, sys.maxsize)
+    made = encode(measured, tokenizer, limit)
     texts = set(made.in_pieces)
     return Fit(
         counts=[row.full_length for row in whole.rows],
@@ -29,14 +29,16 @@ def measure(services: Services, examples: list[Example], values: TrainingValues)
     )
 
 
-def beyond(rows: list[TokenRow], limit: int, say: Say) -> str:
+def beyond(rows: list[TokenizedExample], limit: int, gettext: Gettext) -> str:
     """What of an example is not shown, because it does not fit."""
     if len(rows) > 1:
-        return teach_html.quiet(say("This is the first of {count} pieces; all of them are learnt.", count=len(rows)))
+        return teach_html.caption(
+            gettext("This is the first of {count} pieces; all of them are learnt.", count=len(rows))
+        )
     if not rows[0].truncated:
         return ""
-    if not rows[0].learnt_tokens:
+    if not rows[0].num_loss_tokens:
         told = "The answer begins only after {limit} places, so this example is left out."
     else:
         told = "Cut off here: it takes {length} places, and {limit} fit."
-    return f'<div class="warn">{teach_html.safe(say(told, length=rows[0].full_length, limit=limit))}</div>'
+    return f'<div class="warn">{teach_html.safe(gettext(told, length=rows[0].full_length, limit=limit))}</div>'

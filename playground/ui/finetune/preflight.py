@@ -11,12 +11,12 @@ from playground.errors import InputError, PlaygroundError
 from playground.service.datasets import plan, prepare
 from playground.service.services import Services
 from playground.settings import Quantization
-from playground.training.preflight.client import Sample, Tried, sample_of
+from playground.training.preflight.client import PreflightRequest, PreflightResult, sample_of
 from playground.training.preflight.shrink import changes
-from playground.training.spec import TrainingValues
+from playground.training.spec import TrainingConfig
 from playground.ui.finetune.state import Draft
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Say, duration
+from playground.ui.reports.dataset import Gettext, duration
 
 SETTLED_S = 0.7
 """Values that are still being typed are not tried."""
@@ -34,7 +34,7 @@ class Trying:
 
     async def answers(
         self, owner: str, draft: Draft, intensity: str, given: Mapping[str, Any], smaller: bool = False
-    ) -> AsyncIterator[Tried | None]:
+    ) -> AsyncIterator[PreflightResult | None]:
         """None again and again while it is tried, so that whoever has left is noticed; then the answer.
 
         With `smaller` the values are changed until they fit. Ends without an answer when another question came.
@@ -46,7 +46,7 @@ class Trying:
             return
         sample, values = await asyncio.to_thread(self._sample, owner, draft, intensity, given)
         preflight = self._services.jobs.preflight
-        future: Future[Tried] = (preflight.fit if smaller else preflight.measure)(sample, values)
+        future: Future[PreflightResult] = (preflight.fit if smaller else preflight.measure)(sample, values)
         try:
             while not future.done():
                 yield None
@@ -63,86 +63,87 @@ class Trying:
 
     def _sample(
         self, owner: str, draft: Draft, intensity: str, given: Mapping[str, Any]
-    ) -> tuple[Sample, TrainingValues]:
+    ) -> tuple[PreflightRequest, TrainingConfig]:
         if not draft.usable:
             raise InputError("Bring a file of examples first.")
-        lesson = prepare(
+        prepared = prepare(
             self._services, Path(draft.path), draft.file_name, draft.format, draft.columns, draft.repairs or ()
         )
-        values = plan(self._services, lesson.rows, intensity, given)
+        values = plan(self._services, prepared.rows, intensity, given)
         base = self._services.base
         sample = sample_of(
             owner,
-            lesson.learned,
-            lesson.held_out,
+            prepared.learned,
+            prepared.held_out,
             model=base.model,
             quantization=cast(Quantization, base.quantization),
         )
         return sample, values
 
 
-def trying(say: Say) -> str:
-    return _note(say("Trying it with your longest examples…"))
+def trying(gettext: Gettext) -> str:
+    return _note(gettext("Trying it with your longest examples…"))
 
 
-def found(say: Say, tried: Tried, longest_s: float | None = None) -> str:
+def found(gettext: Gettext, tried: PreflightResult, longest_s: float | None = None) -> str:
     """What a trial showed: time, memory, whether it fits, and what becomes of the rows; `longest_s` is the time that a
     run may take here, if there is one."""
     free = _gigabytes(tried.free_bytes)
     if tried.peak_bytes is None:
-        return _note(say("There is not enough memory even to try this."), warn=True)
-    facts = {"time": duration(say, tried.seconds), "memory": _gigabytes(tried.peak_bytes), "free": free}
+        return _note(gettext("There is not enough memory even to try this."), warn=True)
+    facts = {"time": duration(gettext, tried.seconds), "memory": _gigabytes(tried.peak_bytes), "free": free}
     if not tried.fits:
-        line = say(
+        line = gettext(
             "Tried with your longest examples: {memory} GB of memory, but only {free} GB are free. It does not fit.",
             **facts,
         )
         return _note(line, warn=True)
-    fits = say("Tried with your longest examples: about {time} and {memory} GB of memory. It fits.", **facts)
+    fits = gettext("Tried with your longest examples: about {time} and {memory} GB of memory. It fits.", **facts)
     if longest_s is not None and tried.seconds > longest_s:
-        most = duration(say, longest_s)
-        late = say("A run may take {time} here: then it ends, and what it learnt is kept.", time=most)
+        most = duration(gettext, longest_s)
+        late = gettext("A run may take {time} here: then it ends, and what it learnt is kept.", time=most)
         return _note(fits, late, warn=True)
-    return _note(fits, _rows(say, tried))
+    return _note(fits, _rows(gettext, tried))
 
 
-def fitted(say: Say, before: TrainingValues, tried: Tried) -> str:
+def fitted(gettext: Gettext, before: TrainingConfig, tried: PreflightResult) -> str:
     """What had to change, or that nothing helps."""
     if not tried.fits:
         return _note(
-            say("Even the smallest settings do not fit into the memory that is free. A smaller model would."), warn=True
+            gettext("Even the smallest settings do not fit into the memory that is free. A smaller model would."),
+            warn=True,
         )
     changed = ", ".join(f"{name} {old} → {new}" for name, old, new in changes(before, tried.values))
     return _note(
-        say(
+        gettext(
             "It fits now: about {time} and {memory} GB of memory.",
-            time=duration(say, tried.seconds),
+            time=duration(gettext, tried.seconds),
             memory=_gigabytes(tried.peak_bytes or 0),
         ),
-        say("Changed: {changes}.", changes=changed) if changed else "",
+        gettext("Changed: {changes}.", changes=changed) if changed else "",
     )
 
 
-def estimated(say: Say, seconds: float | None) -> str:
+def estimated(gettext: Gettext, seconds: float | None) -> str:
     """While a run goes on nothing is tried beside it."""
     if seconds is None:
-        return _note(say("Another run is going on, so this one is not tried now."))
+        return _note(gettext("Another run is going on, so this one is not tried now."))
     return _note(
-        say(
+        gettext(
             "Another run is going on, so this one is not tried now. As fast as your last run it would take about "
             "{time}.",
-            time=duration(say, seconds),
+            time=duration(gettext, seconds),
         )
     )
 
 
-def refused(say: Say, error: PlaygroundError) -> str:
-    return _note(say(error.template, **error.fields), warn=True)
+def refused(gettext: Gettext, error: PlaygroundError) -> str:
+    return _note(gettext(error.template, **error.fields), warn=True)
 
 
-def _rows(say: Say, tried: Tried) -> str:
-    cut = say("{count} of {rows} examples are cut off.", count=tried.truncated, rows=tried.rows)
-    share = say("It learns to write {share} % of what it reads.", share=round(100 * tried.learnt_share))
+def _rows(gettext: Gettext, tried: PreflightResult) -> str:
+    cut = gettext("{count} of {rows} examples are cut off.", count=tried.truncated, rows=tried.rows)
+    share = gettext("It learns to write {share} % of what it reads.", share=round(100 * tried.learnt_share))
     return f"{cut} {share}" if tried.truncated else share
 
 

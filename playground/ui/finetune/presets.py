@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from playground.service.datasets import plan
 from playground.service.services import Services
-from playground.training.preflight.client import Tried
+from playground.training.preflight.client import PreflightResult
 from playground.ui.finetune.state import Draft
-from playground.ui.reports.dataset import Say, duration
+from playground.ui.reports.dataset import Gettext, duration
 
 INTENSITIES: Mapping[str, tuple[str, str]] = {
     "light": ("Light touch", "a hint of it"),
@@ -18,25 +18,25 @@ Pace = tuple[float, float]
 """Seconds to get going, and seconds for each example."""
 
 
-def pace_of(tried: Tried) -> Pace:
+def pace_of(tried: PreflightResult) -> Pace:
     """Told apart by the examples that were read, so that other intensities can be estimated from one trial."""
     values = tried.values
     seen = tried.steps * values.per_device_train_batch_size * values.gradient_accumulation_steps
     return tried.start_s, (tried.seconds - tried.start_s) / max(1, seen)
 
 
-def choices(services: Services, draft: Draft, say: Say, pace: Pace | None) -> list[tuple[str, str]]:
+def choices(services: Services, draft: Draft, gettext: Gettext, pace: Pace | None) -> list[tuple[str, str]]:
     """The intensities with their steps, or with the time that they take where that is known."""
     shown = []
     for value, (name, effect) in INTENSITIES.items():
         seconds = seconds_of(services, draft, value, pace)
-        fields = {"name": say(name), "effect": say(effect)}
+        fields = {"name": gettext(name), "effect": gettext(effect)}
         if seconds is None:
             steps = plan(services, draft.rows, value).total_steps(draft.rows)
-            shown.append((say("{name}, {steps} steps: {effect}", steps=steps, **fields), value))
+            shown.append((gettext("{name}, {steps} steps: {effect}", steps=steps, **fields), value))
         else:
-            time = duration(say, seconds)
-            shown.append((say("{name}, about {time}: {effect}", time=time, **fields), value))
+            time = duration(gettext, seconds)
+            shown.append((gettext("{name}, about {time}: {effect}", time=time, **fields), value))
     return shown
 
 

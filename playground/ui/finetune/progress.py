@@ -8,18 +8,18 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from playground.service.datasets import Origin, origin
-from playground.service.probes import Probed, read_probes
+from playground.service.datasets import DatasetSource, origin
+from playground.service.probes import ProbeAnswers, read_probes
 from playground.service.services import Services
 from playground.training.jobs.events import FINISHED, JobState
 from playground.training.jobs.job import Job
-from playground.ui.components.basics import note, primary, quiet, second
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT
-from playground.ui.finetune.state import BRING, RESULT, Frame, go, picked, speaker, still
+from playground.ui.components.basics import caption, note, primary, second
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS
+from playground.ui.finetune.state import BRING, RESULT, FinetunePage, gettext_for, go, picked, static_html
 from playground.ui.i18n import t
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Say
+from playground.ui.reports.dataset import Gettext
 
 SEEN, ASIDE = "examples it learns from", "examples set aside"
 MEASURED = "Lower is better. If the green line climbs again, it only memorizes: then it stops by itself."
@@ -53,12 +53,12 @@ def build() -> WatchParts:
                 stop = gr.Button(t("Stop and keep what it learnt"), variant="stop", size="md")
                 resume = second("Resume", visible=False)
                 again = second("Begin again", visible=False)
-                still("", "grow")
+                static_html("", "grow")
                 note("You may close this page: it goes on, and you find it here again. The other tabs keep answering.")
             with gr.Column(elem_classes=["card", "scroll"], scale=1):
                 with gr.Row(elem_classes="head"):
                     about = gr.HTML("", padding=False)
-                    still("", "say")
+                    static_html("", "say")
                     legend = gr.HTML("", padding=False)
                 plot = gr.LinePlot(
                     None,  # an empty table would leave the chart without lines for good
@@ -80,17 +80,17 @@ def build() -> WatchParts:
                 figures = gr.HTML("", padding=False)
                 strip = gr.HTML("", padding=False)
         with gr.Row(elem_classes="foot"):
-            quiet("The next step opens when it is done.")
+            caption("The next step opens when it is done.")
             following = primary("Next: see what changed", interactive=False)
     drawn = (title, progress, stop, resume, again, about, legend, plot, figures, strip, following)
     return WatchParts(running, stop, resume, again, following, drawn)
 
 
-def wire(frame: Frame, parts: WatchParts) -> None:
+def wire(frame: FinetunePage, parts: WatchParts) -> None:
     """Bind the clock and the buttons."""
     jobs = frame.services.jobs
 
-    @friendly
+    @show_errors
     async def tick(job_id: str, told: Any, request: gr.Request) -> list[Any]:
         owner = frame.services.owner(request)
         if not job_id:
@@ -101,7 +101,7 @@ def wire(frame: Frame, parts: WatchParts) -> None:
         news = (*_news(state), len(strip))
         if news == told:
             return [gr.skip()] * (5 + len(parts.drawn))
-        say = speaker(request)
+        gettext = gettext_for(request)
         ended = state["state"] in FINISHED
         has_result = ended and state["adapter"] is not None
         if has_result:
@@ -112,30 +112,30 @@ def wire(frame: Frame, parts: WatchParts) -> None:
             go(RESULT) if has_result else gr.skip(),
             state["adapter"] if has_result else gr.skip(),
             picked(frame.services, owner, str(state["adapter"])) if has_result else gr.skip(),
-            *_draw(state, origin(job), say, told, strip_of(job, strip, say)),
+            *_draw(state, origin(job), gettext, told, strip_of(job, strip, gettext)),
         ]
 
-    @friendly
+    @show_errors
     async def stop(job_id: str, request: gr.Request) -> gr.Button:
         await asyncio.to_thread(jobs.stop, frame.services.known_owner(request), job_id)
-        return gr.Button(speaker(request)("Stopping…"), interactive=False)
+        return gr.Button(gettext_for(request)("Stopping…"), interactive=False)
 
-    @friendly
+    @show_errors
     async def resume(job_id: str, request: gr.Request) -> list[Any]:
         await asyncio.to_thread(jobs.resume, frame.services.known_owner(request), job_id)
         return [gr.Timer(active=True), None, gr.Button(visible=False), gr.Button(visible=False)]
 
-    @friendly
+    @show_errors
     async def again(job_id: str, request: gr.Request) -> list[Any]:
         (jobs.job(frame.services.owner(request), job_id).folder / SEEN_FILE).touch()
         return [go(BRING), ""]
 
     watched = [frame.told, frame.clock, frame.steps, frame.adapter, frame.picker, *parts.drawn]
-    frame.clock.tick(tick, [frame.job, frame.told], watched, **EVENT)
-    parts.stop.click(stop, frame.job, parts.stop, **EVENT)
-    parts.resume.click(resume, frame.job, [frame.clock, frame.told, parts.resume, parts.again], **EVENT)
-    parts.again.click(again, frame.job, [frame.steps, frame.job], **EVENT)
-    parts.next.click(lambda: go(RESULT), None, frame.steps, **EVENT)
+    frame.clock.tick(tick, [frame.job, frame.told], watched, **EVENT_OPTIONS)
+    parts.stop.click(stop, frame.job, parts.stop, **EVENT_OPTIONS)
+    parts.resume.click(resume, frame.job, [frame.clock, frame.told, parts.resume, parts.again], **EVENT_OPTIONS)
+    parts.again.click(again, frame.job, [frame.steps, frame.job], **EVENT_OPTIONS)
+    parts.next.click(lambda: go(RESULT), None, frame.steps, **EVENT_OPTIONS)
 
 
 def latest(services: Services, owner: str, now: float) -> JobState | None:
@@ -151,27 +151,27 @@ def latest(services: Services, owner: str, now: float) -> JobState | None:
     return newest if newest["adapter"] is not None or now - ended < RECENT_S else None
 
 
-def strip_of(job: Job, lines: Sequence[Probed], say: Say) -> str:
+def strip_of(job: Job, lines: Sequence[ProbeAnswers], gettext: Gettext) -> str:
     """Questions as rows, checkpoints as columns: the base's answers first, the newest marked."""
-    return teach_html.strip(say, job.spec.probes, [(line.step, line.answers) for line in lines])
+    return teach_html.strip(gettext, job.spec.probes, [(line.step, line.answers) for line in lines])
 
 
 def _news(state: JobState) -> tuple[Any, ...]:
     return (state["state"], state["message"], state["step"], len(state["losses"]), len(state["eval_losses"]))
 
 
-def _draw(state: JobState, known: Origin | None, say: Say, told: Any, strip: str) -> list[Any]:
+def _draw(state: JobState, known: DatasetSource | None, gettext: Gettext, told: Any, strip: str) -> list[Any]:
     """Updates for `WatchParts.drawn`; the curve is drawn anew only where it grew."""
     ended = state["state"] in FINISHED
     failed = ended and state["adapter"] is None
     grew = told is None or told[3:5] != _news(state)[3:]
     if failed:
         progress = (
-            f'<div class="warn">{teach_html.safe(say(state["template"] or "It stopped.", **state["fields"]))}</div>'
+            f'<div class="warn">{teach_html.safe(gettext(state["template"] or "It stopped.", **state["fields"]))}</div>'
         )
     else:
-        progress = teach_html.progress(say, state)
-    line = say("{file}, {count} examples", file=known.file_name, count=known.learned) if known else ""
+        progress = teach_html.progress(gettext, state)
+    line = gettext("{file}, {count} examples", file=known.file_name, count=known.learned) if known else ""
     measured = bool(known.held_out if known else state["eval_losses"])
     return [
         teach_html.title(state["name"], line),
@@ -179,10 +179,10 @@ def _draw(state: JobState, known: Origin | None, say: Say, told: Any, strip: str
         _stop_button(ended) if told is None or ended else gr.skip(),
         gr.Button(visible=failed and state["can_resume"]),
         gr.Button(visible=failed),
-        teach_html.title(say("How far off it is"), say(MEASURED if measured else UNMEASURED)),
-        _legend(say) if measured else "",
+        teach_html.title(gettext("How far off it is"), gettext(MEASURED if measured else UNMEASURED)),
+        _legend(gettext) if measured else "",
         _curve(state["losses"], state["eval_losses"]) if grew else gr.skip(),
-        _figures(state, say),
+        _figures(state, gettext),
         strip,
         gr.Button(interactive=ended and not failed),
     ]
@@ -193,15 +193,15 @@ def _stop_button(ended: bool) -> gr.Button:
     return gr.Button(t("Stop and keep what it learnt"), visible=not ended, interactive=True)
 
 
-def _figures(state: JobState, say: Say) -> str:
+def _figures(state: JobState, gettext: Gettext) -> str:
     """The newest figures under the curve, as measured."""
     drawn = []
     if state["losses"]:
-        drawn.append(teach_html.tile(say(SEEN), f"{state['losses'][-1][1]:.2f}"))
+        drawn.append(teach_html.tile(gettext(SEEN), f"{state['losses'][-1][1]:.2f}"))
     if state["eval_losses"]:
         first, last = state["eval_losses"][0][1], state["eval_losses"][-1][1]
         before = f"{first:.2f}" if len(state["eval_losses"]) > 1 else ""
-        drawn.append(teach_html.tile(say(ASIDE), f"{last:.2f}", before))
+        drawn.append(teach_html.tile(gettext(ASIDE), f"{last:.2f}", before))
     return teach_html.tiles(*drawn)
 
 
@@ -211,9 +211,9 @@ def _curve(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, fl
     return pd.DataFrame(points, columns=["step", "error", "on"]) if losses else None
 
 
-def _legend(say: Say) -> str:
+def _legend(gettext: Gettext) -> str:
     """Which line is which; a single one needs no telling."""
     return (
-        f'<div class="quiet legend"><span class="dot mine">{teach_html.safe(say(ASIDE))}</span><br>'
-        f'<span class="dot">{teach_html.safe(say(SEEN))}</span></div>'
+        f'<div class="quiet legend"><span class="dot mine">{teach_html.safe(gettext(ASIDE))}</span><br>'
+        f'<span class="dot">{teach_html.safe(gettext(SEEN))}</span></div>'
     )

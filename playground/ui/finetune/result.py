@@ -7,9 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from playground.adapters.info import AdapterCard
+from playground.adapters.info import AdapterInfo
 from playground.errors import PlaygroundError
-from playground.protocol.requests import Message, Sampling, Voice
+from playground.protocol.client import Voice
+from playground.protocol.messages import Message
+from playground.protocol.sampling import SamplingParams
 from playground.service.downloads import zipped
 from playground.service.probes import read_probes
 from playground.service.services import Services
@@ -17,18 +19,18 @@ from playground.tasks.base import ask
 from playground.training.jobs.job import Job
 from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
 from playground.ui.components.basics import head, primary, second
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import checkpoints as finetune_steps
 from playground.ui.finetune.checkpoints import StepParts
-from playground.ui.finetune.state import BRING, Draft, Frame, fetched, go, picked, speaker, still
+from playground.ui.finetune.state import BRING, Draft, FinetunePage, fetched, gettext_for, go, picked, static_html
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports import report as report_html
 from playground.ui.reports import verdict as verdict_html
-from playground.ui.reports.dataset import Say
+from playground.ui.reports.dataset import Gettext
 
 HELD_OUT_SHOWN = 3
-SHORT_ANSWER = Sampling(max_new_tokens=80, temperature=0.0)
+SHORT_ANSWER = SamplingParams(max_new_tokens=80, temperature=0.0)
 REDRAWN_S = 0.25
 """The table with all answers is redrawn at most this often."""
 
@@ -60,43 +62,43 @@ def build() -> ResultParts:
             others = gr.HTML("", padding=False)
             head("How it was taught")
             origin = gr.HTML("", padding=False)
-            still("", "grow")
+            static_html("", "grow")
             proof = gr.HTML("", padding=False)
     with gr.Row(elem_classes="foot"):
         more = second("Teach more")
         another = second("Choose another step")
         download = second("Download")
         fetch = gr.DownloadButton(elem_classes="fetch")
-        still("", "say")
+        static_html("", "say")
         use = primary("Try it in Generate")
     chosen = StepParts(another, panel, steps, take)
     return ResultParts(verdict, answers, behind, others, origin, proof, more, chosen, download, fetch, use)
 
 
-def wire(frame: Frame, parts: ResultParts, file: gr.File, prompt: gr.Textbox | None = None) -> None:
+def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Textbox | None = None) -> None:
     """Bind the step: it is drawn when a run's adapter is there. `prompt` is where Generate is asked."""
     services = frame.services
 
-    @friendly
+    @show_errors
     async def show(adapter: str, job_id: str, request: gr.Request) -> AsyncIterator[list[Any]]:
         if not adapter:
             yield ["", "", "", "", "", ""]
             return
-        owner, say = services.owner(request), speaker(request)
+        owner, gettext = services.owner(request), gettext_for(request)
         job, card = services.jobs.job(owner, job_id), services.store.get(owner, adapter)
         facts: dict[str, Any] = {**job.facts(), **card.metrics}
         lines = [(line.step, line.answers) for line in read_probes(job.folder)]
-        strip = teach_html.strip(say, job.spec.probes, lines, kept=facts.get("step", facts.get("best_step")))
-        answers = report_html.answers(card.report, card.name, say)
-        below = report_html.behind(card.report, card.name, say), report_html.others(card.report, say)
-        taught = teach_html.facts(verdict_html.how_taught(facts, say))
-        verdict, proof = verdict_html.verdict(card, facts, say), verdict_html.proof(card, say)
+        strip = teach_html.strip(gettext, job.spec.probes, lines, kept=facts.get("step", facts.get("best_step")))
+        answers = report_html.answers(card.report, card.name, gettext)
+        below = report_html.behind(card.report, card.name, gettext), report_html.others(card.report, gettext)
+        taught = teach_html.facts(verdict_html.how_taught(facts, gettext))
+        verdict, proof = verdict_html.verdict(card, facts, gettext), verdict_html.proof(card, gettext)
         yield [verdict, answers + strip, *below, taught, proof]
         if not answers:
-            async for table in _answers(services, owner, job, card, say):
+            async for table in _answers(services, owner, job, card, gettext):
                 yield [gr.skip(), table + strip, *[gr.skip()] * 4]
 
-    @friendly
+    @show_errors
     async def use(adapter: str, job_id: str, request: gr.Request, written: str = "") -> list[Any]:
         owner = services.owner(request)
         probes = services.jobs.job(owner, job_id).spec.probes
@@ -104,55 +106,55 @@ def wire(frame: Frame, parts: ResultParts, file: gr.File, prompt: gr.Textbox | N
         ready = [probes[0] if probes and not written.strip() else gr.skip()] * (prompt is not None)
         return [gr.Tabs(selected="generate"), picked(services, owner, adapter), *ready]
 
-    @friendly
+    @show_errors
     async def download(adapter: str, request: gr.Request) -> str:
         return await asyncio.to_thread(zipped, services, services.owner(request), adapter)
 
     shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof]
-    frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT)
+    frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT_OPTIONS)
     finetune_steps.wire(frame, parts.steps)
     prompts = [prompt] if prompt else []
-    parts.use.click(use, [frame.adapter, frame.job, *prompts], [frame.tabs, frame.picker, *prompts], **EVENT)
-    fetched(parts.download.click(download, frame.adapter, parts.fetch, **EVENT), parts.fetch)
+    parts.use.click(use, [frame.adapter, frame.job, *prompts], [frame.tabs, frame.picker, *prompts], **EVENT_OPTIONS)
+    fetched(parts.download.click(download, frame.adapter, parts.fetch, **EVENT_OPTIONS), parts.fetch)
     parts.more.click(
         lambda: (go(BRING), "", "", Draft(), None),
         None,
         [frame.steps, frame.job, frame.adapter, frame.draft, file],
-        **EVENT,
+        **EVENT_OPTIONS,
     )
 
 
-async def _answers(services: Services, owner: str, job: Job, card: AdapterCard, say: Say) -> AsyncIterator[str]:
+async def _answers(services: Services, owner: str, job: Job, card: AdapterInfo, gettext: Gettext) -> AsyncIterator[str]:
     """The table of questions with both answers, growing as the live model writes them."""
     asked = await asyncio.to_thread(_questions, job)
-    heading = f'<div class="h">{teach_html.safe(say("Asked now, without and with it"))}</div>'
+    heading = f'<div class="h">{teach_html.safe(gettext("Asked now, without and with it"))}</div>'
     rows = [[messages[-1]["content"], "", "", wanted] for messages, wanted in asked]
     voices = (Voice(owner=owner), await services.voice(owner, card.id))
     clock = asyncio.get_running_loop().time
     next_at = 0.0
     for row, (messages, _) in zip(rows, asked, strict=True):
         for column, voice in enumerate(voices, 1):
-            async for text in _answer(services, voice, messages, say):
+            async for text in _answer(services, voice, messages, gettext):
                 row[column] = text
                 if clock() >= next_at:
                     next_at = clock() + REDRAWN_S
-                    yield heading + _table(say, card, rows)
+                    yield heading + _table(gettext, card, rows)
     if rows:
-        yield heading + _table(say, card, rows)
+        yield heading + _table(gettext, card, rows)
 
 
-async def _answer(services: Services, voice: Voice, messages: list[Message], say: Say) -> AsyncIterator[str]:
+async def _answer(services: Services, voice: Voice, messages: list[Message], gettext: Gettext) -> AsyncIterator[str]:
     try:
-        tokens = services.live.codec.chat(messages)
+        tokens = services.live.tokenizer.apply_chat_template(messages)
         async for chunk in ask(services.live, voice, tokens, SHORT_ANSWER):
             yield chunk.text + ("" if chunk.finished else " ▍")
     except PlaygroundError as error:
         # One question that does not fit must not hide the answers to the others.
-        yield say(error.template, **error.fields)
+        yield gettext(error.template, **error.fields)
 
 
-def _table(say: Say, card: AdapterCard, rows: list[list[str]]) -> str:
-    return teach_html.answers_table(say, card.name, [tuple(row) for row in rows])
+def _table(gettext: Gettext, card: AdapterInfo, rows: list[list[str]]) -> str:
+    return teach_html.answers_table(gettext, card.name, [tuple(row) for row in rows])
 
 
 def _questions(job: Job) -> list[tuple[list[Message], str]]:

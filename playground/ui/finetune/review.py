@@ -13,20 +13,20 @@ from playground.data.formats import FORMATS, ROLES
 from playground.data.readers.table_reader import read_table
 from playground.data.table import Table
 from playground.errors import DataError, InputError
-from playground.service.datasets import Lesson, plan, prepare, row_codec
+from playground.service.datasets import PreparedDataset, plan, prepare, row_tokenizer
 from playground.service.services import Services
 from playground.training.tokenization import encode_rows, preview
 from playground.ui.components.basics import ghost, head, primary, second
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import columns as finetune_roles
 from playground.ui.finetune.lengths import beyond, measure
-from playground.ui.finetune.state import BRING, Draft, Frame, go, speaker, still
+from playground.ui.finetune.state import BRING, Draft, FinetunePage, gettext_for, go, static_html
 from playground.ui.i18n import t
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Say
+from playground.ui.reports.dataset import Gettext
 
-MOST_PREVIEWED = 200
+MAX_PREVIEWED_ROWS = 200
 
 FORMAT_NAMES = {
     "messages": "whole chats",
@@ -73,12 +73,12 @@ def build() -> CheckParts:
         with gr.Column(elem_classes=["card", "scroll"], scale=1):
             with gr.Row(elem_classes="head"):
                 head("As the model will read it")
-                still("", "say")
+                static_html("", "say")
                 before = ghost("‹ Before")
                 place = gr.HTML("", padding=False, elem_classes="place")
                 after = ghost("Next ›")
             example = gr.HTML("", padding=False)
-            still("", "grow")
+            static_html("", "grow")
             changes = gr.HTML("", padding=False)
     with gr.Row(elem_classes="foot"):
         back = second("Back")
@@ -88,15 +88,15 @@ def build() -> CheckParts:
     return CheckParts(format, roles, repairs, before, after, example, place, back, following, drawn)
 
 
-def wire(frame: Frame, parts: CheckParts) -> None:
+def wire(frame: FinetunePage, parts: CheckParts) -> None:
     """Bind the step: every correction reads the file again, so that what is shown is what would be learnt."""
     services = frame.services
 
-    @friendly
+    @show_errors
     async def format_chosen(draft: Draft, format: Any, request: gr.Request) -> list[Any]:
         return await _again(services, replace(draft, format=str(format), columns={}, repairs=None), request)
 
-    @friendly
+    @show_errors
     async def role_chosen(draft: Draft, place: int, column: Any, request: gr.Request) -> list[Any]:
         role = ROLES[draft.format][place].name
         chosen = {name: value for name, value in draft.columns.items() if name != role and value != column}
@@ -104,45 +104,47 @@ def wire(frame: Frame, parts: CheckParts) -> None:
             chosen[role] = str(column)
         return await _again(services, replace(draft, columns=chosen), request)
 
-    @friendly
+    @show_errors
     async def repairs_chosen(draft: Draft, kinds: Any, request: gr.Request) -> list[Any]:
         drawn = await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
         # The boxes stay as they are: another may have been ticked meanwhile.
         return [gr.skip() if part is parts.repairs else new for part, new in zip(shown, drawn, strict=True)]
 
-    @friendly
+    @show_errors
     async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
         draft = replace(draft, shown=(draft.shown + by) % max(1, len(draft.preview)))
-        return [draft, *_example(services, draft, speaker(request))]
+        return [draft, *_example(services, draft, gettext_for(request))]
 
     shown = [frame.draft, *parts.drawn]
-    parts.format.input(format_chosen, [frame.draft, parts.format], shown, **EVENT)
+    parts.format.input(format_chosen, [frame.draft, parts.format], shown, **EVENT_OPTIONS)
     for place, role in enumerate(parts.roles):
-        role.input(role_chosen, [frame.draft, gr.State(place), role], shown, **EVENT)
-    parts.repairs.input(repairs_chosen, [frame.draft, parts.repairs], shown, trigger_mode="always_last", **EVENT)
+        role.input(role_chosen, [frame.draft, gr.State(place), role], shown, **EVENT_OPTIONS)
+    parts.repairs.input(
+        repairs_chosen, [frame.draft, parts.repairs], shown, trigger_mode="always_last", **EVENT_OPTIONS
+    )
     for button, by in ((parts.before, -1), (parts.after, 1)):
-        button.click(leaf, [frame.draft, gr.State(by)], [frame.draft, parts.example, parts.place], **EVENT)
-    parts.back.click(lambda: go(BRING), None, frame.steps, **EVENT)
+        button.click(leaf, [frame.draft, gr.State(by)], [frame.draft, parts.example, parts.place], **EVENT_OPTIONS)
+    parts.back.click(lambda: go(BRING), None, frame.steps, **EVENT_OPTIONS)
 
 
-async def read(services: Services, draft: Draft, say: Say) -> tuple[Draft, list[Any]]:
+async def read(services: Services, draft: Draft, gettext: Gettext) -> tuple[Draft, list[Any]]:
     """Read the draft's file; returns the draft with what was found, and updates for `CheckParts.drawn`.
 
     A file whose columns are not recognised is shown too, to be matched by hand. Raises `DataError` for one that
     cannot be read at all.
     """
-    return await asyncio.to_thread(_read, services, draft, say)
+    return await asyncio.to_thread(_read, services, draft, gettext)
 
 
 async def _again(services: Services, draft: Draft, request: gr.Request) -> list[Any]:
-    draft, drawn = await read(services, draft, speaker(request))
+    draft, drawn = await read(services, draft, gettext_for(request))
     return [draft, *drawn]
 
 
-def _read(services: Services, draft: Draft, say: Say) -> tuple[Draft, list[Any]]:
+def _read(services: Services, draft: Draft, gettext: Gettext) -> tuple[Draft, list[Any]]:
     path = Path(draft.path)
     try:
-        lesson = prepare(services, path, draft.file_name, draft.format, draft.columns, draft.repairs)
+        prepared = prepare(services, path, draft.file_name, draft.format, draft.columns, draft.repairs)
     except DataError as error:
         if not path.exists():  # nothing in it could be read
             raise
@@ -150,79 +152,79 @@ def _read(services: Services, draft: Draft, say: Say) -> tuple[Draft, list[Any]]
         format = "prompt_completion" if draft.format == AUTO else draft.format
         known = tuple(table.columns)
         draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, rows=0, held_out=0)
-        return draft, _unmatched(draft, table, say, error)
-    return _matched(services, draft, lesson, say)
+        return draft, _unmatched(draft, table, gettext, error)
+    return _matched(services, draft, prepared, gettext)
 
 
-def _matched(services: Services, draft: Draft, lesson: Lesson, say: Say) -> tuple[Draft, list[Any]]:
-    found = lesson.inspection
-    examples = [*lesson.learned, *lesson.held_out]
+def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettext: Gettext) -> tuple[Draft, list[Any]]:
+    found = prepared.inspection
+    examples = [*prepared.learned, *prepared.held_out]
     draft = replace(
         draft,
         format=found.format,
         columns=dict(found.mapping.columns),
         known=tuple(dict.fromkeys([*found.columns, *found.mapping.columns.values()])),
         repairs=found.made,
-        preview=tuple(sorted(examples, key=lambda example: example.row)[:MOST_PREVIEWED]),
+        preview=tuple(sorted(examples, key=lambda example: example.row)[:MAX_PREVIEWED_ROWS]),
         shown=0,
-        learned=len(lesson.learned),
-        rows=lesson.rows,
-        held_out=len(lesson.held_out),
-        probe=next((question(example) for example in lesson.held_out or lesson.learned), ""),
+        learned=len(prepared.learned),
+        rows=prepared.rows,
+        held_out=len(prepared.held_out),
+        probe=next((question(example) for example in prepared.held_out or prepared.learned), ""),
     )
     values = plan(services, draft.rows)
     told = "{count} examples, read as {format}"
     if draft.usable < found.rows:
         told = "{usable} of {count} examples can be used, read as {format}"
-    summary = say(told, usable=draft.usable, count=found.rows, format=say(FORMAT_NAMES[found.format]))
-    choices = [(say(repair.template, **repair.fields), repair.kind) for repair in found.repairs]
+    summary = gettext(told, usable=draft.usable, count=found.rows, format=gettext(FORMAT_NAMES[found.format]))
+    choices = [(gettext(repair.template, **repair.fields), repair.kind) for repair in found.repairs]
     kept = [repair for repair in found.repairs if repair.kind in found.made]
     return draft, [
         teach_html.title(draft.file_name, summary),
         gr.Dropdown(value=draft.format),
-        *finetune_roles.updates(draft, say),
+        *finetune_roles.updates(draft, gettext),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
-        teach_html.lengths(say, measure(services, examples, values)),
-        *_example(services, draft, say),
-        teach_html.repair_table(say, kept) + teach_html.problems(say, found.problems),
-        teach_html.quiet(_set_aside(draft, say)),
+        teach_html.lengths(gettext, measure(services, examples, values)),
+        *_example(services, draft, gettext),
+        teach_html.repair_table(gettext, kept) + teach_html.problems(gettext, found.problems),
+        teach_html.caption(_set_aside(draft, gettext)),
         gr.Button(interactive=True),
     ]
 
 
-def _unmatched(draft: Draft, table: Table, say: Say, error: DataError) -> list[Any]:
-    why = say(error.template, **error.fields)
+def _unmatched(draft: Draft, table: Table, gettext: Gettext, error: DataError) -> list[Any]:
+    why = gettext(error.template, **error.fields)
     if error.template == NOTHING_KNOWN:  # a name to choose from a list need not be changed in the file
-        why = say("No column has a name that is known here. Choose which is which; below is how the file begins.")
+        why = gettext("No column has a name that is known here. Choose which is which; below is how the file begins.")
     return [
-        teach_html.title(draft.file_name, say("Say which column is which.")),
+        teach_html.title(draft.file_name, gettext("Say which column is which.")),
         gr.Dropdown(value=draft.format),
-        *finetune_roles.updates(draft, say),
+        *finetune_roles.updates(draft, gettext),
         # Repairs that somebody unticked stay on offer: to make them again may be what helps.
         gr.skip() if draft.repairs is not None else gr.CheckboxGroup(choices=[], value=[], visible=False),
         "",
         f'<div class="warn">{teach_html.safe(why)}</div>',
         "",
-        teach_html.first_rows(say, table) + teach_html.problems(say, table.problems),
+        teach_html.first_rows(gettext, table) + teach_html.problems(gettext, table.problems),
         "",
         gr.Button(interactive=False),
     ]
 
 
-def _example(services: Services, draft: Draft, say: Say) -> list[str]:
+def _example(services: Services, draft: Draft, gettext: Gettext) -> list[str]:
     """The shown example, and which of how many it is."""
     if not draft.preview:
         return ["", ""]
     limit = plan(services, draft.rows).max_length
     example = draft.preview[draft.shown]
     try:
-        drawn = teach_html.preview(_apart(example, preview(example, row_codec(services), limit)))
-        drawn += beyond(encode_rows(example, row_codec(services), limit), limit, say)
+        drawn = teach_html.preview(_apart(example, preview(example, row_tokenizer(services), limit)))
+        drawn += beyond(encode_rows(example, row_tokenizer(services), limit), limit, gettext)
     except InputError as error:
-        drawn = f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>'
-    key = f'<span class="key"></span>{teach_html.safe(say(MARKED))}'
-    place = say("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))
-    return [f'{drawn}<div class="quiet marked">{key}</div>', teach_html.quiet(place)]
+        drawn = f'<div class="warn">{teach_html.safe(gettext(error.template, **error.fields))}</div>'
+    key = f'<span class="key"></span>{teach_html.safe(gettext(MARKED))}'
+    place = gettext("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))
+    return [f'{drawn}<div class="quiet marked">{key}</div>', teach_html.caption(place)]
 
 
 def _apart(example: Example, pieces: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
@@ -234,10 +236,10 @@ def _apart(example: Example, pieces: list[tuple[str, bool]]) -> list[tuple[str, 
     return [(role, learnt), (first[len(role) :], learnt), *others]
 
 
-def _set_aside(draft: Draft, say: Say) -> str:
+def _set_aside(draft: Draft, gettext: Gettext) -> str:
     if not draft.held_out:
-        return say("With fewer than 10 examples none is set aside, so nothing will be measured afterwards.")
-    return say(
+        return gettext("With fewer than 10 examples none is set aside, so nothing will be measured afterwards.")
+    return gettext(
         "{held_out} of the {usable} are set aside: they will show afterwards what it really learnt.",
         held_out=draft.held_out,
         usable=draft.usable,

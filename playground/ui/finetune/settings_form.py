@@ -8,8 +8,8 @@ import gradio as gr
 
 from playground.service.services import Services
 from playground.training.config import installed_reporters
-from playground.training.spec import ALL_LINEAR, NOWHERE, Schedule, TrainingValues
-from playground.ui.components.basics import html, quiet
+from playground.training.spec import ALL_LINEAR, NOWHERE, Schedule, TrainingConfig
+from playground.ui.components.basics import caption, html
 from playground.ui.i18n import t
 
 GROUPS: Mapping[str, Mapping[str, str]] = {
@@ -61,7 +61,7 @@ class Advanced:
         """What stands in them, from an event's inputs."""
         return {name: values[component] for name, component in self.fields.items()}
 
-    def showing(self, values: TrainingValues) -> list[Any]:
+    def showing(self, values: TrainingConfig) -> list[Any]:
         """These values, in the order of `components`."""
         return [getattr(values, name) for name in self.fields]
 
@@ -70,7 +70,7 @@ def build(services: Services) -> Advanced:
     """Draw the accordion; values come with the file."""
     fields: dict[str, gr.components.Component] = {}
     with gr.Accordion(t("Advanced settings"), open=False):
-        quiet("These suit this model, this file and the choice above.")
+        caption("These suit this model, this file and the choice above.")
         for group, known in GROUPS.items():
             html('<div class="sub">%s</div>', group)
             with gr.Row(elem_classes="numbers"):
@@ -87,7 +87,7 @@ def _field(services: Services, name: str, info: str) -> gr.components.Component:
         "lr_scheduler_type": list(get_args(Schedule)),
         "report_to": [NOWHERE, *installed_reporters()],
     }
-    default = getattr(TrainingValues(), name)
+    default = getattr(TrainingConfig(), name)
     if name in choices:
         free = name != "lr_scheduler_type"
         return gr.Dropdown(choices[name], value=default, allow_custom_value=free, elem_classes="pill", **common)

@@ -8,11 +8,11 @@ import gradio as gr
 
 from playground.data.column_mapping import AUTO
 from playground.data.examples import Example
-from playground.protocol.requests import BASE
+from playground.protocol.messages import BASE
 from playground.service.services import Services
-from playground.ui.events import EVENT
-from playground.ui.i18n import locale_of, say, t
-from playground.ui.reports.dataset import Say
+from playground.ui.events import EVENT_OPTIONS
+from playground.ui.i18n import gettext, locale_of, t
+from playground.ui.reports.dataset import Gettext
 
 FETCH = """(file) => {
   const link = document.createElement("a");
@@ -55,7 +55,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Frame:
+class FinetunePage:
     """The pieces that more than one step moves. `job` holds the id of the run that is being watched, or ""; `told`
     what of it the page shows already; `adapter` the id of the result once it is there."""
 
@@ -75,12 +75,12 @@ def go(step: int) -> gr.Walkthrough:
     return gr.Walkthrough(selected=step)
 
 
-def speaker(request: gr.Request) -> Say:
+def gettext_for(request: gr.Request) -> Gettext:
     """Say things in the language of the one who asks."""
-    return partial(say, locale_of(request))
+    return partial(gettext, locale_of(request))
 
 
-def still(html: str, *classes: str) -> gr.HTML:
+def static_html(html: str, *classes: str) -> gr.HTML:
     """A piece of html that no event changes."""
     return gr.HTML(html, padding=False, elem_classes=list(classes))
 
@@ -95,7 +95,7 @@ def fetched(event: Any, button: gr.DownloadButton) -> None:
 
     A visible one would need its file before it is clicked, for every adapter that is looked at.
     """
-    event.success(None, button, None, js=FETCH, **EVENT)
+    event.success(None, button, None, js=FETCH, **EVENT_OPTIONS)
 
 
 def owning_tab() -> gr.Tab | None:

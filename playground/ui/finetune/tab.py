@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 
 from playground.service.services import Services
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import configure as finetune_teach
 from playground.ui.finetune import progress as finetune_watch
 from playground.ui.finetune import result as finetune_result
@@ -16,13 +16,13 @@ from playground.ui.finetune import review as finetune_check
 from playground.ui.finetune import upload as finetune_bring
 from playground.ui.finetune.configure import TeachParts
 from playground.ui.finetune.progress import WatchParts
-from playground.ui.finetune.state import BRING, CHECK, RESULT, TEACH, Draft, Frame, go, owning_tab
+from playground.ui.finetune.state import BRING, CHECK, RESULT, TEACH, Draft, FinetunePage, go, owning_tab
 from playground.ui.i18n import t
 from playground.ui.tabs import corrections
-from playground.ui.tabs.corrections import Note
+from playground.ui.tabs.corrections import CorrectionsPanel
 
 
-def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs, note: Note | None = None) -> None:
+def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs, note: CorrectionsPanel | None = None) -> None:
     """Draw the tab and bind its events; call inside its `gr.Tab`. `note` is what leads here from Generate."""
     with gr.Walkthrough(selected=BRING, elem_classes="teaching") as steps:
         with gr.Step(t("Bring examples"), id=BRING):
@@ -34,7 +34,7 @@ def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs, note: Note | N
             watch = finetune_watch.build()
         with gr.Step(t("See what changed"), id=RESULT):
             result = finetune_result.build()
-    frame = Frame(
+    frame = FinetunePage(
         services=services,
         steps=steps,
         draft=gr.State(Draft()),
@@ -51,16 +51,16 @@ def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs, note: Note | N
     finetune_watch.wire(frame, watch)
     finetune_result.wire(frame, result, bring.file, note.prompt if note else None)
     if note is not None:
-        corrections.lead_on(frame, note, check)
+        corrections.send_to_finetune(frame, note, check)
     tab = owning_tab()
     if tab is not None:
         _attach(frame, tab, teach, watch)
 
 
-def _attach(frame: Frame, tab: gr.Tab, teach: TeachParts, watch: WatchParts) -> None:
+def _attach(frame: FinetunePage, tab: gr.Tab, teach: TeachParts, watch: WatchParts) -> None:
     """Whoever opens the tab finds the run again that goes on, or that ended a moment ago."""
 
-    @friendly
+    @show_errors
     async def find(job_id: str, request: gr.Request) -> list[Any]:
         owner = frame.services.owner(request)
         state = None if job_id else await asyncio.to_thread(finetune_watch.latest, frame.services, owner, time.time())
@@ -69,4 +69,4 @@ def _attach(frame: Frame, tab: gr.Tab, teach: TeachParts, watch: WatchParts) -> 
         # The clock's next tick draws the run; at its end it moves on to the result by itself.
         return [state["job_id"], gr.Timer(active=True), go(TEACH), gr.Column(visible=False), gr.Column(visible=True)]
 
-    tab.select(find, frame.job, [frame.job, frame.clock, frame.steps, teach.before, watch.running], **EVENT)
+    tab.select(find, frame.job, [frame.job, frame.clock, frame.steps, teach.before, watch.running], **EVENT_OPTIONS)

@@ -10,15 +10,15 @@ import gradio as gr
 from playground.data.readers.table_reader import SUFFIXES
 from playground.errors import DataError, InputError
 from playground.service.datasets import READY_FILES
-from playground.ui.components.basics import head, note, primary, quiet
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT
+from playground.ui.components.basics import caption, head, note, primary
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import review as finetune_check
 from playground.ui.finetune.review import CheckParts
-from playground.ui.finetune.state import CHECK, Draft, Frame, go, speaker, still
+from playground.ui.finetune.state import CHECK, Draft, FinetunePage, gettext_for, go, static_html
 from playground.ui.i18n import t
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Say
+from playground.ui.reports.dataset import Gettext
 
 READY = (
     ("pirate_talk.csv", "Talk like a pirate\nQuestions, answered the pirate way"),
@@ -65,7 +65,7 @@ def build() -> BringParts:
                 height=220,
             )
             refused = gr.HTML("", padding=False, visible=False)
-            quiet("No file at hand? Start with one of ours:")
+            caption("No file at hand? Start with one of ours:")
             with gr.Row(elem_classes="three"):
                 ready = tuple((name, gr.Button(t(text), elem_classes="pick3", min_width=0)) for name, text in READY)
         with gr.Column(elem_classes=["card", "wide"]):
@@ -74,59 +74,59 @@ def build() -> BringParts:
                 "A table with two columns is enough. Names do not matter, you can match them in the next step.",
             )
             gr.HTML(t(SAMPLE), padding=False)
-            quiet(
+            caption(
                 "Also fine: text and label, source and translation, passage and summary, whole chats, or plain text to "
                 "learn a style from. As CSV, TSV, Excel, JSON, JSONL, Parquet or TXT, up to 50 MB."
             )
-            still("", "grow")
+            static_html("", "grow")
             note("Your file stays on this server and only you can see it.")
     with gr.Row(elem_classes="foot"):
-        line = quiet(ADAPTER)
+        line = caption(ADAPTER)
         following = primary("Next: check them", interactive=False)
     return BringParts(file, refused, ready, line, following)
 
 
-def wire(frame: Frame, parts: BringParts, check: CheckParts) -> None:
+def wire(frame: FinetunePage, parts: BringParts, check: CheckParts) -> None:
     """Bind the step: a file is read at once, Next opens what was found in it."""
 
-    @friendly
+    @show_errors
     async def received(path: Any, request: gr.Request) -> list[Any]:
         if not isinstance(path, str) or not path:
             raise InputError("Send a file first.")
         draft = Draft(path=path, file_name=Path(path).name)
-        say = speaker(request)
+        gettext = gettext_for(request)
         try:
-            draft, drawn = await finetune_check.read(frame.services, draft, say)
+            draft, drawn = await finetune_check.read(frame.services, draft, gettext)
         except DataError as error:
-            why = f'<div class="warn">{teach_html.safe(say(error.template, **error.fields))}</div>'
-            return [None, gr.HTML(why, visible=True), *without(say), *[gr.skip()] * len(check.drawn)]
-        told = say("Say which column is which.")
+            why = f'<div class="warn">{teach_html.safe(gettext(error.template, **error.fields))}</div>'
+            return [None, gr.HTML(why, visible=True), *without(gettext), *[gr.skip()] * len(check.drawn)]
+        told = gettext("Say which column is which.")
         if draft.usable:
-            told = say("{name}: {count} examples can be used.", name=draft.file_name, count=draft.usable)
-        line = teach_html.quiet(told)
+            told = gettext("{name}: {count} examples can be used.", name=draft.file_name, count=draft.usable)
+        line = teach_html.caption(told)
         return [gr.skip(), gr.HTML("", visible=False), line, gr.Button(interactive=True), draft, *drawn]
 
-    @friendly
+    @show_errors
     async def removed(request: gr.Request) -> list[Any]:
-        return [gr.HTML("", visible=False), *without(speaker(request))]
+        return [gr.HTML("", visible=False), *without(gettext_for(request))]
 
-    def without(say: Say) -> list[Any]:
-        return [teach_html.quiet(say(ADAPTER)), gr.Button(interactive=False), Draft()]
+    def without(gettext: Gettext) -> list[Any]:
+        return [teach_html.caption(gettext(ADAPTER)), gr.Button(interactive=False), Draft()]
 
     shown = [frame.draft, *check.drawn]
     stage = [parts.refused, parts.line, parts.next]
-    parts.file.upload(received, parts.file, [parts.file, *stage, *shown], **EVENT)
-    parts.file.clear(removed, None, [*stage, frame.draft], **EVENT)
-    parts.next.click(lambda: go(CHECK), None, frame.steps, **EVENT)
+    parts.file.upload(received, parts.file, [parts.file, *stage, *shown], **EVENT_OPTIONS)
+    parts.file.clear(removed, None, [*stage, frame.draft], **EVENT_OPTIONS)
+    parts.next.click(lambda: go(CHECK), None, frame.steps, **EVENT_OPTIONS)
     for name, button in parts.ready:
-        button.click(_taking(frame, name), None, [frame.steps, *shown], **EVENT)
+        button.click(_taking(frame, name), None, [frame.steps, *shown], **EVENT_OPTIONS)
 
 
-def _taking(frame: Frame, name: str) -> Callable[..., Any]:
-    @friendly
+def _taking(frame: FinetunePage, name: str) -> Callable[..., Any]:
+    @show_errors
     async def take(request: gr.Request) -> list[Any]:
         draft = Draft(path=str(READY_FILES / name), file_name=name)
-        draft, drawn = await finetune_check.read(frame.services, draft, speaker(request))
+        draft, drawn = await finetune_check.read(frame.services, draft, gettext_for(request))
         return [go(CHECK), draft, *drawn]
 
     return take

@@ -10,12 +10,12 @@ from playground.data.repair import Repair
 from playground.data.table import Change, Problem, Table
 from playground.training.jobs.events import MEASURING, JobState
 
-Say = Callable[..., str]
+Gettext = Callable[..., str]
 """Says an English sentence in the visitor's language, with its `{field}`s filled."""
 
 _BARS = 12
 _ROWS, _COLUMNS = 3, 8
-_FEWEST_FOR_BARS = 3
+_MIN_BARS = 3
 _BLANK = re.compile(r"[^\S\r\n]")
 
 
@@ -30,7 +30,7 @@ def title(heading: str, below: str = "", size: str = "h") -> str:
     return f'<div class="{size}">{safe(heading)}</div>{line}'
 
 
-def quiet(text: str) -> str:
+def caption(text: str) -> str:
     return f'<div class="quiet">{safe(text)}</div>'
 
 
@@ -59,31 +59,31 @@ class Fit:
     pieces: int = 0
 
 
-def lengths(say: Say, fit: Fit) -> str:
+def lengths(gettext: Gettext, fit: Fit) -> str:
     """How many examples have which length, in tokens, and what becomes of those that do not fit."""
     if not fit.counts:
         return ""
     lines = []
     if fit.cut:
         told = "{count} of the examples are longer than {limit} places: their ends are cut off."
-        lines.append(say(told, count=fit.cut, limit=fit.limit))
+        lines.append(gettext(told, count=fit.cut, limit=fit.limit))
     if fit.lost:
         told = "{count} are left out, because their answers begin only after {limit} places."
-        lines.append(say(told, count=fit.lost, limit=fit.limit))
+        lines.append(gettext(told, count=fit.lost, limit=fit.limit))
     if fit.texts:
         told = "{count} texts are longer than {limit} places: they are learnt whole, in {pieces} pieces."
-        lines.append(say(told, count=fit.texts, limit=fit.limit, pieces=fit.pieces))
+        lines.append(gettext(told, count=fit.texts, limit=fit.limit, pieces=fit.pieces))
     if not lines:
         told = "All fit: the longest takes {longest} of {limit} places."
-        lines.append(say(told, longest=max(fit.counts), limit=fit.limit))
+        lines.append(gettext(told, longest=max(fit.counts), limit=fit.limit))
     if len(fit.counts) < fit.total:
-        lines.append(say("Measured on {count} of the {total} examples.", count=len(fit.counts), total=fit.total))
-    drawn = "".join(quiet(line) for line in lines)
-    return f'<div class="quiet">{safe(say("Lengths"))}</div>{_bars(fit.counts)}{drawn}'
+        lines.append(gettext("Measured on {count} of the {total} examples.", count=len(fit.counts), total=fit.total))
+    drawn = "".join(caption(line) for line in lines)
+    return f'<div class="quiet">{safe(gettext("Lengths"))}</div>{_bars(fit.counts)}{drawn}'
 
 
 def _bars(counts: Sequence[int]) -> str:
-    if len(counts) < _FEWEST_FOR_BARS:
+    if len(counts) < _MIN_BARS:
         return ""
     width = max(1, -(-(max(counts) + 1) // _BARS))
     heights = [0] * _BARS
@@ -98,60 +98,61 @@ def _bars(counts: Sequence[int]) -> str:
     return f'<svg class="lengths" viewBox="0 0 240 44" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
 
 
-def problems(say: Say, found: Sequence[Problem]) -> str:
+def problems(gettext: Gettext, found: Sequence[Problem]) -> str:
     """What was noticed in the file, a line each, with the first place where something was changed for it."""
     lines = "".join(
-        f"<li>{safe(say(problem.template, **problem.fields))}"
-        + "".join(f'<div class="change">{_change(say, change)}</div>' for change in problem.changes[:1])
+        f"<li>{safe(gettext(problem.template, **problem.fields))}"
+        + "".join(f'<div class="change">{_change(gettext, change)}</div>' for change in problem.changes[:1])
         + "</li>"
         for problem in found
     )
-    heading = f'<div class="h">{safe(say("Noticed in the file"))}</div>'
+    heading = f'<div class="h">{safe(gettext("Noticed in the file"))}</div>'
     return f'<div class="rule"></div>{heading}<ul class="noticed quiet">{lines}</ul>' if lines else ""
 
 
-def first_rows(say: Say, table: Table) -> str:
+def first_rows(gettext: Gettext, table: Table) -> str:
     """How a file begins, so that one sees what stands in which column."""
     columns = table.columns[:_COLUMNS]
     head = "".join(f"<th>{safe(excerpt(column))}</th>" for column in columns)
     cells = ([excerpt(as_text(row.get(column))) for column in columns] for row in table.rows[:_ROWS])
     rows = "".join(f"<tr>{''.join(f'<td dir=auto>{safe(cell)}</td>' for cell in row)}</tr>" for row in cells)
-    heading = f'<div class="h">{safe(say("How the file begins"))}</div>'
+    heading = f'<div class="h">{safe(gettext("How the file begins"))}</div>'
     drawn = f'<table class="tbl begins"><tr>{head}</tr>{rows}</table>'
     return f'<div class="rule"></div>{heading}<div class="sideways">{drawn}</div>'
 
 
-def _change(say: Say, change: Change) -> str:
-    after = _cells(say, change.after) if change.after else say("left out")
-    return f"<span dir=auto>{safe(_cells(say, change.before))}</span> → <span dir=auto>{safe(after)}</span>"
+def _change(gettext: Gettext, change: Change) -> str:
+    after = _cells(gettext, change.after) if change.after else gettext("left out")
+    return f"<span dir=auto>{safe(_cells(gettext, change.before))}</span> → <span dir=auto>{safe(after)}</span>"
 
 
-def repair_table(say: Say, repairs: Sequence[Repair]) -> str:
+def repair_table(gettext: Gettext, repairs: Sequence[Repair]) -> str:
     """The first rows that each repair touches, before and after, in the file's order."""
     changes = sorted((change for repair in repairs for change in repair.changes), key=lambda change: change.row)
     if not changes:
         return ""
     rows = "".join(
-        f"<tr><td>{change.row}</td><td dir=auto>{safe(_cells(say, change.before))}</td>{_after(say, change)}</tr>"
+        f"<tr><td>{change.row}</td><td dir=auto>{safe(_cells(gettext, change.before))}</td>"
+        f"{_after(gettext, change)}</tr>"
         for change in changes
     )
     more = sum(len(repair.rows) for repair in repairs) - len(changes)
-    rest = quiet(say("and {count} more", count=more)) if more else ""
-    head = "".join(f"<th>{safe(say(word))}</th>" for word in ("Row", "Before", "After"))
-    heading = f'<div class="h">{safe(say("What the repairs change"))}</div>'
+    rest = caption(gettext("and {count} more", count=more)) if more else ""
+    head = "".join(f"<th>{safe(gettext(word))}</th>" for word in ("Row", "Before", "After"))
+    heading = f'<div class="h">{safe(gettext("What the repairs change"))}</div>'
     return f'<div class="rule"></div>{heading}<table class="tbl repairs"><tr>{head}</tr>{rows}</table>{rest}'
 
 
-def _after(say: Say, change: Change) -> str:
+def _after(gettext: Gettext, change: Change) -> str:
     if change.after:
-        return f"<td dir=auto>{safe(_cells(say, change.after))}</td>"
-    left_out = say("left out, same as row {row}", row=change.twin) if change.twin else say("left out")
-    return f"<td>{quiet(left_out)}</td>"
+        return f"<td dir=auto>{safe(_cells(gettext, change.after))}</td>"
+    left_out = gettext("left out, same as row {row}", row=change.twin) if change.twin else gettext("left out")
+    return f"<td>{caption(left_out)}</td>"
 
 
-def _cells(say: Say, cells: Sequence[str]) -> str:
+def _cells(gettext: Gettext, cells: Sequence[str]) -> str:
     """Cells side by side, with the signs that one does not see made visible."""
-    return " | ".join(_with_signs(cell) if cell else say("(empty)") for cell in cells or ("",))
+    return " | ".join(_with_signs(cell) if cell else gettext("(empty)") for cell in cells or ("",))
 
 
 def _with_signs(text: str) -> str:
@@ -162,34 +163,34 @@ def _with_signs(text: str) -> str:
     return shown.replace("\r", "\\r").replace("\n", " ⏎ ").strip()
 
 
-def progress(say: Say, state: JobState) -> str:
+def progress(gettext: Gettext, state: JobState) -> str:
     """Percent, bar, step and time left of a run; before its first step, what it waits for."""
     step, total = state["step"], state["total_steps"]
     percent = min(100, 100 * step // total) if total else 0
     if state["state"] == "waiting":
-        line = say("Waiting for its turn: another run comes first.")
+        line = gettext("Waiting for its turn: another run comes first.")
     elif not total:
-        line = say("Getting ready. This takes some seconds.")
+        line = gettext("Getting ready. This takes some seconds.")
     elif state["template"] == MEASURING:
-        percent, line = 100, say("Asking it what it learnt. This takes about a quarter of a minute.")
+        percent, line = 100, gettext("Asking it what it learnt. This takes about a quarter of a minute.")
     elif state["eta_s"] is None or step >= total:
-        line = say("Step {step} of {total}", step=step, total=total)
+        line = gettext("Step {step} of {total}", step=step, total=total)
     else:
-        left = duration(say, state["eta_s"])
-        line = say("Step {step} of {total}, about {left} left", step=step, total=total, left=left)
+        left = duration(gettext, state["eta_s"])
+        line = gettext("Step {step} of {total}, about {left} left", step=step, total=total, left=left)
     return (
         f'<div class="big">{percent} %</div><div class="track" role="progressbar" aria-valuenow="{percent}">'
-        f'<i style="width:{percent}%"></i></div>{quiet(line)}'
+        f'<i style="width:{percent}%"></i></div>{caption(line)}'
     )
 
 
-def duration(say: Say, seconds: float) -> str:
+def duration(gettext: Gettext, seconds: float) -> str:
     """A time to wait, rounded as a person would say it."""
     if seconds < 1:
-        return say("1 second")
+        return gettext("1 second")
     if seconds < 90:
-        return say("{count} seconds", count=round(seconds))
-    return say("{count} minutes", count=round(seconds / 60))
+        return gettext("{count} seconds", count=round(seconds))
+    return gettext("{count} minutes", count=round(seconds / 60))
 
 
 def tile(label: str, now: str, before: str = "", after: str = "") -> str:
@@ -203,15 +204,15 @@ def tiles(*drawn: str) -> str:
     return f'<div class="tiles">{"".join(drawn)}</div>' if drawn else ""
 
 
-def answers_table(say: Say, name: str, rows: Iterable[tuple[str, ...]], asked_as: str = "Question") -> str:
+def answers_table(gettext: Gettext, name: str, rows: Iterable[tuple[str, ...]], asked_as: str = "Question") -> str:
     """(question, the base model's answer, the adapter's answer) side by side; a fourth is the wanted answer."""
     head = (
-        f'<tr><th>{safe(say(asked_as))}</th><th><span class="dot">{safe(say("Base model"))}</span></th>'
+        f'<tr><th>{safe(gettext(asked_as))}</th><th><span class="dot">{safe(gettext("Base model"))}</span></th>'
         f'<th><span class="dot mine">{safe(name)}</span></th></tr>'
     )
     body = "".join(
-        f"<tr><td dir=auto><div class=asked>{safe(asked)}</div>{_wanted(say, wanted)}</td>"
-        f"{_answer(say('Base model'), '', base)}{_answer(name, 'mine', adapter)}</tr>"
+        f"<tr><td dir=auto><div class=asked>{safe(asked)}</div>{_wanted(gettext, wanted)}</td>"
+        f"{_answer(gettext('Base model'), '', base)}{_answer(name, 'mine', adapter)}</tr>"
         for asked, base, adapter, *wanted in rows
     )
     return f'<table class="tbl answers">{head}{body}</table>'
@@ -223,7 +224,7 @@ def _answer(who: str, dot: str, text: str) -> str:
 
 
 def strip(
-    say: Say, questions: Sequence[str], columns: Sequence[tuple[int, Sequence[str]]], kept: int | None = None
+    gettext: Gettext, questions: Sequence[str], columns: Sequence[tuple[int, Sequence[str]]], kept: int | None = None
 ) -> str:
     """The watched questions with what was answered at each step; step 0 is the base model.
 
@@ -233,7 +234,7 @@ def strip(
         return ""
     steps = [step for step, _ in columns]
     marked = (steps[-1] or None) if kept is None else kept
-    head = "".join(f"<th{_mark(step, marked)}>{_column(say, step, kept)}</th>" for step in steps)
+    head = "".join(f"<th{_mark(step, marked)}>{_column(gettext, step, kept)}</th>" for step in steps)
     body = "".join(
         f"<tr><td><b>{safe(question)}</b></td>"
         + "".join(
@@ -244,13 +245,13 @@ def strip(
     )
     table = f'<table class="tbl strip" style="--n:{len(steps)}"><tr><th></th>{head}</tr>{body}</table>'
     view = "sideways newest" if kept is None else "sideways"
-    return f'<div class="rule"></div>{title(say("Watch it learn"))}<div class="{view}">{table}</div>'
+    return f'<div class="rule"></div>{title(gettext("Watch it learn"))}<div class="{view}">{table}</div>'
 
 
-def _column(say: Say, step: int, kept: int | None) -> str:
+def _column(gettext: Gettext, step: int, kept: int | None) -> str:
     if step == 0:
-        return f'<span class="dot">{safe(say("Base model"))}</span>'
-    name = say("Step {step}, this one", step=step) if step == kept else say("Step {step}", step=step)
+        return f'<span class="dot">{safe(gettext("Base model"))}</span>'
+    name = gettext("Step {step}, this one", step=step) if step == kept else gettext("Step {step}", step=step)
     return f'<span class="dot mine">{safe(name)}</span>'
 
 
@@ -263,8 +264,8 @@ def _clipped(text: str) -> str:
     return f"<div>{safe(text)}</div>"
 
 
-def _wanted(say: Say, wanted: Sequence[str]) -> str:
-    return "".join(quiet(say("Yours: {answer}", answer=answer)) for answer in wanted if answer)
+def _wanted(gettext: Gettext, wanted: Sequence[str]) -> str:
+    return "".join(caption(gettext("Yours: {answer}", answer=answer)) for answer in wanted if answer)
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from playground.adapters.info import AdapterCard
+from playground.adapters.info import AdapterInfo
 from playground.evaluation.verdict import UNMEASURED
-from playground.metrics.bootstrap import FEWEST_ROWS
+from playground.metrics.bootstrap import MIN_PAIRED_ROWS
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports import report as report_html
-from playground.ui.reports.dataset import Say
+from playground.ui.reports.dataset import Gettext
 
 BARELY = 0.98
 """A held-out loss that stays above this share of what it was counts as hardly changed."""
@@ -24,31 +24,34 @@ ADVICE = {
 }
 
 
-def proof(card: AdapterCard, say: Say) -> str:
+def proof(card: AdapterInfo, gettext: Gettext) -> str:
     """What the receipt of the swap says; nothing where there is none."""
     if card.receipt is None:
         return ""
-    change = say(
+    change = gettext(
         "Proof: switched on, the adapter moves the model's choices by up to {change} points.",
-        change=f"{card.receipt.largest_change:.1f}",
+        change=f"{card.receipt.max_logit_change:.1f}",
     )
     if not card.receipt.base_unchanged:
-        return f'<div class="warn">{teach_html.safe(say("Switched off, the model was not as before."))}</div>'
-    off = say("Switched off, the model is as before, bit for bit.")
+        return f'<div class="warn">{teach_html.safe(gettext("Switched off, the model was not as before."))}</div>'
+    off = gettext("Switched off, the model is as before, bit for bit.")
     return f'<div class="note quiet">{teach_html.safe(change)} {teach_html.safe(off)}</div>'
 
 
-def how_taught(facts: dict[str, Any], say: Say) -> list[tuple[str, str]]:
+def how_taught(facts: dict[str, Any], gettext: Gettext) -> list[tuple[str, str]]:
     """(name, value) of what a run reported of itself."""
-    rows = [(say("Examples"), str(facts.get("rows", ""))), (say("Set aside"), str(facts.get("held_out_rows", "")))]
+    rows = [
+        (gettext("Examples"), str(facts.get("rows", ""))),
+        (gettext("Set aside"), str(facts.get("held_out_rows", ""))),
+    ]
     if facts.get("steps"):
         steps = str(facts["steps"])
         if facts.get("held_out_rows"):  # else nothing tells which was the best
             best = facts.get("best_step", facts["steps"])
-            steps = say("{count}, the best was {best}", count=facts["steps"], best=best)
-        rows.append((say("Steps"), steps))
+            steps = gettext("{count}, the best was {best}", count=facts["steps"], best=best)
+        rows.append((gettext("Steps"), steps))
     if facts.get("seconds"):
-        rows.append((say("Time"), teach_html.duration(say, facts["seconds"])))
+        rows.append((gettext("Time"), teach_html.duration(gettext, facts["seconds"])))
     return rows
 
 
@@ -58,50 +61,50 @@ def settings(facts: dict[str, Any]) -> str:
     return values.format(**facts["settings"]) if facts.get("settings") else ""
 
 
-def tiles(facts: dict[str, Any], say: Say) -> str:
+def tiles(facts: dict[str, Any], gettext: Gettext) -> str:
     """The measured figures of a run: how far off it was and is on examples that it never saw."""
     before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
     drawn = []
     if before is not None and after is not None:
-        drawn.append(teach_html.tile(say("How far off it is"), f"{after:.2f}", f"{before:.2f}"))
+        drawn.append(teach_html.tile(gettext("How far off it is"), f"{after:.2f}", f"{before:.2f}"))
     if facts.get("rows"):
-        drawn.append(teach_html.tile(say("Examples learnt from"), str(facts["rows"])))
+        drawn.append(teach_html.tile(gettext("Examples learnt from"), str(facts["rows"])))
     if facts.get("seconds"):
-        drawn.append(teach_html.tile(say("Time"), teach_html.duration(say, facts["seconds"])))
+        drawn.append(teach_html.tile(gettext("Time"), teach_html.duration(gettext, facts["seconds"])))
     return teach_html.tiles(*drawn)
 
 
-def words(facts: dict[str, Any], say: Say) -> tuple[str, str]:
+def words(facts: dict[str, Any], gettext: Gettext) -> tuple[str, str]:
     """(verdict, the sentences that it rests on), from held-out examples and nothing else."""
     before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
     if before is None or after is None:
-        return say(STUDIED), f"{say(UNMEASURED)} {say(ADVICE[STUDIED])}"
+        return gettext(STUDIED), f"{gettext(UNMEASURED)} {gettext(ADVICE[STUDIED])}"
     fields = {"count": facts.get("held_out_rows", 0), "before": f"{before:.2f}", "after": f"{after:.2f}"}
     if after < before * BARELY:
         line = "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better."
-        return say(LEARNT), say(line, **fields)
+        return gettext(LEARNT), gettext(line, **fields)
     line = (
         "On the {count} examples that it never saw, it was off by {before} and is now by {after}. Bring more examples, "
         "or let it study harder."
     )
-    return say(NO_GAIN), say(line, **fields)
+    return gettext(NO_GAIN), gettext(line, **fields)
 
 
-def verdict(card: AdapterCard, facts: dict[str, Any], say: Say) -> str:
+def verdict(card: AdapterInfo, facts: dict[str, Any], gettext: Gettext) -> str:
     """A heading, the sentences that it rests on, what may help where nothing was gained, and tiles."""
-    heading, line = words(facts, say)
+    heading, line = words(facts, gettext)
     if card.report.get("verdict"):
         found = _heading(card.report)
-        heading, line = say(found), report_html.words(card.report, say)
+        heading, line = gettext(found), report_html.words(card.report, gettext)
         if found in ADVICE:
-            line = f"{line} {say(ADVICE[found])}"
-    drawn = report_html.tiles(card.report, say) or tiles(facts, say)
+            line = f"{line} {gettext(ADVICE[found])}"
+    drawn = report_html.tiles(card.report, gettext) or tiles(facts, gettext)
     return f'{teach_html.title(heading, size="big")}<p class="verdict">{teach_html.safe(line)}</p>{drawn}'
 
 
 def _heading(report: dict[str, Any]) -> str:
     """Whether the first measure gained more than chance would, lost more, or neither."""
     measure = next(iter(report.get("measures", ())), None)
-    if measure is None or measure["rows"] < FEWEST_ROWS:
+    if measure is None or measure["rows"] < MIN_PAIRED_ROWS:
         return STUDIED
     return LEARNT if measure.get("better") else WORSE if measure.get("worse") else NO_GAIN

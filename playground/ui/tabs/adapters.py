@@ -9,15 +9,15 @@ from typing import Any
 
 import gradio as gr
 
-from playground.adapters.info import LONGEST_NAME, check_name
+from playground.adapters.info import MAX_NAME_CHARS, check_name
 from playground.errors import AdapterError, InputError
-from playground.protocol.requests import BASE
+from playground.protocol.messages import BASE
 from playground.service.downloads import sizes, whole, zipped
 from playground.service.services import Services
-from playground.ui.components.basics import ghost, head, primary, quiet, second
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT
-from playground.ui.finetune.state import fetched, owning_tab, picked, speaker, still
+from playground.ui.components.basics import caption, ghost, head, primary, second
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS
+from playground.ui.finetune.state import fetched, gettext_for, owning_tab, picked, static_html
 from playground.ui.i18n import t
 from playground.ui.reports import dataset as teach_html
 from playground.ui.tabs import adapter_details as adapter_page
@@ -55,11 +55,11 @@ def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs) -> None:
         with gr.Column(elem_classes=["card", "wide"]):
             with gr.Row(elem_classes="head"):
                 head("Your adapters")
-                still("", "say")
+                static_html("", "say")
                 bring = gr.UploadButton(
                     t("Import"), file_types=[".zip"], size="sm", elem_classes="ghost", min_width=0, variant="secondary"
                 )
-            quiet(
+            caption(
                 "An adapter is what the model learnt from your examples: a small file laid over it. The model itself "
                 "never changes."
             )
@@ -85,19 +85,19 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
         rename, download, delete = ghost("Rename"), ghost("Download"), ghost("Delete")
         fetch = gr.DownloadButton(elem_classes="fetch")
     with gr.Row(visible=False, elem_classes=["foot", "asking"]) as renaming:
-        name = gr.Textbox(label=t("Name of the adapter"), show_label=False, max_length=LONGEST_NAME, scale=1)
+        name = gr.Textbox(label=t("Name of the adapter"), show_label=False, max_length=MAX_NAME_CHARS, scale=1)
         save, keep_name = second("Save"), second("Cancel")
     with gr.Row(visible=False, elem_classes=["foot", "asking"]) as deleting:
-        quiet("It cannot be brought back. Delete it?")
+        caption("It cannot be brought back. Delete it?")
         sure = gr.Button(t("Delete for good"), variant="stop", size="md", min_width=60)
         keep = second("Keep it")
     with gr.Row(visible=False, elem_classes=["foot", "asking"]) as taking:
-        share = still("", "say")
+        share = static_html("", "say")
         alone, whole_model, leave = second("Adapter"), second("Whole model"), second("Cancel")
     facts = gr.HTML("", padding=False)
-    still("", "grow")
+    static_html("", "grow")
     with gr.Row(elem_classes=["foot", "rule"]):
-        quiet("Everyone chooses for themselves: using it here changes only what you see.")
+        caption("Everyone chooses for themselves: using it here changes only what you see.")
         use = primary("Use it")
     drawn = (chosen, empty, page, title, facts, renaming, deleting, taking)
     return Parts(
@@ -126,7 +126,7 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
 
 def _draw(services: Services, request: gr.Request, adapter: str | None) -> list[Any]:
     """Updates for `Parts.drawn`: the list as it is now, and the page of the adapter, or of the first."""
-    owner, say = services.owner(request), speaker(request)
+    owner, gettext = services.owner(request), gettext_for(request)
     cards = services.store.list(owner)
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
     choices = [(adapter_page.line(card), card.id) for card in cards]
@@ -135,7 +135,7 @@ def _draw(services: Services, request: gr.Request, adapter: str | None) -> list[
         gr.HTML(visible=card is None),
         gr.Column(visible=card is not None),
         adapter_page.title(card) if card else "",
-        adapter_page.page(services, owner, card, say) if card else "",
+        adapter_page.page(services, owner, card, gettext) if card else "",
         *(gr.Row(visible=False) for _ in range(3)),
     ]
 
@@ -143,11 +143,11 @@ def _draw(services: Services, request: gr.Request, adapter: str | None) -> list[
 def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
     """What changes the list: opening the tab, importing, renaming, deleting."""
 
-    @friendly
+    @show_errors
     async def opened(chosen: str | None, request: gr.Request) -> list[Any]:
         return await asyncio.to_thread(_draw, services, request, chosen)
 
-    @friendly
+    @show_errors
     async def bring(path: Any, current: str, request: gr.Request) -> list[Any]:
         if not isinstance(path, str) or not path:
             raise InputError("Send a file first.")
@@ -155,13 +155,13 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts) -> None
         card = await asyncio.to_thread(services.adopt, owner, _name_of(path), Path(path))
         return [picked(services, owner, current), *_draw(services, request, card.id)]
 
-    @friendly
+    @show_errors
     async def rename(adapter: str | None, name: str, current: str, request: gr.Request) -> list[Any]:
         owner = services.known_owner(request)
         card = services.store.rename(owner, _one(adapter), name)
         return [picked(services, owner, current), *_draw(services, request, card.id)]
 
-    @friendly
+    @show_errors
     async def delete(adapter: str | None, current: str, request: gr.Request) -> list[Any]:
         owner = services.known_owner(request)
         card = await asyncio.to_thread(services.remove, owner, _one(adapter))
@@ -170,74 +170,74 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts) -> None
     listed = [picker, *parts.drawn]
     tab = owning_tab()
     if tab is not None:
-        tab.select(opened, parts.chosen, list(parts.drawn), **EVENT)
-    parts.chosen.input(opened, parts.chosen, list(parts.drawn), **EVENT)
-    parts.bring.upload(bring, [parts.bring, picker], listed, **EVENT)
-    parts.save.click(rename, [parts.chosen, parts.name, picker], listed, **EVENT)
-    parts.name.submit(rename, [parts.chosen, parts.name, picker], listed, **EVENT)
-    parts.sure.click(delete, [parts.chosen, picker], listed, **EVENT)
+        tab.select(opened, parts.chosen, list(parts.drawn), **EVENT_OPTIONS)
+    parts.chosen.input(opened, parts.chosen, list(parts.drawn), **EVENT_OPTIONS)
+    parts.bring.upload(bring, [parts.bring, picker], listed, **EVENT_OPTIONS)
+    parts.save.click(rename, [parts.chosen, parts.name, picker], listed, **EVENT_OPTIONS)
+    parts.name.submit(rename, [parts.chosen, parts.name, picker], listed, **EVENT_OPTIONS)
+    parts.sure.click(delete, [parts.chosen, picker], listed, **EVENT_OPTIONS)
 
 
 def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
     """What only opens, closes or fetches something, and choosing the adapter for the whole page."""
 
-    @friendly
+    @show_errors
     async def ask_name(adapter: str | None, request: gr.Request) -> list[Any]:
         card = services.store.get(services.owner(request), _one(adapter))
         return [*_rows("renaming"), card.name]
 
-    @friendly
+    @show_errors
     async def use(adapter: str | None, request: gr.Request) -> gr.Dropdown:
         owner = services.owner(request)
         voice = await services.voice(owner, _one(adapter))
-        say = speaker(request)
-        gr.Info(say("It answers in every tab now."), duration=4, title=say("Done"))
+        gettext = gettext_for(request)
+        gr.Info(gettext("It answers in every tab now."), duration=4, title=gettext("Done"))
         return picked(services, owner, voice.adapter)
 
     rows = [parts.renaming, parts.deleting, parts.taking]
-    parts.rename.click(ask_name, parts.chosen, [*rows, parts.name], **EVENT)
-    parts.delete.click(lambda: _rows("deleting"), None, rows, **EVENT)
+    parts.rename.click(ask_name, parts.chosen, [*rows, parts.name], **EVENT_OPTIONS)
+    parts.delete.click(lambda: _rows("deleting"), None, rows, **EVENT_OPTIONS)
     for button in (parts.keep_name, parts.keep):
-        button.click(lambda: _rows(""), None, rows, **EVENT)
-    parts.use.click(use, parts.chosen, picker, **EVENT)
+        button.click(lambda: _rows(""), None, rows, **EVENT_OPTIONS)
+    parts.use.click(use, parts.chosen, picker, **EVENT_OPTIONS)
 
 
 def _wire_download(services: Services, parts: Parts) -> None:
     """Ask whether to take the adapter or the whole model; the latter takes a while and can be cancelled."""
 
-    @friendly
+    @show_errors
     async def ask_what(adapter: str | None, request: gr.Request) -> list[Any]:
         card = services.store.get(services.owner(request), _one(adapter))
         small, large = await asyncio.to_thread(sizes, services, card)
         line = "Adapter: {small} MB. Whole model: {large} MB."
-        told = speaker(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
-        return [*_rows("taking"), teach_html.quiet(told), *_buttons(True)]
+        told = gettext_for(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
+        return [*_rows("taking"), teach_html.caption(told), *_buttons(True)]
 
-    @friendly
+    @show_errors
     async def download(adapter: str | None, request: gr.Request) -> list[Any]:
         path = await asyncio.to_thread(zipped, services, services.owner(request), _one(adapter))
         return [path, *_rows("")]
 
-    @friendly
+    @show_errors
     async def make(adapter: str | None, request: gr.Request) -> AsyncIterator[list[Any]]:
-        say = speaker(request)
+        gettext = gettext_for(request)
         async with aclosing(whole(services, services.owner(request), _one(adapter))) as shares:
             async for share in shares:
                 if isinstance(share, str):
                     yield [gr.skip(), *_buttons(True), share, *_rows("")]
                     return
-                told = say("Putting the whole model together: {percent} %", percent=min(99, round(100 * share)))
+                told = gettext("Putting the whole model together: {percent} %", percent=min(99, round(100 * share)))
                 if share == 0:
-                    told = say("Getting ready to put the whole model together…")
-                yield [teach_html.quiet(told), *_buttons(False), gr.skip(), *(gr.skip() for _ in rows)]
+                    told = gettext("Getting ready to put the whole model together…")
+                yield [teach_html.caption(told), *_buttons(False), gr.skip(), *(gr.skip() for _ in rows)]
 
     rows, choices = [parts.renaming, parts.deleting, parts.taking], [parts.alone, parts.whole]
-    parts.download.click(ask_what, parts.chosen, [*rows, parts.share, *choices], **EVENT)
-    fetched(parts.alone.click(download, parts.chosen, [parts.fetch, *rows], **EVENT), parts.fetch)
-    making = parts.whole.click(make, parts.chosen, [parts.share, *choices, parts.fetch, *rows], **EVENT)
+    parts.download.click(ask_what, parts.chosen, [*rows, parts.share, *choices], **EVENT_OPTIONS)
+    fetched(parts.alone.click(download, parts.chosen, [parts.fetch, *rows], **EVENT_OPTIONS), parts.fetch)
+    making = parts.whole.click(make, parts.chosen, [parts.share, *choices, parts.fetch, *rows], **EVENT_OPTIONS)
     fetched(making, parts.fetch)
-    making.failure(lambda: _rows(""), None, rows, **EVENT)
-    parts.leave.click(lambda: _rows(""), None, rows, cancels=[making], **EVENT)
+    making.failure(lambda: _rows(""), None, rows, **EVENT_OPTIONS)
+    parts.leave.click(lambda: _rows(""), None, rows, cancels=[making], **EVENT_OPTIONS)
 
 
 def _rows(open_one: str) -> list[gr.Row]:
@@ -258,6 +258,6 @@ def _one(adapter: str | None) -> str:
 def _name_of(path: str) -> str:
     """A name for an imported adapter: its file's, where that can be one."""
     try:
-        return check_name(Path(path).stem.replace("_", " ").replace("-", " ")[:LONGEST_NAME])
+        return check_name(Path(path).stem.replace("_", " ").replace("-", " ")[:MAX_NAME_CHARS])
     except AdapterError:
         return "Imported"

@@ -6,25 +6,25 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.requests import Voice
+from playground.protocol.client import Voice
 from playground.service.services import Services
 from playground.tasks.answer import TASK
-from playground.tasks.base import AnswerResult, Span
-from playground.ui.components.basics import ghost, head, html, quiet
-from playground.ui.components.compare import Choice, answers, split
-from playground.ui.errors import friendly
-from playground.ui.events import chips, copy_from, go_and_stop, paced, wire
-from playground.ui.i18n import locale_of, say, t
-from playground.ui.reports.dataset import Say, safe
+from playground.tasks.base import QuestionAnsweringOutput, Span
+from playground.ui.components.basics import caption, ghost, head, html
+from playground.ui.components.compare import AdapterPicker, answers, split
+from playground.ui.errors import show_errors
+from playground.ui.events import chips, copy_from, paced, run_and_stop_buttons, wire
+from playground.ui.i18n import gettext, locale_of, t
+from playground.ui.reports.dataset import Gettext, safe
 
 
-def build(services: Services, choice: Choice) -> None:
+def build(services: Services, choice: AdapterPicker) -> None:
     """Draw the tab and bind its events."""
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head"]):
                 head("Passage")
-                quiet("The answer is looked for here, and nowhere else.")
+                caption("The answer is looked for here, and nowhere else.")
             context = gr.Textbox(
                 label=t("Passage"),
                 show_label=False,
@@ -43,21 +43,21 @@ def build(services: Services, choice: Choice) -> None:
                     placeholder=t("Ask about the passage…"),
                     elem_id="answer-question",
                 )
-                buttons = go_and_stop("Ask", "answer")
+                buttons = run_and_stop_buttons("Ask", "answer")
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head", "alone"]):
                 head("Answer")
-                quiet()
+                caption()
                 ghost("Copy").click(None, js=copy_from("#answer-result .big"))
             result = split(choice, _nothing, "answer-result", "beside", copied=".big")
             with gr.Row(elem_classes=["foot", "rule"]):
-                quiet("If the passage does not say, you will read so here.")
+                caption("If the passage does not say, you will read so here.")
 
-    @friendly
+    @show_errors
     async def answer(request: gr.Request, question: str, context: str, *who: Any) -> AsyncIterator[Any]:
-        speak = partial(say, locale_of(request))
+        speak = partial(gettext, locale_of(request))
 
-        def ask(voice: Voice) -> AsyncIterator[AnswerResult]:
+        def ask(voice: Voice) -> AsyncIterator[QuestionAnsweringOutput]:
             return TASK.run(services.live, voice, question=question, context=context)
 
         async for found in paced(answers(services, request, who, ask)):
@@ -72,7 +72,7 @@ def _nothing(elem_id: str) -> gr.HTML:
     return html('<div class="nothing quiet">%s</div>', TASK.empty, classes=("grow", "scroll"), elem_id=elem_id)
 
 
-def _drawn(speak: Say, context: str, result: AnswerResult) -> str:
+def _drawn(speak: Gettext, context: str, result: QuestionAnsweringOutput) -> str:
     sure = f"{result.confidence:.0%}"
     if result.start is None or result.end is None:
         said = speak("{sure} sure.", sure=sure)

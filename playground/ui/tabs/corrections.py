@@ -11,20 +11,20 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
-from playground.protocol.requests import Message
+from playground.protocol.messages import Message
 from playground.service.corrections import Corrections, Kept
 from playground.service.services import Services
 from playground.tasks.base import check_text
 from playground.training.jobs.events import FINISHED
 from playground.ui.components.basics import head, second
 from playground.ui.components.chat_history import as_messages, asked_before
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import review as finetune_check
 from playground.ui.finetune.progress import latest
 from playground.ui.finetune.review import CheckParts
-from playground.ui.finetune.state import CHECK, Draft, Frame, go, owning_tab, speaker
-from playground.ui.reports.dataset import Say, quiet
+from playground.ui.finetune.state import CHECK, Draft, FinetunePage, gettext_for, go, owning_tab
+from playground.ui.reports.dataset import Gettext, caption
 from playground.ui.tabs import generate_controls
 
 ENOUGH = 8
@@ -33,7 +33,7 @@ FILE_NAME = "corrections.jsonl"
 
 
 @dataclass(frozen=True)
-class Note:
+class CorrectionsPanel:
     """`drawn` are the components that `counted` returns updates for, in that order; `prompt` is where the chat beside
     it is asked."""
 
@@ -45,7 +45,7 @@ class Note:
     drawn: tuple[gr.blocks.Block, ...]
 
 
-def draw(services: Services, visible: bool, prompt: gr.Textbox) -> Note:
+def draw(services: Services, visible: bool, prompt: gr.Textbox) -> CorrectionsPanel:
     """Draw the note; it fills in when its tab opens."""
     with gr.Column(visible=visible, elem_classes=["note", "correcting"]) as box:
         head("Teach by correcting", "Change an answer with its pencil, and it becomes an example to learn from.")
@@ -53,22 +53,24 @@ def draw(services: Services, visible: bool, prompt: gr.Textbox) -> Note:
         with gr.Row(visible=False, elem_classes=["foot"]) as buttons:
             look = second("Look at them", elem_id="corrections-look")
             teach = second("Teach these", visible=False, elem_id="corrections-teach")
-    return Note(Corrections(services.owners.data_dir), box, look, teach, prompt, (count, buttons, teach))
+    return CorrectionsPanel(Corrections(services.owners.data_dir), box, look, teach, prompt, (count, buttons, teach))
 
 
-def counted(say: Say, kept: Kept) -> list[Any]:
-    """Updates for `Note.drawn`."""
+def counted(gettext: Gettext, kept: Kept) -> list[Any]:
+    """Updates for `CorrectionsPanel.drawn`."""
     count, more = len(kept), ENOUGH - len(kept)
     line = (
-        say("{kept} kept, {more} more to go.", kept=count, more=more) if more > 0 else say("{kept} kept.", kept=count)
+        gettext("{kept} kept, {more} more to go.", kept=count, more=more)
+        if more > 0
+        else gettext("{kept} kept.", kept=count)
     )
-    return [quiet(line) if kept else "", gr.Row(visible=bool(kept)), gr.Button(visible=more <= 0)]
+    return [caption(line) if kept else "", gr.Row(visible=bool(kept)), gr.Button(visible=more <= 0)]
 
 
-def wire(services: Services, note: Note, chat: gr.Chatbot, controls: list[Any]) -> None:
+def wire(services: Services, note: CorrectionsPanel, chat: gr.Chatbot, controls: list[Any]) -> None:
     """Keep what is corrected in `chat`; `controls` are those that say with which role it answered."""
 
-    @friendly
+    @show_errors
     async def corrected(edit: gr.EditData, request: gr.Request, shown: Any, *asked_with: Any) -> AsyncIterator[Any]:
         messages, owner = as_messages(shown), services.known_owner(request)
         was, answer = _text(edit.previous_value), _text(edit.value)
@@ -82,24 +84,24 @@ def wire(services: Services, note: Note, chat: gr.Chatbot, controls: list[Any]) 
                 messages[edit.index]["content"] = was
                 yield [messages, *[gr.skip()] * len(note.drawn)]
             raise
-        yield [gr.skip(), *counted(speaker(request), kept)]
+        yield [gr.skip(), *counted(gettext_for(request), kept)]
 
-    chat.edit(corrected, [chat, *controls], [chat, *note.drawn], **EVENT)
+    chat.edit(corrected, [chat, *controls], [chat, *note.drawn], **EVENT_OPTIONS)
 
-    @friendly
+    @show_errors
     async def opened(request: gr.Request) -> list[Any]:
-        return counted(speaker(request), await asyncio.to_thread(note.kept.list, services.owner(request)))
+        return counted(gettext_for(request), await asyncio.to_thread(note.kept.list, services.owner(request)))
 
     tab = owning_tab()
     if tab is not None:
-        tab.select(opened, None, list(note.drawn), **EVENT)
+        tab.select(opened, None, list(note.drawn), **EVENT_OPTIONS)
 
 
-def lead_on(frame: Frame, note: Note, check: CheckParts) -> None:
+def send_to_finetune(frame: FinetunePage, note: CorrectionsPanel, check: CheckParts) -> None:
     """Have "Teach these" open Fine-tune where it shows what was read, with the corrections as its file."""
     services = frame.services
 
-    @friendly
+    @show_errors
     async def teach(request: gr.Request) -> list[Any]:
         owner = services.known_owner(request)
         state = await asyncio.to_thread(latest, services, owner, time.time())
@@ -107,13 +109,13 @@ def lead_on(frame: Frame, note: Note, check: CheckParts) -> None:
             raise InputError("A training run of yours is still going on. When it is done, you can teach these.")
         path = await asyncio.to_thread(write_file, services, note.kept, owner)
         draft = Draft(path=str(path), file_name=FILE_NAME)
-        draft, drawn = await finetune_check.read(services, draft, speaker(request))
+        draft, drawn = await finetune_check.read(services, draft, gettext_for(request))
         # A run whose end was not seen counts as taken up: else Fine-tune, once open, would turn to it.
         watched = state["job_id"] if state else ""
         return [gr.Tabs(selected="finetune"), go(CHECK), watched, None, gr.Timer(active=False), draft, *drawn]
 
     led = [frame.tabs, frame.steps, frame.job, frame.told, frame.clock, frame.draft, *check.drawn]
-    note.teach.click(teach, None, led, **EVENT)
+    note.teach.click(teach, None, led, **EVENT_OPTIONS)
 
 
 def write_file(services: Services, kept: Corrections, owner: str) -> Path:

@@ -9,14 +9,14 @@ import gradio as gr
 
 from playground.service.corrections import Correction, Kept
 from playground.service.services import Services
-from playground.ui.components.basics import ghost, head, quiet, second
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT
-from playground.ui.finetune.state import fetched, speaker, still
+from playground.ui.components.basics import caption, ghost, head, second
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS
+from playground.ui.finetune.state import fetched, gettext_for, static_html
 from playground.ui.i18n import t
-from playground.ui.tabs.corrections import Note, counted, write_file
+from playground.ui.tabs.corrections import CorrectionsPanel, counted, write_file
 
-LONGEST_SHOWN = 400
+MAX_SHOWN_CHARS = 400
 """Characters of a question or an answer in the list."""
 
 TO_TOP = "() => { window.scrollTo({ top: 0 }); }"
@@ -42,11 +42,11 @@ def draw() -> ListParts:
     with gr.Column(visible=False, elem_classes=["grow", "stage", "kept-list"]) as view:
         with gr.Row(elem_classes=["head"]):
             head("Your corrections", "They stay after a training, until you clear them.")
-            still("", "say")
+            static_html("", "say")
             download, clear = ghost("Download"), ghost("Clear all")
             fetch = gr.DownloadButton(elem_classes="fetch")
         with gr.Row(visible=False, elem_classes=["foot", "asking"]) as clearing:
-            quiet("They cannot be brought back. Clear them all?")
+            caption("They cannot be brought back. Clear them all?")
             sure = gr.Button(t("Clear for good"), variant="stop", size="md", min_width=60)
             spare = second("Keep them")
         chosen = gr.Radio(
@@ -60,44 +60,44 @@ def draw() -> ListParts:
         )
         with gr.Row(elem_classes=["foot", "rule"]):
             back = second("Back to the chat")
-            quiet()
+            caption()
             drop = second("Drop the chosen one", interactive=False)
     return ListParts(view, chosen, download, fetch, clear, clearing, sure, spare, drop, back)
 
 
-def wire(services: Services, note: Note, parts: ListParts, chat: gr.Column) -> None:
+def wire(services: Services, note: CorrectionsPanel, parts: ListParts, chat: gr.Column) -> None:
     """Bind the list to the note that opens it; `chat` is what makes room for it."""
     kept, listed = note.kept, [parts.chosen, parts.drop, parts.clearing]
     stages = [chat, parts.view]
 
-    @friendly
+    @show_errors
     async def look(request: gr.Request) -> list[Any]:
         rows = await asyncio.to_thread(kept.list, services.owner(request))
-        return [*_stages(bool(rows)), *_listed(rows), *counted(speaker(request), rows)]
+        return [*_stages(bool(rows)), *_listed(rows), *counted(gettext_for(request), rows)]
 
-    @friendly
+    @show_errors
     async def drop(chosen: Any, request: gr.Request) -> list[Any]:
         rows = await asyncio.to_thread(kept.drop, services.known_owner(request), chosen)
-        return [*_stages(bool(rows)), *_listed(rows), *counted(speaker(request), rows)]
+        return [*_stages(bool(rows)), *_listed(rows), *counted(gettext_for(request), rows)]
 
-    @friendly
+    @show_errors
     async def clear(request: gr.Request) -> list[Any]:
         await asyncio.to_thread(kept.clear, services.known_owner(request))
-        return [*_stages(False), *_listed([]), *counted(speaker(request), [])]
+        return [*_stages(False), *_listed([]), *counted(gettext_for(request), [])]
 
-    @friendly
+    @show_errors
     async def download(request: gr.Request) -> str:
         return str(await asyncio.to_thread(write_file, services, kept, services.known_owner(request)))
 
     everything = [*stages, *listed, *note.drawn]
-    note.look.click(look, None, everything, **EVENT).success(None, js=TO_TOP, **EVENT)
-    parts.drop.click(drop, parts.chosen, everything, **EVENT)
-    parts.sure.click(clear, None, everything, **EVENT)
-    parts.chosen.input(lambda: gr.Button(interactive=True), None, parts.drop, **EVENT)
-    parts.clear.click(lambda: gr.Row(visible=True), None, parts.clearing, **EVENT)
-    parts.spare.click(lambda: gr.Row(visible=False), None, parts.clearing, **EVENT)
-    parts.back.click(_shows(False), None, stages, **EVENT)
-    fetched(parts.download.click(download, None, parts.fetch, **EVENT), parts.fetch)
+    note.look.click(look, None, everything, **EVENT_OPTIONS).success(None, js=TO_TOP, **EVENT_OPTIONS)
+    parts.drop.click(drop, parts.chosen, everything, **EVENT_OPTIONS)
+    parts.sure.click(clear, None, everything, **EVENT_OPTIONS)
+    parts.chosen.input(lambda: gr.Button(interactive=True), None, parts.drop, **EVENT_OPTIONS)
+    parts.clear.click(lambda: gr.Row(visible=True), None, parts.clearing, **EVENT_OPTIONS)
+    parts.spare.click(lambda: gr.Row(visible=False), None, parts.clearing, **EVENT_OPTIONS)
+    parts.back.click(_shows(False), None, stages, **EVENT_OPTIONS)
+    fetched(parts.download.click(download, None, parts.fetch, **EVENT_OPTIONS), parts.fetch)
 
 
 def _shows(open: bool) -> Callable[[], list[gr.Column]]:
@@ -120,4 +120,4 @@ def _line(row: Correction) -> str:
 
 def _short(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"
+    return line if len(line) <= MAX_SHOWN_CHARS else line[: MAX_SHOWN_CHARS - 1] + "…"

@@ -7,24 +7,25 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.requests import Message, Voice
+from playground.protocol.client import Voice
+from playground.protocol.messages import Message
 from playground.service.services import Services
-from playground.tasks.base import TextResult
+from playground.tasks.base import TextOutput
 from playground.tasks.generate import TASK
-from playground.ui.components.basics import ghost, quiet
+from playground.ui.components.basics import caption, ghost
 from playground.ui.components.chat_history import as_messages, before_last, caught_up, with_answer
-from playground.ui.components.compare import Ask, Choice, Split, answers, split
-from playground.ui.components.token_probabilities import Shades, place, shaded
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT, chips, go_and_stop, paced, wire
-from playground.ui.i18n import framed, locale_of, say, t
+from playground.ui.components.compare import AdapterPicker, Ask, CompareView, answers, split
+from playground.ui.components.token_probabilities import TokenProbabilities, place, shaded
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS, chips, paced, run_and_stop_buttons, wire
+from playground.ui.i18n import framed, gettext, locale_of, t
 from playground.ui.tabs import corrections, corrections_list, generate_controls
-from playground.ui.tabs.corrections import Note
+from playground.ui.tabs.corrections import CorrectionsPanel
 from playground.ui.tabs.generate_controls import Asked
 
 HELLO = '<div class="hello"><div class="big">%s</div><div class="quiet">%s</div></div>'
 CHOICES = 3
-"""How many values `Choice.inputs` has; the controls' follow."""
+"""How many values `AdapterPicker.inputs` has; the controls' follow."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class Half:
     words: gr.HTML
 
 
-def build(services: Services, choice: Choice) -> Note:
+def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
     """Draw the tab and bind its events; returns the note that leads on to Fine-tune.
 
     A model without a chat template only continues texts.
     """
-    chats = services.live.codec.has_chat
+    chats = services.live.tokenizer.has_chat_template
     with gr.Row(elem_classes=["work", "full", "chatwork"]):
         with gr.Column(elem_classes=["card"], scale=3):
             with gr.Row(elem_classes=["head"]):
@@ -55,7 +56,7 @@ def build(services: Services, choice: Choice) -> Note:
                     elem_id="generate-mode",
                     elem_classes=["seg"],
                 )
-                quiet()
+                caption()
                 new = ghost("New chat", visible=chats)
             with gr.Column(visible=chats, elem_classes=["grow", "stage"]) as chat_part:
                 chat, prompt, send = _draw_chat(choice)
@@ -70,8 +71,8 @@ def build(services: Services, choice: Choice) -> Note:
     _wire_text(services, text, go_on, asked_with)
     corrections.wire(services, note, chat.own.shown, controls)
     corrections_list.wire(services, note, listed, chat_part)
-    new.click(_afresh, None, _outputs(chat), **EVENT)
-    mode.change(_of_mode, mode, [chat_part, note.box, text_part, listed.view], **EVENT)
+    new.click(_afresh, None, _outputs(chat), **EVENT_OPTIONS)
+    mode.change(_of_mode, mode, [chat_part, note.box, text_part, listed.view], **EVENT_OPTIONS)
     return note
 
 
@@ -80,7 +81,7 @@ def _of_mode(chosen: str) -> list[Any]:
     return [gr.Column(visible=visible) for visible in (chosen == "chat", chosen == "chat", chosen != "chat", False)]
 
 
-def _draw_chat(choice: Choice) -> tuple[Split, gr.Textbox, tuple[gr.Button, gr.Button]]:
+def _draw_chat(choice: AdapterPicker) -> tuple[CompareView, gr.Textbox, tuple[gr.Button, gr.Button]]:
     chat = split(choice, _chat, "generate-chat", "beside", "named")
     chip_row = gr.Row(elem_classes=["inside"])
     with gr.Row(elem_classes=["composer"]):
@@ -93,7 +94,7 @@ def _draw_chat(choice: Choice) -> tuple[Split, gr.Textbox, tuple[gr.Button, gr.B
             max_lines=5,
             elem_id="generate-prompt",
         )
-        send = go_and_stop("Send", "generate")
+        send = run_and_stop_buttons("Send", "generate")
     with chip_row:
         chips(TASK.examples, [prompt], ["prompt"])
     return chat, prompt, send
@@ -114,11 +115,11 @@ def _chat(elem_id: str) -> Half:
     return Half(chat, place(elem_id))
 
 
-def _draw_text(choice: Choice) -> tuple[Split, tuple[gr.Button, gr.Button]]:
+def _draw_text(choice: AdapterPicker) -> tuple[CompareView, tuple[gr.Button, gr.Button]]:
     text = split(choice, _text, "generate-text", "beside", "named")
     with gr.Row(elem_classes=["foot", "rule"]):
-        quiet("It writes on where your text ends.")
-        go_on = go_and_stop("Continue", "continue")
+        caption("It writes on where your text ends.")
+        go_on = run_and_stop_buttons("Continue", "continue")
     return text, go_on
 
 
@@ -141,14 +142,14 @@ def _text(elem_id: str) -> Half:
 BEGIN = "Begin a text, and the model goes on…"
 
 
-def _outputs(halves: Split) -> list[Any]:
+def _outputs(halves: CompareView) -> list[Any]:
     return [halves.base.shown, halves.own.shown, halves.base.words, halves.own.words]
 
 
 def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]) -> None:
     chat, prompt, send = parts
 
-    @friendly
+    @show_errors
     async def answer(request: gr.Request, said: str, *values: Any) -> AsyncIterator[Any]:
         base, own, *rest = values
         history = as_messages(own)
@@ -159,7 +160,7 @@ def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]
     sent = [prompt, chat.base.shown, chat.own.shown, *asked_with]
     wire([send[0].click, prompt.submit], send, answer, sent, [*_outputs(chat), prompt])
 
-    @friendly
+    @show_errors
     async def again(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         base, own, *rest = values
         history, said = before_last(as_messages(own))
@@ -188,8 +189,10 @@ async def _spoken(
         yield [base, with_answer(histories[1], said, found.own), *words]
 
 
-def _wire_text(services: Services, text: Split, go_on: tuple[gr.Button, gr.Button], asked_with: list[Any]) -> None:
-    @friendly
+def _wire_text(
+    services: Services, text: CompareView, go_on: tuple[gr.Button, gr.Button], asked_with: list[Any]
+) -> None:
+    @show_errors
     async def continued(request: gr.Request, begun: str, *values: Any) -> AsyncIterator[Any]:
         asked = generate_controls.read(values[CHOICES:])
         shades = _shades(request, "text")
@@ -202,18 +205,18 @@ def _wire_text(services: Services, text: Split, go_on: tuple[gr.Button, gr.Butto
     wire([go_on[0].click], go_on, continued, [text.own.shown, *asked_with], _outputs(text))
 
 
-def _asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextResult]:
-    def ask(voice: Voice) -> AsyncIterator[TextResult]:
+def _asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextOutput]:
+    def ask(voice: Voice) -> AsyncIterator[TextOutput]:
         return TASK.run(services.live, voice, **asked.inputs, **inputs)
 
     return ask
 
 
-def _shades(request: gr.Request, name: str) -> tuple[Shades, Shades]:
-    speak: Callable[..., str] = partial(say, locale_of(request))
-    return Shades(speak, f"{name}-base"), Shades(speak, name)
+def _shades(request: gr.Request, name: str) -> tuple[TokenProbabilities, TokenProbabilities]:
+    speak: Callable[..., str] = partial(gettext, locale_of(request))
+    return TokenProbabilities(speak, f"{name}-base"), TokenProbabilities(speak, name)
 
 
 def _afresh(request: gr.Request) -> list[Any]:
-    no_words = shaded(partial(say, locale_of(request)), "", "", ())
+    no_words = shaded(partial(gettext, locale_of(request)), "", "", ())
     return [[], [], no_words, no_words]

@@ -6,9 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.requests import Sampling
-from playground.ui.components.basics import head, quiet
-from playground.ui.events import EVENT
+from playground.protocol.sampling import SamplingParams
+from playground.ui.components.basics import caption, head
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.i18n import t
 
 TOKENS_PER_WORD = 1.5
@@ -26,13 +26,13 @@ SHOW_WORDS = '(on) => { document.querySelector("#bar").parentElement.classList.t
 class Asked:
     """What the controls say; the engine checks every value."""
 
-    sampling: Sampling
+    sampling: SamplingParams
     role: Any
-    alternatives: int
+    top_logprobs: int
 
     @property
     def inputs(self) -> dict[str, Any]:
-        return {"sampling": self.sampling, "system": self.role, "alternatives": self.alternatives}
+        return {"sampling": self.sampling, "system": self.role, "top_logprobs": self.top_logprobs}
 
 
 def draw() -> list[Any]:
@@ -49,7 +49,7 @@ def draw() -> list[Any]:
         elem_id="generate-style",
         elem_classes=["seg"],
     )
-    quiet("Exact always gives the same answer to the same question. Inventive surprises more, and errs more.")
+    caption("Exact always gives the same answer to the same question. Inventive surprises more, and errs more.")
     words = _slider("Longest answer, in words", 16, 512, 160, 16)
     role = gr.Textbox(
         label=t("Role (optional)"), lines=3, placeholder=t("You are a patient teacher. Answer in two sentences.")
@@ -70,7 +70,7 @@ def draw() -> list[Any]:
     def preset(chosen: str) -> list[Any]:
         return list(STYLES[chosen].values())
 
-    style.input(preset, style, [temperature, top_p, top_k], **EVENT)
+    style.input(preset, style, [temperature, top_p, top_k], **EVENT_OPTIONS)
     sure.change(None, sure, js=SHOW_WORDS)
     return [words, temperature, top_p, top_k, penalty, seed, role, sure]
 
@@ -78,7 +78,7 @@ def draw() -> list[Any]:
 def read(values: Sequence[Any]) -> Asked:
     words, temperature, top_p, top_k, penalty, seed, role, sure = values
     longest = int(words * TOKENS_PER_WORD) if isinstance(words, int | float) and 0 < words < 1e6 else words
-    sampling = Sampling(longest, temperature, top_p, _whole(top_k), penalty, -1 if seed is None else _whole(seed))
+    sampling = SamplingParams(longest, temperature, top_p, _whole(top_k), penalty, -1 if seed is None else _whole(seed))
     return Asked(sampling, role, ALTERNATIVES if sure else 0)
 
 

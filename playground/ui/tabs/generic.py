@@ -6,34 +6,34 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.requests import Voice
+from playground.protocol.client import Voice
 from playground.service.services import Services
 from playground.tasks.base import Field, Task
 from playground.ui.api.shapes import as_api
-from playground.ui.components.basics import ghost, quiet
-from playground.ui.components.compare import Choice, answers, split
-from playground.ui.errors import friendly
-from playground.ui.events import chips, copy_from, go_and_stop, paced, wire
+from playground.ui.components.basics import caption, ghost
+from playground.ui.components.compare import AdapterPicker, answers, split
+from playground.ui.errors import show_errors
+from playground.ui.events import chips, copy_from, paced, run_and_stop_buttons, wire
 from playground.ui.i18n import t
 
 
-def build(services: Services, choice: Choice, task: Task) -> None:
+def build(services: Services, choice: AdapterPicker, task: Task) -> None:
     """Draw the tab and bind its events."""
     result_id = f"{task.name}-result"
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
             inputs = [_input(task, field) for field in task.fields]
             with gr.Row(elem_classes=["foot", "rule"]):
-                quiet()
-                buttons = go_and_stop(task.action, task.name)
+                caption()
+                buttons = run_and_stop_buttons(task.action, task.name)
         with gr.Column(elem_classes=["card"], scale=1):
             result = split(choice, lambda elem_id: _output(task, elem_id), result_id, copied="textarea")
             with gr.Row(elem_classes=["foot", "rule"]):
-                quiet()
+                caption()
                 ghost("Copy", elem_classes=["alone"]).click(None, js=copy_from(f"#{result_id} textarea"))
     names = [field.name for field in task.fields]
 
-    @friendly
+    @show_errors
     async def run(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         who, given = values[:3], dict(zip(names, values[3:], strict=True))
 

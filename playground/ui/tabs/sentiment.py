@@ -8,33 +8,33 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
-from playground.protocol.requests import Voice
+from playground.protocol.client import Voice
 from playground.service.services import Services
-from playground.tasks.base import LabelResult, check_text
+from playground.tasks.base import ClassificationOutput, check_text
 from playground.tasks.sentiment import TASK
-from playground.ui.components.basics import ghost, head, html, quiet
-from playground.ui.components.compare import Both, Choice, answers, title
-from playground.ui.errors import friendly
-from playground.ui.events import chips, copy_from, go_and_stop, paced, wire
-from playground.ui.i18n import locale_of, say, t
-from playground.ui.reports.dataset import Say, safe
-from playground.ui.reports.dataset import quiet as small_print
+from playground.ui.components.basics import caption, ghost, head, html
+from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, title
+from playground.ui.errors import show_errors
+from playground.ui.events import chips, copy_from, paced, run_and_stop_buttons, wire
+from playground.ui.i18n import gettext, locale_of, t
+from playground.ui.reports.dataset import Gettext, safe
+from playground.ui.reports.dataset import caption as small_print
 
-MOST_LINES = 200
+MAX_LINES = 200
 UNDECIDED = 0.55
 """A likelier label below this is no verdict."""
 
-Judged = list[tuple[str, LabelResult]]
+Judged = list[tuple[str, ClassificationOutput]]
 """Lines with their verdicts, as far as they are judged."""
 
 
-def build(services: Services, choice: Choice) -> None:
+def build(services: Services, choice: AdapterPicker) -> None:
     """Draw the tab and bind its events."""
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=4):
             with gr.Row(elem_classes=["head"]):
                 head("Text")
-                quiet("One, or many: one on each line.")
+                caption("One, or many: one on each line.")
             text = gr.Textbox(
                 label=t("Texts"),
                 show_label=False,
@@ -45,12 +45,12 @@ def build(services: Services, choice: Choice) -> None:
                 elem_classes=["fill"],
             )
             with gr.Row(elem_classes=["foot", "rule"]):
-                quiet()
-                buttons = go_and_stop("Judge the mood", "sentiment")
+                caption()
+                buttons = run_and_stop_buttons("Judge the mood", "sentiment")
         with gr.Column(elem_classes=["card"], scale=5):
             with gr.Row(elem_classes=["head"]):
                 head("Mood")
-                quiet()
+                caption()
                 ghost("Copy as table").click(
                     None, js=copy_from("#sentiment-result .tbl", "#sentiment-result .verdict-word")
                 )
@@ -61,14 +61,14 @@ def build(services: Services, choice: Choice) -> None:
                 elem_id="sentiment-result",
             )
             with gr.Row(elem_classes=["foot", "rule"]):
-                line = quiet("The figures are the model's own.")
+                line = caption("The figures are the model's own.")
 
-    @friendly
+    @show_errors
     async def judge(request: gr.Request, text: str, *who: Any) -> AsyncIterator[Any]:
         lines = [line.strip() for line in check_text(text).splitlines() if line.strip()]
-        if len(lines) > MOST_LINES:
-            raise InputError("That is {lines} lines. Judge at most {most} at once.", lines=len(lines), most=MOST_LINES)
-        speak = partial(say, locale_of(request))
+        if len(lines) > MAX_LINES:
+            raise InputError("That is {lines} lines. Judge at most {most} at once.", lines=len(lines), most=MAX_LINES)
+        speak = partial(gettext, locale_of(request))
 
         async def ask(voice: Voice) -> AsyncIterator[Judged]:
             found: Judged = []
@@ -88,7 +88,7 @@ def build(services: Services, choice: Choice) -> None:
     chips(TASK.examples, [text], ["text"])
 
 
-def _verdicts(speak: Say, found: Judged) -> str:
+def _verdicts(speak: Gettext, found: Judged) -> str:
     first, result = found[0]
     top = _bars(speak, result)
     if len(found) == 1:
@@ -100,7 +100,7 @@ def _verdicts(speak: Say, found: Judged) -> str:
     return f'{intro}{top}<table class="tbl"><tr>{titles}{_scale_title(speak)}{sure}</tr>{rows}</table>'
 
 
-def _bars(speak: Say, result: LabelResult) -> str:
+def _bars(speak: Gettext, result: ClassificationOutput) -> str:
     bars = "".join(
         f'<div class="share"><div class="track"><i class="{"b" if place else ""}" style="width:{share:.0%}"></i></div>'
         f"<span>{safe(speak(label))}</span><b>{share:.0%}</b></div>"
@@ -109,11 +109,11 @@ def _bars(speak: Say, result: LabelResult) -> str:
     return f'<div class="big verdict-word">{safe(speak(_mood(result)))}</div>{bars}'
 
 
-def _scale_title(speak: Say) -> str:
+def _scale_title(speak: Gettext) -> str:
     return f'<th class="scale-column">− {safe(speak("to"))} +</th>'
 
 
-def _row(speak: Say, line: str, result: LabelResult) -> str:
+def _row(speak: Gettext, line: str, result: ClassificationOutput) -> str:
     return (
         f"<tr><td>{safe(line)}</td><td>{safe(speak(_mood(result)))}</td>{_scale(_dot(result))}"
         f'<td class="num">{result.confidences[0][1]:.0%}</td></tr>'
@@ -124,13 +124,13 @@ def _scale(dots: str) -> str:
     return f'<td class="scale-column"><div class="scale">{dots}</div></td>'
 
 
-def _dot(result: LabelResult, kind: str = "") -> str:
+def _dot(result: ClassificationOutput, kind: str = "") -> str:
     """Where between negative and positive it stands."""
     place = 6 + 88 * dict(result.confidences)["positive"]
     return f'<i class="{kind}" style="left:{place:.0f}%"></i>'
 
 
-def _compared(speak: Say, lines: list[str], both: Both[Judged]) -> str:
+def _compared(speak: Gettext, lines: list[str], both: ComparedOutput[Judged]) -> str:
     """As `_verdicts`, with the base model's verdicts beside, and both on one scale."""
     names = (title(speak("Base model"), False), title(both.name, True))
     sides = (both.base or [], both.own or [])
@@ -151,23 +151,23 @@ def _compared(speak: Say, lines: list[str], both: Both[Judged]) -> str:
     return f'{intro}{top}<table class="tbl"><tr>{titles}{_scale_title(speak)}</tr>{rows}</table>'
 
 
-def _surely(speak: Say, result: LabelResult | None) -> str:
+def _surely(speak: Gettext, result: ClassificationOutput | None) -> str:
     if result is None:
         return ""
     return f'{safe(speak(_mood(result)))} <span class="quiet">{result.confidences[0][1]:.0%}</span>'
 
 
-def _agreement(speak: Say, both: Both[Judged]) -> str:
+def _agreement(speak: Gettext, both: ComparedOutput[Judged]) -> str:
     judged = list(zip(both.base or [], both.own or [], strict=False))
     same = sum(_mood(base) == _mood(own) for (_, base), (_, own) in judged)
     return speak("They agree on {same} of {lines}. The figures are the models' own.", same=same, lines=len(judged))
 
 
-def _mood(result: LabelResult) -> str:
+def _mood(result: ClassificationOutput) -> str:
     return result.label if result.confidences[0][1] >= UNDECIDED else "undecided"
 
 
-def _count(speak: Say, found: Judged) -> str:
+def _count(speak: Gettext, found: Judged) -> str:
     moods = [_mood(result) for _, result in found]
     counts = {mood: moods.count(mood) for mood in ("positive", "negative", "undecided")}
     return speak(

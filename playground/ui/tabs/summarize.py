@@ -8,37 +8,37 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
-from playground.protocol.requests import Voice
+from playground.protocol.client import Voice
 from playground.service.services import Services
-from playground.tasks.base import TextResult
+from playground.tasks.base import TextOutput
 from playground.tasks.summarize import OWN_SENTENCES, TASK
-from playground.ui.components.basics import ghost, head, quiet
-from playground.ui.components.compare import Both, Choice, answers, split
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT, chips, copy_from, go_and_stop, paced, wire
-from playground.ui.i18n import locale_of, say, t
-from playground.ui.reports.dataset import Say
-from playground.ui.reports.dataset import quiet as small_print
+from playground.ui.components.basics import caption, ghost, head
+from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, split
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS, chips, copy_from, paced, run_and_stop_buttons, wire
+from playground.ui.i18n import gettext, locale_of, t
+from playground.ui.reports.dataset import Gettext
+from playground.ui.reports.dataset import caption as small_print
 
-LARGEST_FILE_BYTES = 2_000_000
+MAX_TEXT_FILE_BYTES = 2_000_000
 EXTRACT = "The text's own best sentences, word for word: {name} is too small to write a summary."
 COMPARED = "From {before} words to {base} and {after}"
 COMPARED_EXTRACT = "From {before} words to {base} and {after}. The base model's are the text's own sentences."
 
 
-def build(services: Services, choice: Choice) -> None:
+def build(services: Services, choice: AdapterPicker) -> None:
     """Draw the tab and bind its events."""
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head"]):
                 head("Text")
-                quiet()
+                caption()
                 opened = gr.UploadButton(
                     t("Open a file"), file_types=[".txt", ".md"], size="sm", min_width=0, elem_classes=["ghost"]
                 )
             text = _text("Text to summarize", "summarize-text", placeholder=t("Paste a text…"))
             with gr.Row(elem_classes=["foot", "rule"]):
-                quiet()
+                caption()
                 length = gr.Radio(
                     [(t("Short"), "short"), (t("Medium"), "medium"), (t("Long"), "long")],
                     value="medium",
@@ -49,22 +49,22 @@ def build(services: Services, choice: Choice) -> None:
                     elem_id="summarize-length",
                     elem_classes=["seg"],
                 )
-                buttons = go_and_stop("Summarize", "summarize")
+                buttons = run_and_stop_buttons("Summarize", "summarize")
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head", "alone"]):
                 head("Summary")
-                quiet()
+                caption()
                 ghost("Copy").click(None, js=copy_from("#summarize-result textarea"))
             result = split(choice, _summary, "summarize-result", copied="textarea")
             with gr.Row(elem_classes=["foot", "rule"]):
-                line = quiet()
+                line = caption()
                 again = ghost("Again")
 
-    @friendly
+    @show_errors
     async def summarize(request: gr.Request, text: str, length: str, *who: Any) -> AsyncIterator[Any]:
-        speak = partial(say, locale_of(request))
+        speak = partial(gettext, locale_of(request))
 
-        def ask(voice: Voice) -> AsyncIterator[TextResult]:
+        def ask(voice: Voice) -> AsyncIterator[TextOutput]:
             return TASK.run(services.live, voice, text=text, length=length)
 
         async for found in paced(answers(services, request, who, ask)):
@@ -73,7 +73,7 @@ def build(services: Services, choice: Choice) -> None:
 
     inputs = [text, length, *choice.inputs]
     wire([buttons[0].click, again.click], buttons, summarize, inputs, [*result.outputs, line])
-    opened.upload(_read, opened, text, **EVENT)
+    opened.upload(_read, opened, text, **EVENT_OPTIONS)
     chips(TASK.examples, [text], ["text"])
 
 
@@ -93,10 +93,10 @@ def _text(label: str, elem_id: str, **options: Any) -> gr.Textbox:
     )
 
 
-@friendly
+@show_errors
 async def _read(path: Any, request: gr.Request) -> str:
     file = Path(str(path))
-    if file.stat().st_size > LARGEST_FILE_BYTES:
+    if file.stat().st_size > MAX_TEXT_FILE_BYTES:
         raise InputError("{name} is larger than 2 MB. Open a shorter text.", name=file.name)
     try:
         return file.read_bytes().decode("utf-8-sig")
@@ -104,7 +104,7 @@ async def _read(path: Any, request: gr.Request) -> str:
         raise InputError("{name} is not a text in UTF-8. Save it as plain text first.", name=file.name) from error
 
 
-def _below(speak: Say, model: str, text: str, found: Both[TextResult]) -> str:
+def _below(speak: Gettext, model: str, text: str, found: ComparedOutput[TextOutput]) -> str:
     """The line under the summaries: how far reading is, what they are, or how long."""
     base, own = found.base, found.own
     reading = next((one for one in (own, base) if one and one.parts > 1), None)

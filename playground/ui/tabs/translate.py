@@ -5,20 +5,20 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.requests import Voice
+from playground.protocol.client import Voice
 from playground.service.services import Services
-from playground.tasks.base import TextResult
+from playground.tasks.base import TextOutput
 from playground.tasks.nlp.languages import detect
 from playground.tasks.translate import AUTO, TASK
-from playground.ui.components.basics import ghost, quiet
-from playground.ui.components.compare import Both, Choice, answers, split
-from playground.ui.errors import friendly
-from playground.ui.events import EVENT, chips, copy_from, go_and_stop, paced, wire
-from playground.ui.i18n import locale_of, say, t
-from playground.ui.reports.dataset import quiet as small_print
+from playground.ui.components.basics import caption, ghost
+from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, split
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS, chips, copy_from, paced, run_and_stop_buttons, wire
+from playground.ui.i18n import gettext, locale_of, t
+from playground.ui.reports.dataset import caption as small_print
 
 
-def build(services: Services, choice: Choice) -> None:
+def build(services: Services, choice: AdapterPicker) -> None:
     """Draw the tab and bind its events."""
     known = TASK.languages(services.live)
     choices = [(t(language), language) for language in known]
@@ -26,32 +26,34 @@ def build(services: Services, choice: Choice) -> None:
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head"]):
                 source = _language([(t("Detect language"), AUTO), *choices], AUTO, "From", "translate-source")
-                seen = quiet()
+                seen = caption()
             text = _text("Text to translate", "translate-text", placeholder=t("Type or paste a text…"))
             with gr.Row(elem_classes=["foot", "rule"]):
-                quiet("One or two sentences at a time work best.")
-                buttons = go_and_stop("Translate", "translate")
+                caption("One or two sentences at a time work best.")
+                buttons = run_and_stop_buttons("Translate", "translate")
         swap = gr.Button("⇄", elem_classes=["swap"], min_width=0, size="sm", elem_id="translate-swap")
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head"]):
                 target = _language(choices, known[min(1, len(known) - 1)], "To", "translate-target")
-                quiet()
+                caption()
                 ghost("Copy", elem_classes=["alone"]).click(None, js=copy_from("#translate-result textarea"))
             result = split(choice, _translation, "translate-result", copied="textarea")
             with gr.Row(elem_classes=["foot", "rule"]):
-                by = quiet("The translation is the model's own; a small model errs often.")
+                by = caption("The translation is the model's own; a small model errs often.")
                 again = ghost("Again")
 
-    @friendly
+    @show_errors
     async def translate(request: gr.Request, text: str, target: str, source: str, *who: Any) -> AsyncIterator[Any]:
         locale = locale_of(request)
 
-        def ask(voice: Voice) -> AsyncIterator[TextResult]:
+        def ask(voice: Voice) -> AsyncIterator[TextOutput]:
             return TASK.run(services.live, voice, text=text, target=target, source=source)
 
         async for found in paced(answers(services, request, who, ask)):
             newest = found.own or found.base
-            spoken = say(locale, "{language}, it seems", language=say(locale, newest.note)) if source == AUTO else ""
+            spoken = (
+                gettext(locale, "{language}, it seems", language=gettext(locale, newest.note)) if source == AUTO else ""
+            )
             line = _by(locale, found, _names(known, locale))
             yield [*found.drawn(lambda one: one.text), small_print(spoken), small_print(line)]
 
@@ -65,7 +67,7 @@ def build(services: Services, choice: Choice) -> None:
         return [result or text, text if result else "", target, spoken, ""]
 
     swapping = [text, result.own, source, target]
-    swap.click(swapped, swapping, [*swapping, result.base], **EVENT)
+    swap.click(swapped, swapping, [*swapping, result.base], **EVENT_OPTIONS)
     examples = [example for example in TASK.examples if example.inputs["target"] in known]
     chips(examples, [text, target], ["text", "target"])
 
@@ -99,12 +101,12 @@ def _translation(elem_id: str) -> gr.Textbox:
     return _text("Translation", elem_id, interactive=False, placeholder=t(TASK.empty))
 
 
-def _by(locale: str, found: Both[TextResult], known: str) -> str:
+def _by(locale: str, found: ComparedOutput[TextOutput], known: str) -> str:
     if found.comparing:
-        return say(locale, "Languages that both have learnt: {known}.", known=known)
-    who = found.name if found.taught else say(locale, "the base model")
-    return say(locale, "By {who}. Languages it has learnt: {known}.", who=who, known=known)
+        return gettext(locale, "Languages that both have learnt: {known}.", known=known)
+    who = found.name if found.taught else gettext(locale, "the base model")
+    return gettext(locale, "By {who}. Languages it has learnt: {known}.", who=who, known=known)
 
 
 def _names(known: tuple[str, ...], locale: str) -> str:
-    return ("、" if locale.startswith("zh") else ", ").join(say(locale, language) for language in known)
+    return ("、" if locale.startswith("zh") else ", ").join(gettext(locale, language) for language in known)

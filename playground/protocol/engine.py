@@ -1,0 +1,73 @@
+"""The shape of the live model, so that it may one day stand on another machine."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel, Field
+
+from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, LogprobsRequest, RequestOutput
+
+
+class OutputStream(Protocol):
+    """A running request. Iterating yields the newest `RequestOutput`, skipping ones that the reader was too slow for;
+    the last has `finished` set. Leaving the loop early does not cancel: call `cancel`."""
+
+    request_id: str
+
+    def __aiter__(self) -> AsyncIterator[RequestOutput]: ...
+
+    def cancel(self) -> None: ...
+
+    def result(self, timeout_s: float | None = None) -> RequestOutput:
+        """Block until the end (for threads and scripts)."""
+        ...
+
+
+class SwapReceipt(BaseModel, frozen=True, populate_by_name=True):
+    """Proof of a swap, from canary prompts. Stored and told under the key `largest_change`."""
+
+    max_logit_change: float = Field(alias="largest_change")
+    """Of a logit, with the adapter on: 0 means that it does nothing."""
+    base_unchanged: bool
+    """Whether with it off the base's logits equal, bit for bit, those from before any swap."""
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    model: str
+    device: str
+    quantization: str
+    """What was really loaded, for people: "4-bit", "8-bit", "bf16" or "fp32"."""
+    memory_gib: float
+    context_length: int
+    running: int
+    queue: int
+    adapters_resident: tuple[str, ...]
+
+
+class Engine(Protocol):
+    """The live model. Thread-safe; `submit` returns at once and raises `BusyError`, `InputError`, `AdapterError`."""
+
+    def submit(self, request: GenerateRequest) -> OutputStream: ...
+
+    async def score(self, request: LogprobsRequest) -> list[ContinuationLogprobs]: ...
+
+    def cancel(self, request_id: str) -> None: ...
+
+    def load_adapter(self, key: str, folder: Path) -> SwapReceipt:
+        """Make the PEFT adapter in `folder` usable as `key`; blocks until swapped in. Loading a resident key again
+        returns its receipt. An adapter that had to leave memory comes back by itself when a request names it."""
+        ...
+
+    def unload_adapter(self, key: str) -> None: ...
+
+    def status(self) -> EngineStatus: ...
+
+    def set_threads(self, threads: int) -> None:
+        """Use this many CPU threads from the next step on (fewer while a training worker shares the cores)."""
+        ...
+
+    def close(self) -> None: ...

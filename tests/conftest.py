@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.engine.llm_engine import LiveModel, start_engine
+from playground.engine.llm_engine import LLMEngine, start_engine
 from playground.models.loader import LoadedModel, load_model
 from playground.models.tokenizer import ChatTokenizer, build_tokenizer
 from tests.tiny import make_adapter, make_gpt2, make_llama
@@ -50,7 +50,7 @@ def tokenizer(loaded: LoadedModel) -> ChatTokenizer:
 
 
 @pytest.fixture
-def engine(loaded: LoadedModel, tokenizer: ChatTokenizer) -> Iterator[LiveModel]:
+def engine(loaded: LoadedModel, tokenizer: ChatTokenizer) -> Iterator[LLMEngine]:
     """The live chat model in fp32, without adapters."""
     live = start_engine(loaded, tokenizer)
     yield live

@@ -12,34 +12,34 @@ from playground.adapters.lora_config import CONFIG, read_config, scaling_of
 from playground.adapters.lora_weights import LoraShape
 from playground.errors import AdapterError
 
-Widths = dict[str, tuple[int, int]]
+LinearShapes = dict[str, tuple[int, int]]
 """(in_features, out_features) of each linear layer, by its name in the model."""
 
 
 @dataclass(frozen=True, slots=True)
-class LoraLayer:
-    """`down` [r, in] and `up` [out, r]; the layer's output grows by `scaling * x @ down.T @ up.T`."""
+class LoraLayerWeights:
+    """`A` (r, in) and `B` (out, r); the layer's output grows by `scaling * x @ A.T @ B.T`."""
 
-    down: torch.Tensor
-    up: torch.Tensor
+    A: torch.Tensor
+    B: torch.Tensor
     scaling: float
 
 
 @dataclass(frozen=True, slots=True)
-class LoraAdapter:
-    layers: dict[str, LoraLayer]
+class LoraWeights:
+    layers: dict[str, LoraLayerWeights]
 
     @property
     def size_bytes(self) -> int:
-        return sum(4 * (layer.down.numel() + layer.up.numel()) for layer in self.layers.values())
+        return sum(4 * (layer.A.numel() + layer.B.numel()) for layer in self.layers.values())
 
     @property
-    def columns(self) -> int:
+    def max_rank(self) -> int:
         """Its largest rank."""
-        return max(layer.down.shape[0] for layer in self.layers.values())
+        return max(layer.A.shape[0] for layer in self.layers.values())
 
 
-def read_adapter(folder: Path, widths: Widths, device: torch.device) -> LoraAdapter:
+def read_adapter(folder: Path, shapes: LinearShapes, device: torch.device) -> LoraWeights:
     """Check the PEFT adapter in `folder` and read it; its weights arrive in fp32 on `device`.
 
     Raises `AdapterError` with the reason for whatever this model cannot use as it is.
@@ -47,7 +47,7 @@ def read_adapter(folder: Path, widths: Widths, device: torch.device) -> LoraAdap
     facts = check_folder(folder)
     config = read_config(folder / CONFIG)
     for pair in facts.pairs:
-        _check_fits(pair, widths)
+        _check_fits(pair, shapes)
     try:
         weights = load_file(folder / WEIGHTS)
     except (OSError, ValueError, SafetensorError) as error:
@@ -57,15 +57,15 @@ def read_adapter(folder: Path, widths: Widths, device: torch.device) -> LoraAdap
     for pair in facts.pairs:
         down, up = (sides[f"base_model.model.{pair.module}.lora_{side}.weight"] for side in "AB")
         scaling = scaling_of(config, pair.module)
-        layers[pair.module] = LoraLayer(down.to(device, torch.float32), up.to(device, torch.float32), scaling)
-    return LoraAdapter(layers)
+        layers[pair.module] = LoraLayerWeights(down.to(device, torch.float32), up.to(device, torch.float32), scaling)
+    return LoraWeights(layers)
 
 
-def _check_fits(pair: LoraShape, widths: Widths) -> None:
-    if pair.module not in widths:
+def _check_fits(pair: LoraShape, shapes: LinearShapes) -> None:
+    if pair.module not in shapes:
         raise AdapterError("The adapter is for another model: this one has no layer {layer}.", layer=pair.module)
-    if (pair.in_features, pair.out_features) != widths[pair.module]:
-        wide, rows = widths[pair.module]
+    if (pair.in_features, pair.out_features) != shapes[pair.module]:
+        wide, rows = shapes[pair.module]
         raise AdapterError(
             "The adapter is for another model: its {layer} leads from {found_in} to {found_out} numbers, this "
             "model's from {wide} to {rows}.",

@@ -1,6 +1,6 @@
 """The engine's thread: who is served, in which order, and what happens when a step fails.
 
-How a request is answered is `work`'s business, how many go through the model at once is `batch`'s; here is only when.
+How a request is answered is `seq`'s business, how many go through the model at once is `batch`'s; here is only when.
 """
 
 import gc
@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import torch
 from transformers import PreTrainedModel
 
-from playground.engine.lora import LoraRouter
-from playground.engine.request_queue import FairQueue
-from playground.engine.scheduler import Batch
-from playground.engine.sequence import Work
+from playground.engine.lora import MultiLora
+from playground.engine.request_queue import FairRequestQueue
+from playground.engine.scheduler import Scheduler
+from playground.engine.sequence import TokenSequence
 from playground.errors import EngineError, PlaygroundError
 from playground.memory import out_of_memory
 
@@ -41,35 +41,40 @@ class _Command:
     future: "Future[Any]" = field(default_factory=Future)
 
 
-class StepLoop:
+class EngineCore:
     """Steps all running requests together; requests, adapters and commands come in between."""
 
     def __init__(
-        self, model: PreTrainedModel, router: LoraRouter, max_running: int, max_waiting: int, most_tokens: int
+        self,
+        model: PreTrainedModel,
+        lora: MultiLora,
+        max_num_seqs: int,
+        max_queued_requests: int,
+        max_total_tokens: int,
     ) -> None:
-        self._router = router
-        self._batch = Batch(model, router, max_running, most_tokens)
-        self._max_running = max_running
+        self._lora = lora
+        self._scheduler = Scheduler(model, lora, max_num_seqs, max_total_tokens)
+        self._max_num_seqs = max_num_seqs
         self._changed = threading.Condition(threading.RLock())
-        self._queue: FairQueue[Work] = FairQueue(max_waiting)
-        self._running: list[Work] = []
+        self._queue: FairRequestQueue[TokenSequence] = FairRequestQueue(max_queued_requests)
+        self._running: list[TokenSequence] = []
         self._commands: list[_Command] = []
         self._typical_s = _FIRST_GUESS_S
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def enqueue(self, work: Work) -> None:
+    def add_request(self, seq: TokenSequence) -> None:
         """Queue a request. Raises `BusyError` when the queue is full, `EngineError` once closed."""
         with self._changed:
             self._check_open()
-            wait_s = self._typical_s * (len(self._queue) + 1) / self._max_running
-            displaced = self._queue.push(work, wait_s)
+            wait_s = self._typical_s * (len(self._queue) + 1) / self._max_num_seqs
+            displaced = self._queue.add_request(seq, wait_s)
             self._changed.notify_all()
         if displaced is not None:
             displaced.fail(self._queue.busy(wait_s))
 
-    def between_steps(self, attempt: Callable[[], T | None]) -> T:
+    def call_between_steps(self, attempt: Callable[[], T | None]) -> T:
         """Run `attempt` in the engine's thread, again after each round while it returns None; blocks."""
         command = _Command(attempt)
         with self._changed:
@@ -79,24 +84,24 @@ class StepLoop:
         result: T = command.future.result()
         return result
 
-    def cancel(self, wanted: Callable[[Work], bool]) -> None:
+    def abort(self, wanted: Callable[[TokenSequence], bool]) -> None:
         """Cancel the requests that `wanted` says; those waiting end at once, those running before their next step."""
         with self._changed:
-            for work in [*self._running, *self._queue]:
-                if wanted(work):
-                    work.cancelled = True
-                    if self._queue.remove(work):
-                        work.end_as_cancelled()
+            for seq in [*self._running, *self._queue]:
+                if wanted(seq):
+                    seq.aborted = True
+                    if self._queue.remove_request(seq):
+                        seq.end_as_aborted()
 
     def in_use(self) -> set[str]:
         """The adapters of running requests."""
         with self._changed:
-            return {work.request.adapter for work in self._running}
+            return {seq.request.adapter for seq in self._running}
 
     def is_wanted(self, adapter: str) -> bool:
         """Whether a running or waiting request uses the adapter."""
         with self._changed:
-            return any(work.request.adapter == adapter for work in [*self._running, *self._queue])
+            return any(seq.request.adapter == adapter for seq in [*self._running, *self._queue])
 
     def load(self) -> tuple[int, int]:
         """How many requests are running and how many wait."""
@@ -134,9 +139,9 @@ class StepLoop:
                 if self._closed:
                     return
             self._run_commands()
-            self._let_go()
+            self._finish_expired()
             self._admit()
-            self._step_all()
+            self.step()
 
     def _run_commands(self) -> None:
         with self._changed:
@@ -146,7 +151,7 @@ class StepLoop:
             try:
                 result = command.attempt()
             except Exception as error:
-                command.future.set_exception(_in_words(error))
+                command.future.set_exception(_as_playground_error(error))
                 continue
             if result is not None:
                 command.future.set_result(result)
@@ -156,97 +161,97 @@ class StepLoop:
 
     def _admit(self) -> None:
         """Start waiting requests while there are places, bringing their adapters back to memory."""
-        passed_over: list[Work] = []
-        while len(self._running) < self._max_running:
+        passed_over: list[TokenSequence] = []
+        while len(self._running) < self._max_num_seqs:
             with self._changed:
-                work = self._queue.next(self._running, passed_over)
-            if work is None:
+                seq = self._queue.peek_request(self._running, passed_over)
+            if seq is None:
                 return
             failure: Exception | None = None
             try:
-                if not self._fits(work):
-                    passed_over.append(work)
-                    if time.monotonic() - work.queued_at > _PATIENCE_S:
+                if not self._fits(seq):
+                    passed_over.append(seq)
+                    if time.monotonic() - seq.arrival_time > _PATIENCE_S:
                         return
                     continue
             except Exception as error:
                 failure = error
             with self._changed:
-                if not self._queue.take(work):  # cancelled meanwhile
+                if not self._queue.pop_request(seq):  # cancelled meanwhile
                     continue
                 if failure is None:
-                    self._running.append(work)
+                    self._running.append(seq)
             if failure is not None:
-                work.fail(_in_words(failure))
+                seq.fail(_as_playground_error(failure))
                 continue
-            work.started_at = time.monotonic()
-            self._batch.join(work)
+            seq.started_at = time.monotonic()
+            self._scheduler.join(seq)
 
-    def _fits(self, work: Work) -> bool:
+    def _fits(self, seq: TokenSequence) -> bool:
         """Whether there is memory for its text, and its adapter is there now. Raises `AdapterError`."""
-        adapter = work.request.adapter
-        return self._batch.fits(work) and self._router.ensure_resident(adapter, self.in_use() - {adapter})
+        adapter = seq.request.adapter
+        return self._scheduler.fits(seq) and self._lora.ensure_resident(adapter, self.in_use() - {adapter})
 
-    def _step_all(self) -> None:
+    def step(self) -> None:
         if not self._running:
             return
         finished = None
         try:
-            finished = self._batch.step()
+            finished = self._scheduler.step()
         except Exception as error:
             if not out_of_memory(error):
                 raise
         if finished is None:  # only out here is the failed pass itself gone from memory
-            self._relieve()
+            self._drop_largest()
             return
-        for work, failure in finished:
+        for seq, failure in finished:
             if failure is not None:
-                work.fail(_in_words(failure))
-            self._leave(work)
+                seq.fail(_as_playground_error(failure))
+            self._finish(seq)
 
-    def _let_go(self) -> None:
+    def _finish_expired(self) -> None:
         """Free the places of those who have been cancelled or had their time, and end those who waited too long."""
         now = time.monotonic()
         with self._changed:
-            gone = [work for work in [*self._queue, *self._running] if work.cancelled or work.deadline <= now]
-            for work in gone:
-                self._queue.remove(work)
-        for work in gone:
-            if work in self._running:
-                self._leave(work)
-            if work.cancelled:
-                work.end_as_cancelled()
+            gone = [seq for seq in [*self._queue, *self._running] if seq.aborted or seq.deadline <= now]
+            for seq in gone:
+                self._queue.remove_request(seq)
+        for seq in gone:
+            if seq in self._running:
+                self._finish(seq)
+            if seq.aborted:
+                seq.end_as_aborted()
             else:
-                work.fail(EngineError(_LATE))
+                seq.fail(EngineError(_LATE))
 
-    def _relieve(self) -> None:
+    def _drop_largest(self) -> None:
         """Memory ran out: the largest request gives way, the others try again."""
-        largest = max(self._running, key=lambda one: one.fed + len(one.pending()))
+        largest = max(self._running, key=lambda one: one.num_computed_tokens + len(one.uncomputed_tokens()))
         log.warning("out of memory with %d requests; the largest gives way", len(self._running))
         largest.fail(EngineError("There is not enough memory to go on with this request. Make its text shorter."))
-        self._leave(largest)
+        self._finish(largest)
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self._batch.trim()
+        self._scheduler.trim()
 
-    def _leave(self, work: Work) -> None:
-        self._batch.leave(work)
+    def _finish(self, seq: TokenSequence) -> None:
+        self._scheduler.leave(seq)
         with self._changed:
-            self._running.remove(work)
+            self._running.remove(seq)
         if not self._running:
-            self._batch.clear()
-        self._typical_s += 0.2 * (time.monotonic() - work.started_at - self._typical_s)
+            self._scheduler.clear()
+        self._typical_s += 0.2 * (time.monotonic() - seq.started_at - self._typical_s)
 
     def _fail_all(self, error: EngineError) -> None:
         with self._changed:
-            works = [*self._running, *self._queue.drain()]
+            seqs = [*self._running, *self._queue.drain()]
             self._running.clear()
-            self._batch.clear()
+            self._scheduler.clear()
             commands, self._commands = self._commands, []
-        for work in works:
+        for seq in seqs:
             try:
-                work.fail(error)
+                seq.fail(error)
             except Exception:  # the thread must outlive whatever a request does when it is told
                 log.exception("a request could not be told that it failed")
         for command in commands:
@@ -254,7 +259,7 @@ class StepLoop:
                 command.future.set_exception(error)
 
 
-def _in_words(error: Exception) -> PlaygroundError:
+def _as_playground_error(error: Exception) -> PlaygroundError:
     """The error as it is where it was written for people; otherwise one line with an id, the rest in the log."""
     if isinstance(error, PlaygroundError):
         return error

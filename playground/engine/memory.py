@@ -10,7 +10,7 @@ CPU_SHARE = 1 / 4
 MIN_CACHE_TOKENS = 512
 
 
-def token_budget(bytes_per_token: int, device: torch.device) -> int:
+def kv_cache_capacity(bytes_per_token: int, device: torch.device) -> int:
     """How many tokens all running requests may hold at their places together."""
     on_gpu = device.type == "cuda"
     free = GPU_SHARE * torch.cuda.mem_get_info(device)[0] if on_gpu else CPU_SHARE * free_beside()

@@ -1,4 +1,4 @@
-"""The running requests and their places: who feeds what to the next pass, and who gets which logits."""
+"""The running requests and their slots: who feeds what to the next pass, and who gets which logits."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -8,172 +8,184 @@ from functools import partial
 import torch
 from transformers import PreTrainedModel
 
-from playground.engine.forward_batch import Branches, Pass, Piece
-from playground.engine.kv_cache import Places
-from playground.engine.lora import LoraRouter, Route
-from playground.engine.sampler import choose_all
-from playground.engine.sequence import PREFILL_TOKENS, Work
+from playground.engine.forward_batch import ForwardBatch, PrefillChunk, ScoringRows
+from playground.engine.kv_cache import KVCache
+from playground.engine.lora import LoraSegment, MultiLora
+from playground.engine.sampler import sample_batch
+from playground.engine.sequence import MAX_PREFILL_TOKENS, TokenSequence
 from playground.memory import out_of_memory
 
 log = logging.getLogger(__name__)
 
-Finished = tuple[Work, Exception | None]
+Finished = tuple[TokenSequence, Exception | None]
 """A request whose place is free again, and what it failed with."""
 
 
 @dataclass(slots=True)
-class _Plan:
+class SchedulerOutput:
     """Who takes part in a pass, in the pass's own order."""
 
-    single: list[Work]
-    pieces: list[tuple[Work, Piece]]
-    branches: list[tuple[Work, Branches]]
+    decode: list[TokenSequence]
+    prefill: list[tuple[TokenSequence, PrefillChunk]]
+    scoring: list[tuple[TokenSequence, ScoringRows]]
 
 
-class Batch:
-    """Only the engine's thread may use it. The request at index i of `_works` has place i."""
+class Scheduler:
+    """Only the engine's thread may use it. The request at index i of `_seqs` has place i."""
 
-    def __init__(self, model: PreTrainedModel, router: LoraRouter, most_places: int, most_tokens: int) -> None:
+    def __init__(self, model: PreTrainedModel, lora: MultiLora, max_num_seqs: int, max_total_tokens: int) -> None:
         self._model = model
-        self._router = router
-        self._most_places = most_places
-        self._most_tokens = most_tokens
-        self._places = Places(most_places)
-        self._works: list[Work] = []
+        self._lora = lora
+        self._max_num_seqs = max_num_seqs
+        self._max_total_tokens = max_total_tokens
+        self.kv_cache = KVCache(max_num_seqs)
+        self._seqs: list[TokenSequence] = []
         self._turn = 0
 
-    def fits(self, work: Work) -> bool:
+    def fits(self, seq: TokenSequence) -> bool:
         """Whether its text finds room beside those who run: every place is as long as the longest text."""
-        longest = max(one.reach for one in [*self._works, work])
-        return (len(self._works) + 1) * longest <= self._most_tokens
+        longest = max(one.max_num_tokens for one in [*self._seqs, seq])
+        return (len(self._seqs) + 1) * longest <= self._max_total_tokens
 
-    def join(self, work: Work) -> None:
-        self._places.clean(len(self._works))
-        self._works.append(work)
+    def join(self, seq: TokenSequence) -> None:
+        self.kv_cache.clear_slot(len(self._seqs))
+        self._seqs.append(seq)
 
-    def leave(self, work: Work) -> None:
+    def leave(self, seq: TokenSequence) -> None:
         """Free its place, which the last request takes over; one that never joined is left alone."""
-        if work not in self._works:
+        if seq not in self._seqs:
             return
-        index = self._works.index(work)
-        last = self._works.pop()
-        if last is not work:
-            self._works[index] = last
-            if last.fed:
-                self._places.move(len(self._works), index, last.fed)
+        index = self._seqs.index(seq)
+        last = self._seqs.pop()
+        if last is not seq:
+            self._seqs[index] = last
+            if last.num_computed_tokens:
+                self.kv_cache.move_slot(len(self._seqs), index, last.num_computed_tokens)
 
     def clear(self) -> None:
-        self._works.clear()
-        self._places = Places(self._most_places)
+        self._seqs.clear()
+        self.kv_cache = KVCache(self._max_num_seqs)
 
     def trim(self) -> None:
         """Keep no more memory than those who are left have filled."""
-        self._places.trim(len(self._works), max((work.fed for work in self._works), default=0))
+        self.kv_cache.trim(len(self._seqs), max((seq.num_computed_tokens for seq in self._seqs), default=0))
 
     def step(self) -> list[Finished]:
         """One pass with all; returns who is finished. Whatever fails a pass is found out by asking each alone.
 
         Memory that runs out is raised, and nothing has happened then.
         """
-        plan = self._plan()
+        scheduled = self.schedule()
         try:
-            logits = self._run(plan)
+            logits = self.execute(scheduled)
         except Exception as error:
             if out_of_memory(error):
                 raise
-            log.exception("a pass with %d requests failed; each is asked alone", len(self._works))
-            return [found for work in list(self._works) for found in self._alone(work)]
-        return self._hand_out(plan, logits)
+            log.exception("a pass with %d requests failed; each is asked alone", len(self._seqs))
+            return [found for seq in list(self._seqs) for found in self._alone(seq)]
+        return self.process_outputs(scheduled, logits)
 
-    def _alone(self, work: Work) -> list[Finished]:
-        plan = self._plan_of([work])
+    def _alone(self, seq: TokenSequence) -> list[Finished]:
+        scheduled = self._schedule_waiting_for_logits([seq])
         try:
-            return self._hand_out(plan, self._run(plan))
+            return self.process_outputs(scheduled, self.execute(scheduled))
         except Exception as error:
-            return [(work, error)]
+            return [(seq, error)]
 
-    def _plan(self) -> _Plan:
-        """Those who get one token each come first, at the places from 0 on."""
-        count = sum(_streams(work) for work in self._works)
+    def schedule(self) -> SchedulerOutput:
+        """Those who get one token each come first, in the slots from 0 on."""
+        count = sum(_streams(seq) for seq in self._seqs)
         for index in range(count):
-            if not _streams(self._works[index]):
-                other = next(i for i in range(count, len(self._works)) if _streams(self._works[i]))
-                one, two = self._works[index], self._works[other]
-                self._places.swap(index, other, max(one.fed, two.fed))
-                self._works[index], self._works[other] = two, one
-        plan = self._plan_of(self._works[count:])
-        plan.single = self._works[:count]
-        return plan
+            if not _streams(self._seqs[index]):
+                other = next(i for i in range(count, len(self._seqs)) if _streams(self._seqs[i]))
+                one, two = self._seqs[index], self._seqs[other]
+                self.kv_cache.swap_slots(index, other, max(one.num_computed_tokens, two.num_computed_tokens))
+                self._seqs[index], self._seqs[other] = two, one
+        scheduled = self._schedule_waiting_for_logits(self._seqs[count:])
+        scheduled.decode = self._seqs[:count]
+        return scheduled
 
-    def _plan_of(self, works: Sequence[Work]) -> _Plan:
+    def _schedule_waiting_for_logits(self, seqs: Sequence[TokenSequence]) -> SchedulerOutput:
         """Short prompts go first: whoever waits for a long one is not held up by it, and its own wait hardly grows."""
-        plan = _Plan([], [], [])
-        room = PREFILL_TOKENS
-        for work in sorted(works, key=lambda one: len(one.pending())):
-            if pending := work.pending()[:room]:
-                plan.pieces.append((work, Piece(self._works.index(work), work.fed, pending)))
+        scheduled = SchedulerOutput([], [], [])
+        room = MAX_PREFILL_TOKENS
+        for seq in sorted(seqs, key=lambda one: len(one.uncomputed_tokens())):
+            if pending := seq.uncomputed_tokens()[:room]:
+                scheduled.prefill.append((seq, PrefillChunk(self._seqs.index(seq), seq.num_computed_tokens, pending)))
                 room -= len(pending)
-        scoring = [work for work in works if not work.pending()]
+        scoring = [seq for seq in seqs if not seq.uncomputed_tokens()]
         if scoring:  # one a pass, in turns: each is as large as a pass may be
-            work = min(scoring, key=lambda one: one.turn)
+            seq = min(scoring, key=lambda one: one.last_scored_step)
             self._turn += 1
-            work.turn = self._turn
-            rows = work.branching()
-            plan.branches.append((work, Branches(self._works.index(work), work.fed, rows, work.stays)))
-        return plan
+            seq.last_scored_step = self._turn
+            rows = seq.rows_to_score()
+            scheduled.scoring.append(
+                (seq, ScoringRows(self._seqs.index(seq), seq.num_computed_tokens, rows, seq.writes_kv))
+            )
+        return scheduled
 
-    def _run(self, plan: _Plan) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
-        routes = [_route(work, 1) for work in plan.single]
-        routes += [_route(work, len(piece.tokens)) for work, piece in plan.pieces]
-        routes += [_route(work, len(found.rows) * len(found.rows[0])) for work, found in plan.branches]
-        batch = Pass(
-            self._places,
-            [work.pending()[0] for work in plan.single],
-            [work.fed for work in plan.single],
-            [piece for _, piece in plan.pieces],
-            [branches for _, branches in plan.branches],
+    def execute(self, scheduled: SchedulerOutput) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+        segments = [_route(seq, 1) for seq in scheduled.decode]
+        segments += [_route(seq, len(chunk.token_ids)) for seq, chunk in scheduled.prefill]
+        segments += [_route(seq, len(found.rows) * len(found.rows[0])) for seq, found in scheduled.scoring]
+        batch = ForwardBatch(
+            self.kv_cache,
+            [seq.uncomputed_tokens()[0] for seq in scheduled.decode],
+            [seq.num_computed_tokens for seq in scheduled.decode],
+            [chunk for _, chunk in scheduled.prefill],
+            [branches for _, branches in scheduled.scoring],
         )
-        with self._router.routed(routes):
+        with self._lora.applied(segments):
             return batch.run(self._model)
 
-    def _hand_out(self, plan: _Plan, logits: tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]) -> list[Finished]:
+    def process_outputs(
+        self, scheduled: SchedulerOutput, logits: tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]
+    ) -> list[Finished]:
         singles, lasts, branched = logits
-        given = [(work, 1) for work in plan.single]
-        given += [(work, len(piece.tokens)) for work, piece in plan.pieces]
-        rows = torch.cat((singles, lasts)) if plan.pieces and plan.single else singles if plan.single else lasts
-        choosing = [(row, sampler) for row, (work, count) in enumerate(given) if (sampler := work.chooser(count))]
+        given = [(seq, 1) for seq in scheduled.decode]
+        given += [(seq, len(chunk.token_ids)) for seq, chunk in scheduled.prefill]
+        rows = (
+            torch.cat((singles, lasts))
+            if scheduled.prefill and scheduled.decode
+            else singles
+            if scheduled.decode
+            else lasts
+        )
+        choosing = [
+            (row, sampler) for row, (seq, count) in enumerate(given) if (sampler := seq.sampler_for_next(count))
+        ]
         chosen: dict[int, int | Exception] = {}
         if choosing:
-            places = [row for row, _ in choosing]
-            asked = rows if len(places) == len(rows) else rows[places]
-            chosen = dict(zip(places, choose_all([sampler for _, sampler in choosing], asked), strict=True))
+            rows_of = [row for row, _ in choosing]
+            asked = rows if len(rows_of) == len(rows) else rows[rows_of]
+            chosen = dict(zip(rows_of, sample_batch([sampler for _, sampler in choosing], asked), strict=True))
         finished: list[Finished] = []
-        for row, (work, count) in enumerate(given):
-            finished += _told(work, partial(_take, work, count, rows[row], chosen.get(row)))
-        for (work, _), table in zip(plan.branches, branched, strict=True):
-            finished += _told(work, partial(work.take_branches, table))
+        for row, (seq, count) in enumerate(given):
+            finished += _told(seq, partial(_take, seq, count, rows[row], chosen.get(row)))
+        for (seq, _), table in zip(scheduled.scoring, branched, strict=True):
+            finished += _told(seq, partial(seq.take_scores, table))
         return finished
 
 
-def _told(work: Work, take: Callable[[], bool]) -> list[Finished]:
+def _told(seq: TokenSequence, take: Callable[[], bool]) -> list[Finished]:
     """What fails here is this one request's own fault."""
     try:
-        return [(work, None)] if take() else []
+        return [(seq, None)] if take() else []
     except Exception as error:
-        return [(work, error)]
+        return [(seq, error)]
 
 
-def _take(work: Work, count: int, logits: torch.Tensor, token: int | Exception | None) -> bool:
+def _take(seq: TokenSequence, count: int, logits: torch.Tensor, token: int | Exception | None) -> bool:
     if isinstance(token, Exception):
         raise token
-    done = work.take(count, logits)
-    return done if token is None else work.take_token(token)
+    done = seq.advance(count, logits)
+    return done if token is None else seq.append_token(token)
 
 
-def _streams(work: Work) -> bool:
+def _streams(seq: TokenSequence) -> bool:
     """Whether it is past its prompt and waits for its next token."""
-    return work.fed > 0 and len(work.pending()) == 1
+    return seq.num_computed_tokens > 0 and len(seq.uncomputed_tokens()) == 1
 
 
-def _route(work: Work, tokens: int) -> Route:
-    return Route(work.request.adapter, work.request.strength, tokens)
+def _route(seq: TokenSequence, tokens: int) -> LoraSegment:
+    return LoraSegment(seq.request.adapter, seq.request.strength, tokens)

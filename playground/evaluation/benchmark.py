@@ -166,7 +166,8 @@ async def _stories(live: Live, voice: Voice, folder: Path, rows: int) -> Benchma
     for text in texts:
         prompt = tuple(live.tokenizer.encode(text[:OPENING]))
         rest = tuple(live.tokenizer.encode_continuation(text[OPENING:]))[: live.tokenizer.context_length - len(prompt)]
-        scores = await live.engine.score(LogprobsRequest(prompt, (rest,), voice.adapter, voice.strength, voice.owner))
+        request = LogprobsRequest(prompt, (rest,), voice.adapter, voice.strength, voice.owner)
+        scores = await live.engine.compute_logprobs(request)
         total += sum(scores[0].logprobs)
         size += len(live.tokenizer.decode(rest).encode())
     return BenchmarkResult("Stories, TinyStories", len(texts), {"perplexity per byte": math.exp(-total / size)})

@@ -58,5 +58,5 @@ async def negative_log_likelihood(
     """How surprised the model is by `rest` after `opening`, in nats, and so much of `rest` as it reads at once."""
     read = list(rest[: live.tokenizer.context_length - len(opening)])
     request = LogprobsRequest(tuple(opening), (tuple(read),), voice.adapter, voice.strength, voice.owner)
-    (score,) = await live.engine.score(request)
+    (score,) = await live.engine.compute_logprobs(request)
     return -sum(score.logprobs), read

@@ -106,7 +106,7 @@ class Answer(Task):
         unread = tuple(await aside(lambda: live.tokenizer.apply_chat_template(blind)))
 
         async def score(prompt: tuple[int, ...], texts: Sequence[tuple[int, ...]]) -> list[ContinuationLogprobs]:
-            return await live.engine.score(
+            return await live.engine.compute_logprobs(
                 LogprobsRequest(prompt, tuple(texts), voice.adapter, voice.strength, voice.owner)
             )
 

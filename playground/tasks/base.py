@@ -188,14 +188,14 @@ def check_fits(live: Live, tokens: Sequence[int], text: str, room_for_answer: in
 async def ask(
     live: Live, voice: Voice, tokens: Sequence[int], sampling: SamplingParams, top_logprobs: int = 0
 ) -> AsyncIterator[RequestOutput]:
-    """Stream the model's continuation of `tokens`; a reader who leaves cancels the request."""
+    """Stream the model's continuation of `tokens`; a reader who leaves aborts the request."""
     request = GenerateRequest(tuple(tokens), sampling, voice.adapter, voice.strength, voice.owner, top_logprobs)
     generation = live.engine.submit(request)
     try:
         async for chunk in generation:
             yield chunk
     finally:
-        generation.cancel()
+        generation.abort()
 
 
 def sentences(text: str) -> list[str]:

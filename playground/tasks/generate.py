@@ -54,7 +54,7 @@ class Generate(Task):
             read = partial(live.tokenizer.encode, f"{system}\n\n{prompt}" if system else prompt)
         tokens = await read_prompt(live, f"{system} {prompt}", read)
         async for chunk in ask(live, voice, tokens, sampling, inputs.get("top_logprobs") or 0):
-            yield TextOutput(chunk.text, finished=chunk.finished is not None, words=chunk.words)
+            yield TextOutput(chunk.text, finished=chunk.finish_reason is not None, words=chunk.logprobs)
 
     def _chat_that_fits(self, live: Live, prompt: str, system: str, history: Sequence[Message]) -> list[int]:
         """Forget the oldest exchanges when a conversation outgrows the context; never the newest message."""

@@ -39,7 +39,7 @@ class Sentiment(Task):
         tokens = await read_prompt(live, text, lambda: live.tokenizer.apply_chat_template(self.messages(text=text)))
         labels = tuple(tuple(live.tokenizer.encode_continuation(label)) for label in LABELS)
         request = LogprobsRequest(tuple(tokens), labels, voice.adapter, voice.strength, voice.owner)
-        scores = await live.engine.score(request)
+        scores = await live.engine.compute_logprobs(request)
         likelihoods = [sum(score.logprobs) for score in scores]
         highest = max(likelihoods)
         weights = [math.exp(likelihood - highest) for likelihood in likelihoods]

@@ -102,7 +102,7 @@ class Summarize(Task):
         tokens = await aside(lambda: live.tokenizer.apply_chat_template(self.messages(text=text, length=length)))
         sampling = replace(GREEDY, max_new_tokens=MAX_SUMMARY_TOKENS[length], repetition_penalty=1.1)
         async for chunk in ask(live, voice, tokens, sampling):
-            yield TextOutput(chunk.text.strip(), finished=chunk.finished is not None)
+            yield TextOutput(chunk.text.strip(), finished=chunk.finish_reason is not None)
 
     def _parts(self, live: Live, text: str, length: str) -> list[str]:
         """Whole sentences together, as many as fit beside the prompt and the summary; a giant one is cut."""

@@ -67,7 +67,7 @@ class Translate(Task):
         )
         sampling = replace(GREEDY, max_new_tokens=24 + 3 * len(tokens), repetition_penalty=1.05)
         async for chunk in ask(live, voice, tokens, sampling):
-            yield TextOutput(chunk.text.strip(), finished=chunk.finished is not None, note=spoken)
+            yield TextOutput(chunk.text.strip(), finished=chunk.finish_reason is not None, note=spoken)
 
     def _known_language(self, value: object, known: tuple[str, ...], name: str) -> str:
         if isinstance(value, str) and value in CODES and value not in known:

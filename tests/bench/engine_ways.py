@@ -21,23 +21,25 @@ from peft import PeftModel
 from torch import nn
 from transformers import GenerationConfig
 
-from playground.engine.lora import LoraRouter, Route
+from playground.engine.lora import LoraSegment, MultiLora
 from playground.protocol.messages import BASE
 from tests.bench.engine import PROMPT, answer, generate, machine
 from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Subject, prompts, request, running
 
 
-class Grouped(LoraRouter):
+class Grouped(MultiLora):
     """The other way: each adapter's tokens by themselves, one adapter after the other."""
 
     @contextmanager
-    def routed(self, routes: Sequence[Route]) -> Iterator[None]:
+    def applied(self, segments: Sequence[LoraSegment]) -> Iterator[None]:
         rows: dict[tuple[str, float], list[int]] = {}
         first = 0
-        for route in routes:
-            if route.adapter != BASE and route.strength:
-                rows.setdefault((route.adapter, route.strength), []).extend(range(first, first + route.tokens))
-            first += route.tokens
+        for segment in segments:
+            if segment.adapter != BASE and segment.strength:
+                rows.setdefault((segment.adapter, segment.strength), []).extend(
+                    range(first, first + segment.num_tokens)
+                )
+            first += segment.num_tokens
         self._groups = [(self._resident[key], strength, torch.tensor(at)) for (key, strength), at in rows.items()]
         try:
             yield
@@ -53,7 +55,7 @@ class Grouped(LoraRouter):
         states, found = inputs[0].flatten(0, -2), output.flatten(0, -2).clone()
         for adapter, strength, rows in groups:
             if layer := adapter.layers.get(name):
-                change = states[rows].float() @ layer.down.T @ layer.up.T * (layer.scaling * strength)
+                change = states[rows].float() @ layer.A.T @ layer.B.T * (layer.scaling * strength)
                 found.index_add_(0, rows, change.to(found.dtype))
         return found.view(output.shape)
 
@@ -109,7 +111,7 @@ def routing(subject: Subject, tokens: int, rounds: int) -> dict[str, str]:
         ]
 
     with running(subject) as ours, running(subject) as grouped:
-        grouped._router.__class__ = Grouped
+        grouped._lora.__class__ = Grouped
         for engine in (ours, grouped):
             for place in range(4):
                 engine.load_adapter(f"a{place}", subject.adapters[place])

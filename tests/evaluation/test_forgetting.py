@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from playground.engine.llm_engine import LiveModel, start_engine
+from playground.engine.llm_engine import LLMEngine, start_engine
 from playground.evaluation import forgetting as skills
 from playground.evaluation.forgetting import MEASURES, BaselineCache, TaskScore, items, measure_forgetting
 from playground.metrics.bootstrap import PairedDifference
@@ -88,7 +88,7 @@ def test_a_loss_that_nobody_would_notice_is_none(measure: str, base: float, adap
 
 
 def test_the_base_is_asked_once_and_remembered(
-    engine: LiveModel, tokenizer: ChatTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: LLMEngine, tokenizer: ChatTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live, voices = Live(engine, tokenizer), (Voice(BASE), Voice(BASE, owner="adapter"))
     asked: list[Voice] = []
@@ -113,7 +113,7 @@ def test_the_base_is_asked_once_and_remembered(
 
 
 def test_when_the_time_is_spent_each_task_has_its_share(
-    engine: LiveModel, tokenizer: ChatTokenizer, tmp_path: Path
+    engine: LLMEngine, tokenizer: ChatTokenizer, tmp_path: Path
 ) -> None:
     voices = Voice(BASE), Voice(BASE, owner="adapter")
     found = asyncio.run(

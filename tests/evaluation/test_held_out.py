@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from playground.data.examples import Example
-from playground.engine.llm_engine import LiveModel
+from playground.engine.llm_engine import LLMEngine
 from playground.evaluation import held_out
 from playground.evaluation.held_out import ROWS, compare, fitting_kind
 from playground.models.tokenizer import ChatTokenizer
@@ -54,7 +54,7 @@ def test_the_kind_fits_what_is_asked_by_the_tabs_own_prompts() -> None:
 
 
 def test_base_and_adapter_are_asked_the_same_rows(
-    engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: LLMEngine, tokenizer: ChatTokenizer, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An adapter measured against itself gains nothing; one that writes otherwise scores otherwise."""
     monkeypatch.setattr(held_out, "MAX_ANSWER_TOKENS", 16)
@@ -73,7 +73,7 @@ def test_base_and_adapter_are_asked_the_same_rows(
     assert all(one["wanted"] == f"The number is {one['row']}, as you said." for one in changed.rows)
 
 
-def test_labels_are_counted_by_what_was_said_instead(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
+def test_labels_are_counted_by_what_was_said_instead(engine: LLMEngine, tokenizer: ChatTokenizer) -> None:
     rows = [row(number, f"Good or bad? {number}", "Good" if number % 3 else "Bad.") for number in range(12)]
     found = asyncio.run(compare(Live(engine, tokenizer), BOTH, rows[:6], learnt=rows))
     assert found is not None and [measure.name for measure in found.measures] == ["accuracy", "macro-F1"]
@@ -91,7 +91,7 @@ def test_the_confusion_matrix_has_a_line_for_each_wanted_label() -> None:
 
 
 def test_translations_summaries_and_short_answers_have_two_measures(
-    engine: LiveModel, tokenizer: ChatTokenizer
+    engine: LLMEngine, tokenizer: ChatTokenizer
 ) -> None:
     write, live = prompt_writers(), Live(engine, tokenizer)
     cases = {
@@ -104,7 +104,7 @@ def test_translations_summaries_and_short_answers_have_two_measures(
         assert found is not None and tuple(measure.name for measure in found.measures) == names
 
 
-def test_plain_texts_are_read_by_both(engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
+def test_plain_texts_are_read_by_both(engine: LLMEngine, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
     engine.load_adapter("a", adapters[0])
     rows = [Example(None, f"Once upon a time there were {n} little dogs in the garden.", n) for n in range(8)]
     long = Example(None, "The dog liked to run. " * 400, 9)  # more than the model reads at once
@@ -116,12 +116,12 @@ def test_plain_texts_are_read_by_both(engine: LiveModel, tokenizer: ChatTokenize
     assert float(str(found.rows[-1]["base"])) > float(str(found.rows[-1]["adapter"])) or found.rows[-1]["gain"] < 0
 
 
-def test_when_the_time_is_spent_fewer_rows_are_asked(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
+def test_when_the_time_is_spent_fewer_rows_are_asked(engine: LLMEngine, tokenizer: ChatTokenizer) -> None:
     rows = [row(number, f"Say number {number}.", LONG) for number in range(ROWS)]
     found = asyncio.run(compare(Live(engine, tokenizer), BOTH, rows, budget_s=0.01))
     assert found is not None and 0 < found.measures[0].rows < ROWS
 
 
-def test_nothing_set_aside_is_nothing_measured(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
+def test_nothing_set_aside_is_nothing_measured(engine: LLMEngine, tokenizer: ChatTokenizer) -> None:
     assert asyncio.run(compare(Live(engine, tokenizer), BOTH, [])) is None
     assert asyncio.run(compare(Live(engine, tokenizer), BOTH, [], learnt=[row(1, "What?", LONG)])) is None

@@ -161,7 +161,7 @@ def test_deleted_while_it_answers(
     assert running.result(30) == whole
     with pytest.raises(AdapterError, match="no adapter"):
         services.live.engine.submit(request)
-    assert services.live.engine.submit(GenerateRequest(tokens, adapter=BASE)).result(30).new_tokens > 0
+    assert services.live.engine.submit(GenerateRequest(tokens, adapter=BASE)).result(30).num_tokens > 0
 
 
 def test_deleted_before_it_was_ever_used(services: Services, adapters: list[Path]) -> None:

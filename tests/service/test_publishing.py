@@ -13,7 +13,7 @@ import pytest
 from playground.adapters.info import MAX_NAME_CHARS
 from playground.adapters.store import AdapterStore
 from playground.data.examples import Example
-from playground.engine.llm_engine import LiveModel
+from playground.engine.llm_engine import LLMEngine
 from playground.errors import AdapterError, EngineError, TrainingError
 from playground.evaluation import forgetting as skills
 from playground.evaluation import report
@@ -51,7 +51,7 @@ class Taught:
 
 @pytest.fixture
 def taught(
-    engine: LiveModel,
+    engine: LLMEngine,
     tokenizer: ChatTokenizer,
     tiny_model_folder: Path,
     adapters: list[Path],

@@ -147,7 +147,7 @@ async def _answer(services: Services, voice: Voice, messages: list[Message], get
     try:
         tokens = services.live.tokenizer.apply_chat_template(messages)
         async for chunk in ask(services.live, voice, tokens, SHORT_ANSWER):
-            yield chunk.text + ("" if chunk.finished else " ▍")
+            yield chunk.text + ("" if chunk.finish_reason else " ▍")
     except PlaygroundError as error:
         # One question that does not fit must not hide the answers to the others.
         yield gettext(error.template, **error.fields)

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from playground.engine.forward_batch import ATTENTION, ForwardBatch, ScoringRows
+from playground.engine.attention import ATTENTION
+from playground.engine.forward_batch import ForwardBatch, ScoringRows
 from playground.engine.kv_cache import KVCache
 from playground.engine.lora import LoraSegment, MultiLora
 from playground.models.tokenizer import ChatTokenizer

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from transformers import PretrainedConfig, PreTrainedModel
 
-from playground.engine.forward_batch import ATTENTION, ForwardBatch, PrefillChunk
+from playground.engine.attention import ATTENTION
+from playground.engine.forward_batch import ForwardBatch, PrefillChunk
 from playground.engine.kv_cache import KVCache
 from playground.errors import ModelError
 

@@ -1,12 +1,12 @@
-"""The engine's thread: who is served, in which order, and what happens when a step fails.
+"""The engine's thread: a busy loop that admits waiting requests, runs one step for all running ones, and isolates what
+fails.
 
-How a request is answered is `seq`'s business, how many go through the model at once is `batch`'s; here is only when.
+What is done in a step is the scheduler's business, how it is done the model runner's; here is only when.
 """
 
 import gc
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -17,9 +17,9 @@ import torch
 from transformers import PreTrainedModel
 
 from playground.engine.lora import MultiLora
-from playground.engine.request_queue import FairRequestQueue
-from playground.engine.scheduler import Scheduler
-from playground.engine.sequence import TokenSequence
+from playground.engine.model_runner import ModelRunner
+from playground.engine.scheduler import Finished, Scheduler
+from playground.engine.sequence import SequenceStatus, TokenSequence
 from playground.errors import EngineError, PlaygroundError
 from playground.memory import out_of_memory
 
@@ -27,9 +27,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_FIRST_GUESS_S = 2.0
-_PATIENCE_S = 5.0
-"""Others may go past one who waits for memory or for room for an adapter; after so long nobody does any more."""
 _LATE = "The answer took longer than it was given time for. Try again, or ask for a shorter one."
 
 
@@ -52,14 +49,10 @@ class EngineCore:
         max_queued_requests: int,
         max_total_tokens: int,
     ) -> None:
-        self._lora = lora
-        self._scheduler = Scheduler(model, lora, max_num_seqs, max_total_tokens)
-        self._max_num_seqs = max_num_seqs
-        self._changed = threading.Condition(threading.RLock())
-        self._queue: FairRequestQueue[TokenSequence] = FairRequestQueue(max_queued_requests)
-        self._running: list[TokenSequence] = []
+        self.scheduler = Scheduler(lora, max_num_seqs, max_queued_requests, max_total_tokens)
+        self._runner = ModelRunner(model, lora, self.scheduler.kv_cache)
+        self._changed = threading.Condition(self.scheduler.lock)
         self._commands: list[_Command] = []
-        self._typical_s = _FIRST_GUESS_S
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
@@ -68,11 +61,10 @@ class EngineCore:
         """Queue a request. Raises `BusyError` when the queue is full, `EngineError` once closed."""
         with self._changed:
             self._check_open()
-            wait_s = self._typical_s * (len(self._queue) + 1) / self._max_num_seqs
-            displaced = self._queue.add_request(seq, wait_s)
+            displaced = self.scheduler.add_request(seq)
             self._changed.notify_all()
         if displaced is not None:
-            displaced.fail(self._queue.busy(wait_s))
+            displaced.fail(self.scheduler.busy())
 
     def call_between_steps(self, attempt: Callable[[], T | None]) -> T:
         """Run `attempt` in the engine's thread, again after each round while it returns None; blocks."""
@@ -84,29 +76,28 @@ class EngineCore:
         result: T = command.future.result()
         return result
 
-    def abort(self, wanted: Callable[[TokenSequence], bool]) -> None:
-        """Cancel the requests that `wanted` says; those waiting end at once, those running before their next step."""
-        with self._changed:
-            for seq in [*self._running, *self._queue]:
-                if wanted(seq):
-                    seq.aborted = True
-                    if self._queue.remove_request(seq):
-                        seq.end_as_aborted()
+    def step(self, only: TokenSequence | None = None) -> list[Finished]:
+        """One step of all running requests, or of only one; returns who is finished.
 
-    def in_use(self) -> set[str]:
-        """The adapters of running requests."""
-        with self._changed:
-            return {seq.request.adapter for seq in self._running}
+        When it raises, none of them has changed.
+        """
+        scheduled = self.scheduler.schedule(only)
+        logits = self._runner.execute(scheduled)
+        return self._runner.process_outputs(scheduled, logits)
 
-    def is_wanted(self, adapter: str) -> bool:
-        """Whether a running or waiting request uses the adapter."""
-        with self._changed:
-            return any(seq.request.adapter == adapter for seq in [*self._running, *self._queue])
-
-    def load(self) -> tuple[int, int]:
-        """How many requests are running and how many wait."""
-        with self._changed:
-            return len(self._running), len(self._queue)
+    @torch.inference_mode()
+    def run_busy_loop(self) -> None:
+        """Serve until closed."""
+        while True:
+            with self._changed:
+                while not (self._closed or self._commands or any(self.scheduler.num_requests())):
+                    self._changed.wait()
+                if self._closed:
+                    return
+            self._run_commands()
+            self._finish_expired()
+            self._admit()
+            self._run_step()
 
     def close(self) -> None:
         """Stop the thread; whatever runs or waits fails with a sentence."""
@@ -124,24 +115,11 @@ class EngineCore:
         """Keep going whatever happens: a fault of the loop itself fails what it held, and it starts afresh."""
         while True:
             try:
-                self._loop()
+                self.run_busy_loop()
                 return
             except BaseException:
                 log.exception("the engine's loop failed and starts again")
                 self._fail_all(EngineError("The model had to start again in the middle of this. Try again."))
-
-    @torch.inference_mode()
-    def _loop(self) -> None:
-        while True:
-            with self._changed:
-                while not (self._closed or self._commands or self._queue or self._running):
-                    self._changed.wait()
-                if self._closed:
-                    return
-            self._run_commands()
-            self._finish_expired()
-            self._admit()
-            self.step()
 
     def _run_commands(self) -> None:
         with self._changed:
@@ -159,95 +137,65 @@ class EngineCore:
             with self._changed:
                 self._commands.append(command)
 
+    def _finish_expired(self) -> None:
+        """End those who were aborted, had their time, or waited too long."""
+        for seq in self.scheduler.remove_expired():
+            if seq.status is SequenceStatus.ABORTED:
+                seq.end_as_aborted()
+            else:
+                seq.fail(EngineError(_LATE))
+
     def _admit(self) -> None:
-        """Start waiting requests while there are places, bringing their adapters back to memory."""
-        passed_over: list[TokenSequence] = []
-        while len(self._running) < self._max_num_seqs:
-            with self._changed:
-                seq = self._queue.peek_request(self._running, passed_over)
-            if seq is None:
-                return
-            failure: Exception | None = None
-            try:
-                if not self._fits(seq):
-                    passed_over.append(seq)
-                    if time.monotonic() - seq.arrival_time > _PATIENCE_S:
-                        return
-                    continue
-            except Exception as error:
-                failure = error
-            with self._changed:
-                if not self._queue.pop_request(seq):  # cancelled meanwhile
-                    continue
-                if failure is None:
-                    self._running.append(seq)
-            if failure is not None:
-                seq.fail(_as_playground_error(failure))
-                continue
-            seq.started_at = time.monotonic()
-            self._scheduler.join(seq)
+        for seq, failure in self.scheduler.admit():
+            seq.fail(_as_playground_error(failure))
 
-    def _fits(self, seq: TokenSequence) -> bool:
-        """Whether there is memory for its text, and its adapter is there now. Raises `AdapterError`."""
-        adapter = seq.request.adapter
-        return self._scheduler.fits(seq) and self._lora.ensure_resident(adapter, self.in_use() - {adapter})
-
-    def step(self) -> None:
-        if not self._running:
+    def _run_step(self) -> None:
+        """A step, and what follows from it."""
+        if not self.scheduler.running:
             return
-        finished = None
-        try:
-            finished = self._scheduler.step()
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-        if finished is None:  # only out here is the failed pass itself gone from memory
+        finished = self._isolated_step()
+        if finished is None:
             self._drop_largest()
             return
         for seq, failure in finished:
             if failure is not None:
                 seq.fail(_as_playground_error(failure))
-            self._finish(seq)
+            self.scheduler.finish(seq)
 
-    def _finish_expired(self) -> None:
-        """Free the places of those who have been cancelled or had their time, and end those who waited too long."""
-        now = time.monotonic()
-        with self._changed:
-            gone = [seq for seq in [*self._queue, *self._running] if seq.aborted or seq.deadline <= now]
-            for seq in gone:
-                self._queue.remove_request(seq)
-        for seq in gone:
-            if seq in self._running:
-                self._finish(seq)
-            if seq.aborted:
-                seq.end_as_aborted()
-            else:
-                seq.fail(EngineError(_LATE))
+    def _isolated_step(self) -> list[Finished] | None:
+        """A step; whatever fails it is found out by stepping each request alone. None: memory ran out.
+
+        Only once this has returned is the failed pass itself gone from memory.
+        """
+        try:
+            return self.step()
+        except Exception as error:
+            if out_of_memory(error):
+                return None
+            log.exception("a step of %d requests failed; each is asked alone", len(self.scheduler.running))
+        return [found for seq in list(self.scheduler.running) for found in self._step_alone(seq)]
+
+    def _step_alone(self, seq: TokenSequence) -> list[Finished]:
+        try:
+            return self.step(seq)
+        except Exception as error:
+            return [(seq, error)]
 
     def _drop_largest(self) -> None:
         """Memory ran out: the largest request gives way, the others try again."""
-        largest = max(self._running, key=lambda one: one.num_computed_tokens + len(one.uncomputed_tokens()))
-        log.warning("out of memory with %d requests; the largest gives way", len(self._running))
+        running = self.scheduler.running
+        largest = max(running, key=lambda one: one.num_computed_tokens + len(one.uncomputed_tokens()))
+        log.warning("out of memory with %d requests; the largest gives way", len(running))
         largest.fail(EngineError("There is not enough memory to go on with this request. Make its text shorter."))
-        self._finish(largest)
+        self.scheduler.finish(largest)
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self._scheduler.trim()
-
-    def _finish(self, seq: TokenSequence) -> None:
-        self._scheduler.leave(seq)
-        with self._changed:
-            self._running.remove(seq)
-        if not self._running:
-            self._scheduler.clear()
-        self._typical_s += 0.2 * (time.monotonic() - seq.started_at - self._typical_s)
+        self.scheduler.trim()
 
     def _fail_all(self, error: EngineError) -> None:
         with self._changed:
-            seqs = [*self._running, *self._queue.drain()]
-            self._running.clear()
-            self._scheduler.clear()
+            seqs = self.scheduler.clear()
             commands, self._commands = self._commands, []
         for seq in seqs:
             try:

@@ -1,9 +1,22 @@
-"""Where the keys and values of running requests stand: a slot for each in one table per layer."""
+"""The KV cache: one slot per running sequence, in one (slots, kv_heads, tokens, head_dim) tensor pair per layer."""
 
 import torch
 
+from playground.memory import free_beside
+
 LENGTH_STEP = 64
-"""KVCache grow by so many tokens at least."""
+"""Slots grow by so many tokens at least."""
+GPU_SHARE = 1 / 2
+CPU_SHARE = 1 / 4
+"""Of the memory that is free once the model is loaded, what running requests may fill with keys and values."""
+MIN_CACHE_TOKENS = 512
+
+
+def kv_cache_capacity(bytes_per_token: int, device: torch.device) -> int:
+    """How many tokens all slots may hold together, given the free memory."""
+    on_gpu = device.type == "cuda"
+    free = GPU_SHARE * torch.cuda.mem_get_info(device)[0] if on_gpu else CPU_SHARE * free_beside()
+    return max(MIN_CACHE_TOKENS, int(free // max(1, bytes_per_token)))
 
 
 class KVCache:
@@ -39,23 +52,23 @@ class KVCache:
         return self._layers[index]
 
     def bytes_per_token(self) -> int:
-        """What one token takes at its slot, in all layers that were asked for."""
+        """What one token takes in its slot, in all layers that were asked for."""
         return sum(table.shape[1] * table.shape[3] * table.element_size() for table in self._tables())
 
     def clear_slot(self, slot: int) -> None:
-        """Forget what stands at a slot."""
+        """Forget what stands in a slot."""
         for table in self._tables():
             if slot < len(table):
                 table[slot] = 0
 
     def move_slot(self, source: int, target: int, length: int) -> None:
-        """Put what stands at one slot at another."""
+        """Put what stands in one slot into another."""
         for table in self._tables():
             table[target, :, :length] = table[source, :, :length]
             table[target, :, length:] = 0
 
     def swap_slots(self, one: int, other: int, length: int) -> None:
-        """Exchange what stands at two slots."""
+        """Exchange what stands in two slots."""
         tables = self._tables()
         kept = [table[one, :, :length].clone() for table in tables]  # all of it before anything is written
         for table, first in zip(tables, kept, strict=True):
@@ -69,6 +82,11 @@ class KVCache:
         for index, (keys, values) in self._layers.items():
             self._layers[index] = keys[:slots, :, :length].clone(), values[:slots, :, :length].clone()
         self._slots, self._length = slots, length
+
+    def clear(self) -> None:
+        """Forget everything, and give back the memory."""
+        self._layers = {}
+        self._slots = self._length = 0
 
     def _tables(self) -> list[torch.Tensor]:
         return [table for pair in self._layers.values() for table in pair]

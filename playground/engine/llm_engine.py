@@ -14,11 +14,12 @@ import torch
 from playground.engine.attention_check import enable_varlen_attention
 from playground.engine.canary import Canary
 from playground.engine.engine_core import EngineCore
+from playground.engine.kv_cache import kv_cache_capacity
 from playground.engine.lora import ADAPTER_CACHE_BYTES, MultiLora
-from playground.engine.memory import kv_cache_capacity
 from playground.engine.output_collector import RequestOutputCollector
 from playground.engine.sampler import check_number, check_sampling
-from playground.engine.sequence import GenerateSequence, LogprobsSequence, ServedModel
+from playground.engine.scoring import LogprobsSequence
+from playground.engine.sequence import GenerateSequence, ServedModel
 from playground.errors import AdapterError, InputError
 from playground.memory import out_of_memory
 from playground.models.loader import LoadedModel
@@ -76,19 +77,24 @@ class LLMEngine:
         return generation
 
     async def compute_logprobs(self, request: LogprobsRequest) -> list[ContinuationLogprobs]:
-        """Score continuations, in their order. Raises as `submit` does; cancelling the task cancels the seq."""
+        """Score continuations, in their order. Raises as `submit` does; cancelling the task aborts it."""
         self._check(request, continuation=max((len(row) for row in request.continuations), default=0))
         for row in request.continuations:
             self._check_tokens(row)
         if not request.continuations:
             return []
         future: Future[list[ContinuationLogprobs]] = Future()
-        self._core.add_request(LogprobsSequence(request, future, self._served))
-        return await asyncio.wrap_future(future)
+        seq = LogprobsSequence(request, future, self._served)
+        self._core.add_request(seq)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            self.abort(seq.request_id)
+            raise
 
     def abort(self, request_id: str) -> None:
         """Stop a request before its next step; one that is unknown or finished is left alone."""
-        self._core.abort(lambda seq: seq.request_id == request_id)
+        self._core.scheduler.abort(lambda seq: seq.request_id == request_id)
 
     def load_adapter(self, key: str, folder: Path) -> SwapReceipt:
         """Swap an adapter in between two steps; blocks. Raises `AdapterError`, and then nothing has changed."""
@@ -111,7 +117,9 @@ class LLMEngine:
         def swap() -> SwapReceipt | None:
             if (already := self._receipt_of(key, folder)) is not None:
                 return already
-            if key in self._leaving or not self._lora.evict_until_fits(adapter.size_bytes, self._core.in_use()):
+            if key in self._leaving or not self._lora.evict_until_fits(
+                adapter.size_bytes, self._core.scheduler.adapters_in_use()
+            ):
                 return None
             self._lora.add(key, folder, adapter)
             try:
@@ -133,7 +141,7 @@ class LLMEngine:
             self._leaving.add(key)
 
         def drop() -> bool | None:
-            if self._core.is_wanted(key):
+            if self._core.scheduler.is_adapter_wanted(key):
                 return None
             with self._lock:
                 self._lora.remove(key)
@@ -148,7 +156,7 @@ class LLMEngine:
                 self._leaving.discard(key)
 
     def status(self) -> EngineStatus:
-        running, waiting = self._core.load()
+        running, waiting = self._core.scheduler.num_requests()
         return EngineStatus(
             model=self._loaded.name,
             device=str(self._loaded.device),

@@ -1,191 +1,227 @@
-"""The running requests and their slots: who feeds what to the next pass, and who gets which logits."""
+"""Decides each step's batch: every decoding sequence one token, then chunked prefill up to `MAX_PREFILL_TOKENS`, then
+one scoring request.
 
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+It also decides who may run at all: as many as there are slots, whose texts fit into the KV cache together, and whose
+adapters fit into memory.
+"""
 
-import torch
-from transformers import PreTrainedModel
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from playground.engine.forward_batch import ForwardBatch, PrefillChunk, ScoringRows
+from playground.engine.forward_batch import PrefillChunk, ScoringRows
 from playground.engine.kv_cache import KVCache
-from playground.engine.lora import LoraSegment, MultiLora
-from playground.engine.sampler import sample_batch
-from playground.engine.sequence import MAX_PREFILL_TOKENS, TokenSequence
-from playground.memory import out_of_memory
+from playground.engine.lora import MultiLora
+from playground.engine.request_queue import FairRequestQueue
+from playground.engine.scoring import LogprobsSequence
+from playground.engine.sequence import SequenceStatus, TokenSequence
+from playground.errors import BusyError
 
-log = logging.getLogger(__name__)
+MAX_PREFILL_TOKENS = 256
+"""How much of prompts goes in at one step; others wait for no more than this."""
+_FIRST_GUESS_S = 2.0
+_PATIENCE_S = 5.0
+"""Others may go past one who waits for memory or for room for an adapter; after so long nobody does any more."""
 
 Finished = tuple[TokenSequence, Exception | None]
-"""A request whose place is free again, and what it failed with."""
+"""A request that is over, and what it failed with."""
 
 
 @dataclass(slots=True)
 class SchedulerOutput:
-    """Who takes part in a pass, in the pass's own order."""
+    """Who takes part in a step, in the order of its `ForwardBatch`: those who decode have the slots from 0 on."""
 
-    decode: list[TokenSequence]
-    prefill: list[tuple[TokenSequence, PrefillChunk]]
-    scoring: list[tuple[TokenSequence, ScoringRows]]
+    decode: list[TokenSequence] = field(default_factory=list)
+    prefill: list[tuple[TokenSequence, PrefillChunk]] = field(default_factory=list)
+    scoring: list[tuple[LogprobsSequence, ScoringRows]] = field(default_factory=list)
 
 
 class Scheduler:
-    """Only the engine's thread may use it. The request at index i of `_seqs` has place i."""
+    """The waiting and the running requests. `running[i]` has slot i.
 
-    def __init__(self, model: PreTrainedModel, lora: MultiLora, max_num_seqs: int, max_total_tokens: int) -> None:
-        self._model = model
+    Any thread may add, abort and ask under `lock`; only the engine's thread may do the rest.
+    """
+
+    def __init__(self, lora: MultiLora, max_num_seqs: int, max_queued_requests: int, max_total_tokens: int) -> None:
+        self.lock = threading.RLock()
+        self.kv_cache = KVCache(max_num_seqs)
+        self.waiting: FairRequestQueue[TokenSequence] = FairRequestQueue(max_queued_requests)
+        self.running: list[TokenSequence] = []
         self._lora = lora
         self._max_num_seqs = max_num_seqs
         self._max_total_tokens = max_total_tokens
-        self.kv_cache = KVCache(max_num_seqs)
-        self._seqs: list[TokenSequence] = []
-        self._turn = 0
+        self._typical_s = _FIRST_GUESS_S
+        self._step = 0
 
-    def fits(self, seq: TokenSequence) -> bool:
-        """Whether its text finds room beside those who run: every place is as long as the longest text."""
-        longest = max(one.max_num_tokens for one in [*self._seqs, seq])
-        return (len(self._seqs) + 1) * longest <= self._max_total_tokens
+    def add_request(self, seq: TokenSequence) -> TokenSequence | None:
+        """Queue a request; returns who had to give way. Raises `BusyError` when the queue is full and nobody has to."""
+        with self.lock:
+            displaced = self.waiting.add_request(seq, self._wait_s())
+            if displaced is not None:
+                displaced.status = SequenceStatus.FINISHED
+            return displaced
 
-    def join(self, seq: TokenSequence) -> None:
-        self.kv_cache.clear_slot(len(self._seqs))
-        self._seqs.append(seq)
+    def busy(self) -> BusyError:
+        """What one is told for whom there is no room."""
+        with self.lock:
+            return self.waiting.busy(self._wait_s())
 
-    def leave(self, seq: TokenSequence) -> None:
-        """Free its place, which the last request takes over; one that never joined is left alone."""
-        if seq not in self._seqs:
-            return
-        index = self._seqs.index(seq)
-        last = self._seqs.pop()
-        if last is not seq:
-            self._seqs[index] = last
-            if last.num_computed_tokens:
-                self.kv_cache.move_slot(len(self._seqs), index, last.num_computed_tokens)
+    def abort(self, wanted: Callable[[TokenSequence], bool]) -> None:
+        """Abort the requests that `wanted` says; those waiting end at once, those running before their next step."""
+        with self.lock:
+            for seq in filter(wanted, [*self.running, *self.waiting]):
+                seq.status = SequenceStatus.ABORTED
+                if self.waiting.remove_request(seq):
+                    seq.end_as_aborted()
 
-    def clear(self) -> None:
-        self._seqs.clear()
-        self.kv_cache = KVCache(self._max_num_seqs)
+    def num_requests(self) -> tuple[int, int]:
+        """How many are running and how many wait."""
+        with self.lock:
+            return len(self.running), len(self.waiting)
+
+    def adapters_in_use(self) -> set[str]:
+        """The adapters of running requests."""
+        with self.lock:
+            return {seq.request.adapter for seq in self.running}
+
+    def is_adapter_wanted(self, adapter: str) -> bool:
+        """Whether a running or waiting request uses the adapter."""
+        with self.lock:
+            return any(seq.request.adapter == adapter for seq in [*self.running, *self.waiting])
+
+    def admit(self) -> Iterator[tuple[TokenSequence, Exception]]:
+        """Start waiting requests while they fit, bringing their adapters back to memory; yields whose did not come."""
+        passed_over: list[TokenSequence] = []
+        while len(self.running) < self._max_num_seqs:
+            with self.lock:
+                seq = self.waiting.peek_request(self.running, passed_over)
+            if seq is None:
+                return
+            try:
+                fits = self._fits(seq)
+            except Exception as error:
+                if self._remove_waiting(seq):
+                    yield seq, error
+                continue
+            if fits:
+                self._start(seq)
+                continue
+            passed_over.append(seq)
+            if time.monotonic() - seq.arrival_time > _PATIENCE_S:
+                return
+
+    def schedule(self, only: TokenSequence | None = None) -> SchedulerOutput:
+        """Choose who takes part in the next step, or only one; who decodes is brought to the slots from 0 on."""
+        if only is not None:
+            return self._schedule_others([only])
+        count = sum(map(_is_decoding, self.running))
+        for slot in range(count):
+            if not _is_decoding(self.running[slot]):
+                self._swap(slot, next(i for i in range(count, len(self.running)) if _is_decoding(self.running[i])))
+        scheduled = self._schedule_others(self.running[count:])
+        scheduled.decode = self.running[:count]
+        return scheduled
+
+    def remove_expired(self) -> list[TokenSequence]:
+        """Take out who was aborted, had its time, or waited too long."""
+        now = time.monotonic()
+        with self.lock:
+            gone = [
+                seq
+                for seq in [*self.waiting, *self.running]
+                if seq.status is SequenceStatus.ABORTED or seq.deadline <= now
+            ]
+            ran = [seq for seq in gone if not self._remove_waiting(seq)]
+        for seq in ran:
+            self.finish(seq)
+        return gone
+
+    def finish(self, seq: TokenSequence) -> None:
+        """Free the slot of a running request; the last one takes it over."""
+        with self.lock:
+            slot = self.running.index(seq)
+            last = self.running.pop()
+            if last is not seq:
+                self.running[slot] = last
+            if seq.status is SequenceStatus.RUNNING:
+                seq.status = SequenceStatus.FINISHED
+        if last is not seq and last.num_computed_tokens:
+            self.kv_cache.move_slot(len(self.running), slot, last.num_computed_tokens)
+        if not self.running:
+            self.kv_cache.clear()
+        self._typical_s += 0.2 * (time.monotonic() - seq.started_at - self._typical_s)
 
     def trim(self) -> None:
         """Keep no more memory than those who are left have filled."""
-        self.kv_cache.trim(len(self._seqs), max((seq.num_computed_tokens for seq in self._seqs), default=0))
+        self.kv_cache.trim(len(self.running), max((seq.num_computed_tokens for seq in self.running), default=0))
 
-    def step(self) -> list[Finished]:
-        """One pass with all; returns who is finished. Whatever fails a pass is found out by asking each alone.
+    def clear(self) -> list[TokenSequence]:
+        """Take out all, and give back the memory; returns who was there."""
+        with self.lock:
+            seqs = [*self.running, *self.waiting.drain()]
+            self.running.clear()
+        self.kv_cache.clear()
+        return seqs
 
-        Memory that runs out is raised, and nothing has happened then.
+    def _wait_s(self) -> float:
+        """How long who comes now may have to wait."""
+        return self._typical_s * (len(self.waiting) + 1) / self._max_num_seqs
+
+    def _fits(self, seq: TokenSequence) -> bool:
+        """Whether there is room for its text, and its adapter is there now. Raises `AdapterError`.
+
+        Every slot is as long as the longest text.
         """
-        scheduled = self.schedule()
-        try:
-            logits = self.execute(scheduled)
-        except Exception as error:
-            if out_of_memory(error):
-                raise
-            log.exception("a pass with %d requests failed; each is asked alone", len(self._seqs))
-            return [found for seq in list(self._seqs) for found in self._alone(seq)]
-        return self.process_outputs(scheduled, logits)
+        longest = max(one.max_num_tokens for one in [*self.running, seq])
+        if (len(self.running) + 1) * longest > self._max_total_tokens:
+            return False
+        adapter = seq.request.adapter
+        return self._lora.ensure_resident(adapter, self.adapters_in_use() - {adapter})
 
-    def _alone(self, seq: TokenSequence) -> list[Finished]:
-        scheduled = self._schedule_waiting_for_logits([seq])
-        try:
-            return self.process_outputs(scheduled, self.execute(scheduled))
-        except Exception as error:
-            return [(seq, error)]
+    def _start(self, seq: TokenSequence) -> None:
+        self.kv_cache.clear_slot(len(self.running))
+        with self.lock:
+            if not self.waiting.pop_request(seq):  # aborted meanwhile
+                return
+            self.running.append(seq)
+            seq.status = SequenceStatus.RUNNING
+            seq.started_at = time.monotonic()
 
-    def schedule(self) -> SchedulerOutput:
-        """Those who get one token each come first, in the slots from 0 on."""
-        count = sum(_streams(seq) for seq in self._seqs)
-        for index in range(count):
-            if not _streams(self._seqs[index]):
-                other = next(i for i in range(count, len(self._seqs)) if _streams(self._seqs[i]))
-                one, two = self._seqs[index], self._seqs[other]
-                self.kv_cache.swap_slots(index, other, max(one.num_computed_tokens, two.num_computed_tokens))
-                self._seqs[index], self._seqs[other] = two, one
-        scheduled = self._schedule_waiting_for_logits(self._seqs[count:])
-        scheduled.decode = self._seqs[:count]
-        return scheduled
+    def _remove_waiting(self, seq: TokenSequence) -> bool:
+        """False when it is not waiting (any more)."""
+        with self.lock:
+            removed = self.waiting.remove_request(seq)
+            if removed:
+                seq.status = SequenceStatus.FINISHED
+        return removed
 
-    def _schedule_waiting_for_logits(self, seqs: Sequence[TokenSequence]) -> SchedulerOutput:
+    def _swap(self, slot: int, other: int) -> None:
+        one, two = self.running[slot], self.running[other]
+        self.kv_cache.swap_slots(slot, other, max(one.num_computed_tokens, two.num_computed_tokens))
+        with self.lock:
+            self.running[slot], self.running[other] = two, one
+
+    def _schedule_others(self, seqs: Sequence[TokenSequence]) -> SchedulerOutput:
         """Short prompts go first: whoever waits for a long one is not held up by it, and its own wait hardly grows."""
-        scheduled = SchedulerOutput([], [], [])
+        scheduled = SchedulerOutput()
         room = MAX_PREFILL_TOKENS
         for seq in sorted(seqs, key=lambda one: len(one.uncomputed_tokens())):
-            if pending := seq.uncomputed_tokens()[:room]:
-                scheduled.prefill.append((seq, PrefillChunk(self._seqs.index(seq), seq.num_computed_tokens, pending)))
-                room -= len(pending)
-        scoring = [seq for seq in seqs if not seq.uncomputed_tokens()]
-        if scoring:  # one a pass, in turns: each is as large as a pass may be
-            seq = min(scoring, key=lambda one: one.last_scored_step)
-            self._turn += 1
-            seq.last_scored_step = self._turn
-            rows = seq.rows_to_score()
-            scheduled.scoring.append(
-                (seq, ScoringRows(self._seqs.index(seq), seq.num_computed_tokens, rows, seq.writes_kv))
-            )
+            if token_ids := seq.uncomputed_tokens()[:room]:
+                chunk = PrefillChunk(self.running.index(seq), seq.num_computed_tokens, token_ids)
+                scheduled.prefill.append((seq, chunk))
+                room -= len(token_ids)
+        ready = [seq for seq in seqs if isinstance(seq, LogprobsSequence) and not seq.uncomputed_tokens()]
+        if ready:  # one a step, in turns: each is as large as a pass may be
+            scored = min(ready, key=lambda one: one.last_scored_step)
+            self._step += 1
+            scored.last_scored_step = self._step
+            rows = scored.rows_to_score()
+            slot = self.running.index(scored)
+            scheduled.scoring.append((scored, ScoringRows(slot, scored.num_computed_tokens, rows, scored.writes_kv)))
         return scheduled
 
-    def execute(self, scheduled: SchedulerOutput) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
-        segments = [_route(seq, 1) for seq in scheduled.decode]
-        segments += [_route(seq, len(chunk.token_ids)) for seq, chunk in scheduled.prefill]
-        segments += [_route(seq, len(found.rows) * len(found.rows[0])) for seq, found in scheduled.scoring]
-        batch = ForwardBatch(
-            self.kv_cache,
-            [seq.uncomputed_tokens()[0] for seq in scheduled.decode],
-            [seq.num_computed_tokens for seq in scheduled.decode],
-            [chunk for _, chunk in scheduled.prefill],
-            [branches for _, branches in scheduled.scoring],
-        )
-        with self._lora.applied(segments):
-            return batch.run(self._model)
 
-    def process_outputs(
-        self, scheduled: SchedulerOutput, logits: tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]
-    ) -> list[Finished]:
-        singles, lasts, branched = logits
-        given = [(seq, 1) for seq in scheduled.decode]
-        given += [(seq, len(chunk.token_ids)) for seq, chunk in scheduled.prefill]
-        rows = (
-            torch.cat((singles, lasts))
-            if scheduled.prefill and scheduled.decode
-            else singles
-            if scheduled.decode
-            else lasts
-        )
-        choosing = [
-            (row, sampler) for row, (seq, count) in enumerate(given) if (sampler := seq.sampler_for_next(count))
-        ]
-        chosen: dict[int, int | Exception] = {}
-        if choosing:
-            rows_of = [row for row, _ in choosing]
-            asked = rows if len(rows_of) == len(rows) else rows[rows_of]
-            chosen = dict(zip(rows_of, sample_batch([sampler for _, sampler in choosing], asked), strict=True))
-        finished: list[Finished] = []
-        for row, (seq, count) in enumerate(given):
-            finished += _told(seq, partial(_take, seq, count, rows[row], chosen.get(row)))
-        for (seq, _), table in zip(scheduled.scoring, branched, strict=True):
-            finished += _told(seq, partial(seq.take_scores, table))
-        return finished
-
-
-def _told(seq: TokenSequence, take: Callable[[], bool]) -> list[Finished]:
-    """What fails here is this one request's own fault."""
-    try:
-        return [(seq, None)] if take() else []
-    except Exception as error:
-        return [(seq, error)]
-
-
-def _take(seq: TokenSequence, count: int, logits: torch.Tensor, token: int | Exception | None) -> bool:
-    if isinstance(token, Exception):
-        raise token
-    done = seq.advance(count, logits)
-    return done if token is None else seq.append_token(token)
-
-
-def _streams(seq: TokenSequence) -> bool:
-    """Whether it is past its prompt and waits for its next token."""
+def _is_decoding(seq: TokenSequence) -> bool:
+    """Whether only one token is to be computed, after others."""
     return seq.num_computed_tokens > 0 and len(seq.uncomputed_tokens()) == 1
-
-
-def _route(seq: TokenSequence, tokens: int) -> LoraSegment:
-    return LoraSegment(seq.request.adapter, seq.request.strength, tokens)

@@ -159,7 +159,7 @@ def in_bf16(engine: LLMEngine) -> None:
 def never_freed(engine: LLMEngine) -> int:
     """How many places stay taken; the last one is freed a moment after its answer."""
     deadline = time.monotonic() + 10
-    while (left := sum(engine._core.load())) and time.monotonic() < deadline:
+    while (left := sum(engine._core.scheduler.num_requests())) and time.monotonic() < deadline:
         time.sleep(0.01)
     return left
 
@@ -167,16 +167,16 @@ def never_freed(engine: LLMEngine) -> int:
 def tokens_of(engine: LLMEngine, asked: Sequence[Any]) -> list[list[int]]:
     """The ids that were generated, read off the seqs themselves."""
     seen: list[Any] = []
-    join = engine._core._scheduler.join
+    join = engine._core.scheduler._start
 
     def note(seq: Any) -> None:
         seen.append(seq)
         join(seq)
 
-    engine._core._scheduler.join = note  # type: ignore[method-assign]
+    engine._core.scheduler._start = note  # type: ignore[method-assign]
     for generation in [engine.submit(one) for one in asked]:
         generation.result(120)
-    engine._core._scheduler.join = join  # type: ignore[method-assign]
+    engine._core.scheduler._start = join  # type: ignore[method-assign]
     by_request = {id(seq.request): seq._tokens[len(seq.request.prompt_token_ids) :] for seq in seen}
     return [by_request[id(one)] for one in asked]
 

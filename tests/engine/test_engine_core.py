@@ -1,5 +1,6 @@
 """The loop serves fairly, refuses what is too much, and outlives whatever fails in it."""
 
+import asyncio
 import threading
 from concurrent.futures import Future
 from typing import Any
@@ -8,8 +9,10 @@ import pytest
 import torch
 
 from playground.engine.llm_engine import LLMEngine, start_engine
+from playground.engine.model_runner import ModelRunner
 from playground.engine.scheduler import Scheduler
-from playground.engine.sequence import LogprobsSequence, ServedModel
+from playground.engine.scoring import LogprobsSequence
+from playground.engine.sequence import ServedModel
 from playground.errors import BusyError, EngineError, InputError
 from playground.models.loader import LoadedModel
 from playground.models.tokenizer import ChatTokenizer
@@ -39,8 +42,8 @@ def test_full_queue_says_when_to_come_back(loaded: LoadedModel, tokenizer: ChatT
 def test_owners_take_turns(loaded: LoadedModel, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     """One who sends many requests does not keep out one who sends a single one later."""
     served: list[str] = []
-    join = Scheduler.join
-    monkeypatch.setattr(Scheduler, "join", lambda batch, seq: (served.append(seq.owner), join(batch, seq)))
+    start = Scheduler._start
+    monkeypatch.setattr(Scheduler, "_start", lambda one, seq: (served.append(seq.owner), start(one, seq)))
     live = LLMEngine(loaded, tokenizer, max_num_seqs=1)
     try:
         first = live.submit(endless(tokenizer, 1, "greedy"))
@@ -74,16 +77,16 @@ def test_out_of_memory_takes_the_largest(
     want = engine.submit(greedy(tokenizer)).result(30)
     large = engine.submit(GenerateRequest((5,) * 256, SamplingParams(250, 1.5, 1.0, 0, seed=1)))
     until(lambda: engine.status().running == 1)
-    run = Scheduler.execute
+    run = ModelRunner.execute
     raised = threading.Event()
 
-    def scarce(self: Scheduler, scheduled: Any) -> Any:
+    def scarce(self: ModelRunner, scheduled: Any) -> Any:
         if scheduled.prefill and not raised.is_set():
             raised.set()
             raise torch.OutOfMemoryError("no memory")
         return run(self, scheduled)
 
-    monkeypatch.setattr(Scheduler, "execute", scarce)
+    monkeypatch.setattr(ModelRunner, "execute", scarce)
     small = engine.submit(greedy(tokenizer))
     with pytest.raises(EngineError, match="not enough memory"):
         large.result(30)
@@ -95,14 +98,14 @@ def test_a_pass_that_fails_is_taken_apart(
 ) -> None:
     """When the model itself fails on somebody's tokens, the others in the same pass still get theirs."""
     want = engine.submit(greedy(tokenizer)).result(30)
-    run = Scheduler.execute
+    run = ModelRunner.execute
 
-    def picky(self: Scheduler, scheduled: Any) -> Any:
+    def picky(self: ModelRunner, scheduled: Any) -> Any:
         if any(seq.owner == "cursed" for seq in [*scheduled.decode, *(seq for seq, _ in scheduled.prefill)]):
             raise RuntimeError("bad tokens")
         return run(self, scheduled)
 
-    monkeypatch.setattr(Scheduler, "execute", picky)
+    monkeypatch.setattr(ModelRunner, "execute", picky)
     fine = engine.submit(greedy(tokenizer))
     broken = engine.submit(endless(tokenizer, 1, "cursed"))
     with pytest.raises(EngineError, match=r"error [0-9a-f]{8}"):
@@ -133,7 +136,7 @@ def test_slots_are_given_back_when_nobody_is_left(engine: LLMEngine, tokenizer: 
     """One long text must not keep its memory for good."""
     engine.submit(greedy(tokenizer)).result(30)
     until(lambda: engine.status().running == 0)
-    until(lambda: not engine._core._scheduler.kv_cache._layers)
+    until(lambda: not engine._core.scheduler.kv_cache._layers)
 
 
 def test_short_prompts_are_read_first(
@@ -157,7 +160,35 @@ def test_a_score_may_be_cancelled_while_it_fails(loaded: LoadedModel, tokenizer:
     seq = LogprobsSequence(LogprobsRequest((1, 2), ((3,),)), future, served)
     future.cancel()
     seq.fail(EngineError("late"))
-    assert seq.aborted
+    assert future.cancelled()
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_score_whose_task_is_cancelled_leaves_the_engine(
+    loaded: LoadedModel, tokenizer: ChatTokenizer, waits: bool
+) -> None:
+    """Whether it waits or runs, a reader who has gone costs no further step."""
+    live = LLMEngine(loaded, tokenizer, max_num_seqs=1)
+    rows = tuple((5,) * 400 for _ in range(500))
+    want = (1, 1) if waits else (1, 0)
+
+    async def leave() -> None:
+        score = asyncio.create_task(live.compute_logprobs(LogprobsRequest((5,) * 100, rows)))
+        while live.status().running + live.status().queue < sum(want):
+            await asyncio.sleep(0.005)
+        score.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await score
+
+    try:
+        first = live.submit(endless(tokenizer, 1)) if waits else None
+        until(lambda: live.status().running == int(waits))
+        asyncio.run(leave())
+        until(lambda: (live.status().running, live.status().queue) == (int(waits), 0), 5.0)
+        if first is not None:
+            first.abort()
+    finally:
+        live.close()
 
 
 def test_the_loop_comes_back(loaded: LoadedModel, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +197,7 @@ def test_the_loop_comes_back(loaded: LoadedModel, tokenizer: ChatTokenizer, monk
     try:
         want = live.submit(greedy(tokenizer)).result(30)
         with monkeypatch.context() as broken:
-            broken.setattr(live._core, "step", lambda: 1 / 0)
+            broken.setattr(live._core, "_run_step", lambda: 1 / 0)
             with pytest.raises(EngineError, match="start again"):
                 live.submit(greedy(tokenizer)).result(30)
         assert live.submit(greedy(tokenizer)).result(30) == want

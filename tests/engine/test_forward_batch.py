@@ -21,8 +21,9 @@ from transformers import (
     Qwen3Config,
 )
 
+from playground.engine.attention import ATTENTION
 from playground.engine.attention_check import enable_varlen_attention
-from playground.engine.forward_batch import ATTENTION, ForwardBatch, PrefillChunk, ScoringRows
+from playground.engine.forward_batch import ForwardBatch, PrefillChunk, ScoringRows
 from playground.engine.kv_cache import KVCache
 from playground.errors import ModelError
 

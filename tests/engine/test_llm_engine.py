@@ -170,14 +170,14 @@ def test_scores_equal_a_plain_forward(engine: LLMEngine, tokenizer: ChatTokenize
 
 
 def test_scores_in_small_batches(engine: LLMEngine, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cutting the seq into many passes changes no score."""
+    """Cutting the work into many passes changes no score."""
     request = LogprobsRequest(
         tuple(tokenizer.encode(PROMPT)), tuple(tuple(tokenizer.encode_continuation(" dog" * n)) for n in range(1, 9))
     )
     whole = asyncio.run(engine.compute_logprobs(request))
-    monkeypatch.setattr("playground.engine.sequence.MAX_SCORING_KV_TOKENS", 60)
-    monkeypatch.setattr("playground.engine.sequence.MAX_SCORING_LOGITS", 2048)
-    monkeypatch.setattr("playground.engine.sequence.MAX_PREFILL_TOKENS", 3)
+    monkeypatch.setattr("playground.engine.scoring.MAX_SCORING_KV_TOKENS", 60)
+    monkeypatch.setattr("playground.engine.scoring.MAX_SCORING_LOGITS", 2048)
+    monkeypatch.setattr("playground.engine.scheduler.MAX_PREFILL_TOKENS", 3)
     parts = asyncio.run(engine.compute_logprobs(request))
     for one, other in zip(whole, parts, strict=True):
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)

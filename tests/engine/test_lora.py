@@ -8,8 +8,9 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from playground.engine.attention import ATTENTION
 from playground.engine.attention_check import enable_varlen_attention
-from playground.engine.forward_batch import ATTENTION, ForwardBatch, PrefillChunk
+from playground.engine.forward_batch import ForwardBatch, PrefillChunk
 from playground.engine.kv_cache import KVCache
 from playground.engine.llm_engine import LLMEngine
 from playground.engine.lora import LoraSegment, MultiLora

@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 from playground.engine.attention import ATTENTION
 from playground.engine.forward_batch import ForwardBatch, ScoringRows
 from playground.engine.kv_cache import KVCache
-from playground.engine.lora import LoraSegment, MultiLora
+from playground.engine.lora import MultiLora
+from playground.engine.lora_stack import LoraSegment
 from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams

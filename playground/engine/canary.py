@@ -8,7 +8,8 @@ from transformers import PreTrainedModel
 
 from playground.engine.forward_batch import ForwardBatch, ScoringRows
 from playground.engine.kv_cache import KVCache
-from playground.engine.lora import LoraSegment, MultiLora
+from playground.engine.lora import MultiLora
+from playground.engine.lora_stack import LoraSegment
 from playground.protocol.messages import BASE
 
 _PROMPTS = 3

@@ -21,7 +21,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 
 from playground.engine.llm_engine import LLMEngine
-from playground.engine.lora import LoraSegment, MultiLora
+from playground.engine.lora import MultiLora
+from playground.engine.lora_stack import LoraSegment
 from playground.models.loader import load_model
 from playground.protocol.engine import SwapReceipt
 from playground.protocol.messages import BASE

@@ -13,7 +13,7 @@ import torch
 from playground.engine.forward_batch import ForwardBatch, ScoringRows
 from playground.engine.kv_cache import KVCache
 from playground.engine.llm_engine import LLMEngine
-from playground.engine.lora import LoraSegment
+from playground.engine.lora_stack import LoraSegment
 from playground.errors import PlaygroundError
 from playground.models.loader import load_model
 from playground.models.tokenizer import build_tokenizer

@@ -13,7 +13,8 @@ from playground.engine.attention_check import enable_varlen_attention
 from playground.engine.forward_batch import ForwardBatch, PrefillChunk
 from playground.engine.kv_cache import KVCache
 from playground.engine.llm_engine import LLMEngine
-from playground.engine.lora import LoraSegment, MultiLora
+from playground.engine.lora import MultiLora
+from playground.engine.lora_stack import LoraSegment
 from playground.errors import AdapterError, EngineError
 from playground.models.loader import load_model
 from playground.models.tokenizer import ChatTokenizer
@@ -92,7 +93,7 @@ def test_what_overflows_in_one_adapter_stays_with_it(
     want = engine.submit(greedy(tokenizer)).result(30)
     layer = next(iter(engine._lora._resident["a"].layers.values()))
     layer.A.fill_(float("inf"))
-    engine._lora._rank_slices.clear()
+    engine._lora._stack._rank_slices.clear()
     broken = engine.submit(greedy(tokenizer, adapter="a"))
     beside = engine.submit(greedy(tokenizer))
     with pytest.raises(EngineError, match="overflowed"):
@@ -134,13 +135,13 @@ def test_memory_that_runs_out_on_the_way_to_the_tables_leaves_nothing_stale(
     want = {key: adapter_logits(model, lora, key) for key in "ab"}
     for key in "ab":
         with monkeypatch.context() as full:
-            fill = lora._fill
+            fill = lora._stack._fill
 
             def fill_all(*args: Any, fill: Any = fill, full: pytest.MonkeyPatch = full) -> None:
                 fill(*args)
-                full.setattr(lora, "_stack_of", _out_of_memory)
+                full.setattr(lora._stack, "_layer", _out_of_memory)
 
-            full.setattr(lora, "_fill", fill_all)
+            full.setattr(lora._stack, "_fill", fill_all)
             with (
                 pytest.raises(torch.OutOfMemoryError),
                 torch.inference_mode(),
@@ -170,14 +171,14 @@ def test_columns_are_bounded_and_move_together(tiny_model_folder: Path, tmp_path
     lora = MultiLora(loaded.model, loaded.device)
     before = loaded.model.config._attn_implementation
     enable_varlen_attention(loaded.model)
-    lora._max_total_rank = 40
+    lora._stack.max_total_rank = 40
     for place, folder in enumerate(folders):
         lora.add(str(place), folder, lora.read(folder))
     alone = {str(place): logits_of(loaded.model, lora, [str(place)])[0] for place in range(4)}
     for together in (["0", "1", "2"], ["1", "2"], ["3", "2"], ["1", "3"]):
         for key, seen in zip(together, logits_of(loaded.model, lora, together), strict=True):
             assert torch.allclose(seen, alone[key], atol=1e-5)
-        assert all(len(stack.lora_A) <= 40 for stack in lora._stacks.values())
+        assert all(len(stack.lora_A) <= 40 for stack in lora._stack._layers.values())
     assert not lora.ensure_resident("3", {"0", "1"})
     lora.close()
     loaded.model.set_attn_implementation(before)

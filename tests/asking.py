@@ -39,7 +39,7 @@ def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
 
 @torch.inference_mode()
 def adapter_logits(model: PreTrainedModel, lora: MultiLora, key: str, strength: float = 1.0) -> torch.Tensor:
-    """The logits (1, T, V) of `IDS` through one adapter, by a packed pass."""
+    """The logits (1, T, V) of `IDS` through one adapter, by a pass of its own."""
     before = model.config._attn_implementation
     model.set_attn_implementation(ATTENTION)
     with lora.applied([LoraSegment(key, strength, len(IDS[0]))]):

@@ -1,4 +1,4 @@
-"""Whether a model can be read packed, and up to where: seen by reading with it, before anybody else does."""
+"""Checks at load that variable-length attention gives the model's own logits, and up to which context length."""
 
 import logging
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 _CHECKED_TOKENS = 8
 _ALIKE = 0.05
-"""Of their size, logits may differ between packed and alone: 16 bits round differently in other shapes."""
+"""Of their size, logits may differ between together and alone: 16 bits round differently in other shapes."""
 _CHANGING_ROPE = {"dynamic", "longrope"}
 _UNBOUNDED = 2**31
 _CANNOT_SHARE = (
@@ -26,7 +26,7 @@ _CANNOT_SHARE = (
 
 @dataclass(frozen=True, slots=True)
 class AttentionSupport:
-    """What is known of a model that reads packed: `max_context` tokens are as many as it reads as it does alone."""
+    """What was seen: up to `max_context` tokens, nothing depends on who else is in the batch."""
 
     bytes_per_token: int
     max_context: int
@@ -34,7 +34,7 @@ class AttentionSupport:
 
 @torch.inference_mode()
 def enable_varlen_attention(model: PreTrainedModel) -> AttentionSupport:
-    """Let a model read packed from now on. Raises `ModelError` for one that then reads otherwise than alone.
+    """Let a model use variable-length attention from now on. Raises `ModelError` for one whose logits it changes.
 
     That is how models show whose memory is not in keys and values, or whose attention has parts that are unknown here.
     """
@@ -50,14 +50,14 @@ def enable_varlen_attention(model: PreTrainedModel) -> AttentionSupport:
         )
         prompts.run(model)
         for at in range(half, _CHECKED_TOKENS):
-            packed = ForwardBatch(kv_cache, [text[at] for text in texts], [at] * len(texts)).run(model)[0]
-        difference = float((packed.float() - alone.float()).norm() / alone.float().norm())
+            together = ForwardBatch(kv_cache, [text[at] for text in texts], [at] * len(texts)).run(model)[0]
+        difference = float((together.float() - alone.float()).norm() / alone.float().norm())
     except Exception as error:
         model.set_attn_implementation(before)
         raise ModelError(_CANNOT_SHARE) from error
     if not difference < _ALIKE:
         model.set_attn_implementation(before)
-        log.error("packed, the model's logits are off by %.3f of their size", difference)
+        log.error("with variable-length attention the model's logits are off by %.3f of their size", difference)
         raise ModelError(_CANNOT_SHARE)
     return AttentionSupport(
         kv_cache.bytes_per_token(), _max_context(model.config.get_text_config(), prompts.sliding_windows)

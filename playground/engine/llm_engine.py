@@ -230,8 +230,8 @@ class LLMEngine:
 def start_engine(loaded: LoadedModel, tokenizer: ChatTokenizer) -> LLMEngine:
     """Start the engine on a loaded model; from now on it alone may touch the model. Raises `ModelError`.
 
-    Where memory or the way the model is read allow less than its configuration says, the codec tells so from now on:
-    by it tasks cut long texts into parts.
+    Where memory or the way the model is read allow less than its configuration says, the tokenizer tells so from now
+    on: by it tasks cut long texts into parts.
     """
     live = LLMEngine(loaded, tokenizer)
     tokenizer.context_length = live.status().context_length

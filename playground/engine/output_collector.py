@@ -1,4 +1,7 @@
-"""A running request as its reader holds it. Written by the engine's thread, read from any thread or event loop."""
+"""Hands a request's newest output from the engine's thread to its reader; a slow reader skips what is outdated.
+
+Written by the engine's thread, read from any thread or event loop.
+"""
 
 import asyncio
 import contextlib
@@ -13,7 +16,7 @@ _Listener = tuple[asyncio.AbstractEventLoop, asyncio.Event]
 
 
 class RequestOutputCollector:
-    """Implements `protocol.OutputStream`: keeps only the newest chunk, so a slow reader costs nothing."""
+    """Implements `protocol.OutputStream`: keeps only the newest output, so a slow reader costs nothing."""
 
     def __init__(self, on_abort: Callable[[str], None]) -> None:
         self.request_id = uuid.uuid4().hex
@@ -28,7 +31,7 @@ class RequestOutputCollector:
         return self._output.finish_reason is not None or self._error is not None
 
     def abort(self) -> None:
-        """Ask the engine to stop; the last chunk then says `abort`. Does nothing once finished."""
+        """Ask the engine to stop; the last output then says `abort`. Does nothing once finished."""
         self._on_abort(self.request_id)
 
     def result(self, timeout_s: float | None = None) -> RequestOutput:
@@ -49,13 +52,13 @@ class RequestOutputCollector:
         try:
             while True:
                 event.clear()
-                chunk, error = self._output, self._error
+                output, error = self._output, self._error
                 if error is not None:
                     raise error
-                if chunk is not shown and (chunk.num_tokens or chunk.finish_reason):
-                    shown = chunk
-                    yield chunk
-                    if chunk.finish_reason:
+                if output is not shown and (output.num_tokens or output.finish_reason):
+                    shown = output
+                    yield output
+                    if output.finish_reason:
                         return
                     continue
                 await event.wait()

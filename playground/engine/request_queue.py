@@ -51,7 +51,7 @@ class FairRequestQueue(Generic[T]):
         return displaced
 
     def busy(self, wait_s: float) -> BusyError:
-        """What one is told for whom there is no place."""
+        """What one is told for whom there is no room."""
         return BusyError(
             "The model has {waiting} requests waiting. Try again in about {seconds} seconds.",
             waiting=len(self),

@@ -12,7 +12,7 @@ from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, 
 
 class OutputStream(Protocol):
     """A running request. Iterating yields the newest `RequestOutput`, skipping ones that the reader was too slow for;
-    the last has `finish_reason` set. Leaving the loop early does not cancel: call `abort`."""
+    the last has `finish_reason` set. Leaving the loop early does not abort: call `abort`."""
 
     request_id: str
 

@@ -7,7 +7,7 @@ from playground.protocol.messages import BASE
 from playground.protocol.sampling import SamplingParams
 
 DEADLINE_S = 600.0
-"""Beyond it a request gives its place to others, unless it asks for another time."""
+"""Beyond it a request gives its slot to others, unless it asks for another time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def scores(subject: Subject) -> list[Row]:
 
 
 def storm(root: Path, count: int) -> list[Row]:
-    """Random requests that join, are cancelled, and use adapters that come and go; every answer is checked."""
+    """Random requests that join, are aborted, and use adapters that come and go; every answer is checked."""
     base = make_llama(root / "storm")
     adapters = [make_adapter(base, root / f"storm-{seed}", seed, ("q_proj", "down_proj")) for seed in range(4)]
     loaded = load_model(str(base), "none")
@@ -109,7 +109,7 @@ def storm(root: Path, count: int) -> list[Row]:
         for place, prompt in enumerate(asked)
         for key in keys
     }
-    lost = crossed = cancelled = swapped = 0
+    lost = crossed = aborted = swapped = 0
     memory = 0
     for begun in range(0, count, 100):
         running_now = []
@@ -131,7 +131,7 @@ def storm(root: Path, count: int) -> list[Row]:
                 draw.choice(running_now)[2].abort()  # waiting, running or finished already
             chunk = generation.result(120)
             if chunk.finish_reason == "abort":
-                cancelled += 1
+                aborted += 1
                 crossed += not wanted[place, key].startswith(chunk.text)
             elif chunk.finish_reason is None:
                 lost += 1
@@ -142,8 +142,8 @@ def storm(root: Path, count: int) -> list[Row]:
     growth = psutil.Process().memory_info().rss / memory - 1 if memory else 0.0
     lost += never_freed(engine)
     engine.close()
-    seen = f"{lost} lost, {crossed} crossed ({cancelled} cancelled, {swapped} swaps), memory {growth:+.1%}"
-    return [(f"{count:,} requests with random joins, cancels and swaps", seen, "0, 0, under 5%")]
+    seen = f"{lost} lost, {crossed} crossed ({aborted} aborted, {swapped} swaps), memory {growth:+.1%}"
+    return [(f"{count:,} requests with random joins, aborts and swaps", seen, "0, 0, under 5%")]
 
 
 def in_bf16(engine: LLMEngine) -> None:
@@ -157,7 +157,7 @@ def in_bf16(engine: LLMEngine) -> None:
 
 
 def never_freed(engine: LLMEngine) -> int:
-    """How many places stay taken; the last one is freed a moment after its answer."""
+    """How many slots stay taken; the last one is freed a moment after its answer."""
     deadline = time.monotonic() + 10
     while (left := sum(engine._core.scheduler.num_requests())) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -165,7 +165,7 @@ def never_freed(engine: LLMEngine) -> int:
 
 
 def tokens_of(engine: LLMEngine, asked: Sequence[Any]) -> list[list[int]]:
-    """The ids that were generated, read off the seqs themselves."""
+    """The ids that were generated, read off the sequences themselves."""
     seen: list[Any] = []
     join = engine._core.scheduler._start
 

@@ -22,7 +22,7 @@ from tests.asking import PROMPT, endless, greedy, until
 
 
 def test_full_queue_says_when_to_come_back(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
-    """Beyond the bound a request is refused with a time; cancelling a waiting one makes room at once."""
+    """Beyond the bound a request is refused with a time; aborting a waiting one makes room at once."""
     live = LLMEngine(loaded, tokenizer, max_num_seqs=1, max_queued_requests=2)
     try:
         held = [live.submit(endless(tokenizer, 1))]

@@ -56,7 +56,7 @@ TEXTS = [
 
 
 def make(name: str) -> tuple[PreTrainedModel, list[torch.Tensor]]:
-    """A packed model, and the logits (T, V) that it gives unpacked for each text."""
+    """A model with variable-length attention, and the logits (T, V) that it gave without for each text."""
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(MODELS[name](), attn_implementation="eager").eval()
     with torch.inference_mode():
@@ -66,7 +66,7 @@ def make(name: str) -> tuple[PreTrainedModel, list[torch.Tensor]]:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_kind_of_model_reads_packed_as_it_does_alone(name: str) -> None:
+def test_every_kind_of_model_reads_together_as_it_does_alone(name: str) -> None:
     """Prompts in two parts, then token by token beside others of other lengths, and branches that leave no trace."""
     model, wanted = make(name)
     kv_cache = KVCache()
@@ -196,7 +196,7 @@ def close(one: torch.Tensor, other: torch.Tensor | list[torch.Tensor]) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_models_that_pack_are_let_in(name: str) -> None:
+def test_models_that_can_share_a_pass_are_let_in(name: str) -> None:
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(MODELS[name]()).eval()
     enable_varlen_attention(model)

@@ -112,7 +112,7 @@ def test_stops_before_a_stop_text(engine: LLMEngine, tokenizer: ChatTokenizer) -
 
 
 def test_abort_frees_the_slot(engine: LLMEngine, tokenizer: ChatTokenizer) -> None:
-    """A cancelled request ends with what it had, and a second cancel does no harm."""
+    """An aborted request ends with what it had, and a second abort does no harm."""
     running = engine.submit(GenerateRequest(tuple(tokenizer.encode("A")), SamplingParams(400, 1.0, 1.0, 0, seed=3)))
     until(lambda: engine.status().running == 1)
     running.abort()

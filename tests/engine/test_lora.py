@@ -66,10 +66,8 @@ def test_tokens_of_many_adapters_share_a_pass(tiny_model_folder: Path, adapters:
     assert torch.equal(together[[1, 4]], base[[1, 4]])  # the base, and an adapter that is turned off: bit for bit
 
 
-def test_columns_are_used_again_and_leave_no_trace(
-    tiny_model_folder: Path, adapters: list[Path], tmp_path: Path
-) -> None:
-    """Adapters of other ranks and layers take over columns in which others stood."""
+def test_ranks_are_used_again_and_leave_no_trace(tiny_model_folder: Path, adapters: list[Path], tmp_path: Path) -> None:
+    """Adapters of other ranks and layers take over ranks in which others stood."""
     model = load_model(str(tiny_model_folder), "none").model
     lora = MultiLora(model, model.device)
     wide = make_adapter(tiny_model_folder, tmp_path / "wide", 3, ("q_proj", "v_proj"), r=40)
@@ -124,7 +122,7 @@ def test_conv1d_logits_equal_pefts(gpt2_folder: Path, tmp_path: Path) -> None:
     assert torch.allclose(adapter_logits(model, lora, "a"), peft_logits(gpt2_folder, folder), atol=1e-4)
 
 
-def test_memory_that_runs_out_on_the_way_to_the_tables_leaves_nothing_stale(
+def test_memory_that_runs_out_on_the_way_to_the_stacks_leaves_nothing_stale(
     tiny_model_folder: Path, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asked again, an adapter whose pass failed there answers as itself, not as the one before."""
@@ -163,8 +161,8 @@ def logits_of(model: PreTrainedModel, lora: MultiLora, keys: list[str]) -> list[
         )
 
 
-def test_columns_are_bounded_and_move_together(tiny_model_folder: Path, tmp_path: Path) -> None:
-    """The tables never grow beyond the bound, whatever gaps the adapters before have left, and stay right."""
+def test_ranks_are_bounded_and_move_together(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """The stacks never grow beyond the bound, whatever gaps the adapters before have left, and stay right."""
     loaded = load_model(str(tiny_model_folder), "none")
     ranks = (16, 8, 16, 24)
     folders = [make_adapter(tiny_model_folder, tmp_path / str(r) / str(i), i, r=r) for i, r in enumerate(ranks)]

@@ -44,7 +44,7 @@ async def whole(services: Services, owner: str, adapter: str) -> AsyncGenerator[
     out = folder / f"{file_name(card)}-whole-model.zip"
     try:
         with _still_there(card):
-            async with aclosing(services.whole_models.make(Path(services.base.model), card.folder, out)) as shares:
+            async with aclosing(services.whole_models.make(services.host.info.folder, card.folder, out)) as shares:
                 async for share in shares:
                     yield share
             with disk_full_as_error(), zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -70,7 +70,7 @@ def _still_there(card: AdapterInfo) -> Iterator[None]:
 
 def sizes(services: Services, card: AdapterInfo) -> tuple[int, int]:
     """The bytes that the adapter alone and the whole model take."""
-    model = sum(path.stat().st_size for path in Path(services.base.model).glob("*.safetensors"))
+    model = sum(path.stat().st_size for path in services.host.info.folder.glob("*.safetensors"))
     return (card.folder / WEIGHTS).stat().st_size, model
 
 

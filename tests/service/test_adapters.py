@@ -74,7 +74,7 @@ def test_zipped_as_people_zip(
     card = services.adopt("ann", "Mine", _zip_of(adapters[1], tmp_path / "in.zip", top, **extra))
     assert card.receipt
     assert card.receipt.max_logit_change > 0
-    assert asyncio.run(services.voice("ann", "Mine")).adapter == card.id
+    assert asyncio.run(services.client("ann", "Mine")).adapter == card.id
     assert {path.name for path in card.folder.iterdir()} == {
         "adapter_config.json",
         "adapter_model.safetensors",
@@ -117,7 +117,7 @@ def test_what_only_the_live_model_sees(
     with pytest.raises(AdapterError, match=reason):
         services.adopt("ann", "Mine", path)
     assert services.store.list("ann") == _left(services) == []
-    assert services.live.engine.status().adapters_resident == ()
+    assert services.host.status().adapters_resident == ()
 
 
 def test_the_same_twice_renamed_and_deleted(services: Services, adapters: list[Path], tmp_path: Path) -> None:
@@ -127,13 +127,13 @@ def test_the_same_twice_renamed_and_deleted(services: Services, adapters: list[P
     assert (one.name, other.name) == ("Mine", "mine 2")
     services.store.rename("ann", one.id, "Yours")
     for card in (one, other):
-        assert asyncio.run(services.voice("ann", card.id)).adapter == card.id
-    assert asyncio.run(services.voice("ann", "yours")).adapter == one.id
+        assert asyncio.run(services.client("ann", card.id)).adapter == card.id
+    assert asyncio.run(services.client("ann", "yours")).adapter == one.id
     services.remove("ann", one.id)
     assert [card.id for card in services.store.list("ann")] == [other.id]
-    assert services.live.engine.status().adapters_resident == (other.id,)
+    assert services.host.status().adapters_resident == (other.id,)
     with pytest.raises(AdapterError, match="no adapter 'Yours'"):
-        asyncio.run(services.voice("ann", "Yours"))
+        asyncio.run(services.client("ann", "Yours"))
 
 
 def test_deleted_while_it_answers(
@@ -145,23 +145,23 @@ def test_deleted_while_it_answers(
     """
     card = services.adopt("ann", "Mine", _zip_of(adapters[0], tmp_path / "in.zip"))
     services.load("ann", card)
-    tokens = tuple(services.live.tokenizer.encode("Once upon a time"))
+    tokens = tuple(services.host.tokenizer.encode("Once upon a time"))
     request = GenerateRequest(tokens, SamplingParams(300, 0.0, stop=()), adapter=card.id)
-    whole = services.live.engine.submit(request).result(30)
-    running = services.live.engine.submit(request)
-    unload, there = services.live.engine.unload_adapter, []
+    whole = services.host._live().submit(request).result(30)
+    running = services.host._live().submit(request)
+    unload, there = services.host.unload_adapter, []
 
     def watched(key: str) -> None:
         unload(key)
         there.append(card.folder.is_dir())
 
-    monkeypatch.setattr(services.live.engine, "unload_adapter", watched)
+    monkeypatch.setattr(services.host, "unload_adapter", watched)
     services.remove("ann", card.id)
     assert there == [True] and not card.folder.exists()
     assert running.result(30) == whole
     with pytest.raises(AdapterError, match="no adapter"):
-        services.live.engine.submit(request)
-    assert services.live.engine.submit(GenerateRequest(tokens, adapter=BASE)).result(30).new_tokens > 0
+        services.host._live().submit(request)
+    assert services.host._live().submit(GenerateRequest(tokens, adapter=BASE)).result(30).new_tokens > 0
 
 
 def test_deleted_before_it_was_ever_used(services: Services, adapters: list[Path]) -> None:
@@ -192,7 +192,7 @@ def test_a_full_disk(
     except AdapterError as error:
         assert "disk is full" in str(error)
         assert services.store.list("ann") == _left(services) == []
-        assert services.live.engine.status().adapters_resident == ()
+        assert services.host.status().adapters_resident == ()
     else:
         assert next(writes) <= moment, "the import went on past a full disk"
         assert services.store.list("ann") == [card]

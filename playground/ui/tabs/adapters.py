@@ -189,10 +189,10 @@ def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
     @show_errors
     async def use(adapter: str | None, request: gr.Request) -> gr.Dropdown:
         owner = services.owner(request)
-        voice = await services.voice(owner, _one(adapter))
+        client = await services.client(owner, _one(adapter))
         gettext = gettext_for(request)
         gr.Info(gettext("It answers in every tab now."), duration=4, title=gettext("Done"))
-        return picked(services, owner, voice.adapter)
+        return picked(services, owner, client.adapter)
 
     rows = [parts.renaming, parts.deleting, parts.taking]
     parts.rename.click(ask_name, parts.chosen, [*rows, parts.name], **EVENT_OPTIONS)

@@ -18,7 +18,7 @@ def running_services(loaded: LoadedModel, data_dir: Path) -> Iterator[Services]:
     host, store = LocalModelHost(loaded), AdapterStore(data_dir)
     jobs = JobQueue(data_dir, handover(host, store))
     downloads = data_dir / "uploads" / "downloads"
-    downloads.mkdir(parents=True)
+    downloads.mkdir(parents=True, exist_ok=True)
     try:
         yield Services(host, store, jobs, Owners(data_dir, "public"), downloads)
     finally:

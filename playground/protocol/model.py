@@ -54,6 +54,10 @@ class ModelInfo(BaseModel, frozen=True):
         """How it is loaded, for people: "4-bit", "8-bit", "bf16", "fp16" or "fp32"."""
         return {"4bit": "4-bit", "8bit": "8-bit"}.get(self.quantization, self.dtype)
 
+    def serves(self, fingerprint: str) -> bool:
+        """Whether what was made for the model of this fingerprint is for this one; "" (not known) counts as such."""
+        return fingerprint in ("", self.fingerprint)
+
 
 class HostState(BaseModel, frozen=True):
     """Where a host stands. `generation` grows by one at each change of the model: a page compares it with the one that

@@ -36,9 +36,11 @@ def zipped(services: Services, owner: str, adapter: str) -> str:
 async def whole(services: Services, owner: str, adapter: str) -> AsyncGenerator[float | str, None]:
     """Put the whole model together; yields the share that is done, and at last the zip for its owner to fetch.
 
-    Raises `AdapterError`, `BusyError`. Closing the iterator ends the work; only a finished zip stays.
+    Raises `AdapterError`, also for one of another model, and `BusyError`. Closing the iterator ends the work; only a
+    finished zip stays.
     """
     card = services.store.get(owner, adapter)
+    services.check_base(card)
     base_id = hub_id(card.base_model)
     folder = _new_folder(services.downloads, _WHOLE)
     out = folder / f"{file_name(card)}-whole-model.zip"

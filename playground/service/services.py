@@ -60,7 +60,7 @@ class Services:
     async def client(self, owner: str, adapter: object, strength: float = 1.0) -> SamplingClient:
         """Find the adapter among those the owner may use and swap it into the live model.
 
-        `adapter` is `BASE`, an id or a name; raises `AdapterError` for an unknown one.
+        `adapter` is `BASE`, an id or a name; raises `AdapterError` for an unknown one, or one for another model.
         """
         if adapter == BASE:
             return self.host.client(owner, strength=strength)
@@ -70,11 +70,35 @@ class Services:
 
     def load(self, owner: str, card: AdapterInfo) -> None:
         """Swap an adapter in, where it is not yet, and keep the proof; raises `AdapterError`."""
+        self.check_base(card)
         receipt = self.host.load_adapter(self.store.key(card), card.folder)
         if card.receipt is not None:
             return
         if any(own.id == card.id for own in self.store.list(owner) if own.visibility == "private"):
             self.store.note_receipt(owner, card.id, receipt)
+
+    def fits(self, card: AdapterInfo) -> bool:
+        """Whether the adapter is for the model that is loaded. Of another one it may have the shapes, not the sense."""
+        return self.host.info.serves(card.base_fingerprint)
+
+    def check_base(self, card: AdapterInfo) -> None:
+        """Raise `AdapterError` for an adapter of another model than the one that is loaded."""
+        if self.fits(card):
+            return
+        if card.base_model == self.host.info.name:
+            raise AdapterError(
+                "The adapter '{adapter}' is for other weights of {loaded} than those that are loaded. Load the ones it "
+                "was made for, or choose another adapter.",
+                adapter=card.name,
+                loaded=self.host.info.name,
+            )
+        raise AdapterError(
+            "The adapter '{adapter}' is for the model {wanted}, but {loaded} is loaded. Load {wanted}, or choose "
+            "another adapter.",
+            adapter=card.name,
+            wanted=card.base_model or card.base_fingerprint[:12],
+            loaded=self.host.info.name,
+        )
 
     def adopt(self, owner: str, name: str, archive: Path) -> AdapterInfo:
         """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
@@ -120,5 +144,5 @@ class Services:
         return publish_step(self.host, self.store, job, step)
 
     def adapter_choices(self, owner: str) -> list[tuple[str, str]]:
-        """(name, id) of the adapters that this owner may use, for the picker."""
-        return [(card.name, card.id) for card in self.store.list(owner)]
+        """(name, id) of the adapters that this owner may use on the loaded model, for the picker."""
+        return [(card.name, card.id) for card in self.store.list(owner) if self.fits(card)]

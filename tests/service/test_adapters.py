@@ -7,23 +7,28 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from playground import files as disk
 from playground.adapters import safe_zip as zip_file
 from playground.errors import AdapterError, BusyError, InputError
-from playground.models.loader import LoadedModel
+from playground.models.loader import LoadedModel, load_model
 from playground.protocol.messages import BASE
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
 from playground.service import downloads
 from playground.service import services as services_module
+from playground.service.owners import HEADER
 from playground.service.services import Services
+from playground.ui.finetune.state import picked
+from playground.ui.tabs import adapters as adapters_tab
 from tests.bench.adapter_mutations import packed
 from tests.bench.mutated_adapters import attack
 from tests.exchange import running_services
-from tests.tiny import damage
+from tests.tiny import damage, make_llama
 
 FOUND = Path(__file__).resolve().parents[3] / "shared" / "adapters"
 
@@ -296,3 +301,52 @@ def test_a_whole_model_that_is_not_made_leaves_nothing(services: Services, adapt
 
     asyncio.run(visit())
     assert list(services.downloads.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    """A model of the same shape as the shared one, with other weights."""
+    return load_model(str(make_llama(tmp_path_factory.mktemp("models") / "other-llama", seed=7)), "none")
+
+
+def test_one_for_another_model_of_the_same_shape(
+    services: Services, other: LoadedModel, adapters: list[Path], tmp_path: Path
+) -> None:
+    """Defends the answers after a start with another model: its shapes fit, and yet it is not for this one."""
+    card = services.adopt("ann", "Mine", _zip_of(adapters[0], tmp_path / "in.zip"))
+    with running_services(other, services.owners.data_dir) as later:
+        for adapter in ("Mine", card.id):
+            with pytest.raises(AdapterError, match=r"'Mine' is for the model tiny-llama, .*other-llama is loaded"):
+                asyncio.run(later.client("ann", adapter))
+        with pytest.raises(AdapterError, match="is for the model tiny-llama"):
+            asyncio.run(anext(downloads.whole(later, "ann", card.id)))
+        assert later.host.status().adapters_resident == ()
+        assert [listed.id for listed in later.store.list("ann")] == [card.id]
+        assert Path(downloads.zipped(later, "ann", card.id)).is_file()
+    assert asyncio.run(services.client("ann", "Mine")).adapter == card.id
+
+
+def test_the_same_name_with_other_weights(services: Services, adapters: list[Path]) -> None:
+    """Defends whoever has trained the base itself anew: the sentence does not name one model twice."""
+    base = services.host.info
+    card = services.store.publish("ann", "Mine", adapters[0], base_model=base.name, base_fingerprint="e" * 64)
+    with pytest.raises(AdapterError, match="other weights of tiny-llama"):
+        asyncio.run(services.client("ann", card.id))
+
+
+def test_one_for_another_model_is_shown_and_not_chosen(services: Services, adapters: list[Path]) -> None:
+    """Defends the page: it is listed, with what it is for, but not offered to answer, nor chosen by itself."""
+    key = services.owners.issue()
+    request = cast(Any, SimpleNamespace(headers={HEADER: key}))
+    owner = services.owner(request)
+    foreign = services.store.publish(owner, "Foreign", adapters[0], base_model="big", base_fingerprint="e" * 64)
+    mine = services.store.publish(owner, "Mine", adapters[0])
+    assert services.adapter_choices(owner) == [("Mine", mine.id)]
+    assert picked(services, owner, mine.id).value == mine.id
+    assert picked(services, owner, foreign.id).value == BASE
+    for adapter, usable in ((mine, True), (foreign, False)):
+        listed, *_, title, _, _, _, _, using = adapters_tab._draw(services, request, adapter.id)
+        assert using.visible is usable
+        assert ("for another model: big" in title) is not usable
+        lines = {identity: line for line, identity in listed.choices}
+        assert lines[foreign.id].endswith("for another model: big") and "another" not in lines[mine.id]

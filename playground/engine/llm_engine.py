@@ -23,7 +23,6 @@ from playground.engine.sequence import GenerateSequence, ServedModel
 from playground.errors import AdapterError, InputError
 from playground.memory import out_of_memory
 from playground.models.loader import LoadedModel
-from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.engine import EngineStatus, SwapReceipt
 from playground.protocol.messages import BASE
 from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, LogprobsRequest
@@ -38,12 +37,11 @@ MAX_DEADLINE_S = 24 * 3600.0
 
 
 class LLMEngine:
-    """Implements `protocol.Engine`. Thread-safe; make it with `start_engine`."""
+    """Implements `protocol.Engine`. Thread-safe; from now on it alone may touch the model. Raises `ModelError`."""
 
     def __init__(
         self,
         loaded: LoadedModel,
-        tokenizer: ChatTokenizer,
         *,
         max_num_seqs: int = MAX_NUM_SEQS,
         max_queued_requests: int = MAX_QUEUED_REQUESTS,
@@ -52,6 +50,7 @@ class LLMEngine:
     ) -> None:
         """`max_total_tokens` bounds what all running requests hold together; 0 lets the free memory decide."""
         self._loaded = loaded
+        tokenizer = loaded.tokenizer
         self._attention = loaded.model.config._attn_implementation
         support = enable_varlen_attention(loaded.model)
         max_total_tokens = max_total_tokens or kv_cache_capacity(support.bytes_per_token, loaded.device)
@@ -155,18 +154,15 @@ class LLMEngine:
             with self._lock:
                 self._leaving.discard(key)
 
+    @property
+    def context_length(self) -> int:
+        """Tokens that a request may hold, its answer included: where memory or the way the model is read allow less
+        than its configuration says, this is less too."""
+        return self._served.context_length
+
     def status(self) -> EngineStatus:
         running, waiting = self._core.scheduler.num_requests()
-        return EngineStatus(
-            model=self._loaded.name,
-            device=str(self._loaded.device),
-            quantization=self._loaded.quantization,
-            memory_gib=self._loaded.memory_gib,
-            context_length=self._served.context_length,
-            running=running,
-            queue=waiting,
-            adapters_resident=self._lora.resident,
-        )
+        return EngineStatus(running, waiting, self._lora.resident)
 
     def set_threads(self, threads: int) -> None:
         """Use this many CPU threads from the next step on. Raises `InputError`."""
@@ -225,14 +221,3 @@ class LLMEngine:
         vocabulary = self._served.vocabulary
         if any(not isinstance(token, int) or not 0 <= token < vocabulary for token in tokens):
             raise InputError("The request holds a token that this model does not know.")
-
-
-def start_engine(loaded: LoadedModel, tokenizer: ChatTokenizer) -> LLMEngine:
-    """Start the engine on a loaded model; from now on it alone may touch the model. Raises `ModelError`.
-
-    Where memory or the way the model is read allow less than its configuration says, the tokenizer tells so from now
-    on: by it tasks cut long texts into parts.
-    """
-    live = LLMEngine(loaded, tokenizer)
-    tokenizer.context_length = live.status().context_length
-    return live

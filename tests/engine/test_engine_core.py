@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from playground.engine.llm_engine import LLMEngine, start_engine
+from playground.engine.llm_engine import LLMEngine
 from playground.engine.model_runner import ModelRunner
 from playground.engine.scheduler import Scheduler
 from playground.engine.scoring import LogprobsSequence
@@ -23,7 +23,7 @@ from tests.asking import PROMPT, endless, greedy, until
 
 def test_full_queue_says_when_to_come_back(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
     """Beyond the bound a request is refused with a time; aborting a waiting one makes room at once."""
-    live = LLMEngine(loaded, tokenizer, max_num_seqs=1, max_queued_requests=2)
+    live = LLMEngine(loaded, max_num_seqs=1, max_queued_requests=2)
     try:
         held = [live.submit(endless(tokenizer, 1))]
         until(lambda: live.status().running == 1)
@@ -44,7 +44,7 @@ def test_owners_take_turns(loaded: LoadedModel, tokenizer: ChatTokenizer, monkey
     served: list[str] = []
     start = Scheduler._start
     monkeypatch.setattr(Scheduler, "_start", lambda one, seq: (served.append(seq.owner), start(one, seq)))
-    live = LLMEngine(loaded, tokenizer, max_num_seqs=1)
+    live = LLMEngine(loaded, max_num_seqs=1)
     try:
         first = live.submit(endless(tokenizer, 1, "greedy"))
         until(lambda: live.status().running == 1)
@@ -115,7 +115,7 @@ def test_a_pass_that_fails_is_taken_apart(
 
 def test_texts_wait_for_memory_and_let_others_by(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
     """Two long texts that do not fit together are answered one after the other; a short one goes past the waiting."""
-    live = LLMEngine(loaded, tokenizer, max_total_tokens=700)
+    live = LLMEngine(loaded, max_total_tokens=700)
     try:
         want = live.submit(greedy(tokenizer)).result(30)
         long = [
@@ -168,7 +168,7 @@ def test_a_score_whose_task_is_cancelled_leaves_the_engine(
     loaded: LoadedModel, tokenizer: ChatTokenizer, waits: bool
 ) -> None:
     """Whether it waits or runs, a reader who has gone costs no further step."""
-    live = LLMEngine(loaded, tokenizer, max_num_seqs=1)
+    live = LLMEngine(loaded, max_num_seqs=1)
     rows = tuple((5,) * 400 for _ in range(500))
     want = (1, 1) if waits else (1, 0)
 
@@ -193,7 +193,7 @@ def test_a_score_whose_task_is_cancelled_leaves_the_engine(
 
 def test_the_loop_comes_back(loaded: LoadedModel, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of the loop itself fails what it held with a sentence, and the next request is answered."""
-    live = start_engine(loaded, tokenizer)
+    live = LLMEngine(loaded)
     try:
         want = live.submit(greedy(tokenizer)).result(30)
         with monkeypatch.context() as broken:
@@ -207,7 +207,7 @@ def test_the_loop_comes_back(loaded: LoadedModel, tokenizer: ChatTokenizer, monk
 
 def test_close_fails_what_waits(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
     """Closing ends running and waiting requests with a sentence, twice is fine, and later ones are refused."""
-    live = LLMEngine(loaded, tokenizer, max_num_seqs=1)
+    live = LLMEngine(loaded, max_num_seqs=1)
     held = [live.submit(endless(tokenizer, seed)) for seed in (1, 2)]
     live.close()
     live.close()

@@ -166,7 +166,7 @@ def test_deleted_while_it_answers(
     assert running.result(30) == whole
     with pytest.raises(AdapterError, match="no adapter"):
         services.host._live().submit(request)
-    assert services.host._live().submit(GenerateRequest(tokens, adapter=BASE)).result(30).new_tokens > 0
+    assert services.host._live().submit(GenerateRequest(tokens, adapter=BASE)).result(30).num_tokens > 0
 
 
 def test_deleted_before_it_was_ever_used(services: Services, adapters: list[Path]) -> None:

@@ -19,13 +19,13 @@ from playground.adapters.info import AdapterInfo, Visibility, check_name, free_n
 from playground.adapters.lora_config import CONFIG
 from playground.adapters.quote import quote
 from playground.errors import AdapterError
-from playground.files import copy_synced, disk_full_as_error, sync_folder, write_json
+from playground.files import copy_synced, disk_full_as_error, publish_folder, write_json
 from playground.protocol.engine import SwapReceipt
 from playground.protocol.messages import BASE
 
 MANIFEST = "manifest.json"
 MAX_ADAPTERS_PER_OWNER = 50
-_ASIDE = ".writing-"
+_TMP = ".writing-"
 _LEAVING = ".leaving-"
 _log = logging.getLogger(__name__)
 
@@ -147,18 +147,17 @@ class AdapterStore:
         return card.id
 
     def _write(self, card: AdapterInfo, folder: Path) -> None:
-        aside = card.folder.with_name(_ASIDE + card.id)
+        tmp = card.folder.with_name(_TMP + card.id)
         try:
             with disk_full_as_error():
-                aside.mkdir(parents=True)
+                tmp.mkdir(parents=True)
                 for name in (CONFIG, WEIGHTS):
-                    copy_synced(folder / name, aside / name)
-                check_folder(aside)
-                write_json(aside / MANIFEST, card.to_manifest())
-                aside.rename(card.folder)
-                sync_folder(card.folder.parent)
+                    copy_synced(folder / name, tmp / name)
+                check_folder(tmp)
+                write_json(tmp / MANIFEST, card.to_manifest())
+                publish_folder(tmp, card.folder)
         except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(tmp, ignore_errors=True)
             shutil.rmtree(card.folder, ignore_errors=True)
             raise
 
@@ -189,7 +188,7 @@ class AdapterStore:
         for folder in self._root.glob(f"{IMPORTING}*"):
             shutil.rmtree(folder)
         for folder in self._root.glob("*/adapters/*"):
-            if folder.name.startswith((_ASIDE, _LEAVING)) or (folder.is_dir() and not (folder / MANIFEST).exists()):
+            if folder.name.startswith((_TMP, _LEAVING)) or (folder.is_dir() and not (folder / MANIFEST).exists()):
                 _log.warning("Removing %s, which was not finished", folder)
                 shutil.rmtree(folder)
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from playground.adapters.check import check_folder
+from playground.adapters.merge.files import log_file, refusal_file
 from playground.errors import AdapterError, PlaygroundError
-from playground.files import KEPT_FREE_BYTES, disk_full_as_error, write_json
+from playground.files import KEPT_FREE_BYTES, disk_full_as_error, open_atomic, write_json
 from playground.memory import free_beside
 from playground.models.weights import Stored, find_weights
 from playground.process import become_worker
@@ -52,22 +53,17 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m playground.adapters.merge MODEL_FOLDER ADAPTER_FOLDER OUT.zip", file=sys.stderr)
         return 2
     model, adapter, out = (Path(argument).absolute() for argument in arguments)
-    become_worker(beside(out, "log"), offline=True)
+    become_worker(log_file(out), offline=True)
     try:
         merge(model, adapter, out)
     except PlaygroundError as error:
         log.exception("no whole model was made")
-        write_json(beside(out, "json"), {"template": error.template, "fields": error.fields})
+        write_json(refusal_file(out), {"template": error.template, "fields": error.fields})
         return 2
     except Exception:
         log.exception("no whole model was made")
         return 1
     return 0
-
-
-def beside(out: Path, kind: str) -> Path:
-    """The file beside OUT that tells more of it: "log", "json", or "writing" for what is not yet whole."""
-    return out.with_name(f"{out.name}.{kind}")
 
 
 def merge(model: Path, adapter: Path, out: Path) -> None:
@@ -78,19 +74,14 @@ def merge(model: Path, adapter: Path, out: Path) -> None:
     from playground.adapters.merge.deltas import changes
 
     changed = changes(model, adapter, facts, weights)
-    aside = beside(out, "writing")
-    try:
-        with disk_full_as_error(), zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
-            for stored in weights:
-                entry = zipfile.ZipInfo(stored.path.name)
-                with archive.open(entry, "w", force_zip64=True) as write:
-                    _write_weights(stored, changed, write)
-            archive.writestr("config.json", _config(model))
-            for path in sorted({path for pattern in _BESIDE for path in model.glob(pattern) if path.is_file()}):
-                archive.write(path, path.name)
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
+    with disk_full_as_error(), open_atomic(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for stored in weights:
+            entry = zipfile.ZipInfo(stored.path.name)
+            with archive.open(entry, "w", force_zip64=True) as write:
+                _write_weights(stored, changed, write)
+        archive.writestr("config.json", _config(model))
+        for path in sorted({path for pattern in _BESIDE for path in model.glob(pattern) if path.is_file()}):
+            archive.write(path, path.name)
 
 
 def check_room(size: int, folder: Path) -> None:

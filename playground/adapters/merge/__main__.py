@@ -19,7 +19,7 @@ from playground.adapters.merge.files import log_file, refusal_file
 from playground.errors import AdapterError, PlaygroundError
 from playground.files import KEPT_FREE_BYTES, disk_full_as_error, open_atomic, write_json
 from playground.memory import free_beside
-from playground.models.weights import Stored, find_weights
+from playground.models.weights import WeightFile, find_weights
 from playground.process import become_worker
 
 if TYPE_CHECKING:  # brings torch, which may be imported only after `become_worker`
@@ -105,14 +105,14 @@ def check_room(size: int, folder: Path) -> None:
         )
 
 
-def _write_weights(stored: Stored, changed: "dict[str, Change]", write: IO[bytes]) -> None:
+def _write_weights(stored: WeightFile, changed: "dict[str, Change]", write: IO[bytes]) -> None:
     """The file again: its header as it is, since no weight changes its shape or type, then the weights in order."""
     with stored.path.open("rb") as read:
         write.write(read.read(stored.start))
-        for weight in stored.weights:
-            read.seek(stored.start + weight.start)
-            if weight.name in changed:
-                write.writelines(changed[weight.name].applied(read, weight, _PIECE_BYTES))
+        for name, weight in stored.weights.items():
+            read.seek(weight.start)
+            if name in changed:
+                write.writelines(changed[name].applied(read, weight, _PIECE_BYTES))
             else:
                 write.writelines(_pieces(read, weight.end - weight.start))
 

@@ -1,6 +1,6 @@
 """What an adapter adds to the stored weights of its base model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -14,7 +14,8 @@ from transformers.pytorch_utils import Conv1D
 from playground.adapters.check import WEIGHTS, AdapterFacts
 from playground.adapters.lora_config import CONFIG, read_config, scaling_of
 from playground.errors import AdapterError
-from playground.models.weights import Stored, Weight
+from playground.models.weights import WeightFile
+from playground.safetensors_header import TensorInfo
 
 _TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
@@ -26,7 +27,7 @@ class Change:
     left: torch.Tensor
     right: torch.Tensor
 
-    def applied(self, read: IO[bytes], weight: Weight, piece_bytes: int) -> Iterator[bytes]:
+    def applied(self, read: IO[bytes], weight: TensorInfo, piece_bytes: int) -> Iterator[bytes]:
         """Read the weight on from here and yield it changed, rounded to the type that it is stored in."""
         dtype, (rows, columns) = _TYPES[weight.dtype], weight.shape
         at_once = max(1, piece_bytes // (4 * columns))
@@ -40,9 +41,9 @@ class Change:
             yield merged.view(torch.uint8).numpy().tobytes()
 
 
-def changes(model: Path, adapter: Path, facts: AdapterFacts, stored: Sequence[Stored]) -> dict[str, Change]:
+def changes(model: Path, adapter: Path, facts: AdapterFacts, files: Sequence[WeightFile]) -> dict[str, Change]:
     """Find for each LoRA pair the stored weight that it changes, by name; raises `AdapterError` where there is none."""
-    weights = {weight.name: weight for file in stored for weight in file.weights}
+    weights = {name: weight for file in files for name, weight in file.weights.items()}
     frame = _frame(model)
     modules = dict(frame.named_modules())
     config = read_config(adapter / CONFIG)
@@ -54,7 +55,8 @@ def changes(model: Path, adapter: Path, facts: AdapterFacts, stored: Sequence[St
         layer = modules.get(pair.module)
         if layer is None:
             raise AdapterError("The adapter is for another model: this one has no layer {layer}.", layer=pair.module)
-        weight = _weight_of(pair.module, weights)
+        name = _weight_name(pair.module, weights)
+        weight = weights.get(name)
         down, up = (sides[f"base_model.model.{pair.module}.lora_{side}.weight"] for side in "AB")
         left, right = (down.T, up.T) if isinstance(layer, Conv1D) else (up, down)
         if weight is None or _shared(layer, frame) or weight.dtype not in _TYPES or weight.shape != _shape(left, right):
@@ -63,7 +65,7 @@ def changes(model: Path, adapter: Path, facts: AdapterFacts, stored: Sequence[St
                 "Download the adapter alone.",
                 layer=pair.module,
             )
-        found[weight.name] = Change(left * scaling_of(config, pair.module), right)
+        found[name] = Change(left * scaling_of(config, pair.module), right)
     return found
 
 
@@ -74,9 +76,10 @@ def _frame(model: Path) -> PreTrainedModel:
         return AutoModelForCausalLM.from_config(config)
 
 
-def _weight_of(module: str, weights: Mapping[str, Weight]) -> Weight | None:
+def _weight_name(module: str, weights: Collection[str]) -> str:
     """Some models are stored without the name of their trunk, such as `transformer.`, before every weight's."""
-    return weights.get(f"{module}.weight") or weights.get(f"{module.partition('.')[2]}.weight")
+    name = f"{module}.weight"
+    return name if name in weights else name.partition(".")[2]
 
 
 def _shared(layer: nn.Module, frame: PreTrainedModel) -> bool:

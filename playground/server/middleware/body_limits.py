@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from playground.adapters.archive import OVERHEAD_BYTES
+from playground.adapters.check import largest_adapter_bytes
 from playground.data.table import MAX_FILE_BYTES
 from playground.errors import InputError
-from playground.models.weights import largest_adapter_bytes
+from playground.models.weights import weight_shapes
 from playground.service.services import Services
 from playground.service.uploads import KEPT_S, sweep
 from playground.ui.gradio_patches import bound_gradio
@@ -29,7 +30,7 @@ _MAX_DRAINED_BYTES = 2**30
 
 def largest_zip(services: Services) -> int:
     """What a zip with an adapter of the loaded model may have, in bytes."""
-    return largest_adapter_bytes(Path(services.base.model)) + OVERHEAD_BYTES
+    return largest_adapter_bytes(weight_shapes(Path(services.base.model))) + OVERHEAD_BYTES
 
 
 @dataclass(slots=True)

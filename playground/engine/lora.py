@@ -22,9 +22,14 @@ from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from playground.adapters.lora_load import LoraAdapter, Widths, read_adapter
+from playground.adapters.check import check_folder
+from playground.adapters.lora_load import LoraWeights, load_lora
+from playground.adapters.lora_weights import LoraShape
 from playground.errors import AdapterError
 from playground.protocol.messages import BASE
+
+Widths = dict[str, tuple[int, int]]
+"""(in_features, out_features) of each linear layer, by its name in the model."""
 
 BUDGET_BYTES = 2**30
 """What resident adapters may take in all; beyond it the one used longest ago leaves memory."""
@@ -75,7 +80,7 @@ class LoraRouter:
         self._sizes: dict[str, tuple[int, int]] = {}
         """Of each known adapter, the bytes that it takes and its columns."""
         self._folders: dict[str, Path] = {}
-        self._resident: OrderedDict[str, LoraAdapter] = OrderedDict()
+        self._resident: OrderedDict[str, LoraWeights] = OrderedDict()
         self._watches: dict[str, RemovableHandle] = {}
         self._tables: dict[str, _Tables] = {}
         self._columns: dict[str, range] = {}
@@ -94,9 +99,12 @@ class LoraRouter:
     def known(self, key: str) -> bool:
         return key == BASE or key in self._folders
 
-    def read(self, folder: Path) -> LoraAdapter:
+    def read(self, folder: Path) -> LoraWeights:
         """Read and check an adapter; safe in any thread. Raises `AdapterError`."""
-        adapter = read_adapter(folder, self.widths, self._device)
+        facts = check_folder(folder)
+        for pair in facts.pairs:
+            _check_fits(pair, self.widths)
+        adapter = load_lora(folder, facts).to(self._device)
         if adapter.size_bytes > self._budget:
             raise AdapterError(
                 "The adapter takes {size} MiB of memory; at most {most} are there for adapters.",
@@ -114,12 +122,12 @@ class LoraRouter:
             self._forget(idle.pop(0))
         return True
 
-    def put(self, key: str, folder: Path, adapter: LoraAdapter) -> None:
+    def put(self, key: str, folder: Path, adapter: LoraWeights) -> None:
         """Make an adapter resident under `key`; room has been made."""
         for name in adapter.layers.keys() - self._watches.keys():
             self._watches[name] = self._modules[name].register_forward_hook(partial(self._add, name))
         self._folders[key] = folder
-        self._sizes[key] = adapter.size_bytes, adapter.columns
+        self._sizes[key] = adapter.size_bytes, adapter.max_rank
         self._columns.pop(key, None)
         self._resident[key] = adapter
         self._resident.move_to_end(key)
@@ -183,10 +191,10 @@ class LoraRouter:
             return
         self._seen = set()  # until the tables are looked at again: memory may run out on the way there
         self._columns = {key: columns for key, columns in self._columns.items() if key in used}
-        if any(self._gap(self._resident[key].columns).stop > self._most_columns for key in missing):
+        if any(self._gap(self._resident[key].max_rank).stop > self._most_columns for key in missing):
             self._columns, missing = {}, list(used)  # the gaps are too small: move together
         for key in missing:
-            columns = self._gap(self._resident[key].columns)
+            columns = self._gap(self._resident[key].max_rank)
             self._fill(self._resident[key], columns)
             self._columns[key] = columns
 
@@ -207,16 +215,16 @@ class LoraRouter:
             start = max(start, taken.stop)
         return range(start, start + width)
 
-    def _fill(self, adapter: LoraAdapter, columns: range) -> None:
+    def _fill(self, adapter: LoraWeights, columns: range) -> None:
         for name in adapter.layers.keys() | self._tables.keys():
             tables = self._tables_of(name, columns.stop)
             own = slice(columns.start, columns.stop)
             tables.down[own] = 0
             tables.up[own] = 0
             if layer := adapter.layers.get(name):
-                own = slice(columns.start, columns.start + layer.down.shape[0])
-                tables.down[own] = layer.down
-                tables.up[own] = layer.up.T * layer.scaling
+                own = slice(columns.start, columns.start + layer.A.shape[0])
+                tables.down[own] = layer.A
+                tables.up[own] = layer.B.T * layer.scaling
 
     def _tables_of(self, name: str, columns: int) -> _Tables:
         """The tables of a layer with at least so many columns."""
@@ -265,3 +273,19 @@ def _widths(module: nn.Module) -> tuple[int, int] | None:
     if isinstance(module, Conv1D):
         return module.weight.shape[0], module.weight.shape[1]
     return None
+
+
+def _check_fits(pair: LoraShape, widths: Widths) -> None:
+    if pair.module not in widths:
+        raise AdapterError("The adapter is for another model: this one has no layer {layer}.", layer=pair.module)
+    if (pair.in_features, pair.out_features) != widths[pair.module]:
+        wide, rows = widths[pair.module]
+        raise AdapterError(
+            "The adapter is for another model: its {layer} leads from {found_in} to {found_out} numbers, this "
+            "model's from {wide} to {rows}.",
+            layer=pair.module,
+            found_in=pair.in_features,
+            found_out=pair.out_features,
+            wide=wide,
+            rows=rows,
+        )

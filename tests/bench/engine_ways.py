@@ -53,7 +53,7 @@ class Grouped(LoraRouter):
         states, found = inputs[0].flatten(0, -2), output.flatten(0, -2).clone()
         for adapter, strength, rows in groups:
             if layer := adapter.layers.get(name):
-                change = states[rows].float() @ layer.down.T @ layer.up.T * (layer.scaling * strength)
+                change = states[rows].float() @ layer.A.T @ layer.B.T * (layer.scaling * strength)
                 found.index_add_(0, rows, change.to(found.dtype))
         return found.view(output.shape)
 

@@ -90,7 +90,7 @@ def test_what_overflows_in_one_adapter_stays_with_it(
     engine.load_adapter("a", adapters[0])
     want = engine.submit(greedy(tokenizer)).result(30)
     layer = next(iter(engine._router._resident["a"].layers.values()))
-    layer.down.fill_(float("inf"))
+    layer.A.fill_(float("inf"))
     engine._router._columns.clear()
     broken = engine.submit(greedy(tokenizer, adapter="a"))
     beside = engine.submit(greedy(tokenizer))

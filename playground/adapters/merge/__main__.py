@@ -23,14 +23,14 @@ from playground.models.weights import WeightFile, find_weights
 from playground.process import become_worker
 
 if TYPE_CHECKING:  # brings torch, which may be imported only after `become_worker`
-    from playground.adapters.merge.deltas import Change
+    from playground.adapters.merge.deltas import DeltaWeight
 
 MAX_MERGED_BYTES = 40 * 10**9
 """Larger files seldom arrive whole through a browser."""
 MEMORY_BYTES = 2**30
 """Measured with the starter: 0.36 GB in all. The largest adapter that is taken adds as much again."""
 _PIECE_BYTES = 16 * 2**20
-_BESIDE = (
+_COPIED_FILES = (
     "tokenizer*",
     "*.jinja",
     "vocab.*",
@@ -71,16 +71,16 @@ def merge(model: Path, adapter: Path, out: Path) -> None:
     facts = check_folder(adapter)
     weights = find_weights(model)
     check_room(sum(stored.size for stored in weights), out.parent)
-    from playground.adapters.merge.deltas import changes
+    from playground.adapters.merge.deltas import delta_weights
 
-    changed = changes(model, adapter, facts, weights)
+    deltas = delta_weights(model, adapter, facts, weights)
     with disk_full_as_error(), open_atomic(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for stored in weights:
             entry = zipfile.ZipInfo(stored.path.name)
             with archive.open(entry, "w", force_zip64=True) as write:
-                _write_weights(stored, changed, write)
+                _write_weights(stored, deltas, write)
         archive.writestr("config.json", _config(model))
-        for path in sorted({path for pattern in _BESIDE for path in model.glob(pattern) if path.is_file()}):
+        for path in sorted({path for pattern in _COPIED_FILES for path in model.glob(pattern) if path.is_file()}):
             archive.write(path, path.name)
 
 
@@ -105,14 +105,14 @@ def check_room(size: int, folder: Path) -> None:
         )
 
 
-def _write_weights(stored: WeightFile, changed: "dict[str, Change]", write: IO[bytes]) -> None:
+def _write_weights(stored: WeightFile, deltas: "dict[str, DeltaWeight]", write: IO[bytes]) -> None:
     """The file again: its header as it is, since no weight changes its shape or type, then the weights in order."""
     with stored.path.open("rb") as read:
         write.write(read.read(stored.start))
         for name, weight in stored.weights.items():
             read.seek(weight.start)
-            if name in changed:
-                write.writelines(changed[name].applied(read, weight, _PIECE_BYTES))
+            if name in deltas:
+                write.writelines(deltas[name].applied(read, weight, _PIECE_BYTES))
             else:
                 write.writelines(_pieces(read, weight.end - weight.start))
 

@@ -82,6 +82,12 @@ def test_everything_that_was_measured(card: AdapterInfo) -> None:
     assert "# Pirate \\| \\<b\\>talk\\</b\\>" in told
 
 
+def test_the_whole_card(card: AdapterInfo) -> None:
+    """Defends every line end and empty line, which Markdown reads."""
+    info = card.model_copy(update={"source": {**SOURCE, "quantization": "4-bit"}})
+    assert model_card(info, "someone/tiny") == (Path(__file__).parent / "whole_card.md").read_text(encoding="utf-8")
+
+
 def test_nothing_of_whom_or_where(card: AdapterInfo, tmp_path: Path) -> None:
     """Defends the owner, the server's disk and the rows of the examples."""
     for merged in (False, True):

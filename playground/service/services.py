@@ -18,6 +18,7 @@ from playground.protocol.client import SamplingClient
 from playground.protocol.engine import SwapReceipt
 from playground.protocol.messages import BASE
 from playground.protocol.model import ModelHost
+from playground.service.adapters import refusal
 from playground.service.merging import WholeModels
 from playground.service.owners import HEADER, Owners
 from playground.service.publishing import publish_step
@@ -83,22 +84,9 @@ class Services:
 
     def check_base(self, card: AdapterInfo) -> None:
         """Raise `AdapterError` for an adapter of another model than the one that is loaded."""
-        if self.fits(card):
-            return
-        if card.base_model == self.host.info.name:
-            raise AdapterError(
-                "The adapter '{adapter}' is for other weights of {loaded} than those that are loaded. Load the ones it "
-                "was made for, or choose another adapter.",
-                adapter=card.name,
-                loaded=self.host.info.name,
-            )
-        raise AdapterError(
-            "The adapter '{adapter}' is for the model {wanted}, but {loaded} is loaded. Load {wanted}, or choose "
-            "another adapter.",
-            adapter=card.name,
-            wanted=card.base_model or card.base_fingerprint[:12],
-            loaded=self.host.info.name,
-        )
+        reason = refusal(self.host.info, card.name, card.base_model, card.base_fingerprint)
+        if reason:
+            raise reason
 
     def adopt(self, owner: str, name: str, archive: Path) -> AdapterInfo:
         """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""

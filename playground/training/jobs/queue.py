@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from playground.data.examples import Example
 from playground.errors import BusyError, InputError, PlaygroundError
@@ -49,6 +50,7 @@ class JobHooks:
 
     `on_start` and `on_end` enclose the life of a worker process; `on_trained(job, adapter_folder)` publishes the
     result and returns its id; `on_checkpoint(job, folder)` is handed each checkpoint, a PEFT adapter folder;
+    `remark(job)` tells what its last message is to be instead of the worker's (`template` and `fields`), if anything;
     `is_needed(job)` tells whether an old run must stay, since its adapter is still there; `on_close` tells the others
     to come to an end soon.
     """
@@ -58,6 +60,7 @@ class JobHooks:
     on_end: Callable[[], None] = lambda: None
     on_checkpoint: Callable[[Job, Path], None] = lambda _job, _folder: None
     is_needed: Callable[[Job], bool] = lambda _job: False
+    remark: Callable[[Job], dict[str, Any]] = lambda _job: {}
     on_close: Callable[[], None] = lambda: None
 
 
@@ -97,6 +100,7 @@ class JobQueue:
         model: str,
         quantization: Quantization,
         base_fingerprint: str,
+        model_name: str = "",
         probes: Sequence[str] = (),
     ) -> str:
         """Queue a run over (train, held-out) examples; returns its id.
@@ -117,6 +121,7 @@ class JobQueue:
             created=round(time.time(), 3),
             values=values,
             probes=tuple(probes),
+            model_name=model_name,
         )
         job = Job(spec, self._root / folder_name(owner) / "jobs" / spec.job_id)
         with self._changed:
@@ -297,7 +302,7 @@ class JobQueue:
             return INTERRUPTED
         adapter = job.folder / ADAPTER_FOLDER
         if last.state in ("done", "stopped") and adapter.exists():
-            last = replace(last, adapter=self._callbacks.on_trained(job, adapter))
+            last = replace(last, adapter=self._callbacks.on_trained(job, adapter), **self._callbacks.remark(job))
         if last.state == "done":
             shutil.rmtree(job.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
         return last

@@ -190,12 +190,18 @@ class LLMEngine:
         return SwapReceipt(max_logit_change=change, base_unchanged=unchanged, load_s=time.perf_counter() - started)
 
     def _receipt_of(self, key: str, folder: Path) -> SwapReceipt | None:
-        """The receipt of a loaded adapter. Raises `AdapterError` when the key belongs to another folder."""
+        """The receipt of a loaded adapter. Raises `AdapterError` when the key belongs to another folder.
+
+        Where that one is gone, the adapter has moved, and is read from its new place from now on.
+        """
         with self._lock:
             there = self._receipts.get(key)
             if there is None or key in self._leaving:
                 return None
-            if there[0] != folder:
+            if there[0] != folder and not there[0].exists():
+                self._receipts[key] = (folder, there[1])
+                self._lora.moved(key, folder)
+            elif there[0] != folder:
                 raise AdapterError("The name '{adapter}' is taken. Unload that adapter first.", adapter=key)
             return there[1]
 

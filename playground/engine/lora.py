@@ -90,6 +90,10 @@ class MultiLora:
         self._resident[key] = adapter
         self._resident.move_to_end(key)
 
+    def moved(self, key: str, folder: Path) -> None:
+        """Bring the adapter back from this folder when it had to leave memory."""
+        self._folders[key] = folder
+
     def ensure_resident(self, key: str, in_use: Collection[str]) -> bool:
         """Bring an adapter back that had to leave memory; False when there is no room yet. Raises `AdapterError`."""
         if key == BASE:

@@ -1,6 +1,7 @@
 """Adapters swap into the live model: right while there, gone without a trace after."""
 
 import asyncio
+import shutil
 import threading
 from pathlib import Path
 
@@ -79,6 +80,21 @@ def test_receipt_of_an_adapter_that_does_nothing(
         engine.load_adapter("idle", adapters[0])
     with pytest.raises(AdapterError, match="base"):
         engine.load_adapter(BASE, idle)
+
+
+def test_an_adapter_whose_folder_has_moved(
+    engine: LLMEngine, tokenizer: ChatTokenizer, tmp_path: Path, adapters: list[Path]
+) -> None:
+    """It is the same one, and is read from its new place when it had to leave memory."""
+    old = shutil.copytree(adapters[0], tmp_path / "old")
+    receipt = engine.load_adapter("a", old)
+    said = engine.submit(greedy(tokenizer, adapter="a")).result(30)
+    new = old.rename(tmp_path / "new")
+    assert engine.load_adapter("a", new) is receipt
+    engine._core.call_between_steps(lambda: engine._lora._evict("a") or True)
+    assert engine.submit(greedy(tokenizer, adapter="a")).result(30) == said
+    with pytest.raises(AdapterError, match="taken"):
+        engine.load_adapter("a", adapters[1])
 
 
 def test_unload_waits_for_its_last_request(engine: LLMEngine, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:

@@ -171,6 +171,10 @@ COSTLY: dict[str, tuple[str, Callable[[], str | bytes], str]] = {
     "nobody answers": ("a.json", lambda: _chat(1, 200_000), "read"),
     "labels": ("a.csv", lambda: _labels(90_000), "read"),
     "long labels": ("a.csv", lambda: "text,label\n" + "".join(f"a,{n % 29:0200000}\n" for n in range(232)), "read"),
+    "blank lines": ("a.txt", lambda: "a" + "\n" * 10_000_000 + "b" + "\n \t" * 3_000_000 + "\nc", "read"),
+    "paragraphs": ("a.txt", lambda: "ab\n\n" * 5_000_000, "more than 200,000 rows"),
+    "short lines": ("a.txt", lambda: "ab\n" * 5_000_000, "more than 200,000 rows"),
+    "strings": ("a.json", lambda: '["ab"' + '"ab"' * 9_000_000 + "]", "a comma is missing"),
     "no line end": ("a.txt", lambda: ("あ" * 8_000_000).encode("cp932"), "more than 1,000,000 characters"),
 }
 

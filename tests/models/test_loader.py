@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from playground.models import loader, resolve
 from playground.models.catalog import CATALOG, STARTER, best_fitting, find_model
 from playground.models.fingerprint import fingerprint
 from playground.models.loader import load_model
+from tests.running_app import ROOT
 from tests.tiny import make_llama
 
 
@@ -183,6 +186,24 @@ def test_catalog_fits_the_gpu() -> None:
     found = find_model("qwen/qwen3-8b")
     assert found is not None
     assert "Chinese" in found.languages
+
+
+_LOADS = """
+import logging, sys
+from playground.models.loader import load_model
+
+load_model(sys.argv[1], "4bit")
+theirs = logging.getLogger("bitsandbytes.backends.cpu.ops")
+theirs.warning("Failed to load CPU gemm_4bit_forward from kernels-community: %s.", "No module named 'kernels'")
+theirs.warning("something else")
+"""
+
+
+def test_loading_says_nothing_of_a_kernel_that_is_not_wanted(tiny_model_folder: Path) -> None:
+    """Defends whoever starts the app from advice to install what we do not use; and every other warning from us."""
+    code = [sys.executable, "-c", _LOADS, str(tiny_model_folder)]
+    done = subprocess.run(code, cwd=ROOT, capture_output=True, text=True, check=True, timeout=180)
+    assert done.stderr.splitlines() == ["something else"]
 
 
 def test_unfolded_weights_give_the_same_logits_bit_for_bit(

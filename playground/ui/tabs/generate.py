@@ -202,7 +202,7 @@ def _wire_text(
             words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
             yield [base, own, *words]
 
-    wire([go_on[0].click], go_on, continued, [text.own.shown, *asked_with], _outputs(text))
+    wire([go_on[0].click], go_on, continued, [text.own.shown, *asked_with], _outputs(text), written=text.own.shown)
 
 
 def _asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextOutput]:

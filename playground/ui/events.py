@@ -56,22 +56,24 @@ def wire(
     inputs: Sequence[Any],
     outputs: Sequence[Any],
     written: gr.Textbox | None = None,
-) -> None:
-    """Run the async generator `handler` on each trigger; Stop closes it, which cancels the request.
+    started: Any = None,
+) -> Any:
+    """Run the async generator `handler` on each trigger; Stop closes it, which cancels the request. Returns the run.
 
-    Meanwhile nobody can write into `written`, an output that is an input too.
+    Meanwhile nobody can write into `written`, an output that is an input too. `started` is an event that has shown Stop
+    already, in the place of the triggers.
     """
     go, stop = buttons
     both = [go, stop, *([written] if written else [])]
     running, idle = (partial(_shows, state, written is not None) for state in (True, False))
     name = f"page_{str(go.elem_id).replace('-', '_')}"  # else it would take the public endpoint's name
-    started = gr.on(
-        list(triggers), running, None, both, **EVENT_OPTIONS
-    )  # one event: Enter and the button cannot run twice
+    if started is None:  # one event: Enter and the button cannot run twice
+        started = gr.on(list(triggers), running, None, both, **EVENT_OPTIONS)
     streaming = started.then(handler, list(inputs), list(outputs), api_name=name, trigger_mode="once", **EVENT_OPTIONS)
     streaming.success(idle, None, both, **EVENT_OPTIONS)
     streaming.failure(idle, None, both, **EVENT_OPTIONS)  # Gradio's `then` does not run after an error in a stream
     stop.click(idle, None, both, cancels=[streaming], **EVENT_OPTIONS)
+    return streaming
 
 
 COPY = """() => {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.test_compare import archive, bring, choose  # noqa: F401  (a fixture)
 from tests.e2e.test_tabs import WRITTEN, open_tab
@@ -127,3 +127,61 @@ def test_a_text_cannot_be_written_in_while_the_model_writes(page: Page) -> None:
     expect(text).to_be_disabled()
     page.locator("#continue-stop").click()
     expect(text).to_be_enabled()
+
+
+def draft(page: Page) -> Locator:
+    return page.locator("#generate-prompt textarea")
+
+
+def test_what_is_typed_while_an_answer_comes_stays(page: Page) -> None:
+    draft(page).fill("Tell a long story about a cat and a dog.")
+    with held(page):
+        draft(page).press("Enter")
+        expect(draft(page)).to_have_value("")  # at the send, whatever the server does
+        expect(page.locator("#generate-stop")).to_be_visible()
+        draft(page).press_sequentially("And what")
+    answers = page.locator("#generate-chat .bot.message")
+    expect(answers).to_have_text(WRITTEN)
+    draft(page).press_sequentially(" happened next?")
+    draft(page).press("Enter")
+    expect(page.locator("#generate-stop")).to_be_visible()
+    expect(draft(page)).to_have_value("And what happened next?")
+    draft(page).press_sequentially(" In the forest?")
+    page.locator("#generate-stop").click()
+    expect(page.locator("#generate-go")).to_be_visible()
+    expect(draft(page)).to_have_value("And what happened next? In the forest?")
+    expect(page.locator("#generate-chat .user.message")).to_have_count(1)
+    draft(page).press("Enter")
+    expect(draft(page)).to_have_value("")
+    expect(answers).to_have_count(2)
+    expect(page.locator("#generate-chat .user.message").last).to_have_text("And what happened next? In the forest?")
+
+
+def test_a_message_right_after_an_answer_is_not_lost(page: Page) -> None:
+    """Each is typed while the one before is answered, and sent as soon as Send is back."""
+    page.get_by_label("number input for Longest answer, in words").fill("16")
+    said = [f"Tell me about the number {number}." for number in range(5)]
+    draft(page).fill(said[0])
+    for place, following in enumerate([*said[1:], ""], 1):
+        draft(page).press("Enter")
+        expect(page.locator("#generate-chat .user.message")).to_have_count(place)
+        draft(page).fill(following)
+        expect(page.locator("#generate-go")).to_be_visible()
+    expect(page.locator("#generate-chat .bot.message")).to_have_count(len(said))
+    expect(page.locator("#generate-chat .user.message")).to_have_text(said)
+    expect(page.get_by_text("Write or paste a text first.")).to_have_count(0)
+
+
+def test_an_error_gives_back_what_was_sent_unless_more_was_typed(page: Page) -> None:
+    too_long = "A cat and a dog. " * 400
+    draft(page).fill(too_long)
+    draft(page).press("Enter")
+    expect(page.get_by_text("The text is too long").first).to_be_visible()
+    expect(draft(page)).to_have_value(too_long)
+    with held(page):
+        draft(page).press("Enter")
+        expect(draft(page)).to_have_value("")
+        expect(page.locator("#generate-stop")).to_be_visible()
+        draft(page).fill("Something shorter")
+    expect(page.locator("#generate-go")).to_be_visible()
+    expect(draft(page)).to_have_value("Something shorter")

@@ -23,6 +23,15 @@ from playground.ui.tabs import corrections, corrections_list, generate_controls
 from playground.ui.tabs.corrections import CorrectionsPanel
 from playground.ui.tabs.generate_controls import Asked
 
+SEND = """(draft, letter) => {
+  if (document.querySelector("#generate-stop")) return [{ ...letter, new: false }];
+  const shown = (visible) => ({ __type__: "update", visible });
+  return [{ text: draft ?? "", new: true }, "", shown(false), shown(true)];
+}"""
+"""Takes what is written out of its box, in the browser at once: what is typed from then on is the next message. While
+an answer comes it stays there."""
+GIVE_BACK = "(letter, draft) => draft || !letter.text ? undefined : letter.text"
+FORGET = '() => ({ text: "", new: false })'
 HELLO = '<div class="hello"><div class="big">%s</div><div class="quiet">%s</div></div>'
 CHOICES = 3
 """How many values `AdapterPicker.inputs` has; the controls' follow."""
@@ -150,15 +159,23 @@ def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]
     chat, prompt, send = parts
 
     @show_errors
-    async def answer(request: gr.Request, said: str, *values: Any) -> AsyncIterator[Any]:
+    async def answer(request: gr.Request, letter: Any, *values: Any) -> AsyncIterator[Any]:
+        if not letter["new"]:
+            return
         base, own, *rest = values
         history = as_messages(own)
         histories = caught_up(as_messages(base), history), history
-        async for update in _spoken(services, request, said, histories, rest):
-            yield [*update, ""]
+        async for update in _spoken(services, request, letter["text"], histories, rest):
+            yield update
 
-    sent = [prompt, chat.base.shown, chat.own.shown, *asked_with]
-    wire([send[0].click, prompt.submit], send, answer, sent, [*_outputs(chat), prompt])
+    letter = gr.JSON({"text": "", "new": False}, visible=False)
+    kept = [chat.base.shown, chat.own.shown, *asked_with]
+    sending = gr.on(
+        [send[0].click, prompt.submit], None, [prompt, letter], [letter, prompt, *send], js=SEND, **EVENT_OPTIONS
+    )
+    send[1].click(None, None, letter, js=FORGET)  # to Gradio a run that is stopped has failed
+    answering = wire([], send, answer, [letter, *kept], _outputs(chat), started=sending)
+    answering.failure(None, [letter, prompt], prompt, js=GIVE_BACK, **EVENT_OPTIONS)
 
     @show_errors
     async def again(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
@@ -169,7 +186,7 @@ def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]
         async for update in _spoken(services, request, said, (caught_up(kept, history), history), rest):
             yield update
 
-    wire([chat.base.shown.retry, chat.own.shown.retry], send, again, sent[1:], _outputs(chat))
+    wire([chat.base.shown.retry, chat.own.shown.retry], send, again, kept, _outputs(chat))
 
 
 async def _spoken(

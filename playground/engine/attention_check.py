@@ -9,6 +9,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from playground.engine.forward_batch import ATTENTION, Pass, Piece
 from playground.engine.kv_cache import Places
 from playground.errors import ModelError
+from playground.sentence import N_
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ _ALIKE = 0.05
 """Of their size, logits may differ between packed and alone: 16 bits round differently in other shapes."""
 _CHANGING_ROPE = {"dynamic", "longrope"}
 _UNBOUNDED = 2**31
-_CANNOT_PACK = (
+_CANNOT_PACK = N_(
     "This model keeps what it has read in a way that cannot be shared by many visitors here. Choose a plain "
     "transformer such as Qwen/Qwen2.5-0.5B-Instruct."
 )

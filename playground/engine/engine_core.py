@@ -22,6 +22,7 @@ from playground.engine.scheduler import Batch
 from playground.engine.sequence import Work
 from playground.errors import EngineError, PlaygroundError
 from playground.memory import out_of_memory
+from playground.sentence import N_
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ T = TypeVar("T")
 _FIRST_GUESS_S = 2.0
 _PATIENCE_S = 5.0
 """Others may go past one who waits for memory or for room for an adapter; after so long nobody does any more."""
-_LATE = "The answer took longer than it was given time for. Try again, or ask for a shorter one."
+_LATE = N_("The answer took longer than it was given time for. Try again, or ask for a shorter one.")
 
 
 @dataclass(slots=True)

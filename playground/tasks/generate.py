@@ -8,6 +8,7 @@ from typing import Any
 from playground.protocol.client import Live, Voice
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
+from playground.sentence import N_
 from playground.tasks.base import (
     MIN_ANSWER_TOKENS,
     Field,
@@ -22,7 +23,7 @@ from playground.tasks.base import (
 
 class Generate(Task):
     name = "generate"
-    title = "Generate"
+    title = N_("Generate")
     action = "Send"
     empty = "What shall we try? Write below, or start with one of these."
     fields = (Field("prompt", "Your message", placeholder="Ask for something…"),)

@@ -13,6 +13,7 @@ from playground.errors import InputError
 from playground.protocol.client import Live, Voice
 from playground.protocol.messages import BASE, Message
 from playground.protocol.sampling import GREEDY
+from playground.sentence import N_
 from playground.tasks.base import (
     Field,
     Task,
@@ -39,7 +40,7 @@ class Summarize(Task):
     name = "summarize"
     title = "Summarize"
     action = "Summarize"
-    empty = "Paste up to a book chapter: long texts are read in parts."
+    empty = N_("Paste up to a book chapter: long texts are read in parts.")
     fields = (
         Field("text", "Text to summarize", placeholder="Paste a text…"),
         Field("length", "Length", kind="choice", choices=tuple(LENGTHS), default="medium"),

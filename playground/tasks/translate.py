@@ -8,6 +8,7 @@ from playground.errors import InputError
 from playground.protocol.client import Live, Voice
 from playground.protocol.messages import Message
 from playground.protocol.sampling import GREEDY
+from playground.sentence import N_
 from playground.tasks.base import (
     Field,
     Task,
@@ -30,7 +31,7 @@ class Translate(Task):
     name = "translate"
     title = "Translate"
     action = "Translate"
-    empty = "The translation appears here."
+    empty = N_("The translation appears here.")
     fields = (
         Field("text", "Text to translate", placeholder="Type or paste a text…"),
         Field("target", "To", kind="choice", choices=tuple(CODES), default="German"),

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from playground.errors import InputError
+from playground.i18n.catalog import CHINESE, ENGLISH, gettext
 from playground.protocol.client import Live
 from playground.protocol.engine import Engine
 from playground.service.datasets import plan
@@ -23,7 +24,6 @@ from playground.ui.finetune import preflight as finetune_try
 from playground.ui.finetune.preflight import Trying, estimated, fitted, found, refused
 from playground.ui.finetune.presets import pace_of
 from playground.ui.finetune.state import Draft
-from playground.ui.i18n import CHINESE, ENGLISH, gettext
 
 SAY = partial(gettext, ENGLISH)
 VALUES = TrainingConfig()

@@ -9,6 +9,7 @@ import gradio as gr
 
 from playground.adapters.info import AdapterInfo
 from playground.errors import PlaygroundError
+from playground.i18n.catalog import Gettext
 from playground.protocol.client import Voice
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
@@ -23,11 +24,11 @@ from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import checkpoints as finetune_steps
 from playground.ui.finetune.checkpoints import StepParts
-from playground.ui.finetune.state import BRING, Draft, FinetunePage, fetched, gettext_for, go, picked, static_html
+from playground.ui.finetune.state import BRING, Draft, FinetunePage, fetched, go, picked, static_html
+from playground.ui.i18n import gettext_for
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports import report as report_html
 from playground.ui.reports import verdict as verdict_html
-from playground.ui.reports.dataset import Gettext
 
 HELD_OUT_SHOWN = 3
 SHORT_ANSWER = SamplingParams(max_new_tokens=80, temperature=0.0)
@@ -150,7 +151,7 @@ async def _answer(services: Services, voice: Voice, messages: list[Message], get
             yield chunk.text + ("" if chunk.finished else " ▍")
     except PlaygroundError as error:
         # One question that does not fit must not hide the answers to the others.
-        yield gettext(error.template, **error.fields)
+        yield gettext(error.sentence)
 
 
 def _table(gettext: Gettext, card: AdapterInfo, rows: list[list[str]]) -> str:

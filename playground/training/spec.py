@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from playground.data.examples import Example
 from playground.errors import TrainingError
-from playground.settings import Quantization
+from playground.protocol.model import Quantization
 
 SPEC_FILE = "spec.json"
 TRAIN_FILE = "train.jsonl"

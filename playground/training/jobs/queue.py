@@ -14,8 +14,8 @@ from pathlib import Path
 from playground.data.examples import Example
 from playground.errors import BusyError, InputError, PlaygroundError
 from playground.process import STOP_FILE
+from playground.protocol.model import Quantization
 from playground.sentence import N_
-from playground.settings import Quantization
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER
 from playground.training.jobs.events import FINISHED, Event, JobState, failure
 from playground.training.jobs.job import (

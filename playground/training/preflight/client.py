@@ -21,8 +21,8 @@ from typing import IO, cast
 from playground.data.examples import Example
 from playground.errors import PlaygroundError, TrainingError
 from playground.process import LOG_FILE
+from playground.protocol.model import Quantization
 from playground.sentence import Sentence
-from playground.settings import Quantization
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.supervisor import environment
 from playground.training.preflight.shrink import fits, smaller

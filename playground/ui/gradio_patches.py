@@ -15,13 +15,14 @@ from starlette.formparsers import MultiPartException
 
 from playground.data.table import MAX_FILE_BYTES
 from playground.errors import InputError
+from playground.i18n.catalog import gettext, locale_of
+from playground.sentence import N_
 from playground.ui.errors import toast
-from playground.ui.i18n import gettext, locale_of
 
 SESSIONS_KEPT = 200
 """Open pages and programs; who comes back after so many others begins anew."""
-TOO_LARGE = "The file is larger than {limit} MB. Use a part of it."
-TOO_LARGE_ZIP = "The zip is larger than {limit} MB, more than an adapter of this model can take."
+TOO_LARGE = N_("The file is larger than {limit} MB. Use a part of it.")
+TOO_LARGE_ZIP = N_("The zip is larger than {limit} MB, more than an adapter of this model can take.")
 
 
 class BoundedForm(route_utils.GradioMultiPartParser):  # type: ignore[misc]  # Gradio's has no types
@@ -52,13 +53,14 @@ class BoundedForm(route_utils.GradioMultiPartParser):  # type: ignore[misc]  # G
         if self.upload_progress is not None:
             self.upload_progress.set_done(str(self.upload_id))
         request: Any = self  # has the headers that tell the language
-        raise MultiPartException(gettext(locale_of(request), sentence, **fields))
+        raise MultiPartException(gettext(locale_of(request.headers), sentence, **fields))
 
 
 async def refuse_address(url: str, cache_dir: str) -> NoReturn:
     """In place of Gradio's download of what stands at an address: of any size, through the memory."""
-    sentence = "Send the file itself: an address in its place is not fetched."
-    raise gr.Error(gettext(locale_of(LocalContext.request.get(None)), sentence), print_exception=False)
+    sentence = N_("Send the file itself: an address in its place is not fetched.")
+    request = LocalContext.request.get(None)
+    raise gr.Error(gettext(locale_of(request.headers if request else {}), sentence), print_exception=False)
 
 
 class _Forgetful(dict[int, Any]):

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from playground.protocol.client import SamplingClient
+from playground.sentence import N_
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
 from playground.tasks.generate import TASK
@@ -26,7 +26,7 @@ from playground.ui.components.compare import AdapterPicker, Ask, CompareView, an
 from playground.ui.components.token_probabilities import TokenProbabilities, place, shaded
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS, chips, paced, run_and_stop_buttons, wire
-from playground.ui.i18n import framed, gettext, locale_of, t
+from playground.ui.i18n import framed, gettext_for, t
 from playground.ui.tabs import corrections, corrections_list, generate_controls
 from playground.ui.tabs.corrections import Afresh, CorrectionsPanel
 from playground.ui.tabs.generate_controls import Asked
@@ -158,7 +158,7 @@ def _text(elem_id: str) -> Half:
     return Half(text, place(elem_id))
 
 
-BEGIN = "Begin a text, and the model goes on…"
+BEGIN = N_("Begin a text, and the model goes on…")
 
 
 def _outputs(halves: CompareView) -> list[Any]:
@@ -202,9 +202,8 @@ def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]
 
     def afresh(trigger: Callable[..., Any]) -> None:
         trigger(None, None, letter, js=FORGET)
-        trigger(
-            None, None, None, cancels=[answering, repeating], **EVENT_OPTIONS
-        )  # first: its next word would bring it back
+        # First, since its next word would bring it back.
+        trigger(None, None, None, cancels=[answering, repeating], **EVENT_OPTIONS)
         trigger(_afresh, None, [*_outputs(chat), *send], **EVENT_OPTIONS)
 
     return afresh
@@ -222,7 +221,7 @@ async def _spoken(
     asked = generate_controls.read(values[CHOICES:])
     shades = _shades(request, "chat")
     base_ask, ask = (_asking(services, asked, prompt=said, history=as_messages(history)) for history in histories)
-    by_base = author(gettext(locale_of(request), "Base model"), False)
+    by_base = author(gettext_for(request)("Base model"), False)
     signed: list[Any] = []
     async for found in paced(answers(services, request, values[:CHOICES], ask, base_ask)):
         by = author(found.name, found.taught)
@@ -269,10 +268,10 @@ def _asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextOutput]:
 
 
 def _shades(request: gr.Request, name: str) -> tuple[TokenProbabilities, TokenProbabilities]:
-    speak: Callable[..., str] = partial(gettext, locale_of(request))
+    speak = gettext_for(request)
     return TokenProbabilities(speak, f"{name}-base"), TokenProbabilities(speak, name)
 
 
 def _afresh(request: gr.Request) -> list[Any]:
-    no_words = shaded(partial(gettext, locale_of(request)), "", "", ())
+    no_words = shaded(gettext_for(request), "", "", ())
     return [[], [], no_words, no_words, gr.Button(visible=True), gr.Button(visible=False)]

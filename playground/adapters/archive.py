@@ -13,6 +13,7 @@ from playground.adapters.lora_config import CONFIG, MAX_CONFIG_BYTES
 from playground.adapters.lora_weights import MAX_FILE_BYTES
 from playground.adapters.model_card import model_card
 from playground.adapters.safe_zip import Files, extract, opened
+from playground.data_dir import IMPORTING
 from playground.errors import AdapterError
 from playground.files import disk_full_as_error, open_atomic
 
@@ -21,8 +22,6 @@ OVERHEAD_BYTES = 16 * 1024**2
 MAX_ZIP_BYTES = MAX_FILE_BYTES + OVERHEAD_BYTES
 MAX_EXPANSION = 32
 """Weights hardly become smaller in a zip; what grows much more than this when it is unpacked is a trap."""
-IMPORTING = ".importing-"
-"""So begin the names of folders in which a zip is looked at."""
 _LIMITS = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_FILE_BYTES, README: 256 * 1024}
 
 

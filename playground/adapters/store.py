@@ -1,6 +1,5 @@
-"""Adapters on disk, laid out by owner: `root/<owner>/adapters/<id>/`, each a PEFT folder with a manifest."""
+"""Adapters on disk, laid out by owner: `DATA/<owner>/adapters/<id>/`, each a PEFT folder with a manifest."""
 
-import hashlib
 import json
 import logging
 import math
@@ -12,33 +11,28 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from playground.adapters.archive import IMPORTING
 from playground.adapters.check import WEIGHTS, check_folder
 from playground.adapters.info import ID_PATTERN, AdapterInfo, Visibility, check_name, free_name
 from playground.adapters.lora_config import CONFIG
 from playground.adapters.quote import quote
+from playground.data_dir import LEAVING, MANIFEST, WRITING, DataDir
 from playground.errors import AdapterError
 from playground.files import copy_synced, disk_full_as_error, publish_folder, write_json
 from playground.protocol.engine import SwapReceipt
 from playground.protocol.messages import BASE
 
-MANIFEST = "manifest.json"
 MAX_ADAPTERS_PER_OWNER = 50
-_TMP = ".writing-"
-_LEAVING = ".leaving-"
 _log = logging.getLogger(__name__)
 
 Cards = list[AdapterInfo]
 
 
 class AdapterStore:
-    """Thread-safe. One process per root: what it finds half-written at the start is swept."""
+    """Thread-safe. One process per data folder."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, data: DataDir) -> None:
+        self.data = data
         self._lock = threading.RLock()
-        root.mkdir(parents=True, exist_ok=True)
-        self._sweep()
 
     def list(self, owner: str) -> Cards:
         """The owner's adapters, then those that others made public; newest first in each."""
@@ -135,7 +129,7 @@ class AdapterStore:
         """Returns the card of what is gone, so that the engine can let go of its key."""
         with self._lock:
             card = self._get_own(owner, adapter)
-            leaving = card.folder.with_name(_LEAVING + card.id)
+            leaving = card.folder.with_name(LEAVING + card.id)
             card.folder.rename(leaving)
             shutil.rmtree(leaving)
             return card
@@ -145,7 +139,7 @@ class AdapterStore:
         return card.id
 
     def _write(self, card: AdapterInfo, folder: Path) -> None:
-        tmp = card.folder.with_name(_TMP + card.id)
+        tmp = card.folder.with_name(WRITING + card.id)
         try:
             with disk_full_as_error():
                 tmp.mkdir(parents=True)
@@ -172,31 +166,17 @@ class AdapterStore:
         return found
 
     def _home(self, owner: str) -> Path:
-        return owner_folder(self._root, owner) / "adapters"
+        self.data.adopt(owner)
+        return self.data.adapters(owner)
 
     def _own(self, owner: str) -> Cards:
         return sorted(_cards(self._home(owner)), key=lambda card: card.created, reverse=True)
 
     def _public(self, owner: str) -> Cards:
         mine = self._home(owner)
-        homes = [home for home in self._root.glob("*/adapters") if home != mine]
+        homes = [home for home in self.data.all_adapters() if home != mine]
         found = [card for home in homes for card in _cards(home, _is_public)]
         return sorted(found, key=lambda card: card.created, reverse=True)
-
-    def _sweep(self) -> None:
-        for folder in self._root.glob(f"{IMPORTING}*"):
-            shutil.rmtree(folder)
-        for folder in self._root.glob("*/adapters/*"):
-            if folder.name.startswith((_TMP, _LEAVING)) or (folder.is_dir() and not (folder / MANIFEST).exists()):
-                _log.warning("Removing %s, which was not finished", folder)
-                shutil.rmtree(folder)
-
-
-def owner_folder(root: Path, owner: str) -> Path:
-    """Where an owner's things are kept: named by a hash, so that no owner can name a path, nor a disk tell a secret."""
-    if not owner:
-        raise ValueError("an owner must not be empty")
-    return root / hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _find(cards: Cards, adapter: object) -> AdapterInfo | None:

@@ -29,8 +29,6 @@ LAST_PROBES_S = 10.0
 """How long a measured adapter waits for the last checkpoint's answers to the probes."""
 LOOK_S = 0.2
 """How often a measurement looks whether the app is closing."""
-MEMORY_FOLDER = "base_answers"
-"""In the data folder: what the base model says to the built-in tasks' items, the same for all owners."""
 
 
 def left_out(info: ModelInfo, job: Job) -> TrainingError | None:
@@ -143,13 +141,12 @@ class _Publisher:
             log.info("the adapter %s was not measured, as another model is loaded", card.id)
             return
         clients = self.host.client(job.owner), self.host.client(job.owner, self.store.key(card))
-        memory_folder = job.folder.parents[2] / MEMORY_FOLDER  # runs lie in DATA/OWNER/jobs/ID
         try:
             best = job.facts()["best_step"]
             curve = TrainingCurve(best if step is None else step, best, job.state()["eval_losses"])
             held_out, learnt = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
             info = self.host.info
-            cache = baseline_cache(memory_folder, f"{info.fingerprint} {info.quantization}")
+            cache = baseline_cache(self.store.data.base_answers, f"{info.fingerprint} {info.quantization}")
             report = asyncio.run(self._while_open(measure(clients, held_out, learnt, curve, cache)))
             if report is None:
                 log.info("the adapter %s was not measured, as the app is closing", card.id)

@@ -12,6 +12,7 @@ import gradio as gr
 from playground.adapters.archive import import_zip
 from playground.adapters.info import AdapterInfo
 from playground.adapters.store import AdapterStore
+from playground.data_dir import DataDir
 from playground.errors import AdapterError, InputError
 from playground.files import KEPT_FREE_BYTES
 from playground.protocol.client import SamplingClient
@@ -36,8 +37,7 @@ class Services:
     store: AdapterStore
     jobs: JobQueue
     owners: Owners
-    downloads: Path
-    """Where files are put for visitors to fetch."""
+    data: DataDir
     whole_models: WholeModels = field(default_factory=WholeModels)
 
     def owner(self, request: gr.Request) -> str:
@@ -92,7 +92,7 @@ class Services:
         """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
         self.check_known(owner)
         self.check_disk(2 * archive.stat().st_size)  # looked at in one folder, kept in another
-        folder = import_zip(archive, self.owners.data_dir, self.host.info.fingerprint)
+        folder = import_zip(archive, self.data.root, self.host.info.fingerprint)
         try:
             receipt = self._try_out(folder)
             return self.store.publish(
@@ -110,7 +110,7 @@ class Services:
     def check_disk(self, size: int = 0) -> None:
         """Raise `InputError` where so many bytes more would leave too little of the disk for others."""
         kept = KEPT_FREE_BYTES if self.owners.mode == "public" else MIN_FREE_BYTES
-        if shutil.disk_usage(self.owners.data_dir).free < size + kept:
+        if shutil.disk_usage(self.data.root).free < size + kept:
             raise InputError("The server has no room for more files now. Try again in some hours.")
 
     def _try_out(self, folder: Path) -> SwapReceipt:

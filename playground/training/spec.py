@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from playground.data.examples import Example
+from playground.data_dir import SPEC_FILE
 from playground.errors import TrainingError
 from playground.models.catalog import name_of
 from playground.protocol.model import Quantization
 
-SPEC_FILE = "spec.json"
 TRAIN_FILE = "train.jsonl"
 HELD_OUT_FILE = "held_out.jsonl"
 EVENTS_FILE = "events.jsonl"

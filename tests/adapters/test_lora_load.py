@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from playground.adapters.check import WEIGHTS, check_folder
 from playground.adapters.lora_load import load_lora
 from playground.adapters.merge.deltas import get_delta_weight
-from playground.engine.llm_engine import LiveModel
+from playground.engine.llm_engine import LLMEngine
 from playground.errors import AdapterError
 from playground.models.tokenizer import ChatTokenizer
 from tests.asking import greedy
@@ -64,7 +64,7 @@ def test_names_and_types_as_trainers_save_them(adapters: list[Path], tmp_path: P
     ],
 )
 def test_refuses_with_the_reason(
-    engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path], tmp_path: Path, change: str, says: str
+    engine: LLMEngine, tokenizer: ChatTokenizer, adapters: list[Path], tmp_path: Path, change: str, says: str
 ) -> None:
     """What cannot be used as it is is refused in words, and nothing has changed."""
     with pytest.raises(AdapterError, match=says):
@@ -75,7 +75,7 @@ def test_refuses_with_the_reason(
     assert engine.load_adapter("bad", adapters[0]).base_unchanged
 
 
-def test_refuses_an_adapter_that_overflows(engine: LiveModel, adapters: list[Path], tmp_path: Path) -> None:
+def test_refuses_an_adapter_that_overflows(engine: LLMEngine, adapters: list[Path], tmp_path: Path) -> None:
     """Finite weights that make the logits overflow are found by the canaries, and the adapter is dropped."""
     folder = damage(tmp_path / "huge", adapters[0], "huge")
     with pytest.raises(AdapterError, match="overflow"):
@@ -83,7 +83,7 @@ def test_refuses_an_adapter_that_overflows(engine: LiveModel, adapters: list[Pat
     assert engine.status().adapters_resident == ()
 
 
-def test_refuses_a_wider_models_adapter(engine: LiveModel, tmp_path: Path) -> None:
+def test_refuses_a_wider_models_adapter(engine: LLMEngine, tmp_path: Path) -> None:
     """An adapter of a model with other widths is told apart by its shapes."""
     wide = make_llama(tmp_path / "wide", width=128)
     with pytest.raises(AdapterError, match=r"another model.*64"):

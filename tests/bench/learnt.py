@@ -14,6 +14,7 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from playground.adapters.store import AdapterStore
+from playground.data_dir import DataDir
 from playground.engine.host import LocalModelHost
 from playground.evaluation.forgetting import baseline_cache, measure_forgetting
 from playground.evaluation.held_out import compare
@@ -33,12 +34,12 @@ OWNER = "bench"
 def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
+        data = DataDir(Path(folder))
         host = LocalModelHost(load_model("starter", "auto"))
-        store = AdapterStore(root)
-        jobs = JobQueue(root, handover(host, store))
+        store = AdapterStore(data)
+        jobs = JobQueue(data, handover(host, store))
         try:
-            services = Services(host, store, jobs, Owners(root, "local"), root)
+            services = Services(host, store, jobs, Owners(data, "local"), data)
             job = _train(services, arguments.file, arguments.probe)
             _tell(services, job)
         finally:
@@ -65,7 +66,7 @@ def _tell(services: Services, job: Job) -> None:
     ended = next(event.time for event in events if event.state == "done")
     clients = services.host.client(OWNER), services.host.client(OWNER, services.store.key(card))
     held_out = load_examples(job.folder / HELD_OUT_FILE)
-    cache = baseline_cache(services.downloads / "again", "bench")
+    cache = baseline_cache(services.data.downloads / "again", "bench")
     lines = [
         ("training, from asking for it to the last step", ended - events[0].time),
         ("from the last step to the verdict", events[-1].time - ended),

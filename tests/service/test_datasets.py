@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from playground.data_dir import DataDir
 from playground.errors import AdapterError, DataError, InputError, PlaygroundError
 from playground.models.loader import load_model
 from playground.models.tokenizer import ChatTokenizer
@@ -50,7 +51,7 @@ def tokenizer(tiny_model_folder: Path) -> ChatTokenizer:
 def services(tokenizer: ChatTokenizer, tmp_path: Path) -> Services:
     host = SimpleNamespace(info=make_info(linear_modules=()), tokenizer=tokenizer)
     jobs = RecordingJobs(tmp_path / "job")
-    return Services(cast(Any, host), cast(Any, None), cast(Any, jobs), cast(Any, None), tmp_path)
+    return Services(cast(Any, host), cast(Any, None), cast(Any, jobs), cast(Any, None), DataDir(tmp_path))
 
 
 def started(services: Services) -> list[tuple[Any, ...]]:
@@ -204,8 +205,8 @@ def test_questions_to_watch_are_kept_in_order() -> None:
 
 def test_a_real_queue_takes_the_run(tokenizer: ChatTokenizer, services: Services, tmp_path: Path) -> None:
     """The arguments fit the real `JobQueue`, and the origin is kept beside the run's spec."""
-    jobs = JobQueue(tmp_path / "data", JobHooks(on_trained=lambda _job, _folder: "a-0"))
-    real = Services(services.host, services.store, jobs, services.owners, tmp_path)
+    jobs = JobQueue(DataDir(tmp_path / "data"), JobHooks(on_trained=lambda _job, _folder: "a-0"))
+    real = Services(services.host, services.store, jobs, services.owners, services.data)
     try:
         job_id = start_training(real, "ann", write(tmp_path, 20), "pairs.csv", "Sums")
         job = jobs.job("ann", job_id)

@@ -13,6 +13,7 @@ import pytest
 from playground.adapters.info import MAX_NAME_CHARS
 from playground.adapters.store import AdapterStore
 from playground.data.examples import Example
+from playground.data_dir import DataDir
 from playground.engine.host import LocalModelHost
 from playground.errors import AdapterError, EngineError, TrainingError
 from playground.evaluation import forgetting as skills
@@ -67,7 +68,7 @@ def taught(
 ) -> Taught:
     few = items()[:5]
     monkeypatch.setattr(skills, "items", lambda: few)
-    folder = tmp_path / "data" / "ann" / "jobs" / "j1"
+    folder = DataDir(tmp_path / "data").jobs("ann") / "j1"
     folder.mkdir(parents=True)
     spec = TrainingSpec("j1", "ann", "Animals", str(tiny_model_folder), "none", "", 1.0, probes=PROBES)
     spec.save(folder)
@@ -85,7 +86,7 @@ def taught(
         publish(aside, folder / LEARNT_FOLDER, step, LOSSES[step], float(step))
     facts = {"best_step": 5, "steps": 10, "held_out_loss_before": 3.0, "held_out_loss_after": 2.0, "rows": 9}
     (folder / FACTS_FILE).write_text(json.dumps(facts))
-    store = AdapterStore(tmp_path / "data")
+    store = AdapterStore(DataDir(tmp_path / "data"))
     return Taught(host, store, job)
 
 
@@ -284,7 +285,7 @@ def test_a_result_for_another_model_is_kept_under_its_own(taught: Taught) -> Non
         assert one.receipt is None and one.report == {}
     assert published(taught).id == card.id
     assert taught.resident() == set() and not (taught.job.folder / PROBES_FILE).exists()
-    assert not (taught.job.folder.parents[2] / "base_answers").exists()
+    assert not taught.store.data.base_answers.exists()
     said = callbacks.remark(taught.job)
     assert "neither switched on nor measured" in said["template"]
     assert said["fields"]["reason"]["fields"]["wanted"] == "Big one"
@@ -325,7 +326,7 @@ def test_a_run_goes_on_while_another_model_is_loaded(loaded: LoadedModel, tmp_pa
         assert state["state"] == "done", state["message"]
         assert "neither switched on nor measured" in state["message"] and "tiny-llama" in state["message"]
         card = services.store.get("ann", str(state["adapter"]))
-        assert (card.base_model, card.base_fingerprint) == (loaded.name, loaded.fingerprint)
+        assert (card.base_model, card.base_fingerprint) == (loaded.info.name, loaded.info.fingerprint)
         assert services.host.status().adapters_resident == ()
         assert read_probes(services.jobs.job("ann", job_id).folder) == []
     with running_services(loaded, data) as services:

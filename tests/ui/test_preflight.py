@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from playground.data_dir import DataDir
 from playground.errors import InputError
 from playground.service.datasets import plan
 from playground.service.owners import Owners
@@ -56,8 +57,8 @@ def preflight(monkeypatch: pytest.MonkeyPatch) -> SlowPreflight:
 @pytest.fixture
 def services(preflight: SlowPreflight, tmp_path: Path) -> Services:
     jobs = type("Jobs", (), {"preflight": preflight})()
-    host = SimpleNamespace(info=make_info())
-    return Services(cast(Any, host), cast(Any, None), cast(Any, jobs), Owners(tmp_path, "public"), tmp_path)
+    host, data = SimpleNamespace(info=make_info()), DataDir(tmp_path)
+    return Services(cast(Any, host), cast(Any, None), cast(Any, jobs), Owners(data, "public"), data)
 
 
 @pytest.fixture

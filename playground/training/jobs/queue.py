@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.data.examples import Example
+from playground.data_dir import DataDir
 from playground.errors import BusyError, InputError, PlaygroundError
 from playground.process import STOP_FILE
 from playground.protocol.model import Quantization
@@ -22,7 +23,6 @@ from playground.training.jobs.job import (
     INTERRUPTED,
     Job,
     find_jobs,
-    folder_name,
     is_left_over,
     remove_job,
     told_when_unwritten,
@@ -65,13 +65,13 @@ class JobHooks:
 
 
 class JobQueue:
-    """All runs under `root/OWNER/jobs/ID`. Thread-safe. Unknown and foreign ids raise the same `InputError`.
+    """All runs, each in a folder of its own. Thread-safe. Unknown and foreign ids raise the same `InputError`.
 
     After `longest_run_s` seconds, if any, a run is stopped as if its owner had asked.
     """
 
-    def __init__(self, root: Path, callbacks: JobHooks, longest_run_s: float | None = None) -> None:
-        self._root = root
+    def __init__(self, data: DataDir, callbacks: JobHooks, longest_run_s: float | None = None) -> None:
+        self._data = data
         self._callbacks = callbacks
         self.longest_run_s = longest_run_s
         self._changed = threading.Condition(threading.RLock())
@@ -80,8 +80,8 @@ class JobQueue:
         self._worker: WorkerProcess | None = None
         self._closing = False
         self._unwritten: dict[str, Event] = {}
-        self.preflight = Preflight(root)
-        self._jobs = {job.job_id: job for job in find_jobs(root)}
+        self.preflight = Preflight(data.trials)
+        self._jobs = {job.job_id: job for job in find_jobs(data)}
         for job in self._jobs.values():
             if is_left_over(job):
                 self._settle(job, INTERRUPTED)
@@ -123,7 +123,7 @@ class JobQueue:
             probes=tuple(probes),
             model_name=model_name,
         )
-        job = Job(spec, self._root / folder_name(owner) / "jobs" / spec.job_id)
+        job = Job(spec, self._data.jobs(owner) / spec.job_id)
         with self._changed:
             self._check_room(owner)
         write_job(job, list(learnt), list(held_out))  # takes its time, in which nobody is to wait for the lock

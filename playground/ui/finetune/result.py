@@ -150,7 +150,7 @@ async def _answer(client: SamplingClient, messages: list[Message], gettext: Gett
     try:
         token_ids = client.tokenizer.apply_chat_template(messages)
         async for output in client.generate(token_ids, SHORT_ANSWER):
-            yield output.text + ("" if output.finished else " ▍")
+            yield output.text + ("" if output.finish_reason else " ▍")
     except PlaygroundError as error:
         # One question that does not fit must not hide the answers to the others.
         yield gettext(error.template, **error.fields)

@@ -40,18 +40,15 @@ def _unfold(table: Table) -> Table | None:
     if len(names) != 1:
         return None
     name = names[0]
-    rows = [
+    rows = (
         {**{other: value for other, value in row.items() if other != name}, **entry}
         for row in table.rows
         for entry in _entries(row.get(name))
-    ]
-    if not rows:
-        return None
-    told = Problem(
-        "Every row holds a list of rows under '{name}'; those are read, {count} in all.",
-        {"name": name, "count": len(rows)},
     )
-    return build_table(enumerate(rows, 1), table.kind, [*table.problems, told])
+    unfolded = build_table(enumerate(rows, 1), table.kind, table.problems)
+    told = "Every row holds a list of rows under '{name}'; those are read, {count} in all."
+    unfolded.problems.append(Problem(told, {"name": name, "count": len(unfolded.rows)}))
+    return unfolded
 
 
 def _entries(value: object) -> list[Row]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -54,18 +55,25 @@ def wire(
     handler: Callable[..., Any],
     inputs: Sequence[Any],
     outputs: Sequence[Any],
-) -> None:
-    """Run the async generator `handler` on each trigger; Stop closes it, which cancels the request."""
+    written: gr.Textbox | None = None,
+    started: Any = None,
+) -> Any:
+    """Run the async generator `handler` on each trigger; Stop closes it, which cancels the request. Returns the run.
+
+    Meanwhile nobody can write into `written`, an output that is an input too. `started` is an event that has shown Stop
+    already, in the place of the triggers.
+    """
     go, stop = buttons
-    both = [go, stop]
+    both = [go, stop, *([written] if written else [])]
+    running, idle = (partial(_shows, state, written is not None) for state in (True, False))
     name = f"page_{str(go.elem_id).replace('-', '_')}"  # else it would take the public endpoint's name
-    started = gr.on(
-        list(triggers), _running, None, both, **EVENT_OPTIONS
-    )  # one event: Enter and the button cannot run twice
+    if started is None:  # one event: Enter and the button cannot run twice
+        started = gr.on(list(triggers), running, None, both, **EVENT_OPTIONS)
     streaming = started.then(handler, list(inputs), list(outputs), api_name=name, trigger_mode="once", **EVENT_OPTIONS)
-    streaming.success(_idle, None, both, **EVENT_OPTIONS)
-    streaming.failure(_idle, None, both, **EVENT_OPTIONS)  # Gradio's `then` does not run after an error in a stream
-    stop.click(_idle, None, both, cancels=[streaming], **EVENT_OPTIONS)
+    streaming.success(idle, None, both, **EVENT_OPTIONS)
+    streaming.failure(idle, None, both, **EVENT_OPTIONS)  # Gradio's `then` does not run after an error in a stream
+    stop.click(idle, None, both, cancels=[streaming], **EVENT_OPTIONS)
+    return streaming
 
 
 COPY = """() => {
@@ -86,6 +94,14 @@ def copy_from(*selectors: str) -> str:
     return COPY % json.dumps(selectors)
 
 
+def puts(values: Sequence[Any]) -> str:
+    """A script that puts values into an event's outputs; None leaves one as it is.
+
+    From the server they could come after what a visitor typed meanwhile.
+    """
+    return f"() => {json.dumps(values)}.map(value => value ?? undefined)"
+
+
 def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) -> None:
     """One button for each example, which fills the inputs of these names."""
     with gr.Row(elem_classes=["try"]):
@@ -93,20 +109,13 @@ def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) ->
         for example in examples:
             values = [example.inputs.get(name) for name in names]
             chip = gr.Button(t(example.title), size="sm", min_width=0, elem_classes=["chip"])
-            chip.click(_filling(values), None, list(fill), **EVENT_OPTIONS)
+            chip.click(None, None, list(fill), js=puts(values), **EVENT_OPTIONS)
 
 
-def _filling(values: Sequence[str | None]) -> Callable[[], Any]:
-    def fill() -> Any:
-        found = [gr.skip() if value is None else value for value in values]
-        return found[0] if len(found) == 1 else found
-
-    return fill
-
-
-def _running() -> list[gr.Button]:
-    return [gr.Button(visible=False), gr.Button(visible=True)]
-
-
-def _idle() -> list[gr.Button]:
-    return [gr.Button(visible=True), gr.Button(visible=False)]
+def _shows(running: bool, written: bool) -> list[Any]:
+    """Updates for a button, its Stop, and the text that is written in where there is one."""
+    return [
+        gr.Button(visible=not running),
+        gr.Button(visible=running),
+        *[gr.Textbox(interactive=not running)] * written,
+    ]

@@ -16,6 +16,7 @@ from playground.ui.api import endpoints as api
 from playground.ui.components.compare import AdapterPicker
 from playground.ui.early_script import EarlyScriptMiddleware
 from playground.ui.finetune import tab as finetune_tab
+from playground.ui.gradio_patches import SESSIONS_KEPT
 from playground.ui.i18n import I18N, t
 from playground.ui.tabs import adapters as adapters_tab
 from playground.ui.tabs import answer as answer_tab
@@ -59,6 +60,7 @@ def build_page(services: Services) -> gr.Blocks:
                 adapters_tab.build(services, choice.picker, tabs)
         bar.wire(services, page, choice)
         api.build(services)
+    page.state_session_capacity = SESSIONS_KEPT
     return page
 
 
@@ -79,4 +81,5 @@ def launch_options(services: Services) -> dict[str, Any]:
         "ssr_mode": False,
         "quiet": True,
         "show_error": True,
+        "state_session_capacity": SESSIONS_KEPT,
     }

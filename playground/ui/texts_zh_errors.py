@@ -6,6 +6,15 @@ VISITOR: dict[str, str] = {
         "服务器还不认识你。请用允许 Cookie 的浏览器打开页面，或调用 /new_key，并把密钥放在请求头 {header} 中。"
     ),
     "probes must be a list of texts.": "probes 必须是文字的列表。",
+    "{name} is missing. Send a value for it.": "缺少 {name}。请为它提供一个值。",
+    "{endpoint} takes at most {most} values, but was sent {count}. Leave out the last ones.": (
+        "{endpoint} 最多接受 {most} 个值，却收到 {count} 个。请去掉最后几个。"
+    ),
+    "{endpoint} has no parameter '{name}'. It takes: {known}.": "{endpoint} 没有名为“{name}”的参数。它接受：{known}。",
+    "{name} must be a file that was sent to /gradio_api/upload, named by its path.": (
+        "{name} 必须是已发送到 /gradio_api/upload 的文件，并写明其路径。"
+    ),
+    "{name} cannot be a file. Send its value itself.": "{name} 不能是文件。请直接发送它的值。",
     "The loaded model reads too little at once to summarize. Choose a larger model.": "这个模型一次读得太少，无法摘要。请换大一些的模型。",
     "That is a very long text: {parts} parts. Paste at most a few chapters.": "文字太长：共 {parts} 部分。最多粘贴几章。",
     "stop must be a list of at most {most} texts.": "stop 必须是最多 {most} 段文字的列表。",

@@ -15,6 +15,7 @@ from playground.service.datasets import MAX_PROBE_CHARS, plan, start_training
 from playground.service.services import Services
 from playground.training.preflight.client import PreflightResult
 from playground.ui.components.basics import caption, head, primary, second
+from playground.ui.defaults import Defaults
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import preflight as finetune_try
@@ -42,6 +43,7 @@ class TeachParts:
     fit: gr.Button
     advanced: Advanced
     probes: tuple[gr.Textbox, ...]
+    defaults: Defaults
     back: gr.Button
     start: gr.Button
 
@@ -77,12 +79,13 @@ def build(services: Services) -> TeachParts:
             back = second("Back")
             caption("Others can keep using the model meanwhile, and so can you.")
             start = primary("Start teaching")
-    return TeachParts(before, name, intensity, tried, fit, advanced, probes, back, start)
+    defaults = Defaults([name, probes[0], *advanced.components])
+    return TeachParts(before, name, intensity, tried, fit, advanced, probes, defaults, back, start)
 
 
 def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: WatchParts) -> None:
     """Bind entering the step, trying the values out, and starting the run."""
-    services = frame.services
+    services, defaults = frame.services, parts.defaults
 
     @show_errors
     async def enter(draft: Draft, intensity: str, request: gr.Request) -> list[Any]:
@@ -94,28 +97,36 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
             go(TEACH),
             gr.Column(visible=True),
             gr.Column(visible=False),
-            default_name(draft.file_name),
             gr.Radio(choices=choices(services, draft, gettext, pace)),
-            draft.probe[:MAX_PROBE_CHARS],
-            *parts.advanced.showing(plan(services, draft.rows, intensity)),
+            *defaults.offer(
+                {
+                    parts.name: default_name(draft.file_name),
+                    parts.probes[0]: draft.probe[:MAX_PROBE_CHARS],
+                    **suited(draft, intensity),
+                }
+            ),
             finetune_try.trying(gettext),
             gr.Button(visible=False),
         ]
 
     @show_errors
     async def chosen(draft: Draft, intensity: str) -> list[Any]:
-        return parts.advanced.showing(plan(services, draft.rows, intensity))
+        return defaults.offer(suited(draft, intensity))
+
+    def suited(draft: Draft, intensity: str) -> dict[Any, Any]:
+        values = parts.advanced.showing(plan(services, draft.rows, intensity))
+        return dict(zip(advanced, values, strict=True))
 
     stage = [frame.steps, parts.before, watch.running]
     advanced = parts.advanced.components
     shown = [parts.tried, parts.fit]
-    filled = [*stage, parts.name, parts.intensity, parts.probes[0], *advanced, *shown]
-    entered = check.next.click(enter, [frame.draft, parts.intensity], filled, **EVENT_OPTIONS)
-    picked = parts.intensity.input(chosen, [frame.draft, parts.intensity], advanced, **EVENT_OPTIONS)
-    _try_out(frame, parts, [entered, picked])
+    asked = [frame.draft, parts.intensity]
+    entered = check.next.click(enter, asked, [*stage, parts.intensity, *defaults.outputs, *shown], **EVENT_OPTIONS)
+    picked = parts.intensity.input(chosen, asked, defaults.outputs, trigger_mode="always_last", **EVENT_OPTIONS)
+    _try_out(frame, parts, [defaults.adopt(entered), defaults.adopt(picked)])
     given = {frame.draft, parts.name, parts.intensity, *advanced, *parts.probes}
     begun = [parts.before, watch.running, frame.job, frame.told, frame.adapter, frame.clock]
-    parts.start.click(_beginning(frame, parts), given, begun, **EVENT_OPTIONS)
+    defaults.take_back(parts.start.click(_beginning(frame, parts), given, begun, **EVENT_OPTIONS))
     parts.back.click(lambda: go(CHECK), None, frame.steps, **EVENT_OPTIONS)
 
 

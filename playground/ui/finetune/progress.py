@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from playground.protocol.messages import BASE
 from playground.service.datasets import DatasetSource, origin
 from playground.service.probes import ProbeAnswers, read_probes
 from playground.service.services import Services
@@ -91,7 +92,7 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
     jobs = frame.services.jobs
 
     @show_errors
-    async def tick(job_id: str, told: Any, request: gr.Request) -> list[Any]:
+    async def tick(job_id: str, told: Any, choice: str, request: gr.Request) -> list[Any]:
         owner = frame.services.owner(request)
         if not job_id:
             return [gr.skip()] * (5 + len(parts.drawn))
@@ -111,7 +112,9 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
             gr.Timer(active=not ended),
             go(RESULT) if has_result else gr.skip(),
             state["adapter"] if has_result else gr.skip(),
-            picked(frame.services, owner, str(state["adapter"])) if has_result else gr.skip(),
+            picked(frame.services, owner, str(state["adapter"]) if choice == BASE else None)
+            if has_result
+            else gr.skip(),
             *_draw(state, origin(job), gettext, told, strip_of(job, strip, gettext)),
         ]
 
@@ -131,7 +134,7 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
         return [go(BRING), ""]
 
     watched = [frame.told, frame.clock, frame.steps, frame.adapter, frame.picker, *parts.drawn]
-    frame.clock.tick(tick, [frame.job, frame.told], watched, **EVENT_OPTIONS)
+    frame.clock.tick(tick, [frame.job, frame.told, frame.picker], watched, **EVENT_OPTIONS)
     parts.stop.click(stop, frame.job, parts.stop, **EVENT_OPTIONS)
     parts.resume.click(resume, frame.job, [frame.clock, frame.told, parts.resume, parts.again], **EVENT_OPTIONS)
     parts.again.click(again, frame.job, [frame.steps, frame.job], **EVENT_OPTIONS)

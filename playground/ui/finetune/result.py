@@ -28,6 +28,7 @@ from playground.ui.reports import dataset as teach_html
 from playground.ui.reports import report as report_html
 from playground.ui.reports import verdict as verdict_html
 from playground.ui.reports.dataset import Gettext
+from playground.ui.tabs.corrections import CorrectionsPanel
 
 HELD_OUT_SHOWN = 3
 SHORT_ANSWER = SamplingParams(max_new_tokens=80, temperature=0.0)
@@ -75,9 +76,9 @@ def build() -> ResultParts:
     return ResultParts(verdict, answers, behind, others, origin, proof, more, chosen, download, fetch, use)
 
 
-def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Textbox | None = None) -> None:
-    """Bind the step: it is drawn when a run's adapter is there. `prompt` is where Generate is asked."""
-    services = frame.services
+def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, note: CorrectionsPanel | None = None) -> None:
+    """Bind the step: it is drawn when a run's adapter is there. `note` knows the chat of Generate."""
+    services, prompt = frame.services, note.prompt if note else None
 
     @show_errors
     async def show(adapter: str, job_id: str, request: gr.Request) -> AsyncIterator[list[Any]]:
@@ -117,7 +118,10 @@ def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Text
     frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT_OPTIONS)
     finetune_steps.wire(frame, parts.steps)
     prompts = [prompt] if prompt else []
-    parts.use.click(use, [frame.adapter, frame.job, *prompts], [frame.tabs, frame.picker, *prompts], **EVENT_OPTIONS)
+    opening = [frame.tabs, frame.picker, *prompts]
+    parts.use.click(use, [frame.adapter, frame.job, *prompts], opening, **EVENT_OPTIONS)
+    if note and note.afresh:  # what the base model said there before is none of the adapter's
+        note.afresh(parts.use.click)
     fetched(parts.download.click(download, frame.adapter, parts.fetch, **EVENT_OPTIONS), parts.fetch)
     parts.more.click(
         lambda: (go(BRING), "", "", Draft(), None),

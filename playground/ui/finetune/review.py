@@ -9,7 +9,7 @@ import gradio as gr
 
 from playground.data.column_mapping import AUTO, NOTHING_KNOWN
 from playground.data.examples import Example
-from playground.data.formats import FORMATS, ROLES
+from playground.data.formats import FORMATS
 from playground.data.readers.table_reader import read_table
 from playground.data.table import Table
 from playground.errors import DataError, InputError
@@ -17,6 +17,7 @@ from playground.service.datasets import PreparedDataset, plan, prepare, row_toke
 from playground.service.services import Services
 from playground.training.tokenization import encode_rows, preview
 from playground.ui.components.basics import ghost, head, primary, second
+from playground.ui.defaults import Defaults
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import columns as finetune_roles
@@ -48,6 +49,7 @@ class CheckParts:
 
     format: gr.Dropdown
     roles: tuple[gr.Dropdown, ...]
+    columns: Defaults
     repairs: gr.CheckboxGroup
     before: gr.Button
     after: gr.Button
@@ -85,7 +87,7 @@ def build() -> CheckParts:
         line = gr.HTML("", padding=False, elem_classes="say")
         following = primary("Next: teach")
     drawn = (found, format, *roles, repairs, lengths, example, place, changes, line, following)
-    return CheckParts(format, roles, repairs, before, after, example, place, back, following, drawn)
+    return CheckParts(format, roles, Defaults(roles), repairs, before, after, example, place, back, following, drawn)
 
 
 def wire(frame: FinetunePage, parts: CheckParts) -> None:
@@ -94,21 +96,25 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
 
     @show_errors
     async def format_chosen(draft: Draft, format: Any, request: gr.Request) -> list[Any]:
-        return await _again(services, replace(draft, format=str(format), columns={}, repairs=None), request)
+        draft, *drawn = await _again(services, replace(draft, format=str(format), columns={}, repairs=None), request)
+        return [draft, *keeping(parts.format, drawn)]
 
     @show_errors
-    async def role_chosen(draft: Draft, place: int, column: Any, request: gr.Request) -> list[Any]:
-        role = ROLES[draft.format][place].name
-        chosen = {name: value for name, value in draft.columns.items() if name != role and value != column}
-        if column:
-            chosen[role] = str(column)
-        return await _again(services, replace(draft, columns=chosen), request)
+    async def roles_chosen(request: gr.Request, draft: Draft, *columns: Any) -> list[Any]:
+        draft, *drawn = await _again(services, finetune_roles.chosen(draft, columns), request)
+        labelled = dict(zip(parts.roles, finetune_roles.labelled(draft, gettext_for(request)), strict=True))
+        kept = [labelled.get(part, new) for part, new in zip(parts.drawn, drawn, strict=True)]
+        values = dict(zip(parts.roles, finetune_roles.values(draft), strict=True))
+        return [draft, *keeping(parts.format, kept), *parts.columns.offer(values, columns)]
 
     @show_errors
     async def repairs_chosen(draft: Draft, kinds: Any, request: gr.Request) -> list[Any]:
-        drawn = await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
-        # The boxes stay as they are: another may have been ticked meanwhile.
-        return [gr.skip() if part is parts.repairs else new for part, new in zip(shown, drawn, strict=True)]
+        draft, *drawn = await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
+        return [draft, *keeping(parts.repairs, drawn)]
+
+    def keeping(chosen: gr.components.Component, drawn: list[Any]) -> list[Any]:
+        """What was chosen in stays as it is: another choice may have been made meanwhile."""
+        return [gr.skip() if part is chosen else new for part, new in zip(parts.drawn, drawn, strict=True)]
 
     @show_errors
     async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
@@ -116,9 +122,16 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
         return [draft, *_example(services, draft, gettext_for(request))]
 
     shown = [frame.draft, *parts.drawn]
-    parts.format.input(format_chosen, [frame.draft, parts.format], shown, **EVENT_OPTIONS)
-    for place, role in enumerate(parts.roles):
-        role.input(role_chosen, [frame.draft, gr.State(place), role], shown, **EVENT_OPTIONS)
+    parts.format.input(format_chosen, [frame.draft, parts.format], shown, trigger_mode="always_last", **EVENT_OPTIONS)
+    chosen = gr.on(
+        [role.input for role in parts.roles],
+        roles_chosen,
+        [frame.draft, *parts.roles],
+        [*shown, *parts.columns.outputs],
+        trigger_mode="always_last",
+        **EVENT_OPTIONS,
+    )
+    parts.columns.adopt(chosen)
     parts.repairs.input(
         repairs_chosen, [frame.draft, parts.repairs], shown, trigger_mode="always_last", **EVENT_OPTIONS
     )

@@ -85,11 +85,12 @@ def static_html(html: str, *classes: str) -> gr.HTML:
     return gr.HTML(html, padding=False, elem_classes=list(classes))
 
 
-def picked(services: Services, owner: str, adapter: str) -> gr.Dropdown:
-    """The bar's picker with the owner's adapters as they are now, and this one chosen, where it can answer."""
-    choices = services.adapter_choices(owner)
-    usable = any(adapter == known for _, known in choices)
-    return gr.Dropdown(choices=[(t("Base model"), BASE), *choices], value=adapter if usable else BASE)
+def picked(services: Services, owner: str, adapter: str | None = None) -> gr.Dropdown:
+    """The bar's picker with the owner's adapters as they are now, and this one chosen, if any, where it can answer."""
+    choices = [(t("Base model"), BASE), *services.adapter_choices(owner)]
+    if adapter is None:
+        return gr.Dropdown(choices=choices)
+    return gr.Dropdown(choices=choices, value=adapter if any(adapter == known for _, known in choices) else BASE)
 
 
 def fetched(event: Any, button: gr.DownloadButton) -> None:

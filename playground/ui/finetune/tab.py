@@ -49,7 +49,7 @@ def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs, note: Correcti
     finetune_check.wire(frame, check)
     finetune_teach.wire(frame, teach, check, watch)
     finetune_watch.wire(frame, watch)
-    finetune_result.wire(frame, result, bring.file, note.prompt if note else None)
+    finetune_result.wire(frame, result, bring.file, note)
     if note is not None:
         corrections.send_to_finetune(frame, note, check)
     tab = owning_tab()

@@ -124,14 +124,18 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
     )
 
 
-def _draw(services: Services, request: gr.Request, adapter: str | None) -> list[Any]:
-    """Updates for `Parts.drawn`: the list as it is now, and the page of the adapter, or of the first."""
+def _draw(services: Services, request: gr.Request, adapter: str | None, seen: str | None = None) -> list[Any]:
+    """Updates for `Parts.drawn`: the list as it is now, and the page of the adapter, or of the first.
+
+    What was `seen` to be chosen in the list is not chosen anew: another may be by now.
+    """
     owner, gettext = services.owner(request), gettext_for(request)
     cards = services.store.list(owner)
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
     choices = [(adapter_page.line(services, card, gettext), card.id) for card in cards]
+    shown = card.id if card else None
     return [
-        gr.Radio(choices=choices, value=card.id if card else None),
+        gr.Radio(choices=choices) if shown == seen else gr.Radio(choices=choices, value=shown),
         gr.HTML(visible=card is None),
         gr.Column(visible=card is not None),
         adapter_page.title(services, card, gettext) if card else "",
@@ -146,36 +150,35 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts) -> None
 
     @show_errors
     async def opened(chosen: str | None, request: gr.Request) -> list[Any]:
-        return await asyncio.to_thread(_draw, services, request, chosen)
+        return await asyncio.to_thread(_draw, services, request, chosen, chosen)
 
     @show_errors
-    async def bring(path: Any, current: str, request: gr.Request) -> list[Any]:
+    async def bring(path: Any, request: gr.Request) -> list[Any]:
         if not isinstance(path, str) or not path:
             raise InputError("Send a file first.")
         owner = services.known_owner(request)
         card = await asyncio.to_thread(services.adopt, owner, _name_of(path), Path(path))
-        return [picked(services, owner, current), *_draw(services, request, card.id)]
+        return [picked(services, owner), *_draw(services, request, card.id)]
 
     @show_errors
-    async def rename(adapter: str | None, name: str, current: str, request: gr.Request) -> list[Any]:
+    async def rename(adapter: str | None, name: str, request: gr.Request) -> list[Any]:
         owner = services.known_owner(request)
         card = services.store.rename(owner, _one(adapter), name)
-        return [picked(services, owner, current), *_draw(services, request, card.id)]
+        return [picked(services, owner), *_draw(services, request, card.id)]
 
     @show_errors
     async def delete(adapter: str | None, current: str, request: gr.Request) -> list[Any]:
         owner = services.known_owner(request)
         card = await asyncio.to_thread(services.remove, owner, _one(adapter))
-        return [picked(services, owner, BASE if current == card.id else current), *_draw(services, request, None)]
+        return [picked(services, owner, BASE if current == card.id else None), *_draw(services, request, None)]
 
     listed = [picker, *parts.drawn]
     tab = owning_tab()
     if tab is not None:
         tab.select(opened, parts.chosen, list(parts.drawn), **EVENT_OPTIONS)
-    parts.chosen.input(opened, parts.chosen, list(parts.drawn), **EVENT_OPTIONS)
-    parts.bring.upload(bring, [parts.bring, picker], listed, **EVENT_OPTIONS)
-    parts.save.click(rename, [parts.chosen, parts.name, picker], listed, **EVENT_OPTIONS)
-    parts.name.submit(rename, [parts.chosen, parts.name, picker], listed, **EVENT_OPTIONS)
+    parts.chosen.input(opened, parts.chosen, list(parts.drawn), trigger_mode="always_last", **EVENT_OPTIONS)
+    parts.bring.upload(bring, parts.bring, listed, **EVENT_OPTIONS)
+    gr.on([parts.save.click, parts.name.submit], rename, [parts.chosen, parts.name], listed, **EVENT_OPTIONS)
     parts.sure.click(delete, [parts.chosen, picker], listed, **EVENT_OPTIONS)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from playground.service.services import Services
 from playground.tasks.base import check_text
 from playground.training.jobs.events import FINISHED
 from playground.ui.components.basics import head, second
-from playground.ui.components.chat_history import as_messages, asked_before
+from playground.ui.components.chat_history import as_messages, as_turns, asked_before
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import review as finetune_check
@@ -30,6 +30,8 @@ from playground.ui.tabs import generate_controls
 ENOUGH = 8
 """So many corrections are worth a training."""
 FILE_NAME = "corrections.jsonl"
+Afresh = Callable[[Callable[..., Any]], None]
+"""Has an event, such as a button's `click`, begin a new chat."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class CorrectionsPanel:
     teach: gr.Button
     prompt: gr.Textbox
     drawn: tuple[gr.blocks.Block, ...]
+    afresh: Afresh | None = None
 
 
 def draw(services: Services, visible: bool, prompt: gr.Textbox) -> CorrectionsPanel:
@@ -72,17 +75,17 @@ def wire(services: Services, note: CorrectionsPanel, chat: gr.Chatbot, controls:
 
     @show_errors
     async def corrected(edit: gr.EditData, request: gr.Request, shown: Any, *asked_with: Any) -> AsyncIterator[Any]:
-        messages, owner = as_messages(shown), services.known_owner(request)
+        turns, owner = as_turns(shown), services.known_owner(request)
         was, answer = _text(edit.previous_value), _text(edit.value)
-        asked = asked_before(messages, edit.index)
+        asked = asked_before(as_messages(shown), edit.index)
         role = generate_controls.read(asked_with).role
         system = [Message(role="system", content=check_text(role, "system"))] if role else []
         try:
             kept = await asyncio.to_thread(note.kept.keep, owner, [*system, *asked], was, answer)
         except InputError:
             if not answer.strip():
-                messages[edit.index]["content"] = was
-                yield [messages, *[gr.skip()] * len(note.drawn)]
+                turns[edit.index]["content"] = was
+                yield [turns, *[gr.skip()] * len(note.drawn)]
             raise
         yield [gr.skip(), *counted(gettext_for(request), kept)]
 

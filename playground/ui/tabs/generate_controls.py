@@ -1,5 +1,6 @@
 """How Generate answers: style, length, role, and the controls for those who know them."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ STYLES = {
 }
 ALTERNATIVES = 5
 """How many other words are told of each."""
+PRESET = f"(style) => ({json.dumps({style: list(values.values()) for style, values in STYLES.items()})})[style]"
 SHOW_WORDS = '(on) => { document.querySelector("#bar").parentElement.classList.toggle("shows-words", on); }'
 
 
@@ -67,10 +69,7 @@ def draw() -> list[Any]:
         penalty = _slider("Repetition penalty: 1 is none", 1, 2, 1.0, 0.05)
         seed = gr.Number(-1, label=t("Seed: the same number gives the same answer (-1: any)"), precision=0)
 
-    def preset(chosen: str) -> list[Any]:
-        return list(STYLES[chosen].values())
-
-    style.input(preset, style, [temperature, top_p, top_k], **EVENT_OPTIONS)
+    style.input(None, style, [temperature, top_p, top_k], js=PRESET, **EVENT_OPTIONS)
     sure.change(None, sure, js=SHOW_WORDS)
     return [words, temperature, top_p, top_k, penalty, seed, role, sure]
 

@@ -82,9 +82,9 @@ class TrainingCurve:
     losses: Sequence[tuple[int, float]] = ()
 
 
-def verdict(main: PairedDifference | None, course: TrainingCurve, skills: Sequence[TaskScore]) -> list[Sentence]:
+def verdict(main: PairedDifference | None, curve: TrainingCurve, skills: Sequence[TaskScore]) -> list[Sentence]:
     """What it gained, which step is best, and what it lost."""
-    return [_gained(main), *_best_step(course), *_lost(skills)]
+    return [_gained(main), *_best_step(curve), *_lost(skills)]
 
 
 def _gained(main: PairedDifference | None) -> Sentence:
@@ -103,13 +103,13 @@ def _gained(main: PairedDifference | None) -> Sentence:
     return Sentence((CLOSER, CLOSER_CHANCE, FURTHER)[place], **figures, measure=main.name)
 
 
-def _best_step(course: TrainingCurve) -> list[Sentence]:
-    losses = {step: loss for step, loss in course.losses if step > 0}
+def _best_step(curve: TrainingCurve) -> list[Sentence]:
+    losses = {step: loss for step, loss in curve.losses if step > 0}
     if len(losses) < 2:
         return []
-    best, last = course.best, max(losses)
-    if course.step != best:
-        return [Sentence(ANOTHER_STEP, step=course.step, best=best, last=last)]
+    best, last = curve.best, max(losses)
+    if curve.step != best:
+        return [Sentence(ANOTHER_STEP, step=curve.step, best=best, last=last)]
     if best == last:
         return [Sentence(BEST_AT_END, last=last)]
     rose = losses[last] > MEMORIZED * losses[best]

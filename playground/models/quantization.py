@@ -24,13 +24,13 @@ BLOCK = 64
 ROWS = 32
 """The CPU kernel takes output rows in groups of this many; others stop the process at the first token."""
 
-_PACKS = "support_avx512bf16_for_cpu"
+_REPACKING_FLAG = "support_avx512bf16_for_cpu"
 
 SMALL_MODEL_PARAMETERS = 200_000_000
 DEQUANTIZED_CACHE_BYTES = 2**30
-"""4-bit layers that take no more than this in full are kept unfolded on the CPU, where memory is plenty."""
-UNFOLDED_SHARE = 1 / 8
-"""Of the machine's free memory, what unfolded layers may take."""
+"""4-bit layers that take no more than this in full are kept dequantized on the CPU, where memory is plenty."""
+DEQUANTIZED_CACHE_SHARE = 1 / 8
+"""Of the machine's free memory, what dequantized layers may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +123,16 @@ def disable_cpu_repacking(model: nn.Module) -> None:
     silently wrong and `state_dict()` corrupts the weights.
     """
     for module in model.modules():
-        if hasattr(module, _PACKS):
-            setattr(module, _PACKS, False)
+        if hasattr(module, _REPACKING_FLAG):
+            setattr(module, _REPACKING_FLAG, False)
 
 
 def cache_dequantized(model: nn.Module) -> int:
-    """Let the 4-bit layers of a model on the CPU read weights that are unfolded once.
+    """Cache the dequantized weights of 4-bit layers on the CPU, so that decoding does not dequantize at every token.
 
-    Otherwise every weight is unfolded again for every token, a third to a half of a small model's time. What comes out
-    is, bit for bit, what layers that are kept unpacked compute, as in training. Layers that bitsandbytes re-packs, on
-    CPUs with AVX512-BF16, round inputs and sums to bf16: those differ, by 2 % of the largest logit in a tiny model.
+    That takes a third to a half of a small model's time. What comes out is, bit for bit, what layers that are kept
+    unpacked compute, as in training. Layers that bitsandbytes re-packs, on CPUs with AVX512-BF16, round inputs and sums
+    to bf16: those differ, by 2 % of the largest logit in a tiny model.
 
     The 4-bit weights stay as they are; only generating reads past them, training does not. Returns the bytes that this
     took, 0 where a model is too large for it or stands on a GPU.
@@ -141,8 +141,8 @@ def cache_dequantized(model: nn.Module) -> int:
     size: int = sum(
         layer.in_features * layer.out_features * layer.weight.quant_state.dtype.itemsize for layer in layers
     )
-    most = min(DEQUANTIZED_CACHE_BYTES, UNFOLDED_SHARE * free_beside())
-    if size > most or any(layer.weight.device.type != "cpu" for layer in layers):
+    max_bytes = min(DEQUANTIZED_CACHE_BYTES, DEQUANTIZED_CACHE_SHARE * free_beside())
+    if size > max_bytes or any(layer.weight.device.type != "cpu" for layer in layers):
         return 0
     for layer in layers:
         layer.forward = _reading(dequantize_4bit(layer.weight.data, layer.weight.quant_state), layer)

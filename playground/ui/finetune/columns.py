@@ -5,7 +5,7 @@ import gradio as gr
 from playground.data.formats import ROLES, Role
 from playground.ui.finetune.state import Draft
 from playground.ui.i18n import t
-from playground.ui.reports.dataset import Gettext
+from playground.ui.templates import Gettext
 
 ROLE_NAMES = {
     "messages": "The chat is in",

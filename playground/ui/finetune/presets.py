@@ -6,7 +6,8 @@ from playground.service.datasets import plan
 from playground.service.services import Services
 from playground.training.preflight.client import PreflightResult
 from playground.ui.finetune.state import Draft
-from playground.ui.reports.dataset import Gettext, duration
+from playground.ui.reports.run import duration
+from playground.ui.templates import Gettext
 
 INTENSITIES: Mapping[str, tuple[str, str]] = {
     "light": ("Light touch", "a hint of it"),

@@ -14,13 +14,14 @@ from playground.errors import AdapterError, InputError
 from playground.protocol.messages import BASE
 from playground.service.downloads import sizes, whole, zipped
 from playground.service.services import Services
-from playground.ui.components.basics import caption, ghost, head, primary, second
+from playground.ui.components import snippets
+from playground.ui.components.adapter_picker import picked
+from playground.ui.components.basics import caption, ghost, head, owning_tab, primary, second, static_html
+from playground.ui.components.file_download import download_after, hidden_download
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune.state import fetched, gettext_for, owning_tab, picked, static_html
+from playground.ui.events import EVENT_OPTIONS, gettext_for
 from playground.ui.i18n import t
-from playground.ui.reports import dataset as teach_html
-from playground.ui.tabs import adapter_details as adapter_page
+from playground.ui.tabs import adapter_details
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Parts:
     drawn: tuple[gr.blocks.Block, ...]
 
 
-def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs) -> None:
+def build(services: Services, picker: gr.Dropdown) -> None:
     """Draw the tab and bind its events; call inside its `gr.Tab`."""
     with gr.Row(elem_classes=["work", "full", "adapters"]):
         with gr.Column(elem_classes=["card", "wide"]):
@@ -83,7 +84,7 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
     with gr.Row(elem_classes="head"):
         title = gr.HTML("", padding=False, elem_classes="say")
         rename, download, delete = ghost("Rename"), ghost("Download"), ghost("Delete")
-        fetch = gr.DownloadButton(elem_classes="fetch")
+        fetch = hidden_download()
     with gr.Row(visible=False, elem_classes=["foot", "asking"]) as renaming:
         name = gr.Textbox(label=t("Name of the adapter"), show_label=False, max_length=MAX_NAME_CHARS, scale=1)
         save, keep_name = second("Save"), second("Cancel")
@@ -129,13 +130,13 @@ def _draw(services: Services, request: gr.Request, adapter: str | None) -> list[
     owner, gettext = services.owner(request), gettext_for(request)
     cards = services.store.list(owner)
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
-    choices = [(adapter_page.line(card), card.id) for card in cards]
+    choices = [(adapter_details.line(card), card.id) for card in cards]
     return [
         gr.Radio(choices=choices, value=card.id if card else None),
         gr.HTML(visible=card is None),
         gr.Column(visible=card is not None),
-        adapter_page.title(card) if card else "",
-        adapter_page.page(services, owner, card, gettext) if card else "",
+        adapter_details.title(card) if card else "",
+        adapter_details.page(services, owner, card, gettext) if card else "",
         *(gr.Row(visible=False) for _ in range(3)),
     ]
 
@@ -211,7 +212,7 @@ def _wire_download(services: Services, parts: Parts) -> None:
         small, large = await asyncio.to_thread(sizes, services, card)
         line = "Adapter: {small} MB. Whole model: {large} MB."
         told = gettext_for(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
-        return [*_rows("taking"), teach_html.caption(told), *_buttons(True)]
+        return [*_rows("taking"), snippets.caption(told), *_buttons(True)]
 
     @show_errors
     async def download(adapter: str | None, request: gr.Request) -> list[Any]:
@@ -229,13 +230,13 @@ def _wire_download(services: Services, parts: Parts) -> None:
                 told = gettext("Putting the whole model together: {percent} %", percent=min(99, round(100 * share)))
                 if share == 0:
                     told = gettext("Getting ready to put the whole model together…")
-                yield [teach_html.caption(told), *_buttons(False), gr.skip(), *(gr.skip() for _ in rows)]
+                yield [snippets.caption(told), *_buttons(False), gr.skip(), *(gr.skip() for _ in rows)]
 
     rows, choices = [parts.renaming, parts.deleting, parts.taking], [parts.alone, parts.whole]
     parts.download.click(ask_what, parts.chosen, [*rows, parts.share, *choices], **EVENT_OPTIONS)
-    fetched(parts.alone.click(download, parts.chosen, [parts.fetch, *rows], **EVENT_OPTIONS), parts.fetch)
+    download_after(parts.alone.click(download, parts.chosen, [parts.fetch, *rows], **EVENT_OPTIONS), parts.fetch)
     making = parts.whole.click(make, parts.chosen, [parts.share, *choices, parts.fetch, *rows], **EVENT_OPTIONS)
-    fetched(making, parts.fetch)
+    download_after(making, parts.fetch)
     making.failure(lambda: _rows(""), None, rows, **EVENT_OPTIONS)
     parts.leave.click(lambda: _rows(""), None, rows, cancels=[making], **EVENT_OPTIONS)
 

@@ -16,16 +16,17 @@ from playground.service.corrections import Corrections, Kept
 from playground.service.services import Services
 from playground.tasks.base import check_text
 from playground.training.jobs.events import FINISHED
-from playground.ui.components.basics import head, second
+from playground.ui.components.basics import head, owning_tab, second
 from playground.ui.components.chat_history import as_messages, asked_before
+from playground.ui.components.snippets import caption
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import review as finetune_check
+from playground.ui.events import EVENT_OPTIONS, gettext_for
+from playground.ui.finetune import review
 from playground.ui.finetune.progress import latest
 from playground.ui.finetune.review import CheckParts
-from playground.ui.finetune.state import CHECK, Draft, FinetunePage, gettext_for, go, owning_tab
-from playground.ui.reports.dataset import Gettext, caption
+from playground.ui.finetune.state import CHECK, Draft, FinetunePage, open_step
 from playground.ui.tabs import generate_controls
+from playground.ui.templates import Gettext
 
 ENOUGH = 8
 """So many corrections are worth a training."""
@@ -109,10 +110,10 @@ def send_to_finetune(frame: FinetunePage, note: CorrectionsPanel, check: CheckPa
             raise InputError("A training run of yours is still going on. When it is done, you can teach these.")
         path = await asyncio.to_thread(write_file, services, note.kept, owner)
         draft = Draft(path=str(path), file_name=FILE_NAME)
-        draft, drawn = await finetune_check.read(services, draft, gettext_for(request))
+        draft, drawn = await review.read(services, draft, gettext_for(request))
         # A run whose end was not seen counts as taken up: else Fine-tune, once open, would turn to it.
         watched = state["job_id"] if state else ""
-        return [gr.Tabs(selected="finetune"), go(CHECK), watched, None, gr.Timer(active=False), draft, *drawn]
+        return [gr.Tabs(selected="finetune"), open_step(CHECK), watched, None, gr.Timer(active=False), draft, *drawn]
 
     led = [frame.tabs, frame.steps, frame.job, frame.told, frame.clock, frame.draft, *check.drawn]
     note.teach.click(teach, None, led, **EVENT_OPTIONS)

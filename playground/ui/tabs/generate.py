@@ -12,12 +12,15 @@ from playground.protocol.messages import Message
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
 from playground.tasks.generate import TASK
+from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost
 from playground.ui.components.chat_history import as_messages, before_last, caught_up, with_answer
-from playground.ui.components.compare import AdapterPicker, Ask, CompareView, answers, split
+from playground.ui.components.compare import Ask, CompareView, answers, split
+from playground.ui.components.examples import chips
+from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.components.token_probabilities import TokenProbabilities, place, shaded
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, chips, paced, run_and_stop_buttons, wire
+from playground.ui.events import EVENT_OPTIONS, paced
 from playground.ui.i18n import framed, gettext, locale_of, t
 from playground.ui.tabs import corrections, corrections_list, generate_controls
 from playground.ui.tabs.corrections import CorrectionsPanel

@@ -8,7 +8,7 @@ import gradio as gr
 
 from playground.protocol.sampling import SamplingParams
 from playground.ui.components.basics import caption, head
-from playground.ui.events import EVENT_OPTIONS
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import t
 
 TOKENS_PER_WORD = 1.5
@@ -19,7 +19,6 @@ STYLES = {
 }
 ALTERNATIVES = 5
 """How many other words are told of each."""
-SHOW_WORDS = '(on) => { document.querySelector("#bar").parentElement.classList.toggle("shows-words", on); }'
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def draw() -> list[Any]:
         return list(STYLES[chosen].values())
 
     style.input(preset, style, [temperature, top_p, top_k], **EVENT_OPTIONS)
-    sure.change(None, sure, js=SHOW_WORDS)
+    sure.change(None, sure, js=in_browser("showWords"))
     return [words, temperature, top_p, top_k, penalty, seed, role, sure]
 
 

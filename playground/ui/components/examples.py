@@ -1,0 +1,28 @@
+"""A row of examples to try, one button each."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from playground.ui.components.basics import html
+from playground.ui.events import EVENT_OPTIONS
+from playground.ui.i18n import t
+
+
+def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) -> None:
+    """One button for each example, which fills the inputs of these names."""
+    with gr.Row(elem_classes=["try"]):
+        html('<span class="tag">%s</span>', "Try one of these")
+        for example in examples:
+            values = [example.inputs.get(name) for name in names]
+            chip = gr.Button(t(example.title), size="sm", min_width=0, elem_classes=["chip"])
+            chip.click(_filling(values), None, list(fill), **EVENT_OPTIONS)
+
+
+def _filling(values: Sequence[str | None]) -> Callable[[], Any]:
+    def fill() -> Any:
+        found = [gr.skip() if value is None else value for value in values]
+        return found[0] if len(found) == 1 else found
+
+    return fill

@@ -6,9 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from playground.data_dir import DataDir
 from playground.errors import PlaygroundError
 from playground.settings import HELP, Settings, read_settings
-from playground.training.lock import alone_in
 
 
 def main(arguments: list[str]) -> int:
@@ -18,9 +18,12 @@ def main(arguments: list[str]) -> int:
     try:
         settings = read_settings()
         prepare_environment(settings)
-        with alone_in(settings.data_dir):
+        data = DataDir(settings.data_dir, Path(os.environ["GRADIO_TEMP_DIR"]))
+        with data.lock():
             print("The playground is starting…", flush=True)
-            serve(settings)
+            data.move_old_layout()
+            data.sweep()
+            serve(settings, data)
     except PlaygroundError as error:
         print(error, file=sys.stderr)
         return 2
@@ -36,49 +39,31 @@ def prepare_environment(settings: Settings) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, data: DataDir) -> None:
     """Run until SIGTERM or Ctrl-C, then leave no process behind."""
     gc.disable()  # importing makes millions of objects that stay: looking for garbage among them costs seconds
     from playground.adapters.store import AdapterStore
-    from playground.engine.llm_engine import start_engine
+    from playground.engine.host import LocalModelHost
     from playground.models.loader import load_model
-    from playground.models.quantization import linear_layer_names
-    from playground.models.tokenizer import build_tokenizer
-    from playground.protocol.client import Live
     from playground.server.serve import launch
     from playground.service.owners import Owners
-    from playground.service.publishing import Base, handover
+    from playground.service.publishing import handover
     from playground.service.services import Services
     from playground.training.jobs.queue import MAX_RUN_S, JobQueue
 
-    loaded = load_model(settings.model, settings.quantization)
-    precision = {"4-bit": "4bit", "8-bit": "8bit"}.get(loaded.quantization, "none")
-    base = Base(
-        loaded.name,
-        str(loaded.folder),
-        precision,
-        loaded.fingerprint,
-        loaded.model.num_parameters(),
-        linear_layer_names(loaded.model),
-    )
-    tokenizer = build_tokenizer(loaded)
-    engine = start_engine(loaded, tokenizer)
-    store = AdapterStore(settings.data_dir)
-    live = Live(engine, tokenizer)
+    host = LocalModelHost(load_model(settings.model, settings.quantization))
+    store = AdapterStore(data)
     longest_run_s = MAX_RUN_S if settings.mode == "public" else None
-    jobs = JobQueue(settings.data_dir, handover(live, store, base), longest_run_s)
-    owners = Owners(settings.data_dir, settings.mode)
+    jobs = JobQueue(data, handover(host, store), longest_run_s)
+    owners = Owners(data, settings.mode)
     gc.freeze()
     gc.enable()
-    downloads = Path(os.environ["GRADIO_TEMP_DIR"]) / "downloads"  # Gradio serves what lies there without copying it
-    shutil.rmtree(downloads, ignore_errors=True)
-    downloads.mkdir(parents=True)
     try:
-        launch(Services(live, base, store, jobs, owners, downloads), settings)
+        launch(Services(host, store, jobs, owners, data), settings)
     finally:
         jobs.close()
-        engine.close()
-        shutil.rmtree(downloads, ignore_errors=True)
+        host.close()
+        shutil.rmtree(data.downloads, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,31 +1,39 @@
 """A page's services around a live tiny model, without the page: what import and export go through."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from playground.adapters.store import AdapterStore
-from playground.engine.llm_engine import start_engine
+from playground.data_dir import DataDir
+from playground.engine.host import LocalModelHost
 from playground.models.loader import LoadedModel
-from playground.models.tokenizer import build_tokenizer
-from playground.protocol.client import Live
 from playground.service.owners import Owners
-from playground.service.publishing import Base, handover
+from playground.service.publishing import handover
 from playground.service.services import Services
 from playground.training.jobs.queue import JobQueue
 
 
 @contextmanager
 def running_services(loaded: LoadedModel, data_dir: Path) -> Iterator[Services]:
-    tokenizer = build_tokenizer(loaded)
-    engine = start_engine(loaded, tokenizer)
-    base = Base(loaded.name, str(loaded.folder), "none", loaded.fingerprint, loaded.model.num_parameters())
-    store, live = AdapterStore(data_dir), Live(engine, tokenizer)
-    jobs = JobQueue(data_dir, handover(live, store, base))
-    downloads = data_dir / "uploads" / "downloads"
-    downloads.mkdir(parents=True)
+    """As a start of the app makes them, from what the data folder holds."""
+    data = DataDir(data_dir)
+    data.move_old_layout()
+    data.sweep()
+    host, store = LocalModelHost(loaded), AdapterStore(data)
+    jobs = JobQueue(data, handover(host, store))
     try:
-        yield Services(live, base, store, jobs, Owners(data_dir, "public"), downloads)
+        yield Services(host, store, jobs, Owners(data, "public"), data)
     finally:
         jobs.close()
-        engine.close()
+        host.close()
+
+
+def as_kept_earlier(data: DataDir, owner: str) -> Path:
+    """Put an owner's adapters where earlier versions kept them: under a hash of the owner. Returns that folder."""
+    old = data.root / hashlib.sha256(owner.encode()).hexdigest()[:32] / "adapters"
+    old.parent.mkdir()
+    data.adapters(owner).rename(old)
+    data.owner(owner).rmdir()
+    return old

@@ -12,13 +12,13 @@ from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, 
 
 class OutputStream(Protocol):
     """A running request. Iterating yields the newest `RequestOutput`, skipping ones that the reader was too slow for;
-    the last has `finished` set. Leaving the loop early does not cancel: call `cancel`."""
+    the last has `finish_reason` set. Leaving the loop early does not abort: call `abort`."""
 
     request_id: str
 
     def __aiter__(self) -> AsyncIterator[RequestOutput]: ...
 
-    def cancel(self) -> None: ...
+    def abort(self) -> None: ...
 
     def result(self, timeout_s: float | None = None) -> RequestOutput:
         """Block until the end (for threads and scripts)."""
@@ -37,14 +37,11 @@ class SwapReceipt(BaseModel, frozen=True, populate_by_name=True):
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    model: str
-    device: str
-    quantization: str
-    """What was really loaded, for people: "4-bit", "8-bit", "bf16" or "fp32"."""
-    memory_gib: float
-    context_length: int
+    """What moves in an engine; what it has loaded is in `ModelInfo`."""
+
     running: int
     queue: int
+    """Requests that wait."""
     adapters_resident: tuple[str, ...]
 
 
@@ -53,9 +50,9 @@ class Engine(Protocol):
 
     def submit(self, request: GenerateRequest) -> OutputStream: ...
 
-    async def score(self, request: LogprobsRequest) -> list[ContinuationLogprobs]: ...
+    async def compute_logprobs(self, request: LogprobsRequest) -> list[ContinuationLogprobs]: ...
 
-    def cancel(self, request_id: str) -> None: ...
+    def abort(self, request_id: str) -> None: ...
 
     def load_adapter(self, key: str, folder: Path) -> SwapReceipt:
         """Make the PEFT adapter in `folder` usable as `key`; blocks until swapped in. Loading a resident key again

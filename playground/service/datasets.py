@@ -19,7 +19,6 @@ from playground.errors import DataError, InputError
 from playground.files import write_json
 from playground.service.probes import MAX_PROBES
 from playground.service.services import Services
-from playground.settings import Quantization
 from playground.tasks.registry import prompt_writers
 from playground.training.config import Intensity, check_spec_values, defaults_for
 from playground.training.jobs.job import Job
@@ -150,15 +149,16 @@ def start_training(
     questions = check_probes(probes)
     prepared = prepare(services, path, file_name, format, columns, repairs)
     values = plan(services, prepared.rows, intensity, overrides)
-    base = services.base
+    info = services.host.info
     job_id = services.jobs.start(
         owner,
         name,
         (prepared.learned, prepared.held_out),
         values,
-        model=base.model,
-        quantization=cast(Quantization, base.quantization),
-        base_fingerprint=base.fingerprint,
+        model=str(info.folder),
+        quantization=info.quantization,
+        base_fingerprint=info.fingerprint,
+        model_name=info.name,
         probes=questions,
     )
     origin = DatasetSource(
@@ -175,9 +175,9 @@ def plan(
     services: Services, rows: int, intensity: str = "normal", overrides: Mapping[str, object] | None = None
 ) -> TrainingConfig:
     """The values that a run over this many rows would have; raises `InputError` naming what is out of range."""
-    context_length = services.live.tokenizer.context_length
-    defaults = defaults_for(services.base.parameters, rows, cast(Intensity, intensity), context_length)
-    values = check_spec_values(overrides or {}, defaults, context_length, services.base.layers)
+    info = services.host.info
+    defaults = defaults_for(info.num_parameters, rows, cast(Intensity, intensity), info.context_length)
+    values = check_spec_values(overrides or {}, defaults, info.context_length, info.linear_modules)
     if values.report_to != NOWHERE and services.owners.mode != "local":
         raise InputError("On a shared server a run cannot report elsewhere. Leave report_to at none.")
     return values
@@ -214,4 +214,4 @@ def check_probes(probes: object) -> tuple[str, ...]:
 
 def row_tokenizer(services: Services) -> RowTokenizer:
     """The live model's codec, which makes training rows too."""
-    return cast(RowTokenizer, services.live.tokenizer)
+    return cast(RowTokenizer, services.host.tokenizer)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.evaluation.paired import answer
-from playground.protocol.client import Live, Voice
+from playground.files import append_line
 from playground.protocol.messages import BASE, Message
+from playground.protocol.model import ModelHost
 from playground.training.jobs.job import Job
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,8 @@ class ProbeRunner:
     Older ones that are still waiting are skipped, and what goes wrong is logged: a run never waits for its probes.
     """
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, host: ModelHost) -> None:
+        self._host = host
         self._changed = threading.Condition()
         self._waiting: tuple[Job, Path] | None = None
         self._working = False
@@ -87,32 +88,28 @@ class ProbeRunner:
 
     def _ask(self, job: Job, folder: Path) -> None:
         if all(probed.step != BASE_STEP for probed in read_probes(job.folder)):
-            _write(job.folder, ProbeAnswers(BASE_STEP, self._answers(job, BASE)))
+            _append(job.folder, ProbeAnswers(BASE_STEP, self._answers(job, BASE)))
         step = int(folder.name.removeprefix("step-"))
         key = f"probe-{job.job_id}-{step}-{time.monotonic_ns()}"
-        self._live.engine.load_adapter(key, folder)
+        self._host.load_adapter(key, folder)
         try:
-            _write(job.folder, ProbeAnswers(step, self._answers(job, key)))
+            _append(job.folder, ProbeAnswers(step, self._answers(job, key)))
         finally:
-            self._live.engine.unload_adapter(key)
+            self._host.unload_adapter(key)
 
     def _answers(self, job: Job, key: str) -> tuple[str, ...]:
-        voice = Voice(key, owner=job.owner)
+        client = self._host.client(job.owner, key)
 
         async def all_of_them() -> list[str]:
             probes = job.spec.probes[:MAX_PROBES]
             asked: list[list[Message]] = [[{"role": "user", "content": probe}] for probe in probes]
-            return await asyncio.gather(*(answer(self._live, voice, one, MAX_ANSWER_TOKENS) for one in asked))
+            return await asyncio.gather(*(answer(client, one, MAX_ANSWER_TOKENS) for one in asked))
 
         return tuple(asyncio.run(all_of_them()))
 
 
-def _write(folder: Path, probed: ProbeAnswers) -> None:
-    """Append a line; one that a dead app left unfinished is ended first."""
-    path = folder / PROBES_FILE
-    torn = path.exists() and not path.read_bytes().endswith(b"\n")
-    with path.open("ab") as file:
-        file.write(b"\n" * torn + json.dumps(asdict(probed)).encode() + b"\n")
+def _append(folder: Path, probed: ProbeAnswers) -> None:
+    append_line(folder / PROBES_FILE, json.dumps(asdict(probed)))
 
 
 def _parse(line: bytes) -> ProbeAnswers | None:

@@ -15,6 +15,7 @@ from statistics import median
 
 from playground.data.examples import Example, split
 from playground.data.inspection import inspect
+from playground.data_dir import SPEC_FILE
 from playground.models.catalog import STARTER_FOLDER
 from playground.tasks.registry import prompt_writers
 from playground.training.config import defaults_for
@@ -22,7 +23,7 @@ from playground.training.jobs.events import Event, EventLog
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.supervisor import WorkerProcess, environment
 from playground.training.preflight.client import Preflight, PreflightResult, sample_of
-from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingConfig, TrainingSpec
+from playground.training.spec import EVENTS_FILE, FACTS_FILE, TrainingConfig, TrainingSpec
 from tests.running_app import ROOT
 
 Examples = tuple[list[Example], list[Example]]

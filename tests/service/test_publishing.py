@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,30 @@ import pytest
 from playground.adapters.info import MAX_NAME_CHARS
 from playground.adapters.store import AdapterStore
 from playground.data.examples import Example
-from playground.engine.llm_engine import LiveModel
+from playground.data_dir import DataDir
+from playground.engine.host import LocalModelHost
 from playground.errors import AdapterError, EngineError, TrainingError
 from playground.evaluation import forgetting as skills
 from playground.evaluation import report
 from playground.evaluation.forgetting import MEASURES, items
-from playground.models.tokenizer import ChatTokenizer
-from playground.protocol.client import Live
+from playground.models.loader import LoadedModel, load_model
 from playground.service.probes import PROBES_FILE, ProbeAnswers, ProbeRunner, read_probes
-from playground.service.publishing import Base, handover, publish_step
+from playground.service.publishing import handover, publish_step
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, publish
 from playground.training.jobs.events import Event
 from playground.training.jobs.job import Job
-from playground.training.spec import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, save_examples
+from playground.training.spec import (
+    FACTS_FILE,
+    HELD_OUT_FILE,
+    TRAIN_FILE,
+    TrainingConfig,
+    TrainingSpec,
+    save_examples,
+)
 from tests.asking import until
+from tests.exchange import running_services
+from tests.tiny import make_llama
+from tests.training.test_trainer import examples
 
 PATIENCE_S = 60.0
 PROBES = ("Where is the dog?", "Tell me about the sun.", "Who sleeps?", "A fourth is not asked.")
@@ -37,22 +47,20 @@ LOSSES = {0: 3.0, 5: 2.0, 10: 2.5}
 class Taught:
     """A run that has ended, with a kept checkpoint at each step, and an app around it."""
 
-    live: Live
+    host: LocalModelHost
     store: AdapterStore
-    base: Base
     job: Job
 
     def kept(self, step: int) -> Path:
         return self.job.folder / LEARNT_FOLDER / f"step-{step}"
 
     def resident(self) -> set[str]:
-        return set(self.live.engine.status().adapters_resident)
+        return set(self.host.status().adapters_resident)
 
 
 @pytest.fixture
 def taught(
-    engine: LiveModel,
-    tokenizer: ChatTokenizer,
+    host: LocalModelHost,
     tiny_model_folder: Path,
     adapters: list[Path],
     tmp_path: Path,
@@ -60,7 +68,7 @@ def taught(
 ) -> Taught:
     few = items()[:5]
     monkeypatch.setattr(skills, "items", lambda: few)
-    folder = tmp_path / "data" / "ann" / "jobs" / "j1"
+    folder = DataDir(tmp_path / "data").jobs("ann") / "j1"
     folder.mkdir(parents=True)
     spec = TrainingSpec("j1", "ann", "Animals", str(tiny_model_folder), "none", "", 1.0, probes=PROBES)
     spec.save(folder)
@@ -78,12 +86,12 @@ def taught(
         publish(aside, folder / LEARNT_FOLDER, step, LOSSES[step], float(step))
     facts = {"best_step": 5, "steps": 10, "held_out_loss_before": 3.0, "held_out_loss_after": 2.0, "rows": 9}
     (folder / FACTS_FILE).write_text(json.dumps(facts))
-    store = AdapterStore(tmp_path / "data")
-    return Taught(Live(engine, tokenizer), store, Base("tiny", str(tiny_model_folder), "none", "", 1), job)
+    store = AdapterStore(DataDir(tmp_path / "data"))
+    return Taught(host, store, job)
 
 
 def published(taught: Taught) -> Any:
-    callbacks = handover(taught.live, taught.store, taught.base)
+    callbacks = handover(taught.host, taught.store)
     return taught.store.get("ann", callbacks.on_trained(taught.job, taught.kept(5)))
 
 
@@ -127,7 +135,7 @@ def test_a_closing_app_does_not_wait_for_the_measures(taught: Taught, monkeypatc
         entered.set()
         await asyncio.Event().wait()
 
-    callbacks = handover(taught.live, taught.store, taught.base)
+    callbacks = handover(taught.host, taught.store)
     with monkeypatch.context() as held:
         held.setattr(report, "compare", forever)
         given: list[str] = []
@@ -146,38 +154,38 @@ def test_an_adapter_that_cannot_be_swapped_in_is_not_published(taught: Taught, m
     def refuse(key: str, folder: Path) -> None:
         raise AdapterError("With this adapter the model's numbers overflow, so it cannot be used.")
 
-    monkeypatch.setattr(taught.live.engine, "load_adapter", refuse)
+    monkeypatch.setattr(taught.host, "load_adapter", refuse)
     with pytest.raises(AdapterError):
         published(taught)
     with pytest.raises(AdapterError):
-        publish_step(taught.live, taught.store, taught.base, taught.job, 10)
+        publish_step(taught.host, taught.store, taught.job, 10)
     assert taught.store.list("ann") == []
 
 
 def test_any_kept_step_becomes_an_adapter_beside_the_others(taught: Taught) -> None:
     first = published(taught)
-    card = taught.store.get("ann", publish_step(taught.live, taught.store, taught.base, taught.job, 10))
+    card = taught.store.get("ann", publish_step(taught.host, taught.store, taught.job, 10))
     assert card.name == "Animals, step 10" and {first.id, card.id} <= taught.resident()
     told: Any = card.report
     assert (told["step"], told["best_step"]) == (10, 5) and card.source["step"] == 10
     assert card.metrics["held_out_loss_after"] == 2.5
     assert told["verdict"][1]["fields"] == {"step": 10, "best": 5, "last": 10}
     with pytest.raises(TrainingError, match="nothing of step 7"):
-        publish_step(taught.live, taught.store, taught.base, taught.job, 7)
+        publish_step(taught.host, taught.store, taught.job, 7)
     (taught.kept(5) / "adapter_model.safetensors").write_bytes(b"damaged")
     with pytest.raises(TrainingError, match="nothing of step 5"):
-        publish_step(taught.live, taught.store, taught.base, taught.job, 5)
+        publish_step(taught.host, taught.store, taught.job, 5)
     assert len(taught.store.list("ann")) == 2
 
 
 def test_a_long_name_keeps_its_step(taught: Taught) -> None:
     object.__setattr__(taught.job.spec, "name", "N" * MAX_NAME_CHARS)
-    card = taught.store.get("ann", publish_step(taught.live, taught.store, taught.base, taught.job, 5))
+    card = taught.store.get("ann", publish_step(taught.host, taught.store, taught.job, 5))
     assert card.name.endswith("N, step 5") and len(card.name) == MAX_NAME_CHARS
 
 
 def test_each_checkpoint_answers_the_probes_and_leaves_again(taught: Taught) -> None:
-    prober = ProbeRunner(taught.live)
+    prober = ProbeRunner(taught.host)
     for step in (5, 10):
         prober.look_at(taught.job, taught.kept(step))
         prober.finish(PATIENCE_S)
@@ -197,7 +205,7 @@ def test_the_supervising_thread_never_waits_and_the_newest_goes_first(
 ) -> None:
     entered, leave = threading.Event(), threading.Event()
     loaded: list[str] = []
-    load = taught.live.engine.load_adapter
+    load = taught.host.load_adapter
 
     def slowly(key: str, folder: Path) -> Any:
         entered.set()
@@ -205,8 +213,8 @@ def test_the_supervising_thread_never_waits_and_the_newest_goes_first(
         loaded.append(folder.name)
         return load(key, folder)
 
-    monkeypatch.setattr(taught.live.engine, "load_adapter", slowly)
-    callbacks = handover(taught.live, taught.store, taught.base)
+    monkeypatch.setattr(taught.host, "load_adapter", slowly)
+    callbacks = handover(taught.host, taught.store)
     callbacks.on_checkpoint(taught.job, taught.kept(5))
     assert entered.wait(PATIENCE_S)
     callbacks.on_checkpoint(taught.job, taught.kept(7))  # overtaken before it was its turn
@@ -218,7 +226,7 @@ def test_the_supervising_thread_never_waits_and_the_newest_goes_first(
 
 
 def test_probes_that_go_wrong_hurt_nobody(taught: Taught, caplog: pytest.LogCaptureFixture) -> None:
-    prober = ProbeRunner(taught.live)
+    prober = ProbeRunner(taught.host)
     prober.look_at(taught.job, taught.kept(7))  # not there
     prober.finish(PATIENCE_S)
     assert [probed.step for probed in read_probes(taught.job.folder)] == [0]
@@ -233,7 +241,7 @@ def test_probes_that_go_wrong_hurt_nobody(taught: Taught, caplog: pytest.LogCapt
 
 def test_a_run_without_probes_asks_nothing(taught: Taught) -> None:
     object.__setattr__(taught.job.spec, "probes", ())
-    prober = ProbeRunner(taught.live)
+    prober = ProbeRunner(taught.host)
     prober.look_at(taught.job, taught.kept(5))
     prober.finish(PATIENCE_S)
     assert not (taught.job.folder / PROBES_FILE).exists()
@@ -250,7 +258,76 @@ def test_only_whole_lines_count_and_the_later_of_a_step(tmp_path: Path) -> None:
 
 def test_a_torn_line_does_not_spoil_the_next(taught: Taught) -> None:
     (taught.job.folder / PROBES_FILE).write_text('{"step": 0, "answers": ["base"]}\n{"step": 3, "ans')
-    prober = ProbeRunner(taught.live)
+    prober = ProbeRunner(taught.host)
     prober.look_at(taught.job, taught.kept(5))
     prober.finish(PATIENCE_S)
     assert [probed.step for probed in read_probes(taught.job.folder)] == [0, 5]
+
+
+ELSEWHERE = "e" * 64
+
+
+def of_another_model(taught: Taught, **known: str) -> Taught:
+    """The run as it is when a model of the same shape has taken the place of its own."""
+    spec = replace(taught.job.spec, base_fingerprint=ELSEWHERE, **known)
+    return replace(taught, job=Job(spec, taught.job.folder))
+
+
+def test_a_result_for_another_model_is_kept_under_its_own(taught: Taught) -> None:
+    """Defends the answers of both models: the adapter says which one it is for, and does not enter the other."""
+    taught = of_another_model(taught, model_name="Big one")
+    callbacks = handover(taught.host, taught.store)
+    callbacks.on_checkpoint(taught.job, taught.kept(5))
+    card = published(taught)
+    step = taught.store.get("ann", publish_step(taught.host, taught.store, taught.job, 10))
+    for one in (card, step):
+        assert (one.base_model, one.base_fingerprint) == ("Big one", ELSEWHERE)
+        assert one.receipt is None and one.report == {}
+    assert published(taught).id == card.id
+    assert taught.resident() == set() and not (taught.job.folder / PROBES_FILE).exists()
+    assert not taught.store.data.base_answers.exists()
+    said = callbacks.remark(taught.job)
+    assert "neither switched on nor measured" in said["template"]
+    assert said["fields"]["reason"]["fields"]["wanted"] == "Big one"
+
+
+def test_an_old_run_has_the_name_of_its_folder(taught: Taught) -> None:
+    taught = of_another_model(taught)
+    assert published(taught).base_model == Path(taught.job.spec.model).name
+
+
+def test_a_result_for_the_loaded_model_has_nothing_to_add(taught: Taught) -> None:
+    assert handover(taught.host, taught.store).remark(taught.job) == {}
+
+
+def test_a_run_goes_on_while_another_model_is_loaded(loaded: LoadedModel, tmp_path: Path) -> None:
+    """Defends a run through a change of the model, in a real worker: it learns on its own model and is kept for it."""
+    other = load_model(str(make_llama(tmp_path / "other-llama", seed=7)), "none")
+    data = tmp_path / "data"
+    values = TrainingConfig(max_steps=40, r=4, lora_alpha=8, per_device_train_batch_size=4, early_stopping_patience=0)
+    with running_services(loaded, data) as services:
+        job_id = services.jobs.start(
+            "ann",
+            "Animals",
+            (examples()[:9], examples()[9:]),
+            values,
+            model=str(services.host.info.folder),
+            model_name=services.host.info.name,
+            quantization="none",
+            base_fingerprint=services.host.info.fingerprint,
+            probes=PROBES[:1],
+        )
+        services.jobs.close()  # as when the app ends: at once, or after the running step
+        assert services.jobs.get("ann", job_id)["state"] == "interrupted"
+    with running_services(other, data) as services:
+        services.jobs.resume("ann", job_id)
+        until(lambda: services.jobs.get("ann", job_id)["state"] not in ("waiting", "starting", "training"), 120.0)
+        state = services.jobs.get("ann", job_id)
+        assert state["state"] == "done", state["message"]
+        assert "neither switched on nor measured" in state["message"] and "tiny-llama" in state["message"]
+        card = services.store.get("ann", str(state["adapter"]))
+        assert (card.base_model, card.base_fingerprint) == (loaded.info.name, loaded.info.fingerprint)
+        assert services.host.status().adapters_resident == ()
+        assert read_probes(services.jobs.job("ann", job_id).folder) == []
+    with running_services(loaded, data) as services:
+        assert asyncio.run(services.client("ann", card.id)).adapter == card.id

@@ -1,5 +1,6 @@
 """A run's description survives the disk, and values from strangers are checked before anything starts."""
 
+import json
 import math
 from dataclasses import fields
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from playground.data.examples import Example
 from playground.errors import InputError, TrainingError
+from playground.models.catalog import STARTER_FOLDER
 from playground.training import config as values
 from playground.training.config import RANGES, check_spec_values, defaults_for, installed_reporters
 from playground.training.spec import TrainingConfig, TrainingSpec, load_examples, save_examples
@@ -27,9 +29,30 @@ def test_spec_round_trip(tmp_path: Path) -> None:
         created=12.5,
         values=TrainingConfig(epochs=2.5, r=4, lr_scheduler_type="linear"),
         probes=("Hello?", "你好"),
+        model_name="Tiny",
     )
     spec.save(tmp_path)
     assert TrainingSpec.load(tmp_path / "spec.json") == spec
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (str(STARTER_FOLDER), "Starter"),
+        ("/hub/models--Qwen--Qwen3-0.6B/snapshots/c1899de", "Qwen3 0.6B"),
+        ("/hub/models--someone--small-one/snapshots/c1899de", "someone/small-one"),
+        ("/models/tiny", "tiny"),
+        ("someone/small-one", "someone/small-one"),
+    ],
+)
+def test_a_spec_of_an_earlier_version_names_its_model(tmp_path: Path, model: str, name: str) -> None:
+    """Defends old runs: the model's name was not written down, but where it lay was."""
+    TrainingSpec("a1", "local", "Old", model, "4bit", "f", 12.5).save(tmp_path)
+    path = tmp_path / "spec.json"
+    written = json.loads(path.read_text())
+    del written["model_name"]
+    path.write_text(json.dumps(written))
+    assert TrainingSpec.load(path).base_name == name
 
 
 def test_examples_round_trip(tmp_path: Path) -> None:

@@ -10,18 +10,19 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from playground.data.examples import Example
+from playground.data_dir import DataDir
 from playground.errors import BusyError, InputError, PlaygroundError
 from playground.process import STOP_FILE
-from playground.settings import Quantization
+from playground.protocol.model import Quantization
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER
 from playground.training.jobs.events import FINISHED, Event, JobState, failure
 from playground.training.jobs.job import (
     INTERRUPTED,
     Job,
     find_jobs,
-    folder_name,
     is_left_over,
     remove_job,
     told_when_unwritten,
@@ -49,6 +50,7 @@ class JobHooks:
 
     `on_start` and `on_end` enclose the life of a worker process; `on_trained(job, adapter_folder)` publishes the
     result and returns its id; `on_checkpoint(job, folder)` is handed each checkpoint, a PEFT adapter folder;
+    `remark(job)` tells what its last message is to be instead of the worker's (`template` and `fields`), if anything;
     `is_needed(job)` tells whether an old run must stay, since its adapter is still there; `on_close` tells the others
     to come to an end soon.
     """
@@ -58,17 +60,18 @@ class JobHooks:
     on_end: Callable[[], None] = lambda: None
     on_checkpoint: Callable[[Job, Path], None] = lambda _job, _folder: None
     is_needed: Callable[[Job], bool] = lambda _job: False
+    remark: Callable[[Job], dict[str, Any]] = lambda _job: {}
     on_close: Callable[[], None] = lambda: None
 
 
 class JobQueue:
-    """All runs under `root/OWNER/jobs/ID`. Thread-safe. Unknown and foreign ids raise the same `InputError`.
+    """All runs, each in a folder of its own. Thread-safe. Unknown and foreign ids raise the same `InputError`.
 
     After `longest_run_s` seconds, if any, a run is stopped as if its owner had asked.
     """
 
-    def __init__(self, root: Path, callbacks: JobHooks, longest_run_s: float | None = None) -> None:
-        self._root = root
+    def __init__(self, data: DataDir, callbacks: JobHooks, longest_run_s: float | None = None) -> None:
+        self._data = data
         self._callbacks = callbacks
         self.longest_run_s = longest_run_s
         self._changed = threading.Condition(threading.RLock())
@@ -77,8 +80,8 @@ class JobQueue:
         self._worker: WorkerProcess | None = None
         self._closing = False
         self._unwritten: dict[str, Event] = {}
-        self.preflight = Preflight(root)
-        self._jobs = {job.job_id: job for job in find_jobs(root)}
+        self.preflight = Preflight(data.trials)
+        self._jobs = {job.job_id: job for job in find_jobs(data)}
         for job in self._jobs.values():
             if is_left_over(job):
                 self._settle(job, INTERRUPTED)
@@ -97,6 +100,7 @@ class JobQueue:
         model: str,
         quantization: Quantization,
         base_fingerprint: str,
+        model_name: str = "",
         probes: Sequence[str] = (),
     ) -> str:
         """Queue a run over (train, held-out) examples; returns its id.
@@ -117,8 +121,9 @@ class JobQueue:
             created=round(time.time(), 3),
             values=values,
             probes=tuple(probes),
+            model_name=model_name,
         )
-        job = Job(spec, self._root / folder_name(owner) / "jobs" / spec.job_id)
+        job = Job(spec, self._data.jobs(owner) / spec.job_id)
         with self._changed:
             self._check_room(owner)
         write_job(job, list(learnt), list(held_out))  # takes its time, in which nobody is to wait for the lock
@@ -297,7 +302,7 @@ class JobQueue:
             return INTERRUPTED
         adapter = job.folder / ADAPTER_FOLDER
         if last.state in ("done", "stopped") and adapter.exists():
-            last = replace(last, adapter=self._callbacks.on_trained(job, adapter))
+            last = replace(last, adapter=self._callbacks.on_trained(job, adapter), **self._callbacks.remark(job))
         if last.state == "done":
             shutil.rmtree(job.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
         return last

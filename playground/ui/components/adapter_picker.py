@@ -79,8 +79,10 @@ def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
 
 
 def picked(services: Services, owner: str, adapter: str) -> gr.Dropdown:
-    """The bar's picker with the owner's adapters as they are now, and this one chosen."""
-    return gr.Dropdown(choices=_choices(services, owner), value=adapter)
+    """The bar's picker with the owner's adapters as they are now, and this one chosen, where it can answer."""
+    choices = _choices(services, owner)
+    usable = any(adapter == known for _, known in choices)
+    return gr.Dropdown(choices=choices, value=adapter if usable else BASE)
 
 
 def _choices(services: Services, owner: str) -> list[tuple[Any, str]]:

@@ -3,6 +3,7 @@
 Each word is a radio button, so that the keyboard reaches it and no script is needed.
 """
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -52,9 +53,9 @@ def shaded(gettext: Gettext, name: str, text: str, words: Sequence[TokenLogprob]
     tokens = [
         {
             "shown": shown,
-            "plain": _plain(gettext, word.text),
-            "probability": word.probability,
-            "others": [(_plain(gettext, other), share) for other, share in word.others],
+            "plain": _plain(gettext, word.token),
+            "probability": math.exp(word.logprob),
+            "others": [(_plain(gettext, other), math.exp(logprob)) for other, logprob in word.top_logprobs],
         }
         for shown, word in pieces
     ]
@@ -65,8 +66,8 @@ def in_place(text: str, words: Sequence[TokenLogprob]) -> Iterator[tuple[str, To
     """Each word as it stands in the text: some tokenizers drop a word's leading space when it is decoded alone."""
     at = 0
     for word in words:
-        spaced = text.startswith(f" {word.text}", at) and not text.startswith(word.text, at)
-        shown = f" {word.text}" if spaced else word.text
+        spaced = text.startswith(f" {word.token}", at) and not text.startswith(word.token, at)
+        shown = f" {word.token}" if spaced else word.token
         if text.startswith(shown, at):
             at += len(shown)
         yield shown, word

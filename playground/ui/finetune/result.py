@@ -9,13 +9,13 @@ import gradio as gr
 
 from playground.adapters.info import AdapterInfo
 from playground.errors import PlaygroundError
-from playground.protocol.client import Voice
+from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
 from playground.service.downloads import zipped
 from playground.service.probes import read_probes
+from playground.service.publishing import left_out as why_left_out
 from playground.service.services import Services
-from playground.tasks.base import ask
 from playground.training.jobs.job import Job
 from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
 from playground.ui.components import snippets
@@ -83,7 +83,7 @@ def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Text
     @show_errors
     async def show(adapter: str, job_id: str, request: gr.Request) -> AsyncIterator[list[Any]]:
         if not adapter:
-            yield ["", "", "", "", "", ""]
+            yield ["", "", "", "", "", "", gr.skip()]
             return
         owner, gettext = services.owner(request), gettext_for(request)
         job, card = services.jobs.job(owner, job_id), services.store.get(owner, adapter)
@@ -94,10 +94,13 @@ def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Text
         below = report.behind(card.report, card.name, gettext), report.others(card.report, gettext)
         taught = snippets.facts(verdict.how_taught(facts, gettext))
         found, proof = verdict.verdict(card, facts, gettext), verdict.proof(card, gettext)
-        yield [found, answers + probes, *below, taught, proof]
+        left_out = why_left_out(services.host.info, job)
+        if left_out:
+            answers = answers or snippets.caption(gettext(left_out.template, **left_out.fields))
+        yield [found, answers + probes, *below, taught, proof, gr.Button(visible=left_out is None)]
         if not answers:
             async for table in _answers(services, owner, job, card, gettext):
-                yield [gr.skip(), table + probes, *[gr.skip()] * 4]
+                yield [gr.skip(), table + probes, *[gr.skip()] * 5]
 
     @show_errors
     async def use(adapter: str, job_id: str, request: gr.Request, written: str = "") -> list[Any]:
@@ -111,7 +114,7 @@ def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Text
     async def download(adapter: str, request: gr.Request) -> str:
         return await asyncio.to_thread(zipped, services, services.owner(request), adapter)
 
-    shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof]
+    shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof, parts.use]
     frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT_OPTIONS)
     checkpoints.wire(frame, parts.steps)
     prompts = [prompt] if prompt else []
@@ -129,12 +132,12 @@ async def _answers(services: Services, owner: str, job: Job, card: AdapterInfo, 
     """The table of questions with both answers, growing as the live model writes them."""
     asked = await asyncio.to_thread(_questions, job)
     rows = [[messages[-1]["content"], "", "", wanted] for messages, wanted in asked]
-    voices = (Voice(owner=owner), await services.voice(owner, card.id))
+    clients = services.host.client(owner), await services.client(owner, card.id)
     clock = asyncio.get_running_loop().time
     next_at = 0.0
     for row, (messages, _) in zip(rows, asked, strict=True):
-        for column, voice in enumerate(voices, 1):
-            async for text in _answer(services, voice, messages, gettext):
+        for column, client in enumerate(clients, 1):
+            async for text in _answer(client, messages, gettext):
                 row[column] = text
                 if clock() >= next_at:
                     next_at = clock() + REDRAWN_S
@@ -143,11 +146,11 @@ async def _answers(services: Services, owner: str, job: Job, card: AdapterInfo, 
         yield _table(gettext, card, rows)
 
 
-async def _answer(services: Services, voice: Voice, messages: list[Message], gettext: Gettext) -> AsyncIterator[str]:
+async def _answer(client: SamplingClient, messages: list[Message], gettext: Gettext) -> AsyncIterator[str]:
     try:
-        tokens = services.live.tokenizer.apply_chat_template(messages)
-        async for chunk in ask(services.live, voice, tokens, SHORT_ANSWER):
-            yield chunk.text + ("" if chunk.finished else " ▍")
+        token_ids = client.tokenizer.apply_chat_template(messages)
+        async for output in client.generate(token_ids, SHORT_ANSWER):
+            yield output.text + ("" if output.finish_reason else " ▍")
     except PlaygroundError as error:
         # One question that does not fit must not hide the answers to the others.
         yield gettext(error.template, **error.fields)

@@ -14,13 +14,13 @@ from playground.ui.reports import report, verdict
 from playground.ui.templates import Gettext, render
 
 
-def line(card: AdapterInfo) -> str:
-    """The adapter in the list: its name and the day it was made."""
-    return f"{card.name}  ·  {_time(card)[:10]}"
+def line(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
+    """The adapter in the list: its name, the day it was made, and its model where another one is loaded."""
+    return "  ·  ".join(filter(None, (card.name, _time(card)[:10], _foreign(services, card, gettext))))
 
 
-def title(card: AdapterInfo) -> Markup:
-    return snippets.title(card.name, size="big dot mine")
+def title(services: Services, card: AdapterInfo, gettext: Gettext) -> Markup:
+    return snippets.title(card.name, _foreign(services, card, gettext), "big dot mine")
 
 
 def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) -> Markup:
@@ -47,6 +47,10 @@ def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) ->
         other_skills=report.others(card.report, gettext),
         figures=report.behind(card.report, card.name, gettext),
     )
+
+
+def _foreign(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
+    return "" if services.fits(card) else gettext("for another model: {name}", name=card.base_model or "?")
 
 
 def _time(card: AdapterInfo) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
-from playground.protocol.client import Voice
+from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
 from playground.tasks.summarize import OWN_SENTENCES, TASK
@@ -66,11 +66,11 @@ def build(services: Services, choice: AdapterPicker) -> None:
     async def summarize(request: gr.Request, text: str, length: str, *who: Any) -> AsyncIterator[Any]:
         gettext = gettext_for(request)
 
-        def ask(voice: Voice) -> AsyncIterator[TextOutput]:
-            return TASK.run(services.live, voice, text=text, length=length)
+        def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
+            return TASK.run(client, text=text, length=length)
 
         async for found in paced(answers(services, request, who, ask)):
-            below = _below(gettext, services.base.name, text, found)
+            below = _below(gettext, services.host.info.name, text, found)
             yield [*found.drawn(lambda one: one.text), snippets.caption(below)]
 
     inputs = [text, length, *choice.inputs]

@@ -1,16 +1,10 @@
-"""How the page's events are bound, what of them the browser does alone, and in which language they answer."""
+"""How the page's events are bound, and what of them the browser does alone."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from functools import partial
 from typing import Any
-
-import gradio as gr
-
-from playground.ui.i18n import gettext, locale_of
-from playground.ui.templates import Gettext
 
 EVENT_OPTIONS: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private", "show_progress": "hidden"}
 """How the page's own events are bound: the engine admits, not Gradio's queue; none of them is public API."""
@@ -18,15 +12,10 @@ EVENT_OPTIONS: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "p
 STREAM_EVERY_S = 0.05
 
 
-def in_browser(function: str, *fixed: str) -> str:
-    """An event's `js`: a call of one of `static/page.js`'s functions with these arguments, else with the inputs."""
-    arguments = ", ".join(json.dumps(one) for one in fixed) if fixed else "...values"
+def in_browser(function: str, *fixed: object) -> str:
+    """An event's `js`: a call of one of `static/page.js`'s functions with these arguments, then the event's inputs."""
+    arguments = ", ".join([*(json.dumps(one) for one in fixed), "...values"])
     return f"(...values) => window.playground.{function}({arguments})"
-
-
-def gettext_for(request: gr.Request) -> Gettext:
-    """Say things in the language of the one who asks."""
-    return partial(gettext, locale_of(request))
 
 
 async def paced(results: AsyncIterator[Any]) -> AsyncIterator[Any]:

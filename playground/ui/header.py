@@ -2,6 +2,7 @@
 
 import gradio as gr
 
+from playground.sentence import N_
 from playground.service.services import Services
 from playground.ui.components import adapter_picker, compare
 from playground.ui.components.adapter_picker import AdapterPicker
@@ -10,7 +11,7 @@ from playground.ui.events import in_browser
 from playground.ui.i18n import framed
 from playground.ui.templates import snippet
 
-TIP = "4-bit: every number of the model is stored in 4 bits, so that it fits a small machine"
+TIP = N_("4-bit: every number of the model is stored in 4 bits, so that it fits a small machine")
 
 
 def build(services: Services) -> AdapterPicker:

@@ -18,6 +18,7 @@ from playground.ui.api import endpoints
 from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.early_script import EarlyScriptMiddleware
 from playground.ui.finetune import tab as finetune_tab
+from playground.ui.gradio_patches import SESSIONS_KEPT
 from playground.ui.i18n import I18N, t
 from playground.ui.tabs import adapters, corrections, generic
 from playground.ui.tabs.corrections import CorrectionsPanel
@@ -39,14 +40,15 @@ def build_page(services: Services) -> gr.Blocks:
                 with gr.Tab(t(task.title), id=task.name):
                     panel = build_view(services, choice, task) or panel
             with gr.Tab(t("Fine-tune"), id="finetune", alignment="right"):
-                prompt = panel.prompt if panel else None
-                finetune_page, review = finetune_tab.build(services, choice.picker, pages, prompt)
+                chat = (panel.prompt, panel.afresh) if panel else ()
+                finetune_page, review = finetune_tab.build(services, choice.picker, pages, *chat)
             with gr.Tab(t("Adapters"), id="adapters", alignment="right"):
                 adapters.build(services, choice.picker)
         if panel:
             corrections.send_to_finetune(finetune_page, panel, review)
         header.wire(services, page, choice)
         endpoints.build(services)
+    page.state_session_capacity = SESSIONS_KEPT
     return page
 
 
@@ -77,6 +79,7 @@ def launch_options(services: Services) -> dict[str, Any]:
         "ssr_mode": False,
         "quiet": True,
         "show_error": True,
+        "state_session_capacity": SESSIONS_KEPT,
     }
 
 

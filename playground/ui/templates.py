@@ -1,13 +1,11 @@
 """HTML that is made for one visitor, from the Jinja2 templates in `templates/`. What is put in is escaped by Jinja2."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-Gettext = Callable[..., str]
-"""Says an English sentence in the visitor's language, with its `{field}`s filled."""
+from playground.i18n.catalog import Gettext
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from playground.ui.i18n import CHINESE, ENGLISH, gettext
+from playground.i18n.catalog import CHINESE, ENGLISH, gettext
 from playground.ui.reports import report, run
 
 EVIL = '<img src=x onerror=alert(1)>" onclick="alert(1)\ud800'

@@ -1,29 +1,15 @@
-"""Defends what templates and scripts must keep: every word is there in Chinese, and what is called by name exists."""
+"""Defends that nothing gets round the templates' escaping, and that what is called or filled by name exists."""
 
 import re
 from pathlib import Path
 
 import pytest
-from jinja2 import Environment
-from jinja2.ext import extract_from_ast
 
 from playground.ui import templates
-from playground.ui.i18n import ZH
 from playground.ui.templates import render
 
 PLAYGROUND = Path(templates.__file__).parent
 FILES = sorted((PLAYGROUND / "templates").glob("*.html"))
-
-
-def sentences(path: Path) -> set[str]:
-    found = extract_from_ast(Environment(autoescape=True).parse(path.read_text(encoding="utf-8")), babel_style=False)
-    return {texts[0] for _, _, texts in found if texts}
-
-
-def test_every_sentence_in_a_template_is_there_in_chinese() -> None:
-    said = set().union(*map(sentences, FILES))
-    assert len(said) > 40
-    assert sorted(said - set(ZH)) == []
 
 
 def test_nothing_is_left_out_of_escaping() -> None:

@@ -1,12 +1,12 @@
 """A row of examples to try, one button each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from playground.ui.components.basics import html
-from playground.ui.events import EVENT_OPTIONS
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import t
 
 
@@ -17,12 +17,5 @@ def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) ->
         for example in examples:
             values = [example.inputs.get(name) for name in names]
             chip = gr.Button(t(example.title), size="sm", min_width=0, elem_classes=["chip"])
-            chip.click(_filling(values), None, list(fill), **EVENT_OPTIONS)
-
-
-def _filling(values: Sequence[str | None]) -> Callable[[], Any]:
-    def fill() -> Any:
-        found = [gr.skip() if value is None else value for value in values]
-        return found[0] if len(found) == 1 else found
-
-    return fill
+            # From the server they could come after what a visitor typed meanwhile.
+            chip.click(None, None, list(fill), js=in_browser("put", values), **EVENT_OPTIONS)

@@ -11,14 +11,16 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from playground.i18n.catalog import Gettext
 from playground.protocol.requests import TokenLogprob
+from playground.sentence import N_
 from playground.tasks.base import TextOutput
 from playground.ui.components.basics import html
-from playground.ui.templates import Gettext, render
+from playground.ui.templates import render
 
 DRAWN_EVERY_S = 1.0
 """While an answer grows; all words with all others are a lot to send."""
-EMPTY = "The words of the next answer appear here: the less sure the model was, the darker."
+EMPTY = N_("The words of the next answer appear here: the less sure the model was, the darker.")
 
 
 def place(elem_id: str) -> gr.HTML:

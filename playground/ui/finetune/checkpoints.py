@@ -7,15 +7,15 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, best_checkpoint, whole_checkpoints
 from playground.training.jobs.job import Job
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, second
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, gettext_for, in_browser
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.finetune.state import FinetunePage
-from playground.ui.i18n import t
-from playground.ui.templates import Gettext
+from playground.ui.i18n import gettext_for, t
 
 
 @dataclass(frozen=True)

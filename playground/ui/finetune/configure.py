@@ -11,12 +11,14 @@ import gradio as gr
 
 from playground.adapters.info import MAX_NAME_CHARS
 from playground.errors import InputError, PlaygroundError
+from playground.i18n.catalog import Gettext
 from playground.service.datasets import MAX_PROBE_CHARS, plan, start_training
 from playground.service.services import Services
 from playground.training.preflight.client import PreflightResult
 from playground.ui.components.basics import caption, head, primary, second
+from playground.ui.components.defaults import Defaults
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, gettext_for
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import preflight, settings_form
 from playground.ui.finetune.preflight import Trying
 from playground.ui.finetune.presets import INTENSITIES, choices, last_pace, pace_of, seconds_of
@@ -24,8 +26,7 @@ from playground.ui.finetune.progress import WatchParts
 from playground.ui.finetune.review import CheckParts
 from playground.ui.finetune.settings_form import Advanced
 from playground.ui.finetune.state import CHECK, TEACH, Draft, FinetunePage, open_step
-from playground.ui.i18n import t
-from playground.ui.templates import Gettext
+from playground.ui.i18n import gettext_for, t
 
 ELSEWHERE = "Tell a story about a brave little dog."
 SMALL_TALK = "How are you today?"
@@ -41,6 +42,7 @@ class TeachParts:
     fit: gr.Button
     advanced: Advanced
     probes: tuple[gr.Textbox, ...]
+    defaults: Defaults
     back: gr.Button
     start: gr.Button
 
@@ -68,20 +70,21 @@ def build(services: Services) -> TeachParts:
                     "While it learns, these are asked again and again, so that you can see the answers change.",
                 )
                 probes = (
-                    _probe("From your examples"),
-                    _probe("Something else, to see what it forgets", ELSEWHERE),
-                    _probe("Your own (optional)", SMALL_TALK),
+                    _probe(t("From your examples")),
+                    _probe(t("Something else, to see what it forgets"), ELSEWHERE),
+                    _probe(t("Your own (optional)"), SMALL_TALK),
                 )
         with gr.Row(elem_classes="foot"):
             back = second("Back")
             caption("Others can keep using the model meanwhile, and so can you.")
             start = primary("Start teaching")
-    return TeachParts(before, name, intensity, tried, fit, advanced, probes, back, start)
+    defaults = Defaults([name, probes[0], *advanced.components])
+    return TeachParts(before, name, intensity, tried, fit, advanced, probes, defaults, back, start)
 
 
 def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: WatchParts) -> None:
     """Bind entering the step, trying the values out, and starting the run."""
-    services = frame.services
+    services, defaults = frame.services, parts.defaults
 
     @show_errors
     async def enter(draft: Draft, intensity: str, request: gr.Request) -> list[Any]:
@@ -93,28 +96,36 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
             open_step(TEACH),
             gr.Column(visible=True),
             gr.Column(visible=False),
-            default_name(draft.file_name),
             gr.Radio(choices=choices(services, draft, gettext, pace)),
-            draft.probe[:MAX_PROBE_CHARS],
-            *parts.advanced.showing(plan(services, draft.rows, intensity)),
+            *defaults.offer(
+                {
+                    parts.name: default_name(draft.file_name),
+                    parts.probes[0]: draft.probe[:MAX_PROBE_CHARS],
+                    **suited(draft, intensity),
+                }
+            ),
             preflight.trying(gettext),
             gr.Button(visible=False),
         ]
 
     @show_errors
     async def chosen(draft: Draft, intensity: str) -> list[Any]:
-        return parts.advanced.showing(plan(services, draft.rows, intensity))
+        return defaults.offer(suited(draft, intensity))
+
+    def suited(draft: Draft, intensity: str) -> dict[Any, Any]:
+        values = parts.advanced.showing(plan(services, draft.rows, intensity))
+        return dict(zip(advanced, values, strict=True))
 
     stage = [frame.steps, parts.before, watch.running]
     advanced = parts.advanced.components
     shown = [parts.tried, parts.fit]
-    filled = [*stage, parts.name, parts.intensity, parts.probes[0], *advanced, *shown]
-    entered = check.next.click(enter, [frame.draft, parts.intensity], filled, **EVENT_OPTIONS)
-    picked = parts.intensity.input(chosen, [frame.draft, parts.intensity], advanced, **EVENT_OPTIONS)
-    _try_out(frame, parts, [entered, picked])
+    asked = [frame.draft, parts.intensity]
+    entered = check.next.click(enter, asked, [*stage, parts.intensity, *defaults.outputs, *shown], **EVENT_OPTIONS)
+    picked = parts.intensity.input(chosen, asked, defaults.outputs, trigger_mode="always_last", **EVENT_OPTIONS)
+    _try_out(frame, parts, [defaults.adopt(entered), defaults.adopt(picked)])
     given = {frame.draft, parts.name, parts.intensity, *advanced, *parts.probes}
     begun = [parts.before, watch.running, frame.job, frame.told, frame.adapter, frame.clock]
-    parts.start.click(_beginning(frame, parts), given, begun, **EVENT_OPTIONS)
+    defaults.take_back(parts.start.click(_beginning(frame, parts), given, begun, **EVENT_OPTIONS))
     parts.back.click(lambda: open_step(CHECK), None, frame.steps, **EVENT_OPTIONS)
 
 
@@ -228,10 +239,10 @@ def default_name(file_name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _probe(label: str, value: str = "") -> gr.Textbox:
+def _probe(label: Any, value: str = "") -> gr.Textbox:
     return gr.Textbox(
         value,
-        label=t(label),
+        label=label,
         placeholder=t("What will you ask it?"),
         lines=3,
         max_lines=3,

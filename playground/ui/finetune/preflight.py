@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from playground.errors import InputError, PlaygroundError
+from playground.i18n.catalog import Gettext
 from playground.service.datasets import plan, prepare
 from playground.service.services import Services
 from playground.training.preflight.client import PreflightRequest, PreflightResult, sample_of
@@ -17,7 +18,7 @@ from playground.training.preflight.shrink import changes
 from playground.training.spec import TrainingConfig
 from playground.ui.finetune.state import Draft
 from playground.ui.reports.run import duration
-from playground.ui.templates import Gettext, render
+from playground.ui.templates import render
 
 SETTLED_S = 0.7
 """Values that are still being typed are not tried."""
@@ -142,7 +143,7 @@ def estimated(gettext: Gettext, seconds: float | None) -> Markup:
 
 
 def refused(gettext: Gettext, error: PlaygroundError) -> Markup:
-    return _note(gettext, gettext(error.template, **error.fields), warn=True)
+    return _note(gettext, gettext(error.sentence), warn=True)
 
 
 def _rows(gettext: Gettext, tried: PreflightResult) -> str:

@@ -9,6 +9,9 @@ import gradio as gr
 import pandas as pd
 from markupsafe import Markup
 
+from playground.i18n.catalog import Gettext
+from playground.protocol.messages import BASE
+from playground.sentence import N_, Sentence
 from playground.service.datasets import DatasetSource, origin
 from playground.service.probes import ProbeAnswers, read_probes
 from playground.service.services import Services
@@ -18,15 +21,15 @@ from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, note, primary, second, static_html
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, gettext_for
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune.state import BRING, RESULT, FinetunePage, open_step
-from playground.ui.i18n import t
+from playground.ui.i18n import gettext_for, t
 from playground.ui.reports import run
-from playground.ui.templates import Gettext, render
+from playground.ui.templates import render
 
-SEEN, ASIDE = "examples it learns from", "examples set aside"
-MEASURED = "Lower is better. If the green line climbs again, it only memorizes: then it stops by itself."
-UNMEASURED = "Lower is better. No examples are set aside, so nothing tells when it only memorizes."
+SEEN, ASIDE = N_("examples it learns from"), N_("examples set aside")
+MEASURED = N_("Lower is better. If the green line climbs again, it only memorizes: then it stops by itself.")
+UNMEASURED = N_("Lower is better. No examples are set aside, so nothing tells when it only memorizes.")
 COLOURS = {SEEN: "#8A938F", ASIDE: "#2A9D8A"}
 RECENT_S = 15 * 60
 """A run without a result that ended longer ago is not shown again to its owner who opens the tab."""
@@ -94,7 +97,7 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
     jobs = frame.services.jobs
 
     @show_errors
-    async def tick(job_id: str, told: Any, request: gr.Request) -> list[Any]:
+    async def tick(job_id: str, told: Any, choice: str, request: gr.Request) -> list[Any]:
         owner = frame.services.owner(request)
         if not job_id:
             return [gr.skip()] * (5 + len(parts.drawn))
@@ -114,14 +117,16 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
             gr.Timer(active=not ended),
             open_step(RESULT) if has_result else gr.skip(),
             state["adapter"] if has_result else gr.skip(),
-            picked(frame.services, owner, str(state["adapter"])) if has_result else gr.skip(),
+            picked(frame.services, owner, str(state["adapter"]) if choice == BASE else None)
+            if has_result
+            else gr.skip(),
             *_draw(state, origin(job), gettext, told, strip_of(job, strip, gettext)),
         ]
 
     @show_errors
     async def stop(job_id: str, request: gr.Request) -> gr.Button:
         await asyncio.to_thread(jobs.stop, frame.services.known_owner(request), job_id)
-        return gr.Button(gettext_for(request)("Stopping…"), interactive=False)
+        return gr.Button(gettext_for(request)(N_("Stopping…")), interactive=False)
 
     @show_errors
     async def resume(job_id: str, request: gr.Request) -> list[Any]:
@@ -134,7 +139,7 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
         return [open_step(BRING), ""]
 
     watched = [frame.told, frame.clock, frame.steps, frame.adapter, frame.picker, *parts.drawn]
-    frame.clock.tick(tick, [frame.job, frame.told], watched, **EVENT_OPTIONS)
+    frame.clock.tick(tick, [frame.job, frame.told, frame.picker], watched, **EVENT_OPTIONS)
     parts.stop.click(stop, frame.job, parts.stop, **EVENT_OPTIONS)
     parts.resume.click(resume, frame.job, [frame.clock, frame.told, parts.resume, parts.again], **EVENT_OPTIONS)
     parts.again.click(again, frame.job, [frame.steps, frame.job], **EVENT_OPTIONS)
@@ -169,7 +174,7 @@ def _draw(state: JobState, known: DatasetSource | None, gettext: Gettext, told: 
     failed = ended and state["adapter"] is None
     grew = told is None or told[3:5] != _news(state)[3:]
     if failed:
-        progress = snippets.warning(gettext(state["template"] or "It stopped.", **state["fields"]))
+        progress = snippets.warning(gettext(Sentence.from_plain(state) if state["template"] else "It stopped."))
     else:
         progress = run.progress(gettext, state)
     line = gettext("{file}, {count} examples", file=known.file_name, count=known.learned) if known else ""

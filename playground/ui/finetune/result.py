@@ -9,6 +9,7 @@ import gradio as gr
 
 from playground.adapters.info import AdapterInfo
 from playground.errors import PlaygroundError
+from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
@@ -21,14 +22,15 @@ from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import head, primary, second, static_html
+from playground.ui.components.chat_history import Afresh
 from playground.ui.components.file_download import download_after, hidden_download
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, gettext_for
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import checkpoints
 from playground.ui.finetune.checkpoints import StepParts
 from playground.ui.finetune.state import BRING, Draft, FinetunePage, open_step
+from playground.ui.i18n import gettext_for
 from playground.ui.reports import report, run, verdict
-from playground.ui.templates import Gettext
 
 HELD_OUT_SHOWN = 3
 SHORT_ANSWER = SamplingParams(max_new_tokens=80, temperature=0.0)
@@ -76,7 +78,13 @@ def build() -> ResultParts:
     return ResultParts(found, answers, behind, others, origin, proof, more, chosen, download, fetch, use)
 
 
-def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Textbox | None = None) -> None:
+def wire(
+    frame: FinetunePage,
+    parts: ResultParts,
+    file: gr.File,
+    prompt: gr.Textbox | None = None,
+    afresh: Afresh | None = None,
+) -> None:
     """Bind the step: it is drawn when a run's adapter is there. `prompt` is where Generate is asked."""
     services = frame.services
 
@@ -96,7 +104,7 @@ def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Text
         found, proof = verdict.verdict(card, facts, gettext), verdict.proof(card, gettext)
         left_out = why_left_out(services.host.info, job)
         if left_out:
-            answers = answers or snippets.caption(gettext(left_out.template, **left_out.fields))
+            answers = answers or snippets.caption(gettext(left_out.sentence))
         yield [found, answers + probes, *below, taught, proof, gr.Button(visible=left_out is None)]
         if not answers:
             async for table in _answers(services, owner, job, card, gettext):
@@ -118,7 +126,10 @@ def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Text
     frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT_OPTIONS)
     checkpoints.wire(frame, parts.steps)
     prompts = [prompt] if prompt else []
-    parts.use.click(use, [frame.adapter, frame.job, *prompts], [frame.tabs, frame.picker, *prompts], **EVENT_OPTIONS)
+    opening = [frame.tabs, frame.picker, *prompts]
+    parts.use.click(use, [frame.adapter, frame.job, *prompts], opening, **EVENT_OPTIONS)
+    if afresh:  # what the base model said there before is none of the adapter's
+        afresh(parts.use.click)
     download_after(parts.download.click(download, frame.adapter, parts.fetch, **EVENT_OPTIONS), parts.fetch)
     parts.more.click(
         lambda: (open_step(BRING), "", "", Draft(), None),
@@ -153,7 +164,7 @@ async def _answer(client: SamplingClient, messages: list[Message], gettext: Gett
             yield output.text + ("" if output.finish_reason else " ▍")
     except PlaygroundError as error:
         # One question that does not fit must not hide the answers to the others.
-        yield gettext(error.template, **error.fields)
+        yield gettext(error.sentence)
 
 
 def _table(gettext: Gettext, card: AdapterInfo, rows: list[list[str]]) -> str:

@@ -8,6 +8,7 @@ import gradio as gr
 
 from playground.service.services import Services
 from playground.ui.components.basics import owning_tab
+from playground.ui.components.chat_history import Afresh
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import configure, progress, result, review, upload
@@ -19,9 +20,14 @@ from playground.ui.i18n import t
 
 
 def build(
-    services: Services, picker: gr.Dropdown, tabs: gr.Tabs, prompt: gr.Textbox | None = None
+    services: Services,
+    picker: gr.Dropdown,
+    tabs: gr.Tabs,
+    prompt: gr.Textbox | None = None,
+    afresh: Afresh | None = None,
 ) -> tuple[FinetunePage, CheckParts]:
-    """Draw the tab and bind its events; call inside its `gr.Tab`. `prompt` is where Generate is asked.
+    """Draw the tab and bind its events; call inside its `gr.Tab`. `prompt` is where Generate is asked, `afresh` begins
+    a new chat there.
 
     Returns what another tab needs to bring a file here.
     """
@@ -50,7 +56,7 @@ def build(
     review.wire(frame, check)
     configure.wire(frame, teach, check, watch)
     progress.wire(frame, watch)
-    result.wire(frame, outcome, bring.file, prompt)
+    result.wire(frame, outcome, bring.file, prompt, afresh)
     tab = owning_tab()
     if tab is not None:
         _attach(frame, tab, teach, watch)

@@ -9,7 +9,8 @@ from markupsafe import Markup
 from playground.data.excerpts import as_text, excerpt
 from playground.data.repair import Repair
 from playground.data.table import Problem, Table
-from playground.ui.templates import Gettext, render
+from playground.i18n.catalog import Gettext
+from playground.ui.templates import render
 
 _BARS = 12
 _BARS_HEIGHT = 43
@@ -64,7 +65,7 @@ def problems(gettext: Gettext, found: Sequence[Problem]) -> str:
     """What was noticed in the file, a line each, with the first place where something was changed for it."""
     noticed = [
         (
-            gettext(problem.template, **problem.fields),
+            gettext(problem.sentence),
             [(_cells(gettext, one.before), one.after and _cells(gettext, one.after)) for one in problem.changes[:1]],
         )
         for problem in found

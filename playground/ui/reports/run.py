@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from playground.i18n.catalog import Gettext
 from playground.training.jobs.events import MEASURING, JobState
-from playground.ui.templates import Gettext, render
+from playground.ui.templates import render
 
 
 def progress(gettext: Gettext, state: JobState) -> Markup:

@@ -54,6 +54,48 @@ window.playground = (() => {
     return [usable, usable];
   }
 
+  // Puts these values into an event's outputs; null leaves one as it is.
+  function put(values) {
+    return values.map((value) => value ?? undefined);
+  }
+
+  // What one of the named styles sets, at once: from the server it could come after what a visitor set meanwhile.
+  function preset(presets, style) {
+    return presets[style];
+  }
+
+  // Takes what is written out of its box at once: what is typed from then on is the next message. While an answer comes
+  // it stays there. The letter, the box, and the two buttons.
+  function send(draft, letter) {
+    if (document.querySelector("#generate-stop")) return [{ ...letter, new: false }];
+    const shown = (visible) => ({ __type__: "update", visible });
+    return [{ text: draft ?? "", new: true }, "", shown(false), shown(true)];
+  }
+
+  // A message that could not be answered goes back into its box, unless another is being written there.
+  function giveBack(letter, draft) {
+    return draft || !letter.text ? undefined : letter.text;
+  }
+
+  function forgetLetter() {
+    return { text: "", new: false };
+  }
+
+  // Puts offered values, by place, into those of the `count` fields that still hold what was put there last: what
+  // differs is the visitor's. Compared and set in one go: on the way to the server and back somebody may have typed.
+  // What is put there now, and the fields.
+  function adopt(count, offered, put, ...fields) {
+    const same = (one, other) => JSON.stringify(one ?? "") === JSON.stringify(other ?? "");
+    const now = fields.slice(0, count);
+    const news = now.map((value, place) => (same(value, put[place]) ? offered[place] : undefined));
+    return [now.map((_, place) => (news[place] === undefined ? put[place] : news[place])), ...news];
+  }
+
+  // Counts all fields as filled by the page again, whatever they hold.
+  function takeBack(count, ...fields) {
+    return [fields.slice(0, count)];
+  }
+
   // The shaded words stand under every answer all the time; the switch only shows them.
   function showWords(on) {
     page().classList.toggle("shows-words", on);
@@ -83,5 +125,21 @@ window.playground = (() => {
     keep("playground_theme", dark ? "dark" : "light");
   }
 
-  return { copy, download, showChoice, showWords, stepsIntoView, switchLanguage, switchTheme, toTop };
+  return {
+    adopt,
+    copy,
+    download,
+    forgetLetter,
+    giveBack,
+    preset,
+    put,
+    send,
+    showChoice,
+    showWords,
+    stepsIntoView,
+    switchLanguage,
+    switchTheme,
+    takeBack,
+    toTop,
+  };
 })();

@@ -7,11 +7,12 @@ from markupsafe import Markup
 from playground.adapters.check import WEIGHTS
 from playground.adapters.info import AdapterInfo
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.service.datasets import origin
 from playground.service.services import Services
 from playground.ui.components import snippets
 from playground.ui.reports import report, verdict
-from playground.ui.templates import Gettext, render
+from playground.ui.templates import render
 
 
 def line(services: Services, card: AdapterInfo, gettext: Gettext) -> str:

@@ -12,6 +12,7 @@ import gradio as gr
 from playground.adapters.info import MAX_NAME_CHARS, check_name
 from playground.errors import AdapterError, InputError
 from playground.protocol.messages import BASE
+from playground.sentence import N_
 from playground.service.downloads import sizes, whole, zipped
 from playground.service.services import Services
 from playground.ui.components import snippets
@@ -19,8 +20,8 @@ from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, ghost, head, owning_tab, primary, second, static_html
 from playground.ui.components.file_download import download_after, hidden_download
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, gettext_for
-from playground.ui.i18n import t
+from playground.ui.events import EVENT_OPTIONS
+from playground.ui.i18n import gettext_for, t
 from playground.ui.tabs import adapter_details
 
 
@@ -76,7 +77,7 @@ def build(services: Services, picker: gr.Dropdown) -> None:
     _wire_download(services, parts)
 
 
-_EMPTY = '<div class="big">Nothing taught yet.</div><div class="quiet">Start in Fine-tune.</div>'
+_EMPTY = N_('<div class="big">Nothing taught yet.</div><div class="quiet">Start in Fine-tune.</div>')
 
 
 def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: gr.Column) -> Parts:
@@ -125,14 +126,18 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
     )
 
 
-def _draw(services: Services, request: gr.Request, adapter: str | None) -> list[Any]:
-    """Updates for `Parts.drawn`: the list as it is now, and the page of the adapter, or of the first."""
+def _draw(services: Services, request: gr.Request, adapter: str | None, seen: str | None = None) -> list[Any]:
+    """Updates for `Parts.drawn`: the list as it is now, and the page of the adapter, or of the first.
+
+    What was `seen` to be chosen in the list is not chosen anew: another may be by now.
+    """
     owner, gettext = services.owner(request), gettext_for(request)
     cards = services.store.list(owner)
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
     choices = [(adapter_details.line(services, card, gettext), card.id) for card in cards]
+    shown = card.id if card else None
     return [
-        gr.Radio(choices=choices, value=card.id if card else None),
+        gr.Radio(choices=choices) if shown == seen else gr.Radio(choices=choices, value=shown),
         gr.HTML(visible=card is None),
         gr.Column(visible=card is not None),
         adapter_details.title(services, card, gettext) if card else "",
@@ -147,36 +152,35 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts) -> None
 
     @show_errors
     async def opened(chosen: str | None, request: gr.Request) -> list[Any]:
-        return await asyncio.to_thread(_draw, services, request, chosen)
+        return await asyncio.to_thread(_draw, services, request, chosen, chosen)
 
     @show_errors
-    async def bring(path: Any, current: str, request: gr.Request) -> list[Any]:
+    async def bring(path: Any, request: gr.Request) -> list[Any]:
         if not isinstance(path, str) or not path:
             raise InputError("Send a file first.")
         owner = services.known_owner(request)
         card = await asyncio.to_thread(services.adopt, owner, _name_of(path), Path(path))
-        return [picked(services, owner, current), *_draw(services, request, card.id)]
+        return [picked(services, owner), *_draw(services, request, card.id)]
 
     @show_errors
-    async def rename(adapter: str | None, name: str, current: str, request: gr.Request) -> list[Any]:
+    async def rename(adapter: str | None, name: str, request: gr.Request) -> list[Any]:
         owner = services.known_owner(request)
         card = services.store.rename(owner, _one(adapter), name)
-        return [picked(services, owner, current), *_draw(services, request, card.id)]
+        return [picked(services, owner), *_draw(services, request, card.id)]
 
     @show_errors
     async def delete(adapter: str | None, current: str, request: gr.Request) -> list[Any]:
         owner = services.known_owner(request)
         card = await asyncio.to_thread(services.remove, owner, _one(adapter))
-        return [picked(services, owner, BASE if current == card.id else current), *_draw(services, request, None)]
+        return [picked(services, owner, BASE if current == card.id else None), *_draw(services, request, None)]
 
     listed = [picker, *parts.drawn]
     tab = owning_tab()
     if tab is not None:
         tab.select(opened, parts.chosen, list(parts.drawn), **EVENT_OPTIONS)
-    parts.chosen.input(opened, parts.chosen, list(parts.drawn), **EVENT_OPTIONS)
-    parts.bring.upload(bring, [parts.bring, picker], listed, **EVENT_OPTIONS)
-    parts.save.click(rename, [parts.chosen, parts.name, picker], listed, **EVENT_OPTIONS)
-    parts.name.submit(rename, [parts.chosen, parts.name, picker], listed, **EVENT_OPTIONS)
+    parts.chosen.input(opened, parts.chosen, list(parts.drawn), trigger_mode="always_last", **EVENT_OPTIONS)
+    parts.bring.upload(bring, parts.bring, listed, **EVENT_OPTIONS)
+    gr.on([parts.save.click, parts.name.submit], rename, [parts.chosen, parts.name], listed, **EVENT_OPTIONS)
     parts.sure.click(delete, [parts.chosen, picker], listed, **EVENT_OPTIONS)
 
 
@@ -212,7 +216,7 @@ def _wire_download(services: Services, parts: Parts) -> None:
         card = services.store.get(services.owner(request), _one(adapter))
         small, large = await asyncio.to_thread(sizes, services, card)
         mergeable = services.fits(card)
-        line = "Adapter: {small} MB. Whole model: {large} MB." if mergeable else "Adapter: {small} MB."
+        line = N_("Adapter: {small} MB. Whole model: {large} MB.") if mergeable else N_("Adapter: {small} MB.")
         told = gettext_for(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
         return [*_rows("taking"), snippets.caption(told), gr.Button(visible=True), gr.Button(visible=mergeable)]
 

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.answer import TASK
@@ -16,9 +17,9 @@ from playground.ui.components.compare import answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import gettext_for, in_browser, paced
-from playground.ui.i18n import t
-from playground.ui.templates import Gettext, render
+from playground.ui.events import in_browser, paced
+from playground.ui.i18n import gettext_for, t
+from playground.ui.templates import render
 
 
 def build(services: Services, choice: AdapterPicker) -> None:

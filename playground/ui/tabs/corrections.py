@@ -11,22 +11,23 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.protocol.messages import Message
 from playground.service.corrections import Corrections, Kept
 from playground.service.services import Services
 from playground.tasks.base import check_text
 from playground.training.jobs.events import FINISHED
 from playground.ui.components.basics import head, owning_tab, second
-from playground.ui.components.chat_history import as_messages, asked_before
+from playground.ui.components.chat_history import Afresh, as_messages, as_turns, asked_before
 from playground.ui.components.snippets import caption
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, gettext_for
+from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import review
 from playground.ui.finetune.progress import latest
 from playground.ui.finetune.review import CheckParts
 from playground.ui.finetune.state import CHECK, Draft, FinetunePage, open_step
+from playground.ui.i18n import gettext_for
 from playground.ui.tabs import generate_controls
-from playground.ui.templates import Gettext
 
 ENOUGH = 8
 """So many corrections are worth a training."""
@@ -44,6 +45,7 @@ class CorrectionsPanel:
     teach: gr.Button
     prompt: gr.Textbox
     drawn: tuple[gr.blocks.Block, ...]
+    afresh: Afresh | None = None
 
 
 def draw(services: Services, visible: bool, prompt: gr.Textbox) -> CorrectionsPanel:
@@ -73,17 +75,17 @@ def wire(services: Services, note: CorrectionsPanel, chat: gr.Chatbot, controls:
 
     @show_errors
     async def corrected(edit: gr.EditData, request: gr.Request, shown: Any, *asked_with: Any) -> AsyncIterator[Any]:
-        messages, owner = as_messages(shown), services.known_owner(request)
+        turns, owner = as_turns(shown), services.known_owner(request)
         was, answer = _text(edit.previous_value), _text(edit.value)
-        asked = asked_before(messages, edit.index)
+        asked = asked_before(as_messages(shown), edit.index)
         role = generate_controls.read(asked_with).role
         system = [Message(role="system", content=check_text(role, "system"))] if role else []
         try:
             kept = await asyncio.to_thread(note.kept.keep, owner, [*system, *asked], was, answer)
         except InputError:
             if not answer.strip():
-                messages[edit.index]["content"] = was
-                yield [messages, *[gr.skip()] * len(note.drawn)]
+                turns[edit.index]["content"] = was
+                yield [turns, *[gr.skip()] * len(note.drawn)]
             raise
         yield [gr.skip(), *counted(gettext_for(request), kept)]
 

@@ -12,8 +12,8 @@ from playground.service.services import Services
 from playground.ui.components.basics import caption, ghost, head, second, static_html
 from playground.ui.components.file_download import download_after, hidden_download
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, gettext_for, in_browser
-from playground.ui.i18n import t
+from playground.ui.events import EVENT_OPTIONS, in_browser
+from playground.ui.i18n import gettext_for, t
 from playground.ui.tabs.corrections import CorrectionsPanel, counted, write_file
 
 MAX_SHOWN_CHARS = 400

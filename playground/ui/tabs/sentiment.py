@@ -8,7 +8,9 @@ import gradio as gr
 from markupsafe import Markup
 
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
+from playground.sentence import N_
 from playground.service.services import Services
 from playground.tasks.base import ClassificationOutput, check_text
 from playground.tasks.sentiment import TASK
@@ -19,9 +21,9 @@ from playground.ui.components.compare import ComparedOutput, answers
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import gettext_for, in_browser, paced
-from playground.ui.i18n import t
-from playground.ui.templates import Gettext, render
+from playground.ui.events import in_browser, paced
+from playground.ui.i18n import gettext_for, t
+from playground.ui.templates import render
 
 MAX_LINES = 200
 UNDECIDED = 0.55
@@ -124,7 +126,7 @@ def _agreement(gettext: Gettext, both: ComparedOutput[Judged]) -> str:
 
 
 def _mood(result: ClassificationOutput) -> str:
-    return result.label if result.confidences[0][1] >= UNDECIDED else "undecided"
+    return result.label if result.confidences[0][1] >= UNDECIDED else N_("undecided")
 
 
 def _count(gettext: Gettext, found: Judged) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
+from playground.sentence import N_
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
 from playground.tasks.summarize import OWN_SENTENCES, TASK
@@ -18,14 +20,13 @@ from playground.ui.components.compare import ComparedOutput, answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, gettext_for, in_browser, paced
-from playground.ui.i18n import t
-from playground.ui.templates import Gettext
+from playground.ui.events import EVENT_OPTIONS, in_browser, paced
+from playground.ui.i18n import gettext_for, t
 
 MAX_TEXT_FILE_BYTES = 2_000_000
-EXTRACT = "The text's own best sentences, word for word: {name} is too small to write a summary."
-COMPARED = "From {before} words to {base} and {after}"
-COMPARED_EXTRACT = "From {before} words to {base} and {after}. The base model's are the text's own sentences."
+EXTRACT = N_("The text's own best sentences, word for word: {name} is too small to write a summary.")
+COMPARED = N_("From {before} words to {base} and {after}")
+COMPARED_EXTRACT = N_("From {before} words to {base} and {after}. The base model's are the text's own sentences.")
 
 
 def build(services: Services, choice: AdapterPicker) -> None:
@@ -38,7 +39,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
                 opened = gr.UploadButton(
                     t("Open a file"), file_types=[".txt", ".md"], size="sm", min_width=0, elem_classes=["ghost"]
                 )
-            text = _text("Text to summarize", "summarize-text", placeholder=t("Paste a text…"))
+            text = _text(t("Text to summarize"), "summarize-text", placeholder=t("Paste a text…"))
             with gr.Row(elem_classes=["foot", "rule"]):
                 caption()
                 length = gr.Radio(
@@ -80,12 +81,12 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
 
 def _summary(elem_id: str) -> gr.Textbox:
-    return _text("Summary", elem_id, interactive=False, placeholder=t(TASK.empty))
+    return _text(t("Summary"), elem_id, interactive=False, placeholder=t(TASK.empty))
 
 
-def _text(label: str, elem_id: str, **options: Any) -> gr.Textbox:
+def _text(label: Any, elem_id: str, **options: Any) -> gr.Textbox:
     return gr.Textbox(
-        label=t(label),
+        label=label,
         show_label=False,
         container=False,
         lines=6,

@@ -1,5 +1,6 @@
 """Conversations: as the Chatbot shows them, as the model reads them, and as rows to learn from."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -18,6 +19,8 @@ class Author(TypedDict):
 
 
 TAUGHT = "taught"
+Afresh = Callable[[Callable[..., Any]], None]
+"""Has an event, such as a button's `click`, begin a new chat."""
 
 
 class Turn(TypedDict):

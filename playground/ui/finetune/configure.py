@@ -16,17 +16,16 @@ from playground.service.datasets import MAX_PROBE_CHARS, plan, start_training
 from playground.service.services import Services
 from playground.training.preflight.client import PreflightResult
 from playground.ui.components.basics import caption, head, primary, second
-from playground.ui.defaults import Defaults
+from playground.ui.components.defaults import Defaults
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import preflight as finetune_try
-from playground.ui.finetune import settings_form as finetune_advanced
+from playground.ui.finetune import preflight, settings_form
 from playground.ui.finetune.preflight import Trying
 from playground.ui.finetune.presets import INTENSITIES, choices, last_pace, pace_of, seconds_of
 from playground.ui.finetune.progress import WatchParts
 from playground.ui.finetune.review import CheckParts
 from playground.ui.finetune.settings_form import Advanced
-from playground.ui.finetune.state import CHECK, TEACH, Draft, FinetunePage, go
+from playground.ui.finetune.state import CHECK, TEACH, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
 
 ELSEWHERE = "Tell a story about a brave little dog."
@@ -64,7 +63,7 @@ def build(services: Services) -> TeachParts:
                 with gr.Column(elem_classes="trying"):
                     tried = gr.HTML("", padding=False)
                     fit = second("Make it fit", visible=False)
-                advanced = finetune_advanced.build(services)
+                advanced = settings_form.build(services)
             with gr.Column(elem_classes=["card", "scroll"], scale=1):
                 head(
                     "Questions to watch",
@@ -94,7 +93,7 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
         gettext = gettext_for(request)
         pace = await asyncio.to_thread(last_pace, services, services.owner(request))
         return [
-            go(TEACH),
+            open_step(TEACH),
             gr.Column(visible=True),
             gr.Column(visible=False),
             gr.Radio(choices=choices(services, draft, gettext, pace)),
@@ -105,7 +104,7 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
                     **suited(draft, intensity),
                 }
             ),
-            finetune_try.trying(gettext),
+            preflight.trying(gettext),
             gr.Button(visible=False),
         ]
 
@@ -127,7 +126,7 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
     given = {frame.draft, parts.name, parts.intensity, *advanced, *parts.probes}
     begun = [parts.before, watch.running, frame.job, frame.told, frame.adapter, frame.clock]
     defaults.take_back(parts.start.click(_beginning(frame, parts), given, begun, **EVENT_OPTIONS))
-    parts.back.click(lambda: go(CHECK), None, frame.steps, **EVENT_OPTIONS)
+    parts.back.click(lambda: open_step(CHECK), None, frame.steps, **EVENT_OPTIONS)
 
 
 def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
@@ -141,19 +140,19 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
         if await asyncio.to_thread(services.jobs.busy):
             pace = await asyncio.to_thread(last_pace, services, owner)
             yield [
-                finetune_try.estimated(gettext, seconds_of(services, draft, values[parts.intensity], pace)),
+                preflight.estimated(gettext, seconds_of(services, draft, values[parts.intensity], pace)),
                 _hidden(),
                 _same(),
             ]
             return
-        yield [finetune_try.trying(gettext), _hidden(), _same()]
+        yield [preflight.trying(gettext), _hidden(), _same()]
         questions = trying.answers(owner, draft, values[parts.intensity], parts.advanced.given(values))
         try:
             async with aclosing(questions) as answers:  # type: ignore[type-var]
                 async for tried in answers:
                     yield [_same()] * 3 if tried is None else _told(services, draft, gettext, tried)
         except PlaygroundError as error:
-            yield [finetune_try.refused(gettext, error), _hidden(), _same()]
+            yield [preflight.refused(gettext, error), _hidden(), _same()]
 
     @show_errors
     async def fit(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
@@ -161,7 +160,7 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
         given = parts.advanced.given(values)
         before = plan(services, draft.rows, values[parts.intensity], given)
         unchanged = [_same()] * (1 + len(parts.advanced.fields))
-        yield [finetune_try.trying(gettext), _hidden(), *unchanged]
+        yield [preflight.trying(gettext), _hidden(), *unchanged]
         questions = trying.answers(services.owner(request), draft, values[parts.intensity], given, smaller=True)
         try:
             async with aclosing(questions) as answers:  # type: ignore[type-var]
@@ -171,9 +170,9 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
                     else:
                         after = parts.advanced.showing(tried.values)
                         timed = _timed(services, draft, gettext, tried)
-                        yield [finetune_try.fitted(gettext, before, tried), _hidden(), timed, *after]
+                        yield [preflight.fitted(gettext, before, tried), _hidden(), timed, *after]
         except PlaygroundError as error:
-            yield [finetune_try.refused(gettext, error), _hidden(), *unchanged]
+            yield [preflight.refused(gettext, error), _hidden(), *unchanged]
 
     told = [parts.tried, parts.fit, parts.intensity]
     for event in filled:
@@ -194,7 +193,7 @@ def _hidden() -> gr.Button:
 def _told(services: Services, draft: Draft, gettext: Gettext, tried: PreflightResult) -> list[Any]:
     """A trial's line, the button where it does not fit, and the intensities with the times that it showed."""
     return [
-        finetune_try.found(gettext, tried, services.jobs.longest_run_s),
+        preflight.found(gettext, tried, services.jobs.longest_run_s),
         gr.Button(visible=not tried.fits),
         _timed(services, draft, gettext, tried),
     ]

@@ -9,7 +9,7 @@ from playground.service.datasets import row_tokenizer, spread
 from playground.service.services import Services
 from playground.training.spec import TrainingConfig
 from playground.training.tokenization import TokenizedExample, encode
-from playground.ui.reports import dataset as teach_html
+from playground.ui.components import snippets
 from playground.ui.reports.dataset import Fit
 
 
@@ -34,7 +34,7 @@ def measure(services: Services, examples: list[Example], values: TrainingConfig)
 def beyond(rows: list[TokenizedExample], limit: int, gettext: Gettext) -> str:
     """What of an example is not shown, because it does not fit."""
     if len(rows) > 1:
-        return teach_html.caption(
+        return snippets.caption(
             gettext("This is the first of {count} pieces; all of them are learnt.", count=len(rows))
         )
     if not rows[0].truncated:
@@ -43,4 +43,4 @@ def beyond(rows: list[TokenizedExample], limit: int, gettext: Gettext) -> str:
         told = N_("The answer begins only after {limit} places, so this example is left out.")
     else:
         told = N_("Cut off here: it takes {length} places, and {limit} fit.")
-    return f'<div class="warn">{teach_html.safe(gettext(told, length=rows[0].full_length, limit=limit))}</div>'
+    return snippets.warning(gettext(told, length=rows[0].full_length, limit=limit))

@@ -8,7 +8,7 @@ from playground.service.datasets import plan
 from playground.service.services import Services
 from playground.training.preflight.client import PreflightResult
 from playground.ui.finetune.state import Draft
-from playground.ui.reports.dataset import duration
+from playground.ui.reports.run import duration
 
 INTENSITIES: Mapping[str, tuple[str, str]] = {
     "light": (N_("Light touch"), N_("a hint of it")),

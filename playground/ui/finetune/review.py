@@ -18,15 +18,17 @@ from playground.sentence import N_
 from playground.service.datasets import PreparedDataset, plan, prepare, row_tokenizer
 from playground.service.services import Services
 from playground.training.tokenization import encode_rows, preview
-from playground.ui.components.basics import ghost, head, primary, second
-from playground.ui.defaults import Defaults
+from playground.ui.components import snippets
+from playground.ui.components.basics import ghost, head, primary, second, static_html
+from playground.ui.components.defaults import Defaults
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import columns as finetune_roles
+from playground.ui.finetune import columns
 from playground.ui.finetune.lengths import beyond, measure
-from playground.ui.finetune.state import BRING, Draft, FinetunePage, go, static_html
+from playground.ui.finetune.state import BRING, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
-from playground.ui.reports import dataset as teach_html
+from playground.ui.reports import dataset
+from playground.ui.templates import render
 
 MAX_PREVIEWED_ROWS = 200
 
@@ -41,7 +43,6 @@ FORMAT_NAMES = {
     "text_label": N_("texts with labels"),
     "text": N_("plain text"),
 }
-MARKED = N_("The marked words are what it learns to write. The rest is only read before.")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def build() -> CheckParts:
             found = gr.HTML("", padding=False)
             names = [(t(FORMAT_NAMES[name]), name) for name in FORMATS]
             format = gr.Dropdown(names, label=t("Read as"), interactive=True, filterable=False, elem_classes="pill")
-            roles = finetune_roles.build()
+            roles = columns.build()
             repairs = gr.CheckboxGroup(
                 [], label=t("Small repairs, if you agree"), interactive=True, visible=False, elem_classes="plain"
             )
@@ -101,12 +102,12 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
         return [draft, *keeping(parts.format, drawn)]
 
     @show_errors
-    async def roles_chosen(request: gr.Request, draft: Draft, *columns: Any) -> list[Any]:
-        draft, *drawn = await _again(services, finetune_roles.chosen(draft, columns), request)
-        labelled = dict(zip(parts.roles, finetune_roles.labelled(draft, gettext_for(request)), strict=True))
+    async def roles_chosen(request: gr.Request, draft: Draft, *chosen: Any) -> list[Any]:
+        draft, *drawn = await _again(services, columns.chosen(draft, chosen), request)
+        labelled = dict(zip(parts.roles, columns.labelled(draft, gettext_for(request)), strict=True))
         kept = [labelled.get(part, new) for part, new in zip(parts.drawn, drawn, strict=True)]
-        values = dict(zip(parts.roles, finetune_roles.values(draft), strict=True))
-        return [draft, *keeping(parts.format, kept), *parts.columns.offer(values, columns)]
+        values = dict(zip(parts.roles, columns.values(draft), strict=True))
+        return [draft, *keeping(parts.format, kept), *parts.columns.offer(values, chosen)]
 
     @show_errors
     async def repairs_chosen(draft: Draft, kinds: Any, request: gr.Request) -> list[Any]:
@@ -138,7 +139,7 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
     )
     for button, by in ((parts.before, -1), (parts.after, 1)):
         button.click(leaf, [frame.draft, gr.State(by)], [frame.draft, parts.example, parts.place], **EVENT_OPTIONS)
-    parts.back.click(lambda: go(BRING), None, frame.steps, **EVENT_OPTIONS)
+    parts.back.click(lambda: open_step(BRING), None, frame.steps, **EVENT_OPTIONS)
 
 
 async def read(services: Services, draft: Draft, gettext: Gettext) -> tuple[Draft, list[Any]]:
@@ -194,14 +195,14 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
     choices = [(gettext(repair.sentence), repair.kind) for repair in found.repairs]
     kept = [repair for repair in found.repairs if repair.kind in found.made]
     return draft, [
-        teach_html.title(draft.file_name, summary),
+        snippets.title(draft.file_name, summary),
         gr.Dropdown(value=draft.format),
-        *finetune_roles.updates(draft, gettext),
+        *columns.updates(draft, gettext),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
-        teach_html.lengths(gettext, measure(services, examples, values)),
+        dataset.lengths(gettext, measure(services, examples, values)),
         *_example(services, draft, gettext),
-        teach_html.repair_table(gettext, kept) + teach_html.problems(gettext, found.problems),
-        teach_html.caption(_set_aside(draft, gettext)),
+        dataset.repair_table(gettext, kept) + dataset.problems(gettext, found.problems),
+        snippets.caption(_set_aside(draft, gettext)),
         gr.Button(interactive=True),
     ]
 
@@ -211,15 +212,15 @@ def _unmatched(draft: Draft, table: Table, gettext: Gettext, error: DataError) -
     if error.sentence.msgid == NOTHING_KNOWN:  # a name to choose from a list need not be changed in the file
         why = gettext("No column has a name that is known here. Choose which is which; below is how the file begins.")
     return [
-        teach_html.title(draft.file_name, gettext("Say which column is which.")),
+        snippets.title(draft.file_name, gettext("Say which column is which.")),
         gr.Dropdown(value=draft.format),
-        *finetune_roles.updates(draft, gettext),
+        *columns.updates(draft, gettext),
         # Repairs that somebody unticked stay on offer: to make them again may be what helps.
         gr.skip() if draft.repairs is not None else gr.CheckboxGroup(choices=[], value=[], visible=False),
         "",
-        f'<div class="warn">{teach_html.safe(why)}</div>',
+        snippets.warning(why),
         "",
-        teach_html.first_rows(gettext, table) + teach_html.problems(gettext, table.problems),
+        dataset.first_rows(gettext, table) + dataset.problems(gettext, table.problems),
         "",
         gr.Button(interactive=False),
     ]
@@ -232,13 +233,12 @@ def _example(services: Services, draft: Draft, gettext: Gettext) -> list[str]:
     limit = plan(services, draft.rows).max_length
     example = draft.preview[draft.shown]
     try:
-        drawn = teach_html.preview(_apart(example, preview(example, row_tokenizer(services), limit)))
+        drawn: str = dataset.preview(gettext, _apart(example, preview(example, row_tokenizer(services), limit)))
         drawn += beyond(encode_rows(example, row_tokenizer(services), limit), limit, gettext)
     except InputError as error:
-        drawn = f'<div class="warn">{teach_html.safe(gettext(error.sentence))}</div>'
-    key = f'<span class="key"></span>{teach_html.safe(gettext(MARKED))}'
+        drawn = snippets.warning(gettext(error.sentence))
     place = gettext("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))
-    return [f'{drawn}<div class="quiet marked">{key}</div>', teach_html.caption(place)]
+    return [render("example", gettext, drawn=drawn), snippets.caption(place)]
 
 
 def _apart(example: Example, pieces: list[tuple[str, bool]]) -> list[tuple[str, bool]]:

@@ -15,13 +15,14 @@ from playground.protocol.messages import BASE
 from playground.sentence import N_
 from playground.service.downloads import sizes, whole, zipped
 from playground.service.services import Services
-from playground.ui.components.basics import caption, ghost, head, primary, second
+from playground.ui.components import snippets
+from playground.ui.components.adapter_picker import picked
+from playground.ui.components.basics import caption, ghost, head, owning_tab, primary, second, static_html
+from playground.ui.components.file_download import download_after, hidden_download
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune.state import fetched, owning_tab, picked, static_html
 from playground.ui.i18n import gettext_for, t
-from playground.ui.reports import dataset as teach_html
-from playground.ui.tabs import adapter_details as adapter_page
+from playground.ui.tabs import adapter_details
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Parts:
     drawn: tuple[gr.blocks.Block, ...]
 
 
-def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs) -> None:
+def build(services: Services, picker: gr.Dropdown) -> None:
     """Draw the tab and bind its events; call inside its `gr.Tab`."""
     with gr.Row(elem_classes=["work", "full", "adapters"]):
         with gr.Column(elem_classes=["card", "wide"]):
@@ -84,7 +85,7 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
     with gr.Row(elem_classes="head"):
         title = gr.HTML("", padding=False, elem_classes="say")
         rename, download, delete = ghost("Rename"), ghost("Download"), ghost("Delete")
-        fetch = gr.DownloadButton(elem_classes="fetch")
+        fetch = hidden_download()
     with gr.Row(visible=False, elem_classes=["foot", "asking"]) as renaming:
         name = gr.Textbox(label=t("Name of the adapter"), show_label=False, max_length=MAX_NAME_CHARS, scale=1)
         save, keep_name = second("Save"), second("Cancel")
@@ -133,14 +134,14 @@ def _draw(services: Services, request: gr.Request, adapter: str | None, seen: st
     owner, gettext = services.owner(request), gettext_for(request)
     cards = services.store.list(owner)
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
-    choices = [(adapter_page.line(services, card, gettext), card.id) for card in cards]
+    choices = [(adapter_details.line(services, card, gettext), card.id) for card in cards]
     shown = card.id if card else None
     return [
         gr.Radio(choices=choices) if shown == seen else gr.Radio(choices=choices, value=shown),
         gr.HTML(visible=card is None),
         gr.Column(visible=card is not None),
-        adapter_page.title(services, card, gettext) if card else "",
-        adapter_page.page(services, owner, card, gettext) if card else "",
+        adapter_details.title(services, card, gettext) if card else "",
+        adapter_details.page(services, owner, card, gettext) if card else "",
         *(gr.Row(visible=False) for _ in range(3)),
         gr.Row(visible=card is not None and services.fits(card)),
     ]
@@ -217,7 +218,7 @@ def _wire_download(services: Services, parts: Parts) -> None:
         mergeable = services.fits(card)
         line = N_("Adapter: {small} MB. Whole model: {large} MB.") if mergeable else N_("Adapter: {small} MB.")
         told = gettext_for(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
-        return [*_rows("taking"), teach_html.caption(told), gr.Button(visible=True), gr.Button(visible=mergeable)]
+        return [*_rows("taking"), snippets.caption(told), gr.Button(visible=True), gr.Button(visible=mergeable)]
 
     @show_errors
     async def download(adapter: str | None, request: gr.Request) -> list[Any]:
@@ -235,13 +236,13 @@ def _wire_download(services: Services, parts: Parts) -> None:
                 told = gettext("Putting the whole model together: {percent} %", percent=min(99, round(100 * share)))
                 if share == 0:
                     told = gettext("Getting ready to put the whole model together…")
-                yield [teach_html.caption(told), *_buttons(False), gr.skip(), *(gr.skip() for _ in rows)]
+                yield [snippets.caption(told), *_buttons(False), gr.skip(), *(gr.skip() for _ in rows)]
 
     rows, choices = [parts.renaming, parts.deleting, parts.taking], [parts.alone, parts.whole]
     parts.download.click(ask_what, parts.chosen, [*rows, parts.share, *choices], **EVENT_OPTIONS)
-    fetched(parts.alone.click(download, parts.chosen, [parts.fetch, *rows], **EVENT_OPTIONS), parts.fetch)
+    download_after(parts.alone.click(download, parts.chosen, [parts.fetch, *rows], **EVENT_OPTIONS), parts.fetch)
     making = parts.whole.click(make, parts.chosen, [parts.share, *choices, parts.fetch, *rows], **EVENT_OPTIONS)
-    fetched(making, parts.fetch)
+    download_after(making, parts.fetch)
     making.failure(lambda: _rows(""), None, rows, **EVENT_OPTIONS)
     parts.leave.click(lambda: _rows(""), None, rows, cancels=[making], **EVENT_OPTIONS)
 

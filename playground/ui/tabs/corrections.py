@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,21 @@ from playground.service.corrections import Corrections, Kept
 from playground.service.services import Services
 from playground.tasks.base import check_text
 from playground.training.jobs.events import FINISHED
-from playground.ui.components.basics import head, second
-from playground.ui.components.chat_history import as_messages, as_turns, asked_before
+from playground.ui.components.basics import head, owning_tab, second
+from playground.ui.components.chat_history import Afresh, as_messages, as_turns, asked_before
+from playground.ui.components.snippets import caption
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import review as finetune_check
+from playground.ui.finetune import review
 from playground.ui.finetune.progress import latest
 from playground.ui.finetune.review import CheckParts
-from playground.ui.finetune.state import CHECK, Draft, FinetunePage, go, owning_tab
+from playground.ui.finetune.state import CHECK, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for
-from playground.ui.reports.dataset import caption
 from playground.ui.tabs import generate_controls
 
 ENOUGH = 8
 """So many corrections are worth a training."""
 FILE_NAME = "corrections.jsonl"
-Afresh = Callable[[Callable[..., Any]], None]
-"""Has an event, such as a button's `click`, begin a new chat."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +112,10 @@ def send_to_finetune(frame: FinetunePage, note: CorrectionsPanel, check: CheckPa
             raise InputError("A training run of yours is still going on. When it is done, you can teach these.")
         path = await asyncio.to_thread(write_file, services, note.kept, owner)
         draft = Draft(path=str(path), file_name=FILE_NAME)
-        draft, drawn = await finetune_check.read(services, draft, gettext_for(request))
+        draft, drawn = await review.read(services, draft, gettext_for(request))
         # A run whose end was not seen counts as taken up: else Fine-tune, once open, would turn to it.
         watched = state["job_id"] if state else ""
-        return [gr.Tabs(selected="finetune"), go(CHECK), watched, None, gr.Timer(active=False), draft, *drawn]
+        return [gr.Tabs(selected="finetune"), open_step(CHECK), watched, None, gr.Timer(active=False), draft, *drawn]
 
     led = [frame.tabs, frame.steps, frame.job, frame.told, frame.clock, frame.draft, *check.drawn]
     note.teach.click(teach, None, led, **EVENT_OPTIONS)

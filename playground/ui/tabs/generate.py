@@ -11,8 +11,10 @@ from playground.sentence import N_
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
 from playground.tasks.generate import TASK
+from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost
 from playground.ui.components.chat_history import (
+    Afresh,
     Turn,
     as_messages,
     as_turns,
@@ -22,24 +24,17 @@ from playground.ui.components.chat_history import (
     signatures,
     with_answer,
 )
-from playground.ui.components.compare import AdapterPicker, Ask, CompareView, answers, split
+from playground.ui.components.compare import Ask, CompareView, answers, split
+from playground.ui.components.examples import chips
+from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.components.token_probabilities import TokenProbabilities, place, shaded
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, chips, paced, run_and_stop_buttons, wire
+from playground.ui.events import EVENT_OPTIONS, in_browser, paced
 from playground.ui.i18n import framed, gettext_for, t
 from playground.ui.tabs import corrections, corrections_list, generate_controls
-from playground.ui.tabs.corrections import Afresh, CorrectionsPanel
+from playground.ui.tabs.corrections import CorrectionsPanel
 from playground.ui.tabs.generate_controls import Asked
 
-SEND = """(draft, letter) => {
-  if (document.querySelector("#generate-stop")) return [{ ...letter, new: false }];
-  const shown = (visible) => ({ __type__: "update", visible });
-  return [{ text: draft ?? "", new: true }, "", shown(false), shown(true)];
-}"""
-"""Takes what is written out of its box, in the browser at once: what is typed from then on is the next message. While
-an answer comes it stays there."""
-GIVE_BACK = "(letter, draft) => draft || !letter.text ? undefined : letter.text"
-FORGET = '() => ({ text: "", new: false })'
 HELLO = '<div class="hello"><div class="big">%s</div><div class="quiet">%s</div></div>'
 CHOICES = 3
 """How many values `AdapterPicker.inputs` has; the controls' follow."""
@@ -183,11 +178,16 @@ def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]
     letter = gr.JSON({"text": "", "new": False}, visible=False)
     kept = [chat.base.shown, chat.own.shown, *asked_with]
     sending = gr.on(
-        [send[0].click, prompt.submit], None, [prompt, letter], [letter, prompt, *send], js=SEND, **EVENT_OPTIONS
+        [send[0].click, prompt.submit],
+        None,
+        [prompt, letter],
+        [letter, prompt, *send],
+        js=in_browser("send"),
+        **EVENT_OPTIONS,
     )
-    send[1].click(None, None, letter, js=FORGET)  # to Gradio a run that is stopped has failed
+    send[1].click(None, None, letter, js=in_browser("forgetLetter"))  # to Gradio a run that is stopped has failed
     answering = wire([], send, answer, [letter, *kept], drawn, started=sending)
-    answering.failure(None, [letter, prompt], prompt, js=GIVE_BACK, **EVENT_OPTIONS)
+    answering.failure(None, [letter, prompt], prompt, js=in_browser("giveBack"), **EVENT_OPTIONS)
 
     @show_errors
     async def again(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
@@ -201,7 +201,7 @@ def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]
     repeating = wire([chat.base.shown.retry, chat.own.shown.retry], send, again, kept, drawn)
 
     def afresh(trigger: Callable[..., Any]) -> None:
-        trigger(None, None, letter, js=FORGET)
+        trigger(None, None, letter, js=in_browser("forgetLetter"))
         # First, since its next word would bring it back.
         trigger(None, None, None, cancels=[answering, repeating], **EVENT_OPTIONS)
         trigger(_afresh, None, [*_outputs(chat), *send], **EVENT_OPTIONS)

@@ -5,15 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.ui.events import EVENT_OPTIONS
-
-ADOPT = """(offered, put, ...now) => {
-  const same = (one, other) => JSON.stringify(one ?? "") === JSON.stringify(other ?? "");
-  const news = now.map((value, place) => same(value, put[place]) ? offered[place] : undefined);
-  return [now.map((_, place) => news[place] === undefined ? put[place] : news[place]), ...news];
-}"""
-"""Compares and sets in the browser, in one go: on the way to the server and back a visitor may have typed."""
-TAKE_BACK = "(...now) => [now]"
+from playground.ui.events import EVENT_OPTIONS, in_browser
 
 
 class Defaults:
@@ -37,8 +29,9 @@ class Defaults:
 
     def adopt(self, event: Any) -> Any:
         """Put in what an event offered; returns the event after which it is there."""
-        return event.success(None, [*self.outputs, *self.fields], [self._put, *self.fields], js=ADOPT, **EVENT_OPTIONS)
+        given, adopted = [*self.outputs, *self.fields], [self._put, *self.fields]
+        return event.success(None, given, adopted, js=in_browser("adopt", len(self.fields)), **EVENT_OPTIONS)
 
     def take_back(self, event: Any) -> None:
         """After an event, count all fields as the page's again, whatever they hold."""
-        event.success(None, self.fields, self._put, js=TAKE_BACK, **EVENT_OPTIONS)
+        event.success(None, self.fields, self._put, js=in_browser("takeBack", len(self.fields)), **EVENT_OPTIONS)

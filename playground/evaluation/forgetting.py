@@ -1,6 +1,5 @@
 """What an adapter forgot: the app's own tasks on a small fixed set of items, base against adapter."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,28 +10,18 @@ from playground.errors import InputError
 from playground.evaluation.baseline_cache import BaselineCache
 from playground.evaluation.benchmark import answers
 from playground.evaluation.paired import Clients, answer, negative_log_likelihood, side_by_side
-from playground.metrics import corpus
 from playground.metrics.bootstrap import PairedDifference, paired_difference
-from playground.metrics.corpus import CorpusMetric
+from playground.metrics.corpus import PERPLEXITY
 from playground.protocol.client import SamplingClient
 from playground.protocol.model import ModelInfo
+from playground.tasks.base import Forgetting
 from playground.tasks.registry import all_tasks
 
-ITEMS_FILE = Path(__file__).resolve().parents[2] / "assets" / "skills.json"
 BUDGET_S = 20.0
 MAX_ANSWER_TOKENS = 64
 """Tokens."""
 OPENING = 60
 """Characters of a text that are given before the rest is scored."""
-METRICS: dict[str, CorpusMetric] = {
-    "sentiment": corpus.ACCURACY,
-    "answer": corpus.F1,
-    "summarize": corpus.ROUGE_1,
-    "translate": corpus.CHRF_SCORE,
-    "generate": corpus.PERPLEXITY,
-}
-"""Perplexity is per byte here, so that it does not depend on the model's words."""
-
 NOTICEABLE, NOTICEABLE_SHARE = 1.0, 0.02
 """A loss of fewer points of 100, or of a smaller share of the perplexity, nobody would notice, however sure it is."""
 
@@ -74,13 +63,13 @@ def baseline_cache(folder: Path, base: str) -> BaselineCache:
 
     `base` names the model and how it is loaded; other items or other prompts are another file.
     """
-    asked = [[all_tasks()[item.task].messages(**item.inputs), item.reference] for item in items()]
+    asked = [[all_tasks()[item.task].prompt(**item.inputs), item.reference] for item in items()]
     return BaselineCache(folder, [base, asked])
 
 
 async def measure_forgetting(clients: Clients, cache: BaselineCache, budget_s: float = BUDGET_S) -> list[TaskScore]:
     """Ask the items, some of each task in turn, until all are asked or the time is spent."""
-    asked = [item for item in items() if _knows(clients[0].info, item)]
+    asked = [item for item in items() if _takes(clients[0].info, item)]
     known = len(cache.predictions)
 
     async def predict(client: SamplingClient, item: Item) -> Prediction:
@@ -95,50 +84,61 @@ async def measure_forgetting(clients: Clients, cache: BaselineCache, budget_s: f
     if len(cache.predictions) > known:
         cache.save()
     scores = []
-    for task, metric in METRICS.items():
+    for task, forgetting in _measured().items():
         rows = [(item.reference, *pair) for item, pair in zip(asked, pairs, strict=False) if item.task == task]
         rows = [row for row in rows if row[1] is not None and row[2] is not None]
         if rows:
             references, base, adapter = zip(*rows, strict=True)
-            scores.append(TaskScore(task, paired_difference(metric, base, adapter, references)))
+            scores.append(TaskScore(task, paired_difference(forgetting.metric, base, adapter, references)))
     return scores
 
 
 @cache
 def items() -> Sequence[Item]:
     """All items, the first of each task, then the second of each, and so on."""
-    read: dict[str, list[dict[str, str]]] = json.loads(ITEMS_FILE.read_text(encoding="utf-8"))
-    columns = []
-    for task, rows in read.items():
-        asked = [{name: text for name, text in row.items() if name != "wanted"} for row in rows]
-        columns.append(
-            [
-                Item(f"{task} {number}", task, inputs, row.get("wanted", ""))
-                for number, (inputs, row) in enumerate(zip(asked, rows, strict=True))
-            ]
-        )
+    columns = [
+        [
+            Item(
+                f"{task} {number}",
+                task,
+                {name: text for name, text in row.items() if name != "wanted"},
+                row.get("wanted", ""),
+            )
+            for number, row in enumerate(forgetting.items())
+        ]
+        for task, forgetting in _measured().items()
+    ]
     return [item for together in zip_longest(*columns) for item in together if item]
 
 
-def _knows(info: ModelInfo, item: Item) -> bool:
-    languages = info.languages
-    return item.task != "translate" or not languages or item.inputs["target"] in languages
+def _measured() -> dict[str, Forgetting]:
+    return {name: task.forgetting for name, task in all_tasks().items() if task.forgetting}
+
+
+def _takes(info: ModelInfo, item: Item) -> bool:
+    """Whether the loaded model can be asked this: it may not know the language."""
+    try:
+        all_tasks()[item.task].read_inputs(item.inputs, info)
+    except InputError:
+        return False
+    return True
 
 
 async def _predict(client: SamplingClient, item: Item) -> Prediction:
+    task = all_tasks()[item.task]
     try:
-        if item.task == "generate":
-            return await _read_story(client, item.inputs["prompt"])
-        if item.task in ("sentiment", "answer"):
+        if _measured()[item.task].metric is PERPLEXITY:
+            return await _read_on(client, next(iter(item.inputs.values())))
+        if not task.Output.streams_text:
             return (await answers(client, item.task, [item.inputs]))[0]
         # Asked for by the task's prompt alone: where the base is weak the tab shows something else than its words.
         max_tokens = min(8 + 2 * len(client.tokenizer.encode_continuation(item.reference)), MAX_ANSWER_TOKENS)
-        return await answer(client, all_tasks()[item.task].messages(**item.inputs), max_tokens, repetition_penalty=1.1)
+        return await answer(client, task.prompt(**item.inputs), max_tokens, repetition_penalty=1.1)
     except InputError:
         return None  # a model that reads little at once cannot be asked this, with or without the adapter
 
 
-async def _read_story(client: SamplingClient, text: str) -> tuple[float, float]:
+async def _read_on(client: SamplingClient, text: str) -> tuple[float, float]:
     """(nats, bytes) of what follows a text's opening."""
     opening, rest = client.tokenizer.encode(text[:OPENING]), client.tokenizer.encode_continuation(text[OPENING:])
     nats, read = await negative_log_likelihood(client, opening, rest)

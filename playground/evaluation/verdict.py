@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from playground.evaluation.forgetting import TaskScore
 from playground.metrics.bootstrap import MIN_PAIRED_ROWS, PairedDifference
 from playground.sentence import N_, Sentence
+from playground.tasks.registry import all_tasks
 
 MEMORIZED = 1.02
 """Times the best held-out loss: a last one above it has risen, one below is the same."""
@@ -57,20 +58,6 @@ ANOTHER_STEP = N_("This is step {step}; on the examples set aside, step {best} o
 ALL_KEPT = N_("None of the {count} built-in tasks that were tried got clearly worse.")
 MANY_WORSE = N_("It got worse at {worse} of the {count} built-in tasks that were tried.")
 WORSE_AT_TWO = N_("It got worse at {one} and at {other}.")
-WORSE_AT = {
-    "generate": N_("It got worse at telling little stories."),
-    "translate": N_("It got worse at translating."),
-    "summarize": N_("It got worse at summarizing."),
-    "sentiment": N_("It got worse at judging the mood of a text."),
-    "answer": N_("It got worse at answering questions about a passage."),
-}
-SKILLS = {
-    "generate": N_("telling little stories"),
-    "translate": N_("translating"),
-    "summarize": N_("summarizing"),
-    "sentiment": N_("judging the mood of a text"),
-    "answer": N_("answering questions about a passage"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +104,8 @@ def _best_step(curve: TrainingCurve) -> list[Sentence]:
 
 
 def _lost(skills: Sequence[TaskScore]) -> list[Sentence]:
-    worse = [skill.task for skill in skills if skill.worse]
+    declared = {name: task.forgetting for name, task in all_tasks().items()}
+    worse = [found for skill in skills if skill.worse and (found := declared[skill.task])]
     if not skills:
         return []
     if not worse:
@@ -125,8 +113,8 @@ def _lost(skills: Sequence[TaskScore]) -> list[Sentence]:
     if len(worse) >= MANY_SKILLS:
         return [Sentence(MANY_WORSE, worse=len(worse), count=len(skills))]
     if len(worse) == 1:
-        return [Sentence(WORSE_AT[worse[0]])]
-    return [Sentence(WORSE_AT_TWO, one=SKILLS[worse[0]], other=SKILLS[worse[1]])]
+        return [Sentence(worse[0].worse)]
+    return [Sentence(WORSE_AT_TWO, one=worse[0].at, other=worse[1].at)]
 
 
 def _shown(value: float) -> str:

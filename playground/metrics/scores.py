@@ -91,3 +91,8 @@ def _overlap(prediction: str, reference: str) -> float:
         return float(ours == theirs)
     shared = sum((Counter(ours) & Counter(theirs)).values())
     return 2 * shared / (len(ours) + len(theirs))
+
+
+def has_spaces(texts: Sequence[str]) -> bool:
+    """Whether words stand apart in most of them, as they do not in Chinese."""
+    return sum(len(text) < 20 * max(1, len(text.split())) for text in texts) * 2 > len(texts)

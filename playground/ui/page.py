@@ -52,7 +52,7 @@ def build_page(services: Services) -> gr.Blocks:
     return page
 
 
-def build_view(services: Services, choice: AdapterPicker, task: Task) -> CorrectionsPanel | None:
+def build_view(services: Services, choice: AdapterPicker, task: Task[Any]) -> CorrectionsPanel | None:
     """Draw a task's own view, `ui/tabs/<its name>.py`, else the generic one; returns what leads on to Fine-tune."""
     own = f"{tabs.__name__}.{task.name}"
     if find_spec(own) is None:

@@ -6,7 +6,7 @@ import pytest
 
 from playground.errors import InputError
 from playground.protocol.messages import Message
-from playground.tasks.base import TextOutput
+from playground.tasks.outputs import TextOutput
 from playground.ui.components.chat_history import (
     Turn,
     as_messages,

@@ -11,7 +11,7 @@ import pytest
 
 from playground.errors import BusyError
 from playground.protocol.requests import TokenLogprob
-from playground.tasks.base import ClassificationOutput, TextOutput
+from playground.tasks.outputs import ClassificationOutput, TextOutput
 from playground.tasks.registry import all_tasks
 from playground.ui.components.compare import ComparedOutput, merged
 from playground.ui.components.token_probabilities import DRAWN_EVERY_S, TokenProbabilities, in_place, shaded

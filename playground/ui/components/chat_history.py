@@ -6,7 +6,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from playground.errors import InputError
 from playground.protocol.messages import BASE, Message
-from playground.tasks.base import TextOutput
+from playground.tasks.outputs import TextOutput
 
 
 class Author(TypedDict):

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from playground.i18n.catalog import Gettext
 from playground.protocol.requests import TokenLogprob
 from playground.sentence import N_
-from playground.tasks.base import TextOutput
+from playground.tasks.outputs import TextOutput
 from playground.ui.components.basics import html
 from playground.ui.templates import render
 

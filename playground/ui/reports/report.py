@@ -8,16 +8,10 @@ from markupsafe import Markup
 from playground.evaluation.held_out import OTHER
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
+from playground.tasks.registry import all_tasks
 from playground.ui.components import snippets
 from playground.ui.templates import render
 
-SKILLS = {
-    "sentiment": N_("Sentiment"),
-    "translate": N_("Translate"),
-    "summarize": N_("Summarize"),
-    "answer": N_("Question answering"),
-    "generate": N_("Stories"),
-}
 MEASURES = {
     "accuracy": N_("Right answers"),
     "macro-F1": N_("Right answers, each label alike"),
@@ -135,7 +129,7 @@ def _best_and_worst(report: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]],
 def _skill(skill: Mapping[str, Any]) -> dict[str, Any]:
     digits = 2 if skill["measure"] == "perplexity" else 1  # small, and small changes of it count
     return {
-        "name": SKILLS.get(skill["task"], skill["task"]),
+        "name": _task_title(skill["task"]),
         "measure": _measure(skill["measure"]),
         "before": f"{skill['base']:.{digits}f}",
         "now": f"{skill['adapter']:.{digits}f}",
@@ -158,3 +152,9 @@ def _confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> list[t
     """Of each label its place among all, and how often each was answered in its stead; what is no label has no row."""
     rows = zip(labels, counts, strict=True)
     return [(place, label, row) for place, (label, row) in enumerate(rows) if label != OTHER]
+
+
+def _task_title(name: str) -> str:
+    """As the table of what was forgotten calls a task; one that is gone by its name."""
+    task = all_tasks().get(name)
+    return (task.forgetting.title if task and task.forgetting else "") or (task.title if task else name)

@@ -10,7 +10,7 @@ from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.answer import TASK
-from playground.tasks.base import QuestionAnsweringOutput
+from playground.tasks.outputs import QuestionAnsweringOutput
 from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost, head, html
 from playground.ui.components.compare import answers, split
@@ -62,7 +62,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         gettext = gettext_for(request)
 
         def ask(client: SamplingClient) -> AsyncIterator[QuestionAnsweringOutput]:
-            return TASK.run(client, question=question, context=context)
+            return TASK.ask(client, question=question, context=context)
 
         async for found in paced(answers(services, request, who, ask)):
             yield found.drawn(lambda one: _drawn(gettext, context, one))

@@ -15,7 +15,7 @@ from playground.i18n.catalog import Gettext
 from playground.protocol.messages import Message
 from playground.service.corrections import Corrections, Kept
 from playground.service.services import Services
-from playground.tasks.base import check_text
+from playground.tasks.inputs import check_text
 from playground.training.jobs.events import FINISHED
 from playground.ui.components.basics import head, owning_tab, second
 from playground.ui.components.chat_history import Afresh, as_messages, as_turns, asked_before

@@ -9,8 +9,8 @@ import gradio as gr
 from playground.protocol.client import SamplingClient
 from playground.sentence import N_
 from playground.service.services import Services
-from playground.tasks.base import TextOutput
 from playground.tasks.generate import TASK
+from playground.tasks.outputs import TextOutput
 from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost
 from playground.ui.components.chat_history import (
@@ -262,7 +262,7 @@ def _wire_text(
 
 def _asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextOutput]:
     def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
-        return TASK.run(client, **asked.inputs, **inputs)
+        return TASK.ask(client, **asked.inputs, **inputs)
 
     return ask
 

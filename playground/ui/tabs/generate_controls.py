@@ -32,7 +32,7 @@ class Asked:
 
     @property
     def inputs(self) -> dict[str, Any]:
-        return {"sampling": self.sampling, "system": self.role, "top_logprobs": self.top_logprobs}
+        return {"params": self.sampling, "system": self.role, "top_logprobs": self.top_logprobs}
 
 
 def draw() -> list[Any]:

@@ -12,7 +12,8 @@ from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
 from playground.sentence import N_
 from playground.service.services import Services
-from playground.tasks.base import ClassificationOutput, check_text
+from playground.tasks.inputs import check_text
+from playground.tasks.outputs import ClassificationOutput
 from playground.tasks.sentiment import TASK
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import AdapterPicker
@@ -77,7 +78,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         async def ask(client: SamplingClient) -> AsyncIterator[Judged]:
             found: Judged = []
             for line in lines:
-                async for result in TASK.run(client, text=line):
+                async for result in TASK.ask(client, text=line):
                     found = [*found, (line, result)]
                     yield found
                 await asyncio.sleep(0)

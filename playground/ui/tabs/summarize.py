@@ -11,7 +11,7 @@ from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
 from playground.sentence import N_
 from playground.service.services import Services
-from playground.tasks.base import TextOutput
+from playground.tasks.outputs import TextOutput
 from playground.tasks.summarize import OWN_SENTENCES, TASK
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import AdapterPicker
@@ -68,7 +68,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         gettext = gettext_for(request)
 
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
-            return TASK.run(client, text=text, length=length)
+            return TASK.ask(client, text=text, length=length)
 
         async for found in paced(answers(services, request, who, ask)):
             below = _below(gettext, services.host.info.name, text, found)

@@ -8,9 +8,10 @@ import gradio as gr
 from playground.i18n.catalog import gettext, locale_of
 from playground.protocol.client import SamplingClient
 from playground.service.services import Services
-from playground.tasks.base import TextOutput
+from playground.tasks.inputs import AUTO, known_languages
 from playground.tasks.nlp.languages import detect
-from playground.tasks.translate import AUTO, TASK
+from playground.tasks.outputs import TextOutput
+from playground.tasks.translate import TASK
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost
@@ -24,7 +25,7 @@ from playground.ui.i18n import pt, t
 
 def build(services: Services, choice: AdapterPicker) -> None:
     """Draw the tab and bind its events."""
-    known = TASK.languages(services.host.info)
+    known = known_languages(services.host.info)
     choices = [(t(language), language) for language in known]
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
@@ -52,7 +53,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         locale = locale_of(request.headers)
 
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
-            return TASK.run(client, text=text, target=target, source=source)
+            return TASK.ask(client, text=text, target=target, source=source)
 
         async for found in paced(answers(services, request, who, ask)):
             newest = found.own or found.base

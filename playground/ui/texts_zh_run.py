@@ -63,8 +63,8 @@ RUN: dict[str, str] = {
     "{field} names {value}, which is not installed here. Install it with pip, or choose another.": (
         "{field} 写了 {value}，但这里没有安装。请用 pip 安装，或换一个。"
     ),
-    "On a shared server a run cannot report elsewhere. Leave report_to at none.": (
-        "在共用的服务器上，训练不能向别处发送数据。请让 report_to 保持 none。"
+    "On a shared server a run cannot report elsewhere. Leave {field} at {value}.": (
+        "在共用的服务器上，训练不能向别处发送数据。请让 {field} 保持 {value}。"
     ),
     "How much may change": "能改变多少",
     "Size of the adapter.": "适配器的大小。",

@@ -24,9 +24,9 @@ from playground.protocol.client import Live
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
 from playground.service.publishing import Base, handover
+from playground.training.config import TrainingConfig
 from playground.training.jobs.events import JobState
 from playground.training.jobs.queue import JobQueue
-from playground.training.spec import TrainingConfig
 from tests.killing import PATIENCE_S, Kill, Victim, apart, weights_apart
 from tests.training.test_trainer import examples
 

@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -17,12 +16,13 @@ from playground.data.examples import Example, split
 from playground.data.inspection import inspect
 from playground.models.catalog import STARTER_FOLDER
 from playground.tasks.registry import prompt_writers
-from playground.training.config import defaults_for
+from playground.training.config import TrainingConfig, defaults_for
 from playground.training.jobs.events import Event, EventLog
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.supervisor import WorkerProcess, environment
 from playground.training.preflight.client import Preflight, PreflightResult, sample_of
-from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingConfig, TrainingSpec
+from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingSpec
+from tests.configs import changed
 from tests.running_app import ROOT
 
 Examples = tuple[list[Example], list[Example]]
@@ -46,7 +46,7 @@ def main() -> None:
 
 def speed(rounds: int) -> list[Row]:
     """Steady steps a second and peak memory of ours and of bare scripts, in turns; medians of the ratios."""
-    values = replace(defaults_for(PARAMETERS, 128), max_steps=SPEED_STEPS, early_stopping_patience=0)
+    values = changed(defaults_for(PARAMETERS, 128), max_steps=SPEED_STEPS, early_stopping_patience=0)
     learnt, _ = ready("pirate_talk.csv")
     ours: list[Turn] = []
     bare: dict[str, list[Turn]] = {"a bare TRL script": [], "the same, its adapter in fp32 as ours": []}
@@ -103,16 +103,16 @@ def preflight() -> list[Row]:
     """Three files with three settings, each tried and then really trained."""
     normal = defaults_for(PARAMETERS, 128)
     cases = (
-        ("pirate_talk.csv", replace(normal, early_stopping_patience=0)),
-        ("sort_messages.csv", replace(normal, early_stopping_patience=0, per_device_train_batch_size=16, epochs=4)),
+        ("pirate_talk.csv", changed(normal, early_stopping_patience=0)),
+        ("sort_messages.csv", changed(normal, early_stopping_patience=0, per_device_train_batch_size=16, epochs=4)),
         (
             "polite_replies.jsonl",
-            replace(normal, per_device_train_batch_size=4, gradient_accumulation_steps=2, epochs=3, r=32, seed=1),
+            changed(normal, per_device_train_batch_size=4, gradient_accumulation_steps=2, epochs=3, r=32, seed=1),
         ),
     )
     rows = []
     for name, values in cases:
-        values = replace(values, early_stopping_patience=0)
+        values = changed(values, early_stopping_patience=0)
         examples = ready(name)
         tried = forecast(examples, values)
         with tempfile.TemporaryDirectory() as folder:
@@ -139,11 +139,11 @@ def forecast(examples: Examples, values: TrainingConfig) -> PreflightResult:
 
 def two_processes() -> list[Row]:
     """One run in one process, and with half of the batch in each of two."""
-    values = replace(defaults_for(PARAMETERS, 128), max_steps=20, early_stopping_patience=0)
+    values = changed(defaults_for(PARAMETERS, 128), max_steps=20, early_stopping_patience=0)
     ends = []
     for processes in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
-            share = replace(values, per_device_train_batch_size=values.per_device_train_batch_size // processes)
+            share = changed(values, per_device_train_batch_size=values.per_device_train_batch_size // processes)
             job = write(Path(folder), share, ready("pirate_talk.csv"))
             # `--cpu` would start a single one, whatever `--num_processes` says
             launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(processes), "-m"]

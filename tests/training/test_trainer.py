@@ -1,7 +1,7 @@
 """The training loop on a real 4-bit model: looking does not change it, and a resume goes on exactly."""
 
 import errno
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +10,15 @@ from playground.data.examples import Example
 from playground.errors import TrainingError
 from playground.models.loader import load_model
 from playground.models.tokenizer import build_tokenizer
+from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER, Checkpoint, whole_checkpoints
 from playground.training.jobs.events import Event
-from playground.training.spec import TrainingConfig
 from playground.training.tokenization import encode
 from playground.training.worker import checkpointing as publishing
 from playground.training.worker.dataset import check_packing, dataset_of, held_out_of
 from playground.training.worker.run import Run, StopReason
 from playground.training.worker.trainer import assemble, train
+from tests.configs import changed
 
 VALUES = TrainingConfig(
     max_steps=9, r=4, lora_alpha=8, lora_dropout=0.2, learning_rate=5e-3, per_device_train_batch_size=4, seed=3
@@ -61,7 +62,7 @@ class Session:
             module.support_avx512bf16_for_cpu = True
         rows, held_out = (encode(some, build_tokenizer(loaded), 128).rows for some in (learnt, aside))
         events: list[Event] = []
-        values = replace(VALUES, **changes)  # type: ignore[arg-type]
+        values = changed(VALUES, **changes)
         whole = whole_checkpoints(folder / CHECKPOINTS_FOLDER)
         run = Run(
             values=values,
@@ -179,7 +180,7 @@ def test_packed_rows_are_learnt_as_if_each_stood_alone(session: Session, tmp_pat
 def test_a_model_that_cannot_keep_packed_examples_apart_is_refused(tiny_model_folder: Path) -> None:
     """A model that ignores where an example begins would learn from its neighbours without a word."""
     loaded = load_model(str(tiny_model_folder), "none", for_training=True)
-    values = replace(VALUES, packing=True, max_length=128)
+    values = changed(VALUES, packing=True, max_length=128)
     dataset = dataset_of(encode(examples(), build_tokenizer(loaded), 128).rows, values)
     assert max(len(row["seq_lengths"]) for row in dataset) > 1
     check_packing(loaded.model, dataset)
@@ -196,7 +197,7 @@ def test_checkpointing_changes_no_loss(session: Session, plain: list[Event], tmp
 
 def test_every_value_reaches_its_library(session: Session, tmp_path: Path) -> None:
     """What is chosen on the page stands in PEFT's configuration and in TRL's arguments under the same name."""
-    values = replace(
+    values = changed(
         VALUES,
         target_modules="q_proj,down_proj",
         use_rslora=True,
@@ -222,9 +223,9 @@ def test_every_value_reaches_its_library(session: Session, tmp_path: Path) -> No
         "report_to": ",".join(trainer.args.report_to) or "none",
         "early_stopping_patience": run.values.early_stopping_patience,  # ours alone, tested above
     }
-    for field in fields(values):
-        reached = elsewhere.get(field.name, getattr(lora, field.name, getattr(trainer.args, field.name, None)))
-        assert reached == getattr(values, field.name), field.name
+    for name in TrainingConfig.model_fields:
+        reached = elsewhere.get(name, getattr(lora, name, getattr(trainer.args, name, None)))
+        assert reached == getattr(values, name), name
     assert run.total_steps == 5
     assert trainer.args.activation_checkpointing_kwargs == {"use_reentrant": False}
 

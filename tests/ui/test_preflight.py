@@ -17,13 +17,14 @@ from playground.service.datasets import plan
 from playground.service.owners import Owners
 from playground.service.publishing import Base
 from playground.service.services import Services
+from playground.training.config import TrainingConfig
 from playground.training.preflight.client import PreflightRequest, PreflightResult
-from playground.training.spec import TrainingConfig
 from playground.ui.finetune import preflight as finetune_try
 from playground.ui.finetune.preflight import Trying, estimated, fitted, found, refused
 from playground.ui.finetune.presets import pace_of
 from playground.ui.finetune.state import Draft
 from playground.ui.i18n import CHINESE, ENGLISH, gettext
+from tests.configs import changed
 
 SAY = partial(gettext, ENGLISH)
 VALUES = TrainingConfig()
@@ -141,7 +142,7 @@ def test_sentences() -> None:
     assert "A run may take 60 minutes here" in found(SAY, replace(FITS, seconds=3601.0), 3600.0)
     assert "may take" not in found(SAY, replace(FITS, seconds=3599.0), 3600.0)
     assert "not enough memory even to try" in found(SAY, PreflightResult(VALUES, 10**9))
-    smaller = replace(FITS, values=replace(VALUES, per_device_train_batch_size=2, gradient_accumulation_steps=4))
+    smaller = replace(FITS, values=changed(VALUES, per_device_train_batch_size=2, gradient_accumulation_steps=4))
     assert "per_device_train_batch_size 8 → 2, gradient_accumulation_steps 1 → 4" in fitted(SAY, VALUES, smaller)
     assert "Even the smallest" in fitted(SAY, VALUES, replace(smaller, free_bytes=0))
     assert "about 60 seconds" in estimated(SAY, 60.0)

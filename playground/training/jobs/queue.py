@@ -15,6 +15,7 @@ from playground.data.examples import Example
 from playground.errors import BusyError, InputError, PlaygroundError
 from playground.process import STOP_FILE
 from playground.settings import Quantization
+from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER
 from playground.training.jobs.events import FINISHED, Event, JobState, failure
 from playground.training.jobs.job import (
@@ -29,7 +30,7 @@ from playground.training.jobs.job import (
 )
 from playground.training.jobs.supervisor import WorkerProcess
 from playground.training.preflight.client import Preflight
-from playground.training.spec import ADAPTER_FOLDER, TrainingConfig, TrainingSpec
+from playground.training.spec import ADAPTER_FOLDER, TrainingSpec
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from playground.errors import PlaygroundError
 from playground.memory import free_bytes, out_of_memory
 from playground.process import LOG_FILE, become_worker
-from playground.training.spec import TrainingConfig, TrainingSpec
+from playground.training.config import TrainingConfig
+from playground.training.spec import TrainingSpec
 from playground.training.worker.__main__ import load
 
 log = logging.getLogger("playground.training.preflight")
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
         return 1
     for line in sys.stdin:
         try:
-            answer = trial.measure(TrainingConfig(**json.loads(line)))
+            answer = trial.measure(TrainingConfig.model_validate_json(line))
         except PlaygroundError as error:
             answer = _refusal(error)
         except Exception as error:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -22,10 +22,11 @@ from playground.data.examples import Example
 from playground.errors import PlaygroundError, TrainingError, from_plain
 from playground.process import LOG_FILE
 from playground.settings import Quantization
+from playground.training.config import TrainingConfig
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.supervisor import environment
-from playground.training.preflight.shrink import fits, smaller
-from playground.training.spec import SPEC_FILE, TrainingConfig, TrainingSpec
+from playground.training.preflight.shrink import candidates, fits
+from playground.training.spec import SPEC_FILE, TrainingSpec
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +145,7 @@ class Preflight:
 
     def _fit(self, sample: PreflightRequest, values: TrainingConfig) -> PreflightResult:
         tried = self._already(sample, values) or self._measure(sample, values)
-        for changed in smaller(values, tried.longest):
+        for changed in candidates(values, tried.longest):
             if tried.fits:
                 break
             if not tried.rules_out(changed):
@@ -156,7 +157,7 @@ class Preflight:
         with self._lock:
             there = self._process
         told = there.told if there is not None and there.sample.is_like(sample) else None
-        return told if told is not None and told.values == values else None
+        return replace(told, values=values) if told is not None and told.values.takes_as_much_as(values) else None
 
     def _measure(self, sample: PreflightRequest, values: TrainingConfig) -> PreflightResult:
         process = self._ready(sample)
@@ -221,7 +222,7 @@ class _Process:
         self._end_in(MAX_TRIAL_S)
         asking, hearing = cast("IO[str]", self._child.stdin), cast("IO[str]", self._child.stdout)
         try:
-            print(json.dumps(asdict(values)), file=asking, flush=True)
+            print(values.model_dump_json(), file=asking, flush=True)
             line = hearing.readline()
         except (OSError, ValueError):
             line = ""

@@ -6,7 +6,6 @@ import random
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,9 +13,9 @@ from datasets import Dataset
 
 from playground.memory import forget_peak, free_bytes, peak_bytes
 from playground.models.loader import LoadedModel
+from playground.training.config import TRACKERS, TrainingConfig
 from playground.training.jobs.events import Event
 from playground.training.preflight.shrink import fits
-from playground.training.spec import NOWHERE, TrainingConfig
 from playground.training.worker.__main__ import read
 from playground.training.worker.dataset import LENGTHS, dataset_of, held_out_of
 from playground.training.worker.run import Run
@@ -80,13 +79,13 @@ class Trial:
             foretold, token_bytes = self._foretold(values, learnt, tokens, free)
             if foretold > free:
                 return foretold, token_bytes
-        together = replace(values, gradient_accumulation_steps=min(2, values.gradient_accumulation_steps))
-        peak = self._peak(together, _longest(learnt, 2 * rows), _longest(aside, rows) if aside else None, steps=2)
+        few = values.model_copy(update={"gradient_accumulation_steps": min(2, values.gradient_accumulation_steps)})
+        peak = self._peak(few, _longest(learnt, 2 * rows), _longest(aside, rows) if aside else None, steps=2)
         return max(self._loading_bytes, peak), (peak - held) / tokens
 
     def _foretold(self, values: TrainingConfig, learnt: Dataset, tokens: int, free: int) -> tuple[int, float]:
         """(bytes for a batch of so many tokens, bytes for each), as smaller and then larger parts of it show them."""
-        alone = replace(values, gradient_accumulation_steps=1)
+        alone = values.model_copy(update={"gradient_accumulation_steps": 1})
         foretold, token_bytes, before = 0, 0.0, (0, 0)
         for part in _PARTS:
             few = max(_FEWEST, tokens // part)
@@ -111,7 +110,7 @@ class Trial:
         """Steps and seconds of the whole run."""
         batch = values.per_device_train_batch_size
         some = _some(aside, MAX_EVAL_BATCHES * batch) if aside else None
-        alone = replace(values, gradient_accumulation_steps=1)
+        alone = values.model_copy(update={"gradient_accumulation_steps": 1})
         times = self._train(alone, _some(learnt, (TIMED_BATCHES + 1) * batch), some, steps=TIMED_BATCHES + 1)
         run = Run(values, learnt, aside, self._folder, lambda _event: None, lambda: False)
         measurements = math.ceil(run.total_steps / run.eval_steps)
@@ -130,7 +129,14 @@ class Trial:
         """Train as the worker does, saves and measurements included, and take the adapter off again."""
         folder = self._folder / _FOLDER
         times = _Times()
-        quiet = replace(values, max_steps=steps, learning_rate=1e-6, early_stopping_patience=0, report_to=NOWHERE)
+        quiet = values.model_copy(
+            update={
+                "max_steps": steps,
+                "learning_rate": 1e-6,
+                "early_stopping_patience": 0,
+                "report_to": TRACKERS.alone,
+            }
+        )
         run = Run(quiet, learnt, aside, folder, times.note, times.are_enough, evaluations=1)
         trainer = assemble(self._loaded, run)
         try:

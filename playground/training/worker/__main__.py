@@ -14,7 +14,6 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from traceback import walk_tb
@@ -24,7 +23,7 @@ from playground.data.table import Sentence
 from playground.errors import PlaygroundError, TrainingError
 from playground.memory import out_of_memory, peak_bytes
 from playground.process import LOG_FILE, StopRequest, become_worker
-from playground.training.config import REPORTERS
+from playground.training.config import REPORTERS, TrainingConfig
 from playground.training.jobs.checkpoints import (
     ASIDE_FOLDER,
     CHECKPOINTS_FOLDER,
@@ -40,7 +39,6 @@ from playground.training.spec import (
     FACTS_FILE,
     HELD_OUT_FILE,
     TRAIN_FILE,
-    TrainingConfig,
     TrainingSpec,
     load_examples,
 )
@@ -178,7 +176,7 @@ def _facts(
         "skipped_rows": len(encoded.skipped),
         "learnt_tokens": encoded.num_loss_tokens,
         "quantization": quantization,
-        "settings": asdict(spec.values),
+        "settings": spec.values.model_dump(),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl", "bitsandbytes")},
     }
 

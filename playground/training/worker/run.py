@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from datasets import Dataset
 
+from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import Checkpoint
 from playground.training.jobs.events import Event
-from playground.training.spec import TrainingConfig
 from playground.training.worker.distributed import processes
 
 NUM_EVALS = 6

@@ -5,7 +5,7 @@ import sys
 from playground.data.examples import Example
 from playground.service.datasets import row_tokenizer, spread
 from playground.service.services import Services
-from playground.training.spec import TrainingConfig
+from playground.training.config import TrainingConfig
 from playground.training.tokenization import TokenizedExample, encode
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports.dataset import Fit, Gettext

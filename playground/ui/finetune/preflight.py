@@ -11,9 +11,9 @@ from playground.errors import InputError, PlaygroundError
 from playground.service.datasets import plan, prepare
 from playground.service.services import Services
 from playground.settings import Quantization
+from playground.training.config import TrainingConfig
 from playground.training.preflight.client import PreflightRequest, PreflightResult, sample_of
 from playground.training.preflight.shrink import changes
-from playground.training.spec import TrainingConfig
 from playground.ui.finetune.state import Draft
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports.dataset import Gettext, duration

@@ -9,7 +9,6 @@ import logging
 import secrets
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -20,11 +19,10 @@ from typing import IO, cast
 
 from playground.data.examples import Example
 from playground.errors import PlaygroundError, TrainingError, from_plain
-from playground.process import LOG_FILE
+from playground.process import LOG_FILE, start_worker, stop
 from playground.settings import Quantization
 from playground.training.config import TrainingConfig
 from playground.training.jobs.job import Job, write_job
-from playground.training.jobs.supervisor import environment
 from playground.training.preflight.shrink import candidates, fits
 from playground.training.spec import SPEC_FILE, TrainingSpec
 
@@ -197,16 +195,12 @@ class _Process:
         self._folder = folder
         job = Job(sample.spec, self._folder / "run")
         write_job(job, list(sample.learnt), list(sample.held_out))
-        with (job.folder / LOG_FILE).open("ab") as log_file:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "playground.training.preflight", str(job.folder / SPEC_FILE)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log_file,
-                env=environment(),
-                text=True,
-                start_new_session=True,
-            )
+        self._child = start_worker(
+            "playground.training.preflight",
+            str(job.folder / SPEC_FILE),
+            log=job.folder / LOG_FILE,
+            stdin=subprocess.PIPE,
+        )
         self._timer = threading.Timer(0.0, self.end)  # not started: the first question starts one
         self._ended = False
 
@@ -260,8 +254,7 @@ class _Process:
         """Kill the process: nothing of what it does is kept."""
         self._ended = True
         self._timer.cancel()
-        self._child.kill()
-        self._child.wait()
+        stop(self._child)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

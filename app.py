@@ -40,33 +40,18 @@ def serve(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C, then leave no process behind."""
     gc.disable()  # importing makes millions of objects that stay: looking for garbage among them costs seconds
     from playground.adapters.store import AdapterStore
-    from playground.engine.llm_engine import start_engine
+    from playground.engine.host import LocalModelHost
     from playground.models.loader import load_model
-    from playground.models.quantization import linear_layer_names
-    from playground.models.tokenizer import build_tokenizer
-    from playground.protocol.client import Live
     from playground.server.serve import launch
     from playground.service.owners import Owners
-    from playground.service.publishing import Base, handover
+    from playground.service.publishing import handover
     from playground.service.services import Services
     from playground.training.jobs.queue import MAX_RUN_S, JobQueue
 
-    loaded = load_model(settings.model, settings.quantization)
-    precision = {"4-bit": "4bit", "8-bit": "8bit"}.get(loaded.quantization, "none")
-    base = Base(
-        loaded.name,
-        str(loaded.folder),
-        precision,
-        loaded.fingerprint,
-        loaded.model.num_parameters(),
-        linear_layer_names(loaded.model),
-    )
-    tokenizer = build_tokenizer(loaded)
-    engine = start_engine(loaded, tokenizer)
+    host = LocalModelHost(load_model(settings.model, settings.quantization))
     store = AdapterStore(settings.data_dir)
-    live = Live(engine, tokenizer)
     longest_run_s = MAX_RUN_S if settings.mode == "public" else None
-    jobs = JobQueue(settings.data_dir, handover(live, store, base), longest_run_s)
+    jobs = JobQueue(settings.data_dir, handover(host, store), longest_run_s)
     owners = Owners(settings.data_dir, settings.mode)
     gc.freeze()
     gc.enable()
@@ -74,10 +59,10 @@ def serve(settings: Settings) -> None:
     shutil.rmtree(downloads, ignore_errors=True)
     downloads.mkdir(parents=True)
     try:
-        launch(Services(live, base, store, jobs, owners, downloads), settings)
+        launch(Services(host, store, jobs, owners, downloads), settings)
     finally:
         jobs.close()
-        engine.close()
+        host.close()
         shutil.rmtree(downloads, ignore_errors=True)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from playground.errors import SettingsError
+from playground.protocol.model import Quantization
 
-Quantization = Literal["auto", "4bit", "8bit", "none"]
 Mode = Literal["local", "public"]
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a Space is reached from outside its container

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from playground.engine.llm_engine import LiveModel, start_engine
+from playground.engine.host import LocalModelHost
+from playground.engine.llm_engine import LiveModel
 from playground.models.loader import LoadedModel, load_model
-from playground.models.tokenizer import ChatTokenizer, build_tokenizer
+from playground.models.tokenizer import ChatTokenizer
 from tests.tiny import make_adapter, make_gpt2, make_llama
 
 STORIES = Path(__file__).resolve().parents[2] / "shared" / "models" / "stories260K-pad192"
@@ -46,15 +47,21 @@ def loaded(tiny_model_folder: Path) -> LoadedModel:
 
 @pytest.fixture(scope="session")
 def tokenizer(loaded: LoadedModel) -> ChatTokenizer:
-    return build_tokenizer(loaded)
+    return loaded.tokenizer
 
 
 @pytest.fixture
-def engine(loaded: LoadedModel, tokenizer: ChatTokenizer) -> Iterator[LiveModel]:
+def host(loaded: LoadedModel) -> Iterator[LocalModelHost]:
     """The live chat model in fp32, without adapters."""
-    live = start_engine(loaded, tokenizer)
-    yield live
-    live.close()
+    held = LocalModelHost(loaded)
+    yield held
+    held.close()
+
+
+@pytest.fixture
+def engine(host: LocalModelHost) -> LiveModel:
+    """The host's engine, for those who ask it directly."""
+    return host._live()
 
 
 @pytest.fixture(scope="session")

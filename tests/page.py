@@ -7,12 +7,10 @@ from pathlib import Path
 import gradio as gr
 
 from playground.adapters.store import AdapterStore
-from playground.engine.llm_engine import start_engine
+from playground.engine.host import LocalModelHost
 from playground.models.loader import load_model
-from playground.models.tokenizer import build_tokenizer
-from playground.protocol.client import Live
 from playground.service.owners import Owners
-from playground.service.publishing import Base, handover
+from playground.service.publishing import handover
 from playground.service.services import Services
 from playground.training.jobs.queue import JobQueue
 from playground.ui.page import build_page
@@ -27,15 +25,10 @@ def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
 @contextmanager
 def real_services(data_dir: Path, model: str = "starter") -> Iterator[Services]:
     """All that the page stands on; ended at the end."""
-    loaded = load_model(model, "auto")
-    tokenizer = build_tokenizer(loaded)
-    engine = start_engine(loaded, tokenizer)
-    base = Base(loaded.name, str(loaded.folder), "4bit", loaded.fingerprint, loaded.model.num_parameters())
-    store = AdapterStore(data_dir)
-    live = Live(engine, tokenizer)
-    jobs = JobQueue(data_dir, handover(live, store, base))
+    host, store = LocalModelHost(load_model(model, "auto")), AdapterStore(data_dir)
+    jobs = JobQueue(data_dir, handover(host, store))
     try:
-        yield Services(live, base, store, jobs, Owners(data_dir, "local"), data_dir)
+        yield Services(host, store, jobs, Owners(data_dir, "local"), data_dir)
     finally:
         jobs.close()
-        engine.close()
+        host.close()

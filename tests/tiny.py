@@ -8,6 +8,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from playground.protocol.model import ModelInfo
+
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
@@ -84,6 +86,26 @@ def _save(model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast, folder: Pa
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def make_info(**changes: object) -> ModelInfo:
+    """Facts of a small model that is not loaded, for what only asks for them."""
+    facts = {
+        "id": "/models/tiny",
+        "name": "tiny",
+        "folder": Path("/models/tiny"),
+        "fingerprint": "f" * 64,
+        "num_parameters": 100_000,
+        "weights_bytes": 400_000,
+        "quantization": "none",
+        "dtype": "fp32",
+        "device": "cpu",
+        "memory_gib": 0.001,
+        "context_length": 512,
+        "has_chat_template": True,
+        "linear_modules": ("q_proj",),
+    }
+    return ModelInfo.model_validate(facts | changes)
 
 
 def make_adapter(

@@ -22,7 +22,6 @@ from playground.engine.sequence import GenerateWork, ScoreWork, Speaker
 from playground.errors import AdapterError, InputError
 from playground.memory import out_of_memory
 from playground.models.loader import LoadedModel
-from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.engine import EngineStatus, SwapReceipt
 from playground.protocol.messages import BASE
 from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, LogprobsRequest
@@ -37,12 +36,11 @@ MAX_DEADLINE_S = 24 * 3600.0
 
 
 class LiveModel:
-    """Implements `protocol.Engine`. Thread-safe; make it with `start_engine`."""
+    """Implements `protocol.Engine`. Thread-safe; from now on it alone may touch the model. Raises `ModelError`."""
 
     def __init__(
         self,
         loaded: LoadedModel,
-        tokenizer: ChatTokenizer,
         *,
         max_running: int = MAX_RUNNING,
         max_waiting: int = MAX_WAITING,
@@ -51,6 +49,7 @@ class LiveModel:
     ) -> None:
         """`most_tokens` bounds what all running requests hold together; 0 lets the free memory decide."""
         self._loaded = loaded
+        tokenizer = loaded.tokenizer
         self._attention = loaded.model.config._attn_implementation
         packing = pack(loaded.model)
         most_tokens = most_tokens or token_budget(packing.bytes_per_token, loaded.device)
@@ -147,18 +146,15 @@ class LiveModel:
             with self._lock:
                 self._leaving.discard(key)
 
+    @property
+    def context_length(self) -> int:
+        """Tokens that a request may hold, its answer included: where memory or the way the model is read allow less
+        than its configuration says, this is less too."""
+        return self._speaker.context_length
+
     def status(self) -> EngineStatus:
         running, waiting = self._loop.load()
-        return EngineStatus(
-            model=self._loaded.name,
-            device=str(self._loaded.device),
-            quantization=self._loaded.quantization,
-            memory_gib=self._loaded.memory_gib,
-            context_length=self._speaker.context_length,
-            running=running,
-            queue=waiting,
-            adapters_resident=self._router.resident,
-        )
+        return EngineStatus(running, waiting, self._router.resident)
 
     def set_threads(self, threads: int) -> None:
         """Use this many CPU threads from the next step on. Raises `InputError`."""
@@ -217,14 +213,3 @@ class LiveModel:
         vocabulary = self._speaker.vocabulary
         if any(not isinstance(token, int) or not 0 <= token < vocabulary for token in tokens):
             raise InputError("The request holds a token that this model does not know.")
-
-
-def start_engine(loaded: LoadedModel, tokenizer: ChatTokenizer) -> LiveModel:
-    """Start the engine on a loaded model; from now on it alone may touch the model. Raises `ModelError`.
-
-    Where memory or the way the model is read allow less than its configuration says, the codec tells so from now on:
-    by it tasks cut long texts into parts.
-    """
-    live = LiveModel(loaded, tokenizer)
-    tokenizer.context_length = live.status().context_length
-    return live

@@ -12,15 +12,13 @@ import logging
 import sys
 from pathlib import Path
 
-from playground.engine.llm_engine import start_engine
+from playground.engine.host import LocalModelHost
 from playground.errors import ModelError, PlaygroundError
 from playground.evaluation.benchmark import evaluate, table
 from playground.metrics.scores import bleu, chrf
 from playground.models.loader import load_model
-from playground.models.tokenizer import build_tokenizer
-from playground.protocol.client import Live, Voice
 from playground.protocol.messages import BASE
-from playground.settings import Quantization
+from playground.protocol.model import Quantization
 
 ADAPTER_FILE = "adapter_config.json"
 MEASURED = "measured"
@@ -40,20 +38,16 @@ def main() -> int:
 
 def measure(model: str, data: Path, rows: int, quantization: Quantization, adapter: Path | None = None) -> str:
     """Load the model as the app does and return the Markdown table, with the signatures of its measures."""
-    loaded = load_model(model, quantization)
-    tokenizer = build_tokenizer(loaded)
-    engine = start_engine(loaded, tokenizer)
+    host = LocalModelHost(load_model(model, quantization))
     try:
         if adapter:
-            engine.load_adapter(MEASURED, adapter)
-        voice = Voice(MEASURED if adapter else BASE)
-        measured = asyncio.run(evaluate(Live(engine, tokenizer), voice, data, rows))
-        status = engine.status()
+            host.load_adapter(MEASURED, adapter)
+        measured = asyncio.run(evaluate(host.client(adapter=MEASURED if adapter else BASE), data, rows))
     finally:
-        engine.close()
+        host.close()
     signatures = (f"BLEU {bleu(['a'], ['a'])[1]}", f"into Chinese {bleu(['a'], ['a'], True)[1]}")
-    what = f"{status.model} with the adapter {adapter.name}" if adapter else status.model
-    footer = f"{what}, {status.quantization}. {'; '.join(signatures)}; chrF {chrf(['a'], ['a'])[1]}."
+    what = f"{host.info.name} with the adapter {adapter.name}" if adapter else host.info.name
+    footer = f"{what}, {host.info.precision}. {'; '.join(signatures)}; chrF {chrf(['a'], ['a'])[1]}."
     return f"{table(measured)}\n\n{footer}"
 
 

@@ -20,8 +20,7 @@ from playground.evaluation.benchmark_data import (
     stories,
 )
 from playground.metrics import scores as measures
-from playground.protocol.client import Live, Voice
-from playground.protocol.requests import LogprobsRequest
+from playground.protocol.client import SamplingClient
 from playground.tasks.base import sentences
 from playground.tasks.registry import all_tasks
 
@@ -53,18 +52,18 @@ class BenchmarkResult:
     values: dict[str, float]
 
 
-async def evaluate(live: Live, voice: Voice, folder: Path, rows: int, seed: int = 0) -> list[BenchmarkResult]:
+async def evaluate(client: SamplingClient, folder: Path, rows: int, seed: int = 0) -> list[BenchmarkResult]:
     """Run every trial on up to `rows` rows of it. Raises `DataError` for a folder without any, and what tasks raise."""
     measured: list[BenchmarkResult] = []
     for trial in trials(folder, rows, seed):
-        given = await answers(live, voice, trial.task, trial.inputs)
+        given = await answers(client, trial.task, trial.inputs)
         measured.append(BenchmarkResult(trial.title, len(given), trial.measure(given, trial.wanted)))
         if trial.task == "summarize":
             first = [sentences(inputs["text"])[0].strip() for inputs in trial.inputs]
             title = f"{trial.title}: the first sentence, for comparison"
             measured.append(BenchmarkResult(title, len(first), trial.measure(first, trial.wanted)))
     if (folder / STORIES_FILE).is_file():
-        measured.append(await _stories(live, voice, folder, rows))
+        measured.append(await _stories(client, folder, rows))
     if not measured:
         raise DataError(
             "{folder} holds none of the files that are measured on, such as {file}.", folder=folder, file=QUESTIONS_FILE
@@ -72,13 +71,13 @@ async def evaluate(live: Live, voice: Voice, folder: Path, rows: int, seed: int 
     return measured
 
 
-async def answers(live: Live, voice: Voice, task: str, inputs: Sequence[dict[str, str]]) -> list[str]:
+async def answers(client: SamplingClient, task: str, inputs: Sequence[dict[str, str]]) -> list[str]:
     """Each row's final answer: a label, an answer, or a text."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(row: dict[str, str]) -> str:
         async with places:
-            result: Any = [result async for result in all_tasks()[task].run(live, voice, **row)][-1]
+            result: Any = [result async for result in all_tasks()[task].run(client, **row)][-1]
             for name in ("label", "answer", "text"):
                 if hasattr(result, name):
                     return str(getattr(result, name))
@@ -159,14 +158,14 @@ def _summaries(rows: list[Row]) -> Benchmark:
     return Benchmark("Summarization, SciTLDR", "summarize", inputs, [row["summary"] for row in rows], measure)
 
 
-async def _stories(live: Live, voice: Voice, folder: Path, rows: int) -> BenchmarkResult:
+async def _stories(client: SamplingClient, folder: Path, rows: int) -> BenchmarkResult:
     """Perplexity per byte of what follows a story's opening: e to the power of the mean negative log-likelihood."""
     total, size = 0.0, 0
     texts = stories(folder)[1][:rows]
     for text in texts:
-        prompt = tuple(live.tokenizer.encode(text[:OPENING]))
-        rest = tuple(live.tokenizer.encode_continuation(text[OPENING:]))[: live.tokenizer.context_length - len(prompt)]
-        scores = await live.engine.score(LogprobsRequest(prompt, (rest,), voice.adapter, voice.strength, voice.owner))
+        prompt = tuple(client.tokenizer.encode(text[:OPENING]))
+        rest = tuple(client.tokenizer.encode_continuation(text[OPENING:]))[: client.info.context_length - len(prompt)]
+        scores = await client.compute_logprobs(prompt, [rest])
         total += sum(scores[0].logprobs)
-        size += len(live.tokenizer.decode(rest).encode())
+        size += len(client.tokenizer.decode(rest).encode())
     return BenchmarkResult("Stories, TinyStories", len(texts), {"perplexity per byte": math.exp(-total / size)})

@@ -12,11 +12,12 @@ from typing import Any
 
 from playground.errors import InputError
 from playground.evaluation.benchmark import answers
-from playground.evaluation.paired import Voices, answer, negative_log_likelihood, side_by_side
+from playground.evaluation.paired import Clients, answer, negative_log_likelihood, side_by_side
 from playground.metrics import corpus as summed
 from playground.metrics.bootstrap import PairedDifference, difference
 from playground.metrics.corpus import CorpusMetric
-from playground.protocol.client import Live, Voice
+from playground.protocol.client import SamplingClient
+from playground.protocol.model import ModelInfo
 from playground.tasks.registry import all_tasks
 
 log = logging.getLogger(__name__)
@@ -104,22 +105,20 @@ class BaselineCache:
             return {}
 
 
-async def measure_forgetting(
-    live: Live, voices: Voices, memory: BaselineCache, budget_s: float = BUDGET_S
-) -> list[TaskScore]:
+async def measure_forgetting(clients: Clients, memory: BaselineCache, budget_s: float = BUDGET_S) -> list[TaskScore]:
     """Ask the items, some of each task in turn, until all are asked or the time is spent."""
-    asked = [item for item in items() if _knows(live, item)]
+    asked = [item for item in items() if _knows(clients[0].info, item)]
     known = len(memory.said)
 
-    async def say(voice: Voice, item: Item) -> Said:
-        if voice != voices[0]:
-            return await _said(live, voice, item)
+    async def say(client: SamplingClient, item: Item) -> Said:
+        if client is not clients[0]:
+            return await _said(client, item)
         if item.name not in memory.said:
-            memory.said[item.name] = await _said(live, voice, item)
+            memory.said[item.name] = await _said(client, item)
         said = memory.said[item.name]
         return tuple(said) if isinstance(said, list) else said
 
-    pairs = await side_by_side(say, voices, asked, budget_s)
+    pairs = await side_by_side(say, clients, asked, budget_s)
     if len(memory.said) > known:
         memory.save()
     found = []
@@ -148,26 +147,26 @@ def items() -> Sequence[Item]:
     return [item for together in zip_longest(*columns) for item in together if item]
 
 
-def _knows(live: Live, item: Item) -> bool:
-    languages = live.tokenizer.languages
+def _knows(info: ModelInfo, item: Item) -> bool:
+    languages = info.languages
     return item.task != "translate" or not languages or item.inputs["target"] in languages
 
 
-async def _said(live: Live, voice: Voice, item: Item) -> Said:
+async def _said(client: SamplingClient, item: Item) -> Said:
     try:
         if item.task == "generate":
-            return await _read_story(live, voice, item.inputs["prompt"])
+            return await _read_story(client, item.inputs["prompt"])
         if item.task in ("sentiment", "answer"):
-            return (await answers(live, voice, item.task, [item.inputs]))[0]
+            return (await answers(client, item.task, [item.inputs]))[0]
         # Asked for by the task's prompt alone: where the base is weak the tab shows something else than its words.
-        most = min(8 + 2 * len(live.tokenizer.encode_continuation(item.wanted)), MAX_ANSWER_TOKENS)
-        return await answer(live, voice, all_tasks()[item.task].messages(**item.inputs), most, repetition_penalty=1.1)
+        most = min(8 + 2 * len(client.tokenizer.encode_continuation(item.wanted)), MAX_ANSWER_TOKENS)
+        return await answer(client, all_tasks()[item.task].messages(**item.inputs), most, repetition_penalty=1.1)
     except InputError:
         return None  # a model that reads little at once cannot be asked this, with or without the adapter
 
 
-async def _read_story(live: Live, voice: Voice, text: str) -> tuple[float, float]:
+async def _read_story(client: SamplingClient, text: str) -> tuple[float, float]:
     """(nats, bytes) of what follows a text's opening."""
-    opening, rest = live.tokenizer.encode(text[:OPENING]), live.tokenizer.encode_continuation(text[OPENING:])
-    nats, read = await negative_log_likelihood(live, voice, opening, rest)
-    return nats, float(len(live.tokenizer.decode(read).encode()))
+    opening, rest = client.tokenizer.encode(text[:OPENING]), client.tokenizer.encode_continuation(text[OPENING:])
+    nats, read = await negative_log_likelihood(client, opening, rest)
+    return nats, float(len(client.tokenizer.decode(read).encode()))

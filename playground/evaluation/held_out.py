@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from playground.data.examples import Example
 from playground.errors import InputError
-from playground.evaluation.paired import Voices, answer, negative_log_likelihood, side_by_side
+from playground.evaluation.paired import Clients, answer, negative_log_likelihood, side_by_side
 from playground.metrics import corpus as summed
 from playground.metrics.bootstrap import PairedDifference, difference, gains
 from playground.metrics.corpus import CorpusMetric
-from playground.protocol.client import Live, Voice
+from playground.protocol.client import SamplingClient
+from playground.protocol.model import Tokenizer
 
 ROWS = 40
 """At most so many rows are asked, drawn by `SEED`, so that an adapter is judged soon."""
@@ -45,20 +46,22 @@ class Compared:
 
 
 async def compare(
-    live: Live, voices: Voices, held_out: Sequence[Example], learnt: Sequence[Example] = (), budget_s: float = BUDGET_S
+    clients: Clients, held_out: Sequence[Example], learnt: Sequence[Example] = (), budget_s: float = BUDGET_S
 ) -> Compared | None:
     """Ask both; None when there is nothing to ask. `learnt` rows only help to see what kind of rows these are."""
     kind = fitting_kind([*held_out, *learnt])
-    of_kind = [row for row in held_out if (row.messages is None) == (kind == "plain texts") and _can_be_read(live, row)]
+    tokenizer = clients[0].tokenizer
+    of_kind = [row for row in held_out if (row.messages is None) == (kind == "plain texts")]
+    of_kind = [row for row in of_kind if _can_be_read(tokenizer, row)]
     rows = random.Random(SEED).sample(of_kind, min(ROWS, len(of_kind)))
     if kind == "plain texts":
-        return await _texts(live, voices, rows, budget_s)
+        return await _texts(clients, rows, budget_s)
 
-    async def say(voice: Voice, row: Example) -> str:
-        most = 8 + 2 * len(live.tokenizer.encode_continuation(_wanted(row)))
-        return await answer(live, voice, (row.messages or ())[:-1], min(most, MAX_ANSWER_TOKENS))
+    async def say(client: SamplingClient, row: Example) -> str:
+        most = 8 + 2 * len(client.tokenizer.encode_continuation(_wanted(row)))
+        return await answer(client, (row.messages or ())[:-1], min(most, MAX_ANSWER_TOKENS))
 
-    said = await side_by_side(say, voices, rows, budget_s)
+    said = await side_by_side(say, clients, rows, budget_s)
     return _judged(kind, rows[: len(said)], said) if said else None
 
 
@@ -80,14 +83,14 @@ def fitting_kind(rows: Sequence[Example]) -> Kind:
     return "short answers" if short >= SHORT_SHARE * len(wanted) else "texts"
 
 
-def _can_be_read(live: Live, row: Example) -> bool:
+def _can_be_read(tokenizer: Tokenizer, row: Example) -> bool:
     """Rows that the model's codec refuses are not learnt from either."""
     try:
         if row.messages is None:
-            live.tokenizer.encode(row.text or "")
+            tokenizer.encode(row.text or "")
         else:
-            live.tokenizer.apply_chat_template(row.messages[:-1])
-            live.tokenizer.encode_continuation(_wanted(row))
+            tokenizer.apply_chat_template(row.messages[:-1])
+            tokenizer.encode_continuation(_wanted(row))
     except InputError:
         return False
     return True
@@ -120,16 +123,16 @@ def _measures(kind: Kind, wanted: Sequence[str]) -> list[CorpusMetric]:
     return [summed.F1, summed.EXACT_MATCH] if kind == "short answers" else [summed.CHRF_SCORE]
 
 
-async def _texts(live: Live, voices: Voices, rows: Sequence[Example], budget_s: float) -> Compared | None:
+async def _texts(clients: Clients, rows: Sequence[Example], budget_s: float) -> Compared | None:
     """Perplexity per token of all that follows a text's first token."""
-    read = [(row, live.tokenizer.encode(row.text or "")) for row in rows]
+    read = [(row, clients[0].tokenizer.encode(row.text or "")) for row in rows]
     read = [(row, tokens) for row, tokens in read if len(tokens) > 1]
 
-    async def say(voice: Voice, tokens: list[int]) -> tuple[float, int]:
-        nats, read = await negative_log_likelihood(live, voice, tokens[:1], tokens[1:])
+    async def say(client: SamplingClient, tokens: list[int]) -> tuple[float, int]:
+        nats, read = await negative_log_likelihood(client, tokens[:1], tokens[1:])
         return nats, len(read)
 
-    said = await side_by_side(say, voices, [tokens for _, tokens in read], budget_s)
+    said = await side_by_side(say, clients, [tokens for _, tokens in read], budget_s)
     if not said:
         return None
     base, adapter = [one for one, _ in said], [one for _, one in said]

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from playground.data.examples import Example
 from playground.evaluation.forgetting import BaselineCache, TaskScore, measure_forgetting
 from playground.evaluation.held_out import Compared, compare
-from playground.evaluation.paired import Voices
+from playground.evaluation.paired import Clients
 from playground.evaluation.verdict import TrainingCurve, verdict
-from playground.protocol.client import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +45,12 @@ class Report:
 
 
 async def measure(
-    live: Live,
-    voices: Voices,
+    clients: Clients,
     held_out: Sequence[Example],
     learnt: Sequence[Example],
     course: TrainingCurve,
     memory: BaselineCache,
 ) -> Report:
     """Compare on rows that were set aside, then on the built-in tasks; each within its own time."""
-    compared = await compare(live, voices, held_out, learnt)
-    return Report(compared, await measure_forgetting(live, voices, memory), course)
+    compared = await compare(clients, held_out, learnt)
+    return Report(compared, await measure_forgetting(clients, memory), course)

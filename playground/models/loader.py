@@ -4,11 +4,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoConfig,
@@ -21,43 +19,43 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from playground.errors import ModelError
-from playground.models.catalog import COMMON_LANGUAGES, STARTER, STARTER_FOLDER, find_model, fitting_models
 from playground.models.fingerprint import fingerprint
-from playground.models.quantization import cache_dequantized, disable_cpu_repacking, plan_quantization
-from playground.settings import Quantization
+from playground.models.quantization import (
+    QuantizationPlan,
+    cache_dequantized,
+    disable_cpu_repacking,
+    linear_layer_names,
+    plan_quantization,
+)
+from playground.models.resolve import ResolvedModel, resolve_model
+from playground.models.tokenizer import ChatTokenizer
+from playground.protocol.model import ModelInfo, Quantization
 
 log = logging.getLogger(__name__)
 
-_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model"]
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _SPEAKING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 _GIB = 2**30
+_DTYPES: dict[torch.dtype, Literal["fp32", "bf16", "fp16"]] = {
+    torch.float32: "fp32",
+    torch.bfloat16: "bf16",
+    torch.float16: "fp16",
+}
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model in memory. `quantization` is what was really loaded: "4-bit", "8-bit", "bf16", "fp16" or "fp32"."""
+    """A model in memory, ready to generate or to train."""
 
     model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerFast
-    name: str
-    device: torch.device
-    quantization: str
-    memory_gib: float
-    folder: Path
-    fingerprint: str
-    languages: tuple[str, ...]
-    weak_tasks: tuple[str, ...] = ()
+    tokenizer: ChatTokenizer
+    info: ModelInfo
 
-
-@dataclass(frozen=True, slots=True)
-class ResolvedModel:
-    folder: Path
-    name: str
-    languages: tuple[str, ...]
-    weak_tasks: tuple[str, ...] = ()
+    @property
+    def device(self) -> torch.device:
+        return torch.device(self.model.device)
 
 
 def load_model(setting: str, quantization: Quantization = "auto", *, for_training: bool = False) -> LoadedModel:
@@ -72,7 +70,7 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
     device = torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
     config = _read_config(found)
     plan = _guarded(found, lambda: plan_quantization(config, quantization, device))
-    tokenizer = load_tokenizer(found.folder)
+    theirs = load_tokenizer(found.folder)
     model, loading = _guarded(
         found,
         lambda: AutoModelForCausalLM.from_pretrained(
@@ -87,54 +85,44 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
             output_loading_info=True,
         ),
     )
-    _check_complete(found, model, tokenizer, loading)
+    _check_complete(found, model, theirs, loading)
     model.eval()
     memory = model.get_memory_footprint()
     if for_training:
         disable_cpu_repacking(model)
     else:
         memory += cache_dequantized(model)
-    return LoadedModel(
-        model=model,
-        tokenizer=tokenizer,
+    tokenizer = ChatTokenizer(theirs, model.config, model.generation_config)
+    return LoadedModel(model, tokenizer, _info(found, model, tokenizer, plan, memory))
+
+
+def _info(
+    found: ResolvedModel, model: PreTrainedModel, tokenizer: ChatTokenizer, plan: QuantizationPlan, memory: int
+) -> ModelInfo:
+    return ModelInfo(
+        id=found.id,
         name=found.name,
-        device=device,
-        quantization=plan.name,
-        memory_gib=memory / _GIB,
+        hub_id=found.hub_id,
         folder=found.folder,
         fingerprint=fingerprint(found.folder),
+        num_parameters=model.num_parameters(),
+        weights_bytes=sum(path.stat().st_size for path in found.folder.glob("*.safetensors")),
+        quantization=plan.quantization,
+        dtype=_DTYPES[plan.dtype],
+        device=str(model.device),
+        memory_gib=memory / _GIB,
+        context_length=tokenizer.context_length,
+        has_chat_template=tokenizer.has_chat_template,
         languages=found.languages,
-        weak_tasks=found.weak_tasks,
+        weak_tasks=frozenset(found.weak_tasks),
+        linear_modules=linear_layer_names(model),
+        license=found.license,
     )
-
-
-def resolve_model(setting: str) -> ResolvedModel:
-    """Find the files that a setting means, downloading a hub model where it is not there yet.
-
-    `auto` never downloads: it takes the best model of the catalog that fits the GPU *and* is on this machine
-    already, otherwise the starter, so that starting never waits. Raises `ModelError`.
-    """
-    if setting == "auto":
-        return _best_present() or _starter()
-    if setting == "starter":
-        return _starter()
-    folder = Path(setting).expanduser()
-    if folder.is_dir() and folder.resolve() == STARTER_FOLDER:
-        return _starter()
-    if folder.is_dir():
-        return ResolvedModel(folder.resolve(), folder.resolve().name, COMMON_LANGUAGES)
-    if folder.is_absolute() or setting.startswith((".", "~")) or setting.count("/") != 1:
-        raise ModelError(
-            "There is no model '{setting}'. Name a folder that exists, a Hugging Face model id such as "
-            "Qwen/Qwen2.5-0.5B-Instruct, starter or auto.",
-            setting=setting,
-        )
-    return _from_hub(setting, local_only=False)
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """Load the tokenizer beside a model. Raises `ModelError`."""
-    found = ResolvedModel(folder, folder.name, ())
+    found = ResolvedModel(str(folder), folder, folder.name, ())
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         raise ModelError("The model in {folder} comes without a tokenizer, so it cannot read text.", folder=folder)
     tokenizer = _guarded(
@@ -143,43 +131,6 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     if not tokenizer.is_fast or len(tokenizer) == 0:
         raise ModelError("The tokenizer in {folder} is of a kind that cannot be used here.", folder=folder)
     return tokenizer
-
-
-def _starter() -> ResolvedModel:
-    if not (STARTER_FOLDER / "config.json").is_file():
-        raise ModelError(
-            "The bundled model is missing from {folder}. Get the project's files again, or set PLAYGROUND_MODEL.",
-            folder=STARTER_FOLDER,
-        )
-    return ResolvedModel(STARTER_FOLDER, STARTER.name, STARTER.languages, STARTER.weak_tasks)
-
-
-def _best_present() -> ResolvedModel | None:
-    if not torch.cuda.is_available():
-        return None
-    memory_gib = torch.cuda.get_device_properties(0).total_memory / _GIB
-    for candidate in fitting_models(memory_gib):
-        try:
-            return _from_hub(candidate.model_id, local_only=True)
-        except ModelError:
-            continue
-    return None
-
-
-def _from_hub(model_id: str, *, local_only: bool) -> ResolvedModel:
-    known = find_model(model_id)
-    try:
-        folder = Path(snapshot_download(model_id, allow_patterns=_FILES, local_files_only=local_only))
-    except (HFValidationError, OSError, ValueError) as error:
-        log.info("no files of %s: %s", model_id, error)
-        raise ModelError(
-            "The model {model} could not be fetched from the Hugging Face hub. Check its name and the network, or "
-            "set PLAYGROUND_MODEL to starter.",
-            model=model_id,
-        ) from error
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError("The model {model} has no weights in the safetensors format.", model=model_id)
-    return ResolvedModel(folder, known.name if known else model_id, known.languages if known else COMMON_LANGUAGES)
 
 
 def _read_config(found: ResolvedModel) -> PretrainedConfig:

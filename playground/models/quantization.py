@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from bitsandbytes.functional import dequantize_4bit
@@ -12,7 +13,7 @@ from transformers.pytorch_utils import Conv1D
 
 from playground.errors import ModelError
 from playground.memory import free_beside
-from playground.settings import Quantization
+from playground.protocol.model import Quantization
 
 BLOCK = 64
 """Weights of one row share a scale in blocks of this many, so a row must be a multiple of it."""
@@ -34,7 +35,8 @@ class QuantizationPlan:
 
     config: BitsAndBytesConfig | None
     dtype: torch.dtype
-    name: str
+    quantization: Literal["4bit", "8bit", "none"]
+    """What becomes of the layers that allow it."""
 
 
 def plan_quantization(config: PretrainedConfig, quantization: Quantization, device: torch.device) -> QuantizationPlan:
@@ -47,11 +49,11 @@ def plan_quantization(config: PretrainedConfig, quantization: Quantization, devi
         model = AutoModelForCausalLM.from_config(config)
     dtype = _plain_dtype(sum(p.numel() for p in model.parameters()), device)
     if quantization == "none":
-        return QuantizationPlan(None, dtype, _dtype_name(dtype))
+        return QuantizationPlan(None, dtype, "none")
     widths = _linear_widths(model)
     fits = [name for name, (wide, rows) in widths.items() if quantization == "8bit" or _fits_4bit(wide, rows)]
     if not fits and quantization == "auto":
-        return QuantizationPlan(None, dtype, _dtype_name(dtype))
+        return QuantizationPlan(None, dtype, "none")
     if not fits:
         raise ModelError(
             "This model has no layer that {bits}-bit loading can take (widths must be multiples of {block}). "
@@ -61,14 +63,14 @@ def plan_quantization(config: PretrainedConfig, quantization: Quantization, devi
         )
     kept = [name for name, _ in model.named_modules() if name and name not in fits and _is_linear(model, name)]
     if quantization == "8bit":
-        return QuantizationPlan(BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept), dtype, "8-bit")
+        return QuantizationPlan(BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept), dtype, "8bit")
     four_bit = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_compute_dtype=dtype,
         llm_int8_skip_modules=kept,
     )
-    return QuantizationPlan(four_bit, dtype, "4-bit")
+    return QuantizationPlan(four_bit, dtype, "4bit")
 
 
 def _plain_dtype(parameters: int, device: torch.device) -> torch.dtype:
@@ -81,10 +83,6 @@ def _plain_dtype(parameters: int, device: torch.device) -> torch.dtype:
     cpu = torch.cpu.get_capabilities()
     fast_in_bf16 = cpu.get("avx512_bf16", False) or cpu.get("bf16", False)
     return torch.bfloat16 if fast_in_bf16 and parameters > SMALL_MODEL_PARAMETERS else torch.float32
-
-
-def _dtype_name(dtype: torch.dtype) -> str:
-    return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
 
 
 def _fits_4bit(in_features: int, out_features: int) -> bool:

@@ -10,7 +10,6 @@ from tokenizers import Encoding, Tokenizer
 from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerFast
 
 from playground.errors import InputError
-from playground.models.loader import LoadedModel
 from playground.protocol.messages import Message
 
 _ANCHOR = "\n"
@@ -27,11 +26,7 @@ class ChatTokenizer:
         tokenizer: PreTrainedTokenizerFast,
         config: PretrainedConfig,
         generation_config: GenerationConfig | None = None,
-        languages: Sequence[str] = (),
-        weak_tasks: Sequence[str] = (),
     ) -> None:
-        self.languages = tuple(languages)
-        self.weak_tasks = tuple(weak_tasks)
         self.has_chat_template = tokenizer.chat_template is not None
         self._control = {token for token, word in tokenizer.added_tokens_decoder.items() if word.special}
         self.context_length = _context_length(tokenizer, config)
@@ -46,6 +41,11 @@ class ChatTokenizer:
         self.end_tokens = self._find_end_tokens(tail, config, generation_config)
         end = next((index for index, token in enumerate(tail) if token in self.end_tokens), None)
         self._end_of_turn_ids = list(self.end_tokens[:1]) if end is None else tail[: end + 1]
+
+    @property
+    def transformers_tokenizer(self) -> PreTrainedTokenizerFast:
+        """What it is made of, for a trainer."""
+        return self._tokenizer
 
     def apply_chat_template(self, messages: Sequence[Message]) -> list[int]:
         """Encode the prompt up to where the assistant speaks; without a chat template, plain paragraphs.
@@ -172,12 +172,6 @@ class ChatTokenizer:
         """What the tokenizer puts before a text, such as `<s>`."""
         ids = self._tokenizer("", add_special_tokens=True)["input_ids"]
         return [token for token in ids if token == self._tokenizer.bos_token_id][:1]
-
-
-def build_tokenizer(loaded: LoadedModel) -> ChatTokenizer:
-    """Make the codec of a loaded model."""
-    model = loaded.model
-    return ChatTokenizer(loaded.tokenizer, model.config, model.generation_config, loaded.languages, loaded.weak_tasks)
 
 
 def _without_control_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:

@@ -37,14 +37,11 @@ class SwapReceipt(BaseModel, frozen=True, populate_by_name=True):
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    model: str
-    device: str
-    quantization: str
-    """What was really loaded, for people: "4-bit", "8-bit", "bf16" or "fp32"."""
-    memory_gib: float
-    context_length: int
+    """What moves in an engine; what it has loaded is in `ModelInfo`."""
+
     running: int
     queue: int
+    """Requests that wait."""
     adapters_resident: tuple[str, ...]
 
 

@@ -18,7 +18,6 @@ from playground.data.readers.table_reader import read_table
 from playground.errors import DataError, InputError
 from playground.files import write_json
 from playground.service.services import Services
-from playground.settings import Quantization
 from playground.tasks.registry import prompt_writers
 from playground.training.config import TrainingConfig
 from playground.training.defaults import Intensity, defaults_for
@@ -151,15 +150,15 @@ def start_training(
     questions = check_probes(probes)
     prepared = prepare(services, path, file_name, format, columns, repairs)
     values = plan(services, prepared.rows, intensity, overrides)
-    base = services.base
+    info = services.host.info
     job_id = services.jobs.start(
         owner,
         name,
         (prepared.learned, prepared.held_out),
         values,
-        model=base.model,
-        quantization=cast(Quantization, base.quantization),
-        base_fingerprint=base.fingerprint,
+        model=str(info.folder),
+        quantization=info.quantization,
+        base_fingerprint=info.fingerprint,
         probes=questions,
     )
     origin = DatasetSource(
@@ -176,9 +175,9 @@ def plan(
     services: Services, rows: int, intensity: str = "normal", overrides: Mapping[str, object] | None = None
 ) -> TrainingConfig:
     """The values that a run over this many rows would have; raises `InputError` naming what is out of range."""
-    context_length = services.live.tokenizer.context_length
-    defaults = defaults_for(services.base.parameters, rows, cast(Intensity, intensity), context_length)
-    context = ConfigContext(context_length, services.base.layers, local=services.owners.mode == "local")
+    info = services.host.info
+    defaults = defaults_for(info.num_parameters, rows, cast(Intensity, intensity), info.context_length)
+    context = ConfigContext(info.context_length, info.linear_modules, local=services.owners.mode == "local")
     return defaults.updated(overrides or {}, context)
 
 
@@ -213,4 +212,4 @@ def check_probes(probes: object) -> tuple[str, ...]:
 
 def row_tokenizer(services: Services) -> RowTokenizer:
     """The live model's codec, which makes training rows too."""
-    return cast(RowTokenizer, services.live.tokenizer)
+    return cast(RowTokenizer, services.host.tokenizer)

@@ -36,15 +36,17 @@ def zipped(services: Services, owner: str, adapter: str) -> str:
 async def whole(services: Services, owner: str, adapter: str) -> AsyncGenerator[float | str, None]:
     """Put the whole model together; yields the share that is done, and at last the zip for its owner to fetch.
 
-    Raises `AdapterError`, `BusyError`. Closing the iterator ends the work; only a finished zip stays.
+    Raises `AdapterError`, also for one of another model, and `BusyError`. Closing the iterator ends the work; only a
+    finished zip stays.
     """
     card = services.store.get(owner, adapter)
+    services.check_base(card)
     base_id = hub_id(card.base_model)
     folder = _new_folder(services.downloads, _WHOLE)
     out = folder / f"{file_name(card)}-whole-model.zip"
     try:
         with _still_there(card):
-            async with aclosing(services.whole_models.make(Path(services.base.model), card.folder, out)) as shares:
+            async with aclosing(services.whole_models.make(services.host.info.folder, card.folder, out)) as shares:
                 async for share in shares:
                     yield share
             with disk_full_as_error(), zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -70,7 +72,7 @@ def _still_there(card: AdapterInfo) -> Iterator[None]:
 
 def sizes(services: Services, card: AdapterInfo) -> tuple[int, int]:
     """The bytes that the adapter alone and the whole model take."""
-    model = sum(path.stat().st_size for path in Path(services.base.model).glob("*.safetensors"))
+    model = sum(path.stat().st_size for path in services.host.info.folder.glob("*.safetensors"))
     return (card.folder / WEIGHTS).stat().st_size, model
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.evaluation.paired import answer
-from playground.protocol.client import Live, Voice
 from playground.protocol.messages import BASE, Message
+from playground.protocol.model import ModelHost
 from playground.training.jobs.job import Job
 from playground.training.spec import MAX_PROBES
 
@@ -47,8 +47,8 @@ class ProbeRunner:
     Older ones that are still waiting are skipped, and what goes wrong is logged: a run never waits for its probes.
     """
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, host: ModelHost) -> None:
+        self._host = host
         self._changed = threading.Condition()
         self._waiting: tuple[Job, Path] | None = None
         self._working = False
@@ -90,19 +90,19 @@ class ProbeRunner:
             _write(job.folder, ProbeAnswers(BASE_STEP, self._answers(job, BASE)))
         step = int(folder.name.removeprefix("step-"))
         key = f"probe-{job.job_id}-{step}-{time.monotonic_ns()}"
-        self._live.engine.load_adapter(key, folder)
+        self._host.load_adapter(key, folder)
         try:
             _write(job.folder, ProbeAnswers(step, self._answers(job, key)))
         finally:
-            self._live.engine.unload_adapter(key)
+            self._host.unload_adapter(key)
 
     def _answers(self, job: Job, key: str) -> tuple[str, ...]:
-        voice = Voice(key, owner=job.owner)
+        client = self._host.client(job.owner, key)
 
         async def all_of_them() -> list[str]:
             probes = job.spec.probes[:MAX_PROBES]
             asked: list[list[Message]] = [[{"role": "user", "content": probe}] for probe in probes]
-            return await asyncio.gather(*(answer(self._live, voice, one, MAX_ANSWER_TOKENS) for one in asked))
+            return await asyncio.gather(*(answer(client, one, MAX_ANSWER_TOKENS) for one in asked))
 
         return tuple(asyncio.run(all_of_them()))
 

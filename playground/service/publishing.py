@@ -15,8 +15,7 @@ from playground.errors import TrainingError
 from playground.evaluation.forgetting import BaselineCache
 from playground.evaluation.report import Report, measure
 from playground.evaluation.verdict import TrainingCurve
-from playground.protocol.client import Live, Voice
-from playground.protocol.messages import BASE
+from playground.protocol.model import ModelHost
 from playground.service.probes import ProbeRunner
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, whole_checkpoints
 from playground.training.jobs.job import Job
@@ -33,26 +32,11 @@ MEMORY_FOLDER = "base_answers"
 """In the data folder: what the base model says to the built-in tasks' items, the same for all owners."""
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The base model that is loaded, as a training run names it."""
-
-    name: str
-    model: str
-    """A folder."""
-    quantization: str
-    fingerprint: str
-    parameters: int
-    layers: tuple[str, ...] = ()
-    """The names of its linear layers, as `target_modules` takes them."""
-
-
-def handover(live: Live, store: AdapterStore, base: Base) -> JobHooks:
+def handover(host: ModelHost, store: AdapterStore) -> JobHooks:
     """What `JobQueue` calls around a run. While a worker trains, the live model leaves half of the cores to it."""
-    engine = live.engine
-    prober = ProbeRunner(live)
+    prober = ProbeRunner(host)
     closing = threading.Event()
-    publisher = _Publisher(live, store, base, closing)
+    publisher = _Publisher(host, store, closing)
 
     def publish(job: Job, folder: Path) -> str:
         facts = job.facts()
@@ -64,15 +48,15 @@ def handover(live: Live, store: AdapterStore, base: Base) -> JobHooks:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return JobHooks(
         on_trained=publish,
-        on_start=lambda: engine.set_threads(max(1, cores // 2)),
-        on_end=lambda: engine.set_threads(cores),
+        on_start=lambda: host.set_threads(max(1, cores // 2)),
+        on_end=lambda: host.set_threads(cores),
         is_needed=lambda job: any(card.source.get("job_id") == job.job_id for card in store.list(job.owner)),
         on_checkpoint=prober.look_at,
         on_close=closing.set,
     )
 
 
-def publish_step(live: Live, store: AdapterStore, base: Base, job: Job, step: int) -> str:
+def publish_step(host: ModelHost, store: AdapterStore, job: Job, step: int) -> str:
     """Publish the kept checkpoint of a step beside the others as an adapter of its own; blocks; returns its id.
 
     Raises `PlaygroundError` when there is no such checkpoint or it cannot be used, and then nothing has changed.
@@ -85,7 +69,7 @@ def publish_step(live: Live, store: AdapterStore, base: Base, job: Job, step: in
     suffix = f", step {step}"
     name = job.name[: MAX_NAME_CHARS - len(suffix)].rstrip() + suffix
     facts = {**job.facts(), "held_out_loss_after": kept[step].eval_loss, "seconds": kept[step].seconds, "step": step}
-    publisher = _Publisher(live, store, base, threading.Event())
+    publisher = _Publisher(host, store, threading.Event())
     card = publisher.swap_in(job, kept[step].folder, name, facts)
     publisher.measure(job, card, step)
     return card.id
@@ -95,9 +79,8 @@ def publish_step(live: Live, store: AdapterStore, base: Base, job: Job, step: in
 class _Publisher:
     """Makes adapters of what runs have learnt; measuring ends early once `closing` is set."""
 
-    live: Live
+    host: ModelHost
     store: AdapterStore
-    base: Base
     closing: threading.Event
 
     def published_before(self, job: Job, facts: dict[str, Any]) -> AdapterInfo | None:
@@ -105,7 +88,7 @@ class _Publisher:
         source = {**facts, "job_id": job.job_id}
         card = next((card for card in self.store.list(job.owner) if card.source == source), None)
         if card:
-            self.live.engine.load_adapter(self.store.key(card), card.folder)
+            self.host.load_adapter(self.store.key(card), card.folder)
         return card
 
     def swap_in(self, job: Job, folder: Path, name: str, facts: dict[str, Any]) -> AdapterInfo:
@@ -114,13 +97,13 @@ class _Publisher:
             job.owner,
             name,
             folder,
-            base_model=self.base.name,
-            base_fingerprint=self.base.fingerprint,
+            base_model=self.host.info.name,
+            base_fingerprint=self.host.info.fingerprint,
             metrics=_figures(facts),
             source={**facts, "job_id": job.job_id},
         )
         try:
-            receipt = self.live.engine.load_adapter(self.store.key(card), card.folder)
+            receipt = self.host.load_adapter(self.store.key(card), card.folder)
         except Exception:
             self.store.delete(job.owner, card.id)
             raise
@@ -128,14 +111,15 @@ class _Publisher:
 
     def measure(self, job: Job, card: AdapterInfo, step: int | None = None) -> None:
         """Compare the adapter, of this step or else of the best, with its base and keep the report with it."""
-        voices = Voice(BASE, owner=job.owner), Voice(self.store.key(card), owner=job.owner)
+        clients = self.host.client(job.owner), self.host.client(job.owner, self.store.key(card))
         memory_folder = job.folder.parents[2] / MEMORY_FOLDER  # runs lie in DATA/OWNER/jobs/ID
         try:
             best = job.facts()["best_step"]
             course = TrainingCurve(best if step is None else step, best, job.state()["eval_losses"])
             held_out, learnt = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
-            memory = BaselineCache(memory_folder, f"{self.base.fingerprint} {self.base.quantization}")
-            report = asyncio.run(self._while_open(measure(self.live, voices, held_out, learnt, course, memory)))
+            info = self.host.info
+            memory = BaselineCache(memory_folder, f"{info.fingerprint} {info.quantization}")
+            report = asyncio.run(self._while_open(measure(clients, held_out, learnt, course, memory)))
             if report is None:
                 log.info("the adapter %s was not measured, as the app is closing", card.id)
                 return

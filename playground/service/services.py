@@ -14,12 +14,13 @@ from playground.adapters.info import AdapterInfo
 from playground.adapters.store import AdapterStore
 from playground.errors import AdapterError, InputError
 from playground.files import KEPT_FREE_BYTES
-from playground.protocol.client import Live, Voice
+from playground.protocol.client import SamplingClient
 from playground.protocol.engine import SwapReceipt
 from playground.protocol.messages import BASE
+from playground.protocol.model import ModelHost
 from playground.service.merging import WholeModels
 from playground.service.owners import HEADER, Owners
-from playground.service.publishing import Base, publish_step
+from playground.service.publishing import publish_step
 from playground.training.jobs.job import Job
 from playground.training.jobs.queue import JobQueue
 
@@ -30,8 +31,7 @@ MIN_FREE_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Services:
-    live: Live
-    base: Base
+    host: ModelHost
     store: AdapterStore
     jobs: JobQueue
     owners: Owners
@@ -57,38 +57,62 @@ class Services:
                 header=HEADER,
             )
 
-    async def voice(self, owner: str, adapter: object, strength: float = 1.0) -> Voice:
+    async def client(self, owner: str, adapter: object, strength: float = 1.0) -> SamplingClient:
         """Find the adapter among those the owner may use and swap it into the live model.
 
-        `adapter` is `BASE`, an id or a name; raises `AdapterError` for an unknown one.
+        `adapter` is `BASE`, an id or a name; raises `AdapterError` for an unknown one, or one for another model.
         """
         if adapter == BASE:
-            return Voice(strength=strength, owner=owner)
+            return self.host.client(owner, strength=strength)
         card = self.store.get(owner, str(adapter))
         await asyncio.to_thread(self.load, owner, card)
-        return Voice(self.store.key(card), strength, owner)
+        return self.host.client(owner, self.store.key(card), strength)
 
     def load(self, owner: str, card: AdapterInfo) -> None:
         """Swap an adapter in, where it is not yet, and keep the proof; raises `AdapterError`."""
-        receipt = self.live.engine.load_adapter(self.store.key(card), card.folder)
+        self.check_base(card)
+        receipt = self.host.load_adapter(self.store.key(card), card.folder)
         if card.receipt is not None:
             return
         if any(own.id == card.id for own in self.store.list(owner) if own.visibility == "private"):
             self.store.note_receipt(owner, card.id, receipt)
 
+    def fits(self, card: AdapterInfo) -> bool:
+        """Whether the adapter is for the model that is loaded. Of another one it may have the shapes, not the sense."""
+        return self.host.info.serves(card.base_fingerprint)
+
+    def check_base(self, card: AdapterInfo) -> None:
+        """Raise `AdapterError` for an adapter of another model than the one that is loaded."""
+        if self.fits(card):
+            return
+        if card.base_model == self.host.info.name:
+            raise AdapterError(
+                "The adapter '{adapter}' is for other weights of {loaded} than those that are loaded. Load the ones it "
+                "was made for, or choose another adapter.",
+                adapter=card.name,
+                loaded=self.host.info.name,
+            )
+        raise AdapterError(
+            "The adapter '{adapter}' is for the model {wanted}, but {loaded} is loaded. Load {wanted}, or choose "
+            "another adapter.",
+            adapter=card.name,
+            wanted=card.base_model or card.base_fingerprint[:12],
+            loaded=self.host.info.name,
+        )
+
     def adopt(self, owner: str, name: str, archive: Path) -> AdapterInfo:
         """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
         self.check_known(owner)
         self.check_disk(2 * archive.stat().st_size)  # looked at in one folder, kept in another
-        folder = import_zip(archive, self.owners.data_dir, self.base.fingerprint)
+        folder = import_zip(archive, self.owners.data_dir, self.host.info.fingerprint)
         try:
             receipt = self._try_out(folder)
             return self.store.publish(
                 owner,
                 name,
                 folder,
-                base_model=self.base.name,
-                base_fingerprint=self.base.fingerprint,
+                base_model=self.host.info.name,
+                base_fingerprint=self.host.info.fingerprint,
                 source={"imported": True},
                 receipt=receipt,
             )
@@ -104,21 +128,21 @@ class Services:
     def _try_out(self, folder: Path) -> SwapReceipt:
         """See that the live model can use an adapter before it is anybody's; raises `AdapterError`."""
         key = f"import-{secrets.token_hex(8)}"
-        receipt = self.live.engine.load_adapter(key, folder)
-        self.live.engine.unload_adapter(key)
+        receipt = self.host.load_adapter(key, folder)
+        self.host.unload_adapter(key)
         return receipt
 
     def remove(self, owner: str, adapter: str) -> AdapterInfo:
         """Delete one of the owner's adapters and let the live model go of it; raises `AdapterError`."""
         card = self.store.own(owner, adapter)
         with suppress(AdapterError):  # nobody has used it since the app began: the live model does not know it
-            self.live.engine.unload_adapter(self.store.key(card))  # until then its files may be read again
+            self.host.unload_adapter(self.store.key(card))  # until then its files may be read again
         return self.store.delete(owner, card.id)
 
     def publish_step(self, job: Job, step: int) -> str:
         """Make an adapter of what a run had learnt at a step; blocks; returns its id. Raises `PlaygroundError`."""
-        return publish_step(self.live, self.store, self.base, job, step)
+        return publish_step(self.host, self.store, job, step)
 
     def adapter_choices(self, owner: str) -> list[tuple[str, str]]:
-        """(name, id) of the adapters that this owner may use, for the picker."""
-        return [(card.name, card.id) for card in self.store.list(owner)]
+        """(name, id) of the adapters that this owner may use on the loaded model, for the picker."""
+        return [(card.name, card.id) for card in self.store.list(owner) if self.fits(card)]

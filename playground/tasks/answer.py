@@ -7,22 +7,20 @@ the question and the passage say by themselves (`spans.py`) counts for more.
 """
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from playground.protocol.client import Live, Voice
+from playground.protocol.client import SamplingClient, in_thread
 from playground.protocol.messages import Message
-from playground.protocol.requests import ContinuationLogprobs, LogprobsRequest
+from playground.protocol.requests import ContinuationLogprobs
 from playground.tasks.base import (
     Field,
     QuestionAnsweringOutput,
     Span,
     Task,
     TaskExample,
-    aside,
     check_text,
-    read_prompt,
 )
 from playground.tasks.nlp.spans import Start, find_starts
 
@@ -96,36 +94,30 @@ class Answer(Task):
         )
         return [{"role": "user", "content": content}]
 
-    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[QuestionAnsweringOutput]:
+    async def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[QuestionAnsweringOutput]:
         context = check_text(inputs.get("context"), "context")
         question = check_text(inputs.get("question"), "question").strip()
         asked, blind = (self.messages(context=each, question=question) for each in (context.strip(), UNREAD))
-        read = tuple(
-            await read_prompt(live, f"{context} {question}", lambda: live.tokenizer.apply_chat_template(asked), 32)
-        )
-        unread = tuple(await aside(lambda: live.tokenizer.apply_chat_template(blind)))
-
-        async def score(prompt: tuple[int, ...], texts: Sequence[tuple[int, ...]]) -> list[ContinuationLogprobs]:
-            return await live.engine.score(
-                LogprobsRequest(prompt, tuple(texts), voice.adapter, voice.strength, voice.owner)
-            )
-
-        starts = await aside(lambda: find_starts(context, question))
+        read = await client.encode_prompt(asked, 32, f"{context} {question}")
+        unread = await in_thread(lambda: client.tokenizer.apply_chat_template(blind))
+        starts = await in_thread(lambda: find_starts(context, question))
         begun = [context[start.begin : start.first_word_end] for start in starts]
-        firsts = await aside(lambda: [live.tokenizer.encode_continuation(word)[0] for word in begun])
+        firsts = await in_thread(lambda: [client.tokenizer.encode_continuation(word)[0] for word in begun])
         tokens = [(token,) for token in sorted(set(firsts))]
-        in_passage = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(read, tokens), strict=True)}
-        alone = {token: row.logprobs[0] for (token,), row in zip(tokens, await score(unread, tokens), strict=True)}
+        with_passage, without = [await client.compute_logprobs(prompt, tokens) for prompt in (read, unread)]
+        in_passage = {token: row.logprobs[0] for (token,), row in zip(tokens, with_passage, strict=True)}
+        alone = {token: row.logprobs[0] for (token,), row in zip(tokens, without, strict=True)}
         reading = [READING * (in_passage[token] - alone[token]) for token in firsts]
         by_words = [gain + max(start.ends.values()) for gain, start in zip(reading, starts, strict=True)]
         chosen = _best([in_passage[token] for token in firsts], STARTS_BY_MODEL) | _best(by_words, STARTS_BY_WORDS)
         tried = [starts[index] for index in sorted(chosen)]
         texts = [context[start.begin : max(start.ends)] for start in tried]
-        encoded = [live.tokenizer.encode_continuation_with_offsets(text) for text in texts]
-        ids = [tuple(tokens) for tokens, _ in encoded]
-        *rows, refusal = await score(read, [*ids, tuple(live.tokenizer.encode_continuation(NOT_SAID))])
+        encoded = [client.tokenizer.encode_continuation_with_offsets(text) for text in texts]
+        ids = [tokens for tokens, _ in encoded]
+        *rows, refusal = await client.compute_logprobs(read, [*ids, client.tokenizer.encode_continuation(NOT_SAID)])
+        blind_rows = await client.compute_logprobs(unread, ids)
         candidates: list[_Candidate] = []
-        for start, (_, offsets), row, other in zip(tried, encoded, rows, await score(unread, ids), strict=True):
+        for start, (_, offsets), row, other in zip(tried, encoded, rows, blind_rows, strict=True):
             candidates += _candidates(start, offsets, row, other)
         shared = max((start.shared for start in starts), default=0.0)
         logprob = sum(refusal.logprobs) + refusal.eos_logprobs[-1]

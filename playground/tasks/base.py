@@ -1,27 +1,17 @@
-"""What every task shares: its fields, its results, and how to ask the live model."""
+"""What every task shares: its fields, its results, and how they are checked."""
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 from playground.errors import InputError
-from playground.protocol.client import Live, Voice
+from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
-from playground.protocol.requests import GenerateRequest, RequestOutput, TokenLogprob
-from playground.protocol.sampling import SamplingParams
+from playground.protocol.requests import TokenLogprob
 
-MIN_ANSWER_TOKENS = 16
-"""Tokens that must be left for the answer, or the text counts as too long."""
 MAX_TEXT_CHARS = 1_000_000
 """In a text: more than a thick book, and reading it takes seconds."""
-MAX_CHARS_PER_TOKEN = 16
-"""Characters for which a token stands at most, but for long lines of one sign."""
-
-T = TypeVar("T")
-_readers = ThreadPoolExecutor(4, thread_name_prefix="prompts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +95,7 @@ class Task(ABC):
         """Write the prompt for the inputs, as the model is trained on it."""
 
     @abstractmethod
-    def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[Any]:
+    def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[Any]:
         """Check the inputs, ask the model, and yield results; the last one is whole. Raises `InputError`."""
 
 
@@ -130,28 +120,6 @@ def check_text(value: object, name: str = "text") -> str:
     return value
 
 
-async def aside(read: Callable[[], T]) -> T:
-    """What `read` returns, from another thread.
-
-    All visitors' words go through the one event loop, which must not stand still while one of them is read, nor while
-    others wait for the tokenizer meanwhile.
-    """
-    return await asyncio.get_running_loop().run_in_executor(_readers, read)
-
-
-async def read_prompt(
-    live: Live, text: str, read: Callable[[], list[int]], room_for_answer: int = MIN_ANSWER_TOKENS
-) -> list[int]:
-    """The tokens that `read` makes of a prompt around `text`; raises as `check_fits` does."""
-    if len(text) > MAX_CHARS_PER_TOKEN * live.tokenizer.context_length:  # its beginning tells enough to refuse it
-        beginning = text[: live.tokenizer.context_length]
-        about = len(live.tokenizer.encode_continuation(beginning)) * len(text) // len(beginning)
-        check_fits(live, range(about), text, room_for_answer)
-    tokens = await aside(read)
-    check_fits(live, tokens, text, room_for_answer)
-    return tokens
-
-
 def check_choice(value: object, allowed: Sequence[str], name: str) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise InputError(
@@ -161,41 +129,6 @@ def check_choice(value: object, allowed: Sequence[str], name: str) -> str:
             allowed=", ".join(allowed),
         )
     return value
-
-
-def check_fits(live: Live, tokens: Sequence[int], text: str, room_for_answer: int = MIN_ANSWER_TOKENS) -> None:
-    """Raise a sentence in words, which people count in, if the prompt leaves no room for an answer."""
-    room = live.tokenizer.context_length - room_for_answer
-    if len(tokens) <= room:
-        return
-    words = max(1, len(text.split()))
-    fits = max(1, words * room // len(tokens))
-    if words < len(text) // 20:  # written without spaces, as Chinese is
-        raise InputError(
-            "That is {length} characters, and the model reads about {fits} at once. Shorten it, or use Summarize, "
-            "which reads in parts.",
-            length=len(text),
-            fits=max(1, len(text) * room // len(tokens)),
-        )
-    raise InputError(
-        "That is {words} words, and the model reads about {fits} at once. Shorten it, or use Summarize, which reads "
-        "in parts.",
-        words=words,
-        fits=fits,
-    )
-
-
-async def ask(
-    live: Live, voice: Voice, tokens: Sequence[int], sampling: SamplingParams, top_logprobs: int = 0
-) -> AsyncIterator[RequestOutput]:
-    """Stream the model's continuation of `tokens`; a reader who leaves cancels the request."""
-    request = GenerateRequest(tuple(tokens), sampling, voice.adapter, voice.strength, voice.owner, top_logprobs)
-    generation = live.engine.submit(request)
-    try:
-        async for chunk in generation:
-            yield chunk
-    finally:
-        generation.cancel()
 
 
 def sentences(text: str) -> list[str]:

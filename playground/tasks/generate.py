@@ -5,19 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
 
-from playground.protocol.client import Live, Voice
+from playground.protocol.client import MIN_ANSWER_TOKENS, SamplingClient
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
-from playground.tasks.base import (
-    MIN_ANSWER_TOKENS,
-    Field,
-    Task,
-    TaskExample,
-    TextOutput,
-    ask,
-    check_text,
-    read_prompt,
-)
+from playground.tasks.base import Field, Task, TaskExample, TextOutput, check_text
 
 
 class Generate(Task):
@@ -39,36 +30,38 @@ class Generate(Task):
             system = [{"role": "system", "content": inputs["system"]}]
         return [*system, *inputs.get("history", ()), {"role": "user", "content": inputs["prompt"]}]
 
-    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextOutput]:
+    async def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[TextOutput]:
         """Inputs: `prompt`, `system`, `history`, `sampling`, `mode` ("chat" or "text": continue the prompt), and
         `top_logprobs`: how many other words to tell of each that is written."""
         prompt = check_text(inputs.get("prompt"), "prompt")
         system = inputs.get("system") or ""
         if system:
             check_text(system, "system")
-        sampling = inputs.get("sampling") or SamplingParams()
-        if inputs.get("mode", "chat") == "chat" and live.tokenizer.has_chat_template:
-            history = inputs.get("history") or ()
-            read = partial(self._chat_that_fits, live, prompt, system, history)
+        params = inputs.get("sampling") or SamplingParams()
+        if inputs.get("mode", "chat") == "chat" and client.info.has_chat_template:
+            fitting = partial(self._chat_that_fits, client, prompt, system, inputs.get("history") or ())
+            token_ids = await client.encode_prompt(fitting, text=f"{system} {prompt}")
         else:
-            read = partial(live.tokenizer.encode, f"{system}\n\n{prompt}" if system else prompt)
-        tokens = await read_prompt(live, f"{system} {prompt}", read)
-        async for chunk in ask(live, voice, tokens, sampling, inputs.get("top_logprobs") or 0):
-            yield TextOutput(chunk.text, finished=chunk.finished is not None, words=chunk.words)
+            token_ids = await client.encode_prompt(f"{system}\n\n{prompt}" if system else prompt)
+        async for output in client.generate(token_ids, params, inputs.get("top_logprobs") or 0):
+            yield TextOutput(output.text, finished=output.finished is not None, words=output.words)
 
-    def _chat_that_fits(self, live: Live, prompt: str, system: str, history: Sequence[Message]) -> list[int]:
+    def _chat_that_fits(
+        self, client: SamplingClient, prompt: str, system: str, history: Sequence[Message]
+    ) -> list[Message]:
         """Forget the oldest exchanges when a conversation outgrows the context; never the newest message."""
-        room = live.tokenizer.context_length // 2 + MIN_ANSWER_TOKENS
+        room = client.info.context_length // 2 + MIN_ANSWER_TOKENS
 
-        def without(exchanges: int) -> list[int]:
-            kept = history[2 * exchanges :]
-            return live.tokenizer.apply_chat_template(self.messages(prompt=prompt, system=system, history=kept))
+        def without(exchanges: int) -> list[Message]:
+            return self.messages(prompt=prompt, system=system, history=history[2 * exchanges :])
 
-        tokens = without(0)
-        if not history or len(tokens) <= room:
-            return tokens
+        def fits(exchanges: int) -> bool:
+            return len(client.tokenizer.apply_chat_template(without(exchanges))) <= room
+
+        if not history or fits(0):
+            return without(0)
         every = range((len(history) + 1) // 2)  # looked through by halves: a long conversation takes long to write out
-        return without(bisect_left(every, True, key=lambda exchanges: len(without(exchanges)) <= room))
+        return without(bisect_left(every, True, key=fits))
 
 
 TASK = Generate()

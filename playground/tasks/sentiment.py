@@ -4,10 +4,9 @@ import math
 from collections.abc import AsyncIterator
 from typing import Any
 
-from playground.protocol.client import Live, Voice
+from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
-from playground.protocol.requests import LogprobsRequest
-from playground.tasks.base import ClassificationOutput, Field, Task, TaskExample, check_text, read_prompt
+from playground.tasks.base import ClassificationOutput, Field, Task, TaskExample, check_text
 
 LABELS = ("positive", "negative")
 
@@ -34,12 +33,10 @@ class Sentiment(Task):
     def messages(self, **inputs: Any) -> list[Message]:
         return [{"role": "user", "content": f"Is this text positive or negative?\n\n{inputs['text']}"}]
 
-    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[ClassificationOutput]:
+    async def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[ClassificationOutput]:
         text = check_text(inputs.get("text")).strip()
-        tokens = await read_prompt(live, text, lambda: live.tokenizer.apply_chat_template(self.messages(text=text)))
-        labels = tuple(tuple(live.tokenizer.encode_continuation(label)) for label in LABELS)
-        request = LogprobsRequest(tuple(tokens), labels, voice.adapter, voice.strength, voice.owner)
-        scores = await live.engine.score(request)
+        token_ids = await client.encode_prompt(self.messages(text=text), text=text)
+        scores = await client.compute_logprobs(token_ids, [client.tokenizer.encode_continuation(one) for one in LABELS])
         likelihoods = [sum(score.logprobs) for score in scores]
         highest = max(likelihoods)
         weights = [math.exp(likelihood - highest) for likelihood in likelihoods]

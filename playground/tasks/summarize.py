@@ -10,20 +10,10 @@ from functools import partial
 from typing import Any
 
 from playground.errors import InputError
-from playground.protocol.client import Live, Voice
-from playground.protocol.messages import BASE, Message
+from playground.protocol.client import SamplingClient, in_thread
+from playground.protocol.messages import Message
 from playground.protocol.sampling import GREEDY
-from playground.tasks.base import (
-    Field,
-    Task,
-    TaskExample,
-    TextOutput,
-    aside,
-    ask,
-    check_choice,
-    check_text,
-    sentences,
-)
+from playground.tasks.base import Field, Task, TaskExample, TextOutput, check_choice, check_text, sentences
 from playground.tasks.nlp.extractive import best_sentences
 
 LENGTHS = {"short": "in one sentence", "medium": "in a few sentences", "long": "in a paragraph"}
@@ -73,49 +63,46 @@ class Summarize(Task):
         length = LENGTHS[inputs.get("length", "short")]
         return [{"role": "user", "content": f"Summarize {length}:\n\n{inputs['text']}"}]
 
-    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextOutput]:
+    async def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[TextOutput]:
         text = check_text(inputs.get("text")).strip()
         length = check_choice(inputs.get("length", "medium"), tuple(LENGTHS), "length")
-        if self.name in live.tokenizer.weak_tasks and (voice.adapter == BASE or not voice.strength):
-            best = await aside(lambda: best_sentences(text, SENTENCES[length]))
+        if self.name in client.info.weak_tasks and client.is_base:
+            best = await in_thread(lambda: best_sentences(text, SENTENCES[length]))
             yield TextOutput(best, finished=True, note=OWN_SENTENCES)
             return
-        parts = await aside(lambda: self._parts(live, text, length))
+        parts = await in_thread(lambda: self._parts(client, text, length))
         while len(parts) > 1:
             notes: list[str] = []
             for number, part in enumerate(parts, 1):
-                async for result in self._once(live, voice, part, "short"):
+                async for result in self._once(client, part, "short"):
                     so_far = " ".join([*notes, result.text]).strip()
                     yield replace(result, text=so_far, finished=False, part=number, parts=len(parts))
                 notes.append(result.text)
             shorter = "\n".join(note for note in notes if note)
             if not shorter or len(shorter) >= len(text):
                 break  # the model does not shorten: the notes of the parts are the best there is
-            text, parts = shorter, await aside(partial(self._parts, live, shorter, length))
+            text, parts = shorter, await in_thread(partial(self._parts, client, shorter, length))
         if len(parts) > 1:
             yield TextOutput(so_far, finished=True)
             return
-        async for result in self._once(live, voice, text, length):
+        async for result in self._once(client, text, length):
             yield result
 
-    async def _once(self, live: Live, voice: Voice, text: str, length: str) -> AsyncIterator[TextOutput]:
-        tokens = await aside(lambda: live.tokenizer.apply_chat_template(self.messages(text=text, length=length)))
-        sampling = replace(GREEDY, max_new_tokens=MAX_SUMMARY_TOKENS[length], repetition_penalty=1.1)
-        async for chunk in ask(live, voice, tokens, sampling):
-            yield TextOutput(chunk.text.strip(), finished=chunk.finished is not None)
+    async def _once(self, client: SamplingClient, text: str, length: str) -> AsyncIterator[TextOutput]:
+        asked = self.messages(text=text, length=length)
+        token_ids = await in_thread(lambda: client.tokenizer.apply_chat_template(asked))
+        params = replace(GREEDY, max_new_tokens=MAX_SUMMARY_TOKENS[length], repetition_penalty=1.1)
+        async for output in client.generate(token_ids, params):
+            yield TextOutput(output.text.strip(), finished=output.finished is not None)
 
-    def _parts(self, live: Live, text: str, length: str) -> list[str]:
+    def _parts(self, client: SamplingClient, text: str, length: str) -> list[str]:
         """Whole sentences together, as many as fit beside the prompt and the summary; a giant one is cut."""
-        frame = len(live.tokenizer.apply_chat_template(self.messages(text="", length=length)))
-        room = (
-            live.tokenizer.context_length
-            - frame
-            - min(MAX_SUMMARY_TOKENS[length], live.tokenizer.context_length // 3)
-            - 8
-        )
+        frame = len(client.tokenizer.apply_chat_template(self.messages(text="", length=length)))
+        context = client.info.context_length
+        room = context - frame - min(MAX_SUMMARY_TOKENS[length], context // 3) - 8
         if room < 16:
             raise InputError("The loaded model reads too little at once to summarize. Choose a larger model.")
-        pieces = [piece for sentence in sentences(text) for piece in self._cut(live, sentence, room)]
+        pieces = [piece for sentence in sentences(text) for piece in self._cut(client, sentence, room)]
         parts: list[str] = []
         used = room + 1
         for piece, size in pieces:
@@ -128,14 +115,14 @@ class Summarize(Task):
             raise InputError("That is a very long text: {parts} parts. Paste at most a few chapters.", parts=len(parts))
         return [part.strip() for part in parts]
 
-    def _cut(self, live: Live, sentence: str, room: int) -> list[tuple[str, int]]:
-        size = len(live.tokenizer.encode_continuation(sentence))
+    def _cut(self, client: SamplingClient, sentence: str, room: int) -> list[tuple[str, int]]:
+        size = len(client.tokenizer.encode_continuation(sentence))
         if size <= room:
             return [(sentence, size)]
         middle = len(sentence) // 2
         space = sentence.rfind(" ", 0, middle)
         middle = space + 1 if space > 0 else middle
-        return self._cut(live, sentence[:middle], room) + self._cut(live, sentence[middle:], room)
+        return self._cut(client, sentence[:middle], room) + self._cut(client, sentence[middle:], room)
 
 
 TASK = Summarize()

@@ -5,20 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from playground.errors import InputError
-from playground.protocol.client import Live, Voice
+from playground.protocol.client import SamplingClient, in_thread
 from playground.protocol.messages import Message
+from playground.protocol.model import ModelInfo
 from playground.protocol.sampling import GREEDY
-from playground.tasks.base import (
-    Field,
-    Task,
-    TaskExample,
-    TextOutput,
-    aside,
-    ask,
-    check_choice,
-    check_text,
-    read_prompt,
-)
+from playground.tasks.base import Field, Task, TaskExample, TextOutput, check_choice, check_text
 from playground.tasks.nlp.languages import CODES, detect_surely
 
 AUTO = "auto"
@@ -49,25 +40,23 @@ class Translate(Task):
         direction = f"to {inputs['target']}" if source == AUTO else f"from {source} to {inputs['target']}"
         return [{"role": "user", "content": f"Translate {direction}:\n\n{inputs['text']}"}]
 
-    def languages(self, live: Live) -> tuple[str, ...]:
-        return live.tokenizer.languages or tuple(CODES)
+    def languages(self, info: ModelInfo) -> tuple[str, ...]:
+        return info.languages or tuple(CODES)
 
-    async def run(self, live: Live, voice: Voice, **inputs: Any) -> AsyncIterator[TextOutput]:
+    async def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[TextOutput]:
         text = check_text(inputs.get("text"))
-        known = self.languages(live)
+        known = self.languages(client.info)
         target = self._known_language(inputs.get("target"), known, "target")
         source = inputs.get("source", AUTO)
         source = source if source == AUTO else self._known_language(source, known, "source")
-        spoken, sure = (await aside(lambda: detect_surely(text, known))) if source == AUTO else (source, 1.0)
+        spoken, sure = (await in_thread(lambda: detect_surely(text, known))) if source == AUTO else (source, 1.0)
         if spoken == target and sure >= SURE:
             raise InputError("The text is to go from {language} to {language}. Choose two languages.", language=target)
         asked = self.messages(text=text.strip(), target=target, source=source)
-        tokens = await read_prompt(
-            live, text, lambda: live.tokenizer.apply_chat_template(asked), live.tokenizer.context_length // 2
-        )
-        sampling = replace(GREEDY, max_new_tokens=24 + 3 * len(tokens), repetition_penalty=1.05)
-        async for chunk in ask(live, voice, tokens, sampling):
-            yield TextOutput(chunk.text.strip(), finished=chunk.finished is not None, note=spoken)
+        token_ids = await client.encode_prompt(asked, client.info.context_length // 2, text)
+        params = replace(GREEDY, max_new_tokens=24 + 3 * len(token_ids), repetition_penalty=1.05)
+        async for output in client.generate(token_ids, params):
+            yield TextOutput(output.text.strip(), finished=output.finished is not None, note=spoken)
 
     def _known_language(self, value: object, known: tuple[str, ...], name: str) -> str:
         if isinstance(value, str) and value in CODES and value not in known:

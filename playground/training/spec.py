@@ -8,7 +8,7 @@ from typing import Any
 from playground.data.examples import Example
 from playground.errors import TrainingError
 from playground.files import write_json, write_text
-from playground.settings import Quantization
+from playground.protocol.model import Quantization
 from playground.training.config import TrainingConfig
 
 SPEC_FILE = "spec.json"

@@ -87,11 +87,11 @@ def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
 
 def facts(services: Services) -> object:
     """Model, precision, device and memory as they really are; the tooltip explains the precision."""
-    status = services.live.engine.status()
+    info = services.host.info
     frame = (
-        f'<div class="facts">{MARK}<b>LLM Playground</b><small title="%s"><em>{_safe(status.model)}</em> · '
-        f"{_safe(status.quantization)} · {_safe(status.device.upper())}"
-        f'<span class="opt"> · {status.memory_gib:.2f} GB</span></small></div>'
+        f'<div class="facts">{MARK}<b>LLM Playground</b><small title="%s"><em>{_safe(info.name)}</em> · '
+        f"{_safe(info.precision)} · {_safe(info.device.upper())}"
+        f'<span class="opt"> · {info.memory_gib:.2f} GB</span></small></div>'
     )
     return framed(frame, TIP)
 

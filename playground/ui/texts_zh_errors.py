@@ -36,6 +36,7 @@ VISITOR: dict[str, str] = {
     "The model has {waiting} requests waiting. Try again in about {seconds} seconds.": (
         "有 {waiting} 个请求在等待。请约 {seconds} 秒后再试。"
     ),
+    "The model is being changed to {model}. Try again in a minute.": "正在换成模型 {model}。请过一分钟再试。",
     "There is no message to answer. Write one.": "没有要回答的话。请写一句。",
     "The text holds a control word of the model, such as </s>. Remove it.": "文字里有模型的控制符，例如 </s>。请去掉。",
     "The text holds a broken character at position {position}. Remove it or type it again.": (

@@ -40,6 +40,14 @@ EXCHANGE: dict[str, str] = {
     "Adapter": "适配器",
     "Whole model": "整个模型",
     "Adapter: {small} MB. Whole model: {large} MB.": "适配器：{small} MB。整个模型：{large} MB。",
+    "Adapter: {small} MB.": "适配器：{small} MB。",
+    "for another model: {name}": "属于另一个模型：{name}",
+    "The adapter '{adapter}' is for the model {wanted}, but {loaded} is loaded. Load {wanted}, or choose another "
+    "adapter.": "适配器“{adapter}”属于模型 {wanted}，但加载的是 {loaded}。请加载 {wanted}，或另选一个适配器。",
+    "The adapter '{adapter}' is for other weights of {loaded} than those that are loaded. Load the ones it was made "
+    "for, or choose another adapter.": (
+        "适配器“{adapter}”属于 {loaded} 的另一套权重，不是现在加载的这套。请加载原来的那套，或另选一个适配器。"
+    ),
     "Getting ready to put the whole model together…": "正在准备合成整个模型…",
     "Putting the whole model together: {percent} %": "正在合成整个模型：{percent} %",
     "Another whole model is being put together. Try again in some minutes.": "另一个完整模型正在合成。请过几分钟再试。",

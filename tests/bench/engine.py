@@ -159,7 +159,7 @@ def memory_of_mixing(subject: Subject, tokens: int, rounds: int) -> list[Row]:
     with running(subject) as engine:
         receipts = [engine.load_adapter(f"a{place}", folder) for place, folder in enumerate(subject.adapters)]
         size = sum(adapter.size_bytes for adapter in engine._router._resident.values())
-        share = size / 2**30 / engine.status().memory_gib
+        share = size / 2**30 / engine._loaded.info.memory_gib
     assert all(isinstance(receipt, SwapReceipt) and receipt.base_unchanged for receipt in receipts)
     return [(f"{subject.name}: weights of 8 adapters of rank 16, against the base", f"{share:.2f}×", "-")]
 

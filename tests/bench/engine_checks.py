@@ -16,7 +16,6 @@ from playground.engine.llm_engine import LiveModel
 from playground.engine.lora import Route
 from playground.errors import PlaygroundError
 from playground.models.loader import load_model
-from playground.models.tokenizer import build_tokenizer
 from playground.protocol.messages import BASE
 from playground.protocol.requests import LogprobsRequest
 from tests.bench.subjects import SAMPLED, VISITORS, Row, Subject, prompts, request, running
@@ -95,8 +94,7 @@ def storm(root: Path, count: int) -> list[Row]:
     base = make_llama(root / "storm")
     adapters = [make_adapter(base, root / f"storm-{seed}", seed, ("q_proj", "down_proj")) for seed in range(4)]
     loaded = load_model(str(base), "none")
-    tokenizer = build_tokenizer(loaded)
-    engine = LiveModel(loaded, tokenizer, max_waiting=10_000)
+    engine = LiveModel(loaded, max_waiting=10_000)
     draw = random.Random(1)
     asked = prompts(500, 24, 12)
     keys = [BASE, *(f"a{place}" for place in range(4))]

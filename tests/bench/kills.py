@@ -17,13 +17,12 @@ from pathlib import Path
 
 from playground.adapters.check import check_folder
 from playground.adapters.store import AdapterStore
-from playground.engine.llm_engine import start_engine
+from playground.engine.host import LocalModelHost
 from playground.models.loader import load_model
-from playground.models.tokenizer import build_tokenizer
-from playground.protocol.client import Live
+from playground.protocol.model import ModelInfo
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
-from playground.service.publishing import Base, handover
+from playground.service.publishing import handover
 from playground.training.config import TrainingConfig
 from playground.training.jobs.events import JobState
 from playground.training.jobs.queue import JobQueue
@@ -38,13 +37,13 @@ KILLS_A_RUN = 5
 class Watch:
     """Asks the live model and looks at the listed adapters, until told to stop."""
 
-    def __init__(self, live: Live, store: AdapterStore) -> None:
+    def __init__(self, host: LocalModelHost, store: AdapterStore) -> None:
         self.answers: list[str] = []
         self.slowest_s = 0.0
         self.looks = 0
         self.damaged = 0
         self._over = threading.Event()
-        self._live, self._store = live, store
+        self._host, self._store = host, store
         self._threads = [threading.Thread(target=work) for work in (self._ask, self._look)]
 
     def __enter__(self) -> "Watch":
@@ -60,7 +59,7 @@ class Watch:
     def _ask(self) -> None:
         while not self._over.is_set():
             began = time.monotonic()
-            self.answers.append(answer(self._live))
+            self.answers.append(answer(self._host))
             self.slowest_s = max(self.slowest_s, time.monotonic() - began)
             self._over.wait(0.5)
 
@@ -75,30 +74,26 @@ class Watch:
             self._over.wait(0.05)
 
 
-def answer(live: Live) -> str:
+def answer(host: LocalModelHost) -> str:
     """A greedy answer of the base model."""
-    tokens = tuple(live.tokenizer.apply_chat_template([{"role": "user", "content": "Tell a story about a cat."}]))
+    tokens = tuple(host.tokenizer.apply_chat_template([{"role": "user", "content": "Tell a story about a cat."}]))
     request = GenerateRequest(tokens, SamplingParams(temperature=0.0, max_new_tokens=12), owner=OWNER)
-    return live.engine.submit(request).result(PATIENCE_S).text
+    return host._live().submit(request).result(PATIENCE_S).text
 
 
 @contextmanager
-def stage(root: Path) -> Iterator[tuple[Live, AdapterStore, JobQueue, Base]]:
+def stage(root: Path) -> Iterator[tuple[LocalModelHost, AdapterStore, JobQueue]]:
     """The starter as the app has it, without a page."""
-    loaded = load_model("starter", "4bit")
-    tokenizer = build_tokenizer(loaded)
-    engine = start_engine(loaded, tokenizer)
-    live, store = Live(engine, tokenizer), AdapterStore(root)
-    base = Base(loaded.name, str(loaded.folder), "4bit", loaded.fingerprint, loaded.model.num_parameters())
-    jobs = JobQueue(root, handover(live, store, base))
+    host, store = LocalModelHost(load_model("starter", "4bit")), AdapterStore(root)
+    jobs = JobQueue(root, handover(host, store))
     try:
-        yield live, store, jobs, base
+        yield host, store, jobs
     finally:
         jobs.close()
-        engine.close()
+        host.close()
 
 
-def start(jobs: JobQueue, base: Base) -> str:
+def start(jobs: JobQueue, info: ModelInfo) -> str:
     """A run of `STEPS` steps that saves after every `BETWEEN` of them."""
     values = TrainingConfig(
         max_steps=STEPS, r=8, lora_alpha=16, lora_dropout=0.1, learning_rate=2e-3, early_stopping_patience=0
@@ -108,9 +103,9 @@ def start(jobs: JobQueue, base: Base) -> str:
         "Victim",
         (examples()[:9], examples()[9:]),
         values,
-        model=base.model,
+        model=str(info.folder),
         quantization="4bit",
-        base_fingerprint=base.fingerprint,
+        base_fingerprint=info.fingerprint,
     )
 
 
@@ -139,17 +134,17 @@ def main() -> None:
     chance = random.Random(options.seed)
     kills: list[tuple[Kill, bool]] = []
     ends: list[tuple[float, float]] = []
-    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as (live, store, jobs, base):
-        whole = Victim(jobs, OWNER, start(jobs, base), chance).finish()
+    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as (host, store, jobs):
+        whole = Victim(jobs, OWNER, start(jobs, host.info), chance).finish()
         reference = store.get(OWNER, str(whole["adapter"])).folder
         # Ctrl-C ends it early with what was seen until then
-        with Watch(live, store) as watch, contextlib.suppress(KeyboardInterrupt):
+        with Watch(host, store) as watch, contextlib.suppress(KeyboardInterrupt):
             while len(kills) < options.count:
                 wanted = options.count // 3 - sum(kill.in_save for kill, _ in kills)
                 room = min(KILLS_A_RUN, options.count - len(kills))
                 strikes = [place < min(wanted, 3) for place in range(room)]
                 chance.shuffle(strikes)
-                state = torment(Victim(jobs, OWNER, start(jobs, base), chance), kills, strikes)
+                state = torment(Victim(jobs, OWNER, start(jobs, host.info), chance), kills, strikes)
                 mine = store.get(OWNER, str(state["adapter"])).folder
                 ends.append((apart(state, whole), weights_apart(mine, reference)))
         listed = [card.id for card in store.list(OWNER)]

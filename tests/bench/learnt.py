@@ -14,16 +14,14 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from playground.adapters.store import AdapterStore
-from playground.engine.llm_engine import start_engine
+from playground.engine.host import LocalModelHost
 from playground.evaluation.forgetting import BaselineCache, measure_forgetting
 from playground.evaluation.held_out import compare
 from playground.models.loader import load_model
-from playground.models.tokenizer import build_tokenizer
-from playground.protocol.client import Live, Voice
 from playground.service.datasets import start_training
 from playground.service.owners import Owners
 from playground.service.probes import read_probes
-from playground.service.publishing import Base, handover, publish_step
+from playground.service.publishing import handover, publish_step
 from playground.service.services import Services
 from playground.training.jobs.job import Job
 from playground.training.jobs.queue import JobQueue
@@ -36,19 +34,16 @@ def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        loaded = load_model("starter", "auto")
-        tokenizer = build_tokenizer(loaded)
-        live = Live(start_engine(loaded, tokenizer), tokenizer)
-        base = Base(loaded.name, str(loaded.folder), "4bit", loaded.fingerprint, loaded.model.num_parameters())
+        host = LocalModelHost(load_model("starter", "auto"))
         store = AdapterStore(root)
-        jobs = JobQueue(root, handover(live, store, base))
+        jobs = JobQueue(root, handover(host, store))
         try:
-            services = Services(live, base, store, jobs, Owners(root, "local"), root)
+            services = Services(host, store, jobs, Owners(root, "local"), root)
             job = _train(services, arguments.file, arguments.probe)
             _tell(services, job)
         finally:
             jobs.close()
-            live.engine.close()
+            host.close()
 
 
 def _train(services: Services, file: Path, probes: list[str]) -> Job:
@@ -68,19 +63,19 @@ def _tell(services: Services, job: Job) -> None:
     report: Any = card.report
     events = job.log.read()
     ended = next(event.time for event in events if event.state == "done")
-    voices = Voice(owner=OWNER), Voice(services.store.key(card), owner=OWNER)
+    clients = services.host.client(OWNER), services.host.client(OWNER, services.store.key(card))
     held_out = load_examples(job.folder / HELD_OUT_FILE)
     memory = BaselineCache(services.downloads / "again", "bench")
     lines = [
         ("training, from asking for it to the last step", ended - events[0].time),
         ("from the last step to the verdict", events[-1].time - ended),
-        (f"of that: {report['measures'][0]['rows']} rows set aside", _timed(compare(services.live, voices, held_out))),
-        ("of that: the built-in tasks, base and adapter", _timed(measure_forgetting(services.live, voices, memory))),
-        ("the same, the base's answers known", _timed(measure_forgetting(services.live, voices, memory))),
+        (f"of that: {report['measures'][0]['rows']} rows set aside", _timed(compare(clients, held_out))),
+        ("of that: the built-in tasks, base and adapter", _timed(measure_forgetting(clients, memory))),
+        ("the same, the base's answers known", _timed(measure_forgetting(clients, memory))),
     ]
     began = time.monotonic()
     step = job.facts()["steps"]
-    publish_step(services.live, services.store, services.base, job, step)
+    publish_step(services.host, services.store, job, step)
     lines.append((f"another step ({step}) published and measured", time.monotonic() - began))
     print("| what | seconds |\n|---|---|")
     print("\n".join(f"| {name} | {seconds:.1f} |" for name, seconds in lines))

@@ -52,7 +52,7 @@ def attack(loaded: LoadedModel, folder: Path, count: int, seed: int) -> Found:
     kept, tempfile.tempdir = tempfile.tempdir, str(temporary)
     try:
         with running_services(loaded, folder / "data") as services, ThreadPoolExecutor(1) as thread:
-            goods = _good_ones(services, loaded.folder, folder)
+            goods = _good_ones(services, loaded.info.folder, folder)
             for number in range(count):
                 chance = random.Random(f"{seed}/{number}")
                 name, raw = mutated(chance.choice(goods), chance)
@@ -90,7 +90,7 @@ def _one(services: Services, path: Path, label: str, found: Found) -> None:
     found.slowest_s = max(found.slowest_s, took)
     if took > HANGS_S:
         found.wrong.append(f"{label}: took {took:.1f} s")
-    if _files(path.parent) != there or services.live.engine.status().adapters_resident:
+    if _files(path.parent) != there or services.host.status().adapters_resident:
         found.wrong.append(f"{label}: left something behind")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from transformers import (
 from playground.engine.llm_engine import LiveModel
 from playground.models.catalog import STARTER_FOLDER
 from playground.models.loader import load_model
-from playground.models.tokenizer import build_tokenizer
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
 from playground.settings import Quantization
@@ -49,9 +48,9 @@ class Subject:
     def engine(self, quantization: Quantization = "4bit", **bounds: Any) -> LiveModel:
         """The live model, never ending an answer by itself, so that all answers have the length asked for."""
         loaded = load_model(str(self.folder), quantization)
-        tokenizer = copy(build_tokenizer(loaded))
+        tokenizer = copy(loaded.tokenizer)
         tokenizer.end_tokens = ()
-        return LiveModel(loaded, tokenizer, **bounds)
+        return LiveModel(replace(loaded, tokenizer=tokenizer), **bounds)
 
     def plain(self, quantized: bool = True) -> PreTrainedModel:
         """The same weights as transformers alone loads them."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from playground.engine.llm_engine import LiveModel, start_engine
+from playground.engine.llm_engine import LiveModel
 from playground.engine.scheduler import Batch
 from playground.engine.sequence import ScoreWork, Speaker
 from playground.errors import BusyError, EngineError, InputError
@@ -20,7 +20,7 @@ from tests.asking import PROMPT, endless, greedy, until
 
 def test_full_queue_says_when_to_come_back(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
     """Beyond the bound a request is refused with a time; cancelling a waiting one makes room at once."""
-    live = LiveModel(loaded, tokenizer, max_running=1, max_waiting=2)
+    live = LiveModel(loaded, max_running=1, max_waiting=2)
     try:
         held = [live.submit(endless(tokenizer, 1))]
         until(lambda: live.status().running == 1)
@@ -41,7 +41,7 @@ def test_owners_take_turns(loaded: LoadedModel, tokenizer: ChatTokenizer, monkey
     served: list[str] = []
     join = Batch.join
     monkeypatch.setattr(Batch, "join", lambda batch, work: (served.append(work.owner), join(batch, work)))
-    live = LiveModel(loaded, tokenizer, max_running=1)
+    live = LiveModel(loaded, max_running=1)
     try:
         first = live.submit(endless(tokenizer, 1, "greedy"))
         until(lambda: live.status().running == 1)
@@ -112,7 +112,7 @@ def test_a_pass_that_fails_is_taken_apart(
 
 def test_texts_wait_for_memory_and_let_others_by(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
     """Two long texts that do not fit together are answered one after the other; a short one goes past the waiting."""
-    live = LiveModel(loaded, tokenizer, most_tokens=700)
+    live = LiveModel(loaded, most_tokens=700)
     try:
         want = live.submit(greedy(tokenizer)).result(30)
         long = [
@@ -162,7 +162,7 @@ def test_a_score_may_be_cancelled_while_it_fails(loaded: LoadedModel, tokenizer:
 
 def test_the_loop_comes_back(loaded: LoadedModel, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of the loop itself fails what it held with a sentence, and the next request is answered."""
-    live = start_engine(loaded, tokenizer)
+    live = LiveModel(loaded)
     try:
         want = live.submit(greedy(tokenizer)).result(30)
         with monkeypatch.context() as broken:
@@ -176,7 +176,7 @@ def test_the_loop_comes_back(loaded: LoadedModel, tokenizer: ChatTokenizer, monk
 
 def test_close_fails_what_waits(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
     """Closing ends running and waiting requests with a sentence, twice is fine, and later ones are refused."""
-    live = LiveModel(loaded, tokenizer, max_running=1)
+    live = LiveModel(loaded, max_running=1)
     held = [live.submit(endless(tokenizer, seed)) for seed in (1, 2)]
     live.close()
     live.close()

@@ -9,10 +9,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from playground.engine.llm_engine import LiveModel, start_engine
+from playground.engine.host import LocalModelHost
+from playground.engine.llm_engine import LiveModel
 from playground.errors import AdapterError, EngineError, InputError
 from playground.models.loader import LoadedModel, load_model
-from playground.models.tokenizer import ChatTokenizer, build_tokenizer
+from playground.models.tokenizer import ChatTokenizer
+from playground.protocol.engine import EngineStatus
 from playground.protocol.requests import GenerateRequest, LogprobsRequest, RequestOutput
 from playground.protocol.sampling import GREEDY, SamplingParams
 from tests.asking import PROMPT, endless, greedy, until
@@ -27,16 +29,16 @@ def expected_text(folder: Path, tokenizer: ChatTokenizer, text: str, most: int) 
     return tokenizer.decode(whole)[len(tokenizer.decode(ids[0].tolist())) :].rstrip("\ufffd")
 
 
-def test_the_codec_tells_what_memory_allows(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_host_tells_what_memory_allows(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks cut long texts by it: told more than the engine takes, they would be refused part by part."""
     monkeypatch.setattr("playground.engine.llm_engine.token_budget", lambda *_: 100)
-    tokenizer = build_tokenizer(loaded)
-    live = start_engine(loaded, tokenizer)
+    tokenizer = loaded.tokenizer
+    host = LocalModelHost(loaded)
     try:
-        assert tokenizer.context_length == live.status().context_length == 100
-        assert live.submit(greedy(tokenizer, most=100 - len(tokenizer.encode(PROMPT)))).result(30).finished
+        assert host.info.context_length == 100 < loaded.info.context_length
+        assert host._live().submit(greedy(tokenizer, most=100 - len(tokenizer.encode(PROMPT)))).result(30).finished
     finally:
-        live.close()
+        host.close()
 
 
 @pytest.mark.parametrize("text", [PROMPT, "小狗", "The film was good, " * 40])
@@ -51,8 +53,8 @@ def test_greedy_equals_transformers(
 def test_stories_keep_their_spaces(stories_folder: Path) -> None:
     """A model the project did not make tells its story as transformers would, leading space included."""
     model = load_model(str(stories_folder), "none")
-    tokenizer = build_tokenizer(model)
-    live = start_engine(model, tokenizer)
+    tokenizer = model.tokenizer
+    live = LiveModel(model)
     try:
         chunk = live.submit(greedy(tokenizer, "Once upon a time", 30)).result(30)
     finally:
@@ -184,11 +186,10 @@ def test_scores_in_small_batches(engine: LiveModel, tokenizer: ChatTokenizer, mo
         assert one.eos_logprobs == pytest.approx(other.eos_logprobs, abs=1e-3)
 
 
-def test_status_and_threads(engine: LiveModel, loaded: LoadedModel) -> None:
-    """Status says what is loaded; a number of threads that cannot be is refused."""
-    status = engine.status()
-    assert (status.quantization, status.device, status.context_length) == ("fp32", "cpu", 512)
-    assert status.memory_gib == pytest.approx(loaded.memory_gib)
+def test_status_and_threads(engine: LiveModel, host: LocalModelHost) -> None:
+    """Status says what moves, the host's facts what is loaded; a number of threads that cannot be is refused."""
+    assert (host.info.precision, host.info.device, host.info.context_length) == ("fp32", "cpu", 512)
+    assert engine.status() == EngineStatus(running=0, queue=0, adapters_resident=())
     engine.set_threads(1)
     with pytest.raises(InputError, match="threads"):
         engine.set_threads(0)
@@ -211,7 +212,7 @@ def test_tells_how_likely_each_token_was(engine: LiveModel, tokenizer: ChatToken
 
 def test_a_passed_deadline_frees_the_place(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
     """Whether it runs or still waits: one sentence, and the next one is served."""
-    live = LiveModel(loaded, tokenizer, max_running=1)
+    live = LiveModel(loaded, max_running=1)
     try:
         long = live.submit(replace(endless(tokenizer, 1), deadline_s=0.2))
         waiting = live.submit(replace(greedy(tokenizer), deadline_s=0.05))

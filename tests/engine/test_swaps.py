@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from playground.engine.llm_engine import LiveModel, start_engine
+from playground.engine.llm_engine import LiveModel
 from playground.engine.lora import LoraRouter
 from playground.errors import AdapterError, EngineError
 from playground.models.loader import load_model
-from playground.models.tokenizer import ChatTokenizer, build_tokenizer
+from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.messages import BASE
 from playground.protocol.requests import GenerateRequest, LogprobsRequest
 from playground.protocol.sampling import SamplingParams
@@ -46,9 +46,9 @@ def test_scores_go_through_the_adapter(engine: LiveModel, tokenizer: ChatTokeniz
 def test_base_is_exact_in_4bit_after_many_swaps(tiny_model_folder: Path, adapters: list[Path]) -> None:
     """In NF4 on the CPU the base's logits are the same bits before the first swap and after the twenty-fourth."""
     loaded = load_model(str(tiny_model_folder), "4bit")
-    assert loaded.quantization == "4-bit"
-    tokenizer = build_tokenizer(loaded)
-    live = start_engine(loaded, tokenizer)
+    assert loaded.info.precision == "4-bit"
+    tokenizer = loaded.tokenizer
+    live = LiveModel(loaded)
     try:
         first = live.submit(greedy(tokenizer)).result(30)
         logits = live._loop.between_steps(lambda: routed_logits(loaded.model, live._router, BASE))
@@ -126,7 +126,7 @@ def test_budget_drops_the_idle_and_brings_them_back(
     """Beyond the budget the adapter used longest ago leaves memory and returns, exact, when it is named."""
     loaded = load_model(str(tiny_model_folder), "none")
     sizes = [LoraRouter(loaded.model, loaded.device).read(folder).size_bytes for folder in adapters]
-    live = LiveModel(loaded, tokenizer, adapter_budget_bytes=max(sizes) + min(sizes) - 1)
+    live = LiveModel(loaded, adapter_budget_bytes=max(sizes) + min(sizes) - 1)
     try:
         live.load_adapter("0", adapters[0])
         said = live.submit(greedy(tokenizer, adapter="0")).result(30)
@@ -171,7 +171,7 @@ def test_an_adapter_whose_files_went_fails_its_own_request(
     loaded = load_model(str(tiny_model_folder), "none")
     folder = damage(tmp_path / "gone", adapters[0], "{}")
     size = max(LoraRouter(loaded.model, loaded.device).read(one).size_bytes for one in adapters)
-    live = LiveModel(loaded, tokenizer, adapter_budget_bytes=size)
+    live = LiveModel(loaded, adapter_budget_bytes=size)
     try:
         live.load_adapter("gone", folder)
         live.load_adapter("other", adapters[1])

@@ -7,24 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from playground.engine.llm_engine import start_engine
+from playground.engine.host import LocalModelHost
 from playground.errors import DataError
 from playground.evaluation import __main__ as command
 from playground.evaluation.benchmark import answers, evaluate, table
 from playground.metrics import scores as measures
 from playground.models.loader import load_model
-from playground.models.tokenizer import build_tokenizer
-from playground.protocol.client import Live, Voice
+from playground.protocol.client import SamplingClient
 from tests.starter_data import make_data
 
 
 @pytest.fixture(scope="module")
-def live(tiny_model_folder: Path) -> Iterator[Live]:
+def client(tiny_model_folder: Path) -> Iterator[SamplingClient]:
     loaded = load_model(str(tiny_model_folder), "none")
-    tokenizer = build_tokenizer(loaded)
-    engine = start_engine(loaded, tokenizer)
-    yield Live(engine, tokenizer)
-    engine.close()
+    host = LocalModelHost(loaded)
+    yield host.client()
+    host.close()
 
 
 def test_labels() -> None:
@@ -67,16 +65,16 @@ def test_uneven_lists_are_refused(measure: object) -> None:
         measure([], [])  # type: ignore[operator]
 
 
-def test_answers_keep_the_order_of_the_rows(live: Live) -> None:
+def test_answers_keep_the_order_of_the_rows(client: SamplingClient) -> None:
     """Rows are asked at the same time and finish in any order."""
     inputs = [{"context": f"The lamp burned for {n} days.", "question": "How long?"} for n in range(12)]
-    together = asyncio.run(answers(live, Voice(), "answer", inputs))
-    alone = [asyncio.run(answers(live, Voice(), "answer", [row]))[0] for row in inputs]
+    together = asyncio.run(answers(client, "answer", inputs))
+    alone = [asyncio.run(answers(client, "answer", [row]))[0] for row in inputs]
     assert together == alone
 
 
-def test_a_table_over_held_out_rows(live: Live, tmp_path: Path) -> None:
-    measured = asyncio.run(evaluate(live, Voice(), make_data(tmp_path), rows=3))
+def test_a_table_over_held_out_rows(client: SamplingClient, tmp_path: Path) -> None:
+    measured = asyncio.run(evaluate(client, make_data(tmp_path), rows=3))
     titles = [row.title for row in measured]
     assert any("SST-2" in title for title in titles) and any("English to Chinese" in title for title in titles)
     assert all(0 <= value <= 100 for row in measured[:-1] for value in row.values.values())
@@ -85,14 +83,14 @@ def test_a_table_over_held_out_rows(live: Live, tmp_path: Path) -> None:
     assert len(lines) == 2 + len(measured) and len({line.count("|") for line in lines}) == 1
 
 
-def test_only_what_a_folder_holds_is_measured(live: Live, tmp_path: Path) -> None:
+def test_only_what_a_folder_holds_is_measured(client: SamplingClient, tmp_path: Path) -> None:
     data = make_data(tmp_path / "data")
     (tmp_path / "some/qa").mkdir(parents=True)
     (data / "qa/squad_train.jsonl").rename(tmp_path / "some/qa/squad_train.jsonl")
-    measured = asyncio.run(evaluate(live, Voice(), tmp_path / "some", rows=2))
+    measured = asyncio.run(evaluate(client, tmp_path / "some", rows=2))
     assert [row.title for row in measured] == ["Question answering, SQuAD"]
     with pytest.raises(DataError, match="holds none of the files"):
-        asyncio.run(evaluate(live, Voice(), tmp_path, rows=2))
+        asyncio.run(evaluate(client, tmp_path, rows=2))
 
 
 def run_command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

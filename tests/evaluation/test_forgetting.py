@@ -9,31 +9,28 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from playground.engine.llm_engine import LiveModel, start_engine
+from playground.engine.host import LocalModelHost
 from playground.evaluation import forgetting as skills
 from playground.evaluation.forgetting import MEASURES, BaselineCache, TaskScore, items, measure_forgetting
 from playground.metrics.bootstrap import PairedDifference
 from playground.models.loader import load_model
-from playground.models.tokenizer import ChatTokenizer, build_tokenizer
-from playground.protocol.client import Live, Voice
-from playground.protocol.messages import BASE
+from playground.protocol.client import SamplingClient
 from playground.tasks.nlp.languages import CODES
 from playground.tasks.registry import all_tasks
 from tests.tiny import make_adapter
 
 
 @pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalModelHost]:
     """The starter with an adapter of strong random weights."""
     loaded = load_model("starter", "none")
-    folder = make_adapter(loaded.folder, tmp_path_factory.mktemp("broken"), targets=("q_proj", "v_proj", "o_proj"))
+    folder = make_adapter(loaded.info.folder, tmp_path_factory.mktemp("broken"), targets=("q_proj", "v_proj", "o_proj"))
     weights = load_file(folder / "adapter_model.safetensors")
     save_file({name: 3 * tensor for name, tensor in weights.items()}, folder / "adapter_model.safetensors")
-    tokenizer = build_tokenizer(loaded)
-    engine = start_engine(loaded, tokenizer)
-    engine.load_adapter("broken", folder)
-    yield Live(engine, tokenizer)
-    engine.close()
+    host = LocalModelHost(loaded)
+    host.load_adapter("broken", folder)
+    yield host
+    host.close()
 
 
 def by_task(found: list[TaskScore]) -> dict[str, TaskScore]:
@@ -54,16 +51,18 @@ def test_the_items_are_twelve_of_each_task_and_fit_it() -> None:
 
 
 def test_an_adapter_that_breaks_the_model_got_worse_and_the_base_did_not(
-    broken: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broken: LocalModelHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = items()[:35]
     monkeypatch.setattr(skills, "items", lambda: some)
     memory = BaselineCache(tmp_path, "starter")
-    same = by_task(asyncio.run(measure_forgetting(broken, (Voice(BASE), Voice(BASE)), memory, budget_s=300)))
+    same = by_task(asyncio.run(measure_forgetting((broken.client(), broken.client()), memory, budget_s=300)))
     assert set(same) == set(MEASURES) and not any(skill.found.worse for skill in same.values())
     assert all(skill.found.rows == 7 and skill.found.base == skill.found.adapter for skill in same.values())
     assert same["sentiment"].found.base > 60 and 1 < same["generate"].found.base < 6  # the starter knows these
-    lost = by_task(asyncio.run(measure_forgetting(broken, (Voice(BASE), Voice("broken")), memory, budget_s=300)))
+    lost = by_task(
+        asyncio.run(measure_forgetting((broken.client(), broken.client(adapter="broken")), memory, budget_s=300))
+    )
     assert lost["translate"].found.worse and lost["generate"].found.worse
     assert lost["translate"].found.base == same["translate"].found.base
     told: Any = lost["generate"].to_dict()
@@ -88,36 +87,32 @@ def test_a_loss_that_nobody_would_notice_is_none(measure: str, base: float, adap
 
 
 def test_the_base_is_asked_once_and_remembered(
-    engine: LiveModel, tokenizer: ChatTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: LocalModelHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live, voices = Live(engine, tokenizer), (Voice(BASE), Voice(BASE, owner="adapter"))
-    asked: list[Voice] = []
+    clients = host.client(), host.client("adapter")
+    asked: list[SamplingClient] = []
     said = skills._said
 
-    async def count(live: Live, voice: Voice, item: skills.Item) -> skills.Said:
-        asked.append(voice)
-        return await said(live, voice, item)
+    async def count(client: SamplingClient, item: skills.Item) -> skills.Said:
+        asked.append(client)
+        return await said(client, item)
 
     monkeypatch.setattr(skills, "_said", count)
     some = items()[:10]
     monkeypatch.setattr(skills, "items", lambda: some)
-    first = asyncio.run(measure_forgetting(live, voices, BaselineCache(tmp_path, "tiny")))
-    assert asked.count(voices[0]) == asked.count(voices[1]) == 10
-    again = asyncio.run(measure_forgetting(live, voices, BaselineCache(tmp_path, "tiny")))
-    assert asked.count(voices[0]) == 10 and asked.count(voices[1]) == 20 and again == first
-    asyncio.run(measure_forgetting(live, voices, BaselineCache(tmp_path, "another")))
-    assert asked.count(voices[0]) == 20
+    first = asyncio.run(measure_forgetting(clients, BaselineCache(tmp_path, "tiny")))
+    assert asked.count(clients[0]) == asked.count(clients[1]) == 10
+    again = asyncio.run(measure_forgetting(clients, BaselineCache(tmp_path, "tiny")))
+    assert asked.count(clients[0]) == 10 and asked.count(clients[1]) == 20 and again == first
+    asyncio.run(measure_forgetting(clients, BaselineCache(tmp_path, "another")))
+    assert asked.count(clients[0]) == 20
     for path in tmp_path.iterdir():
         path.write_text("torn", encoding="utf-8")
-    assert asyncio.run(measure_forgetting(live, voices, BaselineCache(tmp_path, "tiny"))) == first
+    assert asyncio.run(measure_forgetting(clients, BaselineCache(tmp_path, "tiny"))) == first
 
 
-def test_when_the_time_is_spent_each_task_has_its_share(
-    engine: LiveModel, tokenizer: ChatTokenizer, tmp_path: Path
-) -> None:
-    voices = Voice(BASE), Voice(BASE, owner="adapter")
-    found = asyncio.run(
-        measure_forgetting(Live(engine, tokenizer), voices, BaselineCache(tmp_path, "tiny"), budget_s=0.01)
-    )
+def test_when_the_time_is_spent_each_task_has_its_share(host: LocalModelHost, tmp_path: Path) -> None:
+    clients = host.client(), host.client("adapter")
+    found = asyncio.run(measure_forgetting(clients, BaselineCache(tmp_path, "tiny"), budget_s=0.01))
     rows = [skill.found.rows for skill in found]
     assert rows and max(rows) - min(rows) <= 2 and max(rows) < 12 and not any(skill.found.worse for skill in found)

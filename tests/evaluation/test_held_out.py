@@ -6,15 +6,12 @@ from pathlib import Path
 import pytest
 
 from playground.data.examples import Example
-from playground.engine.llm_engine import LiveModel
+from playground.engine.host import LocalModelHost
 from playground.evaluation import held_out
 from playground.evaluation.held_out import ROWS, compare, fitting_kind
-from playground.models.tokenizer import ChatTokenizer
-from playground.protocol.client import Live, Voice
-from playground.protocol.messages import BASE, Message
+from playground.protocol.messages import Message
 from playground.tasks.registry import prompt_writers
 
-BOTH = (Voice(BASE), Voice(BASE))
 LONG = "It is a long answer with more words than a name has."
 
 
@@ -54,28 +51,28 @@ def test_the_kind_fits_what_is_asked_by_the_tabs_own_prompts() -> None:
 
 
 def test_base_and_adapter_are_asked_the_same_rows(
-    engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+    host: LocalModelHost, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An adapter measured against itself gains nothing; one that writes otherwise scores otherwise."""
     monkeypatch.setattr(held_out, "MAX_ANSWER_TOKENS", 16)
-    engine.load_adapter("a", adapters[0])
-    live = Live(engine, tokenizer)
+    host.load_adapter("a", adapters[0])
+    both = host.client(), host.client()
     rows = [row(number, f"Say number {number}.", f"The number is {number}, as you said.") for number in range(ROWS + 4)]
-    same = asyncio.run(compare(live, BOTH, rows))
+    same = asyncio.run(compare(both, rows))
     assert same is not None and [measure.name for measure in same.measures] == ["chrF"]
     (chrf,) = same.measures
     assert chrf.rows == ROWS and chrf.base == chrf.adapter and chrf.low == chrf.high == 0 and not chrf.better
     assert len(same.rows) == 6 and {one["gain"] for one in same.rows} == {0}
-    changed = asyncio.run(compare(live, (Voice(BASE), Voice("a")), rows))
+    changed = asyncio.run(compare((host.client(), host.client(adapter="a")), rows))
     assert changed is not None and changed.measures[0].base == chrf.base and changed.measures[0].adapter != chrf.base
     told = [float(str(one["gain"])) for one in changed.rows]
     assert told == sorted(told) and told[0] < told[-1]
     assert all(one["wanted"] == f"The number is {one['row']}, as you said." for one in changed.rows)
 
 
-def test_labels_are_counted_by_what_was_said_instead(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
+def test_labels_are_counted_by_what_was_said_instead(host: LocalModelHost) -> None:
     rows = [row(number, f"Good or bad? {number}", "Good" if number % 3 else "Bad.") for number in range(12)]
-    found = asyncio.run(compare(Live(engine, tokenizer), BOTH, rows[:6], learnt=rows))
+    found = asyncio.run(compare((host.client(), host.client()), rows[:6], learnt=rows))
     assert found is not None and [measure.name for measure in found.measures] == ["accuracy", "macro-F1"]
     assert found.confusion == {  # a random model says neither
         "labels": ["Bad.", "Good", "other"],
@@ -90,25 +87,23 @@ def test_the_confusion_matrix_has_a_line_for_each_wanted_label() -> None:
     assert told == {"labels": ["Bad", "Good"], "base": [[1, 1], [1, 0]], "adapter": [[2, 0], [0, 1]]}
 
 
-def test_translations_summaries_and_short_answers_have_two_measures(
-    engine: LiveModel, tokenizer: ChatTokenizer
-) -> None:
-    write, live = prompt_writers(), Live(engine, tokenizer)
+def test_translations_summaries_and_short_answers_have_two_measures(host: LocalModelHost) -> None:
+    write, both = prompt_writers(), (host.client(), host.client())
     cases = {
         ("chrF", "BLEU"): answered([write["translate_to"]("A dog.", "German")] * 3, ["Ein Hund.", "Hund", "Der Hund."]),
         ("ROUGE-1", "ROUGE-L"): answered([write["summarize"](LONG)] * 2, ["A short one.", "It is long."]),
         ("F1", "exact match"): [row(1, "Where?", "Paris"), row(2, "When?", "in 1972")],
     }
     for names, rows in cases.items():
-        found = asyncio.run(compare(live, BOTH, rows))
+        found = asyncio.run(compare(both, rows))
         assert found is not None and tuple(measure.name for measure in found.measures) == names
 
 
-def test_plain_texts_are_read_by_both(engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
-    engine.load_adapter("a", adapters[0])
+def test_plain_texts_are_read_by_both(host: LocalModelHost, adapters: list[Path]) -> None:
+    host.load_adapter("a", adapters[0])
     rows = [Example(None, f"Once upon a time there were {n} little dogs in the garden.", n) for n in range(8)]
     long = Example(None, "The dog liked to run. " * 400, 9)  # more than the model reads at once
-    found = asyncio.run(compare(Live(engine, tokenizer), (Voice(BASE), Voice("a")), [*rows, long]))
+    found = asyncio.run(compare((host.client(), host.client(adapter="a")), [*rows, long]))
     assert found is not None and found.measures[0].rows == 9
     (perplexity,) = found.measures
     assert perplexity.name == "perplexity" and 1 < perplexity.base != perplexity.adapter > 1
@@ -116,12 +111,12 @@ def test_plain_texts_are_read_by_both(engine: LiveModel, tokenizer: ChatTokenize
     assert float(str(found.rows[-1]["base"])) > float(str(found.rows[-1]["adapter"])) or found.rows[-1]["gain"] < 0
 
 
-def test_when_the_time_is_spent_fewer_rows_are_asked(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
+def test_when_the_time_is_spent_fewer_rows_are_asked(host: LocalModelHost) -> None:
     rows = [row(number, f"Say number {number}.", LONG) for number in range(ROWS)]
-    found = asyncio.run(compare(Live(engine, tokenizer), BOTH, rows, budget_s=0.01))
+    found = asyncio.run(compare((host.client(), host.client()), rows, budget_s=0.01))
     assert found is not None and 0 < found.measures[0].rows < ROWS
 
 
-def test_nothing_set_aside_is_nothing_measured(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
-    assert asyncio.run(compare(Live(engine, tokenizer), BOTH, [])) is None
-    assert asyncio.run(compare(Live(engine, tokenizer), BOTH, [], learnt=[row(1, "What?", LONG)])) is None
+def test_nothing_set_aside_is_nothing_measured(host: LocalModelHost) -> None:
+    assert asyncio.run(compare((host.client(), host.client()), [])) is None
+    assert asyncio.run(compare((host.client(), host.client()), [], learnt=[row(1, "What?", LONG)])) is None

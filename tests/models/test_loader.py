@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from playground.errors import ModelError
-from playground.models import loader
+from playground.models import loader, resolve
 from playground.models.catalog import CATALOG, STARTER, best_fitting, find_model
 from playground.models.fingerprint import fingerprint
 from playground.models.loader import load_model
@@ -31,11 +31,13 @@ def test_says_what_is_loaded(
     monkeypatch.setattr("playground.models.quantization.DEQUANTIZED_CACHE_BYTES", 0)
     loaded = load_model(str(tiny_model_folder), setting)
     layer = loaded.model.model.layers[0].self_attn.q_proj
-    assert loaded.quantization == label
+    assert loaded.info.precision == label
     assert isinstance(layer, bnb.nn.Linear4bit) == (label == "4-bit")
-    assert (loaded.name, loaded.folder) == ("tiny-llama", tiny_model_folder)
+    assert (loaded.info.name, loaded.info.folder) == ("tiny-llama", tiny_model_folder)
     whole = sum(4 * value.numel() for value in load_file(tiny_model_folder / "model.safetensors").values()) / 2**30
-    assert loaded.memory_gib == pytest.approx(whole, rel=0.01) if label == "fp32" else loaded.memory_gib < whole
+    assert (
+        loaded.info.memory_gib == pytest.approx(whole, rel=0.01) if label == "fp32" else loaded.info.memory_gib < whole
+    )
 
 
 def test_8bit_answers_like_the_original(tiny_model_folder: Path) -> None:
@@ -44,7 +46,7 @@ def test_8bit_answers_like_the_original(tiny_model_folder: Path) -> None:
     with torch.inference_mode():
         exact = load_model(str(tiny_model_folder), "none").model(ids).logits
         eight = load_model(str(tiny_model_folder), "8bit")
-        assert eight.quantization == "8-bit"
+        assert eight.info.precision == "8-bit"
         close = eight.model(ids).logits.float()
     assert float((close - exact).abs().max()) < 0.3 * float(exact.abs().max())
 
@@ -52,7 +54,7 @@ def test_8bit_answers_like_the_original(tiny_model_folder: Path) -> None:
 def test_conv1d_layers_load_in_4bit(gpt2_folder: Path) -> None:
     """GPT-2's transposed layers are quantized as well and still answer."""
     loaded = load_model(str(gpt2_folder), "auto")
-    assert loaded.quantization == "4-bit"
+    assert loaded.info.precision == "4-bit"
     with torch.inference_mode():
         assert bool(loaded.model(torch.tensor([[1, 2, 3]])).logits.isfinite().all())
 
@@ -85,7 +87,7 @@ def test_nothing_fits_4bit(tmp_path: Path) -> None:
     folder = make_llama(tmp_path / "narrow", width=48)
     with pytest.raises(ModelError, match="4-bit"):
         load_model(str(folder), "4bit")
-    assert load_model(str(folder), "auto").quantization == "fp32"
+    assert load_model(str(folder), "auto").info.precision == "fp32"
 
 
 def test_training_never_packs(tiny_model_folder: Path) -> None:
@@ -101,7 +103,7 @@ def test_training_never_packs(tiny_model_folder: Path) -> None:
 
 def test_starter_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """`auto` without a GPU means the bundled model; where its files are gone, a sentence says so."""
-    monkeypatch.setattr(loader, "STARTER_FOLDER", tmp_path)
+    monkeypatch.setattr(resolve, "STARTER_FOLDER", tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for setting in ("auto", "starter"):
         with pytest.raises(ModelError, match="bundled model is missing"):
@@ -192,7 +194,7 @@ def test_unfolded_weights_give_the_same_logits_bit_for_bit(
     monkeypatch.setattr("playground.models.quantization.DEQUANTIZED_CACHE_BYTES", 0)
     small = load_model(str(tiny_model_folder), "4bit")
     folded = small.model
-    assert loaded.memory_gib > small.memory_gib
+    assert loaded.info.memory_gib > small.info.memory_gib
     names = [name for name, module in unfolded.named_modules() if "forward" in vars(module)]
     assert len(names) > 4 and not any("forward" in vars(module) for module in folded.modules())
     ids = torch.arange(1, 40).unsqueeze(0)

@@ -7,23 +7,28 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from playground import files as disk
 from playground.adapters import safe_zip as zip_file
 from playground.errors import AdapterError, BusyError, InputError
-from playground.models.loader import LoadedModel
+from playground.models.loader import LoadedModel, load_model
 from playground.protocol.messages import BASE
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
 from playground.service import downloads
 from playground.service import services as services_module
+from playground.service.owners import HEADER
 from playground.service.services import Services
+from playground.ui.finetune.state import picked
+from playground.ui.tabs import adapters as adapters_tab
 from tests.bench.adapter_mutations import packed
 from tests.bench.mutated_adapters import attack
 from tests.exchange import running_services
-from tests.tiny import damage
+from tests.tiny import damage, make_llama
 
 FOUND = Path(__file__).resolve().parents[3] / "shared" / "adapters"
 
@@ -74,7 +79,7 @@ def test_zipped_as_people_zip(
     card = services.adopt("ann", "Mine", _zip_of(adapters[1], tmp_path / "in.zip", top, **extra))
     assert card.receipt
     assert card.receipt.max_logit_change > 0
-    assert asyncio.run(services.voice("ann", "Mine")).adapter == card.id
+    assert asyncio.run(services.client("ann", "Mine")).adapter == card.id
     assert {path.name for path in card.folder.iterdir()} == {
         "adapter_config.json",
         "adapter_model.safetensors",
@@ -117,7 +122,7 @@ def test_what_only_the_live_model_sees(
     with pytest.raises(AdapterError, match=reason):
         services.adopt("ann", "Mine", path)
     assert services.store.list("ann") == _left(services) == []
-    assert services.live.engine.status().adapters_resident == ()
+    assert services.host.status().adapters_resident == ()
 
 
 def test_the_same_twice_renamed_and_deleted(services: Services, adapters: list[Path], tmp_path: Path) -> None:
@@ -127,13 +132,13 @@ def test_the_same_twice_renamed_and_deleted(services: Services, adapters: list[P
     assert (one.name, other.name) == ("Mine", "mine 2")
     services.store.rename("ann", one.id, "Yours")
     for card in (one, other):
-        assert asyncio.run(services.voice("ann", card.id)).adapter == card.id
-    assert asyncio.run(services.voice("ann", "yours")).adapter == one.id
+        assert asyncio.run(services.client("ann", card.id)).adapter == card.id
+    assert asyncio.run(services.client("ann", "yours")).adapter == one.id
     services.remove("ann", one.id)
     assert [card.id for card in services.store.list("ann")] == [other.id]
-    assert services.live.engine.status().adapters_resident == (other.id,)
+    assert services.host.status().adapters_resident == (other.id,)
     with pytest.raises(AdapterError, match="no adapter 'Yours'"):
-        asyncio.run(services.voice("ann", "Yours"))
+        asyncio.run(services.client("ann", "Yours"))
 
 
 def test_deleted_while_it_answers(
@@ -145,23 +150,23 @@ def test_deleted_while_it_answers(
     """
     card = services.adopt("ann", "Mine", _zip_of(adapters[0], tmp_path / "in.zip"))
     services.load("ann", card)
-    tokens = tuple(services.live.tokenizer.encode("Once upon a time"))
+    tokens = tuple(services.host.tokenizer.encode("Once upon a time"))
     request = GenerateRequest(tokens, SamplingParams(300, 0.0, stop=()), adapter=card.id)
-    whole = services.live.engine.submit(request).result(30)
-    running = services.live.engine.submit(request)
-    unload, there = services.live.engine.unload_adapter, []
+    whole = services.host._live().submit(request).result(30)
+    running = services.host._live().submit(request)
+    unload, there = services.host.unload_adapter, []
 
     def watched(key: str) -> None:
         unload(key)
         there.append(card.folder.is_dir())
 
-    monkeypatch.setattr(services.live.engine, "unload_adapter", watched)
+    monkeypatch.setattr(services.host, "unload_adapter", watched)
     services.remove("ann", card.id)
     assert there == [True] and not card.folder.exists()
     assert running.result(30) == whole
     with pytest.raises(AdapterError, match="no adapter"):
-        services.live.engine.submit(request)
-    assert services.live.engine.submit(GenerateRequest(tokens, adapter=BASE)).result(30).new_tokens > 0
+        services.host._live().submit(request)
+    assert services.host._live().submit(GenerateRequest(tokens, adapter=BASE)).result(30).new_tokens > 0
 
 
 def test_deleted_before_it_was_ever_used(services: Services, adapters: list[Path]) -> None:
@@ -192,7 +197,7 @@ def test_a_full_disk(
     except AdapterError as error:
         assert "disk is full" in str(error)
         assert services.store.list("ann") == _left(services) == []
-        assert services.live.engine.status().adapters_resident == ()
+        assert services.host.status().adapters_resident == ()
     else:
         assert next(writes) <= moment, "the import went on past a full disk"
         assert services.store.list("ann") == [card]
@@ -296,3 +301,52 @@ def test_a_whole_model_that_is_not_made_leaves_nothing(services: Services, adapt
 
     asyncio.run(visit())
     assert list(services.downloads.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    """A model of the same shape as the shared one, with other weights."""
+    return load_model(str(make_llama(tmp_path_factory.mktemp("models") / "other-llama", seed=7)), "none")
+
+
+def test_one_for_another_model_of_the_same_shape(
+    services: Services, other: LoadedModel, adapters: list[Path], tmp_path: Path
+) -> None:
+    """Defends the answers after a start with another model: its shapes fit, and yet it is not for this one."""
+    card = services.adopt("ann", "Mine", _zip_of(adapters[0], tmp_path / "in.zip"))
+    with running_services(other, services.owners.data_dir) as later:
+        for adapter in ("Mine", card.id):
+            with pytest.raises(AdapterError, match=r"'Mine' is for the model tiny-llama, .*other-llama is loaded"):
+                asyncio.run(later.client("ann", adapter))
+        with pytest.raises(AdapterError, match="is for the model tiny-llama"):
+            asyncio.run(anext(downloads.whole(later, "ann", card.id)))
+        assert later.host.status().adapters_resident == ()
+        assert [listed.id for listed in later.store.list("ann")] == [card.id]
+        assert Path(downloads.zipped(later, "ann", card.id)).is_file()
+    assert asyncio.run(services.client("ann", "Mine")).adapter == card.id
+
+
+def test_the_same_name_with_other_weights(services: Services, adapters: list[Path]) -> None:
+    """Defends whoever has trained the base itself anew: the sentence does not name one model twice."""
+    base = services.host.info
+    card = services.store.publish("ann", "Mine", adapters[0], base_model=base.name, base_fingerprint="e" * 64)
+    with pytest.raises(AdapterError, match="other weights of tiny-llama"):
+        asyncio.run(services.client("ann", card.id))
+
+
+def test_one_for_another_model_is_shown_and_not_chosen(services: Services, adapters: list[Path]) -> None:
+    """Defends the page: it is listed, with what it is for, but not offered to answer, nor chosen by itself."""
+    key = services.owners.issue()
+    request = cast(Any, SimpleNamespace(headers={HEADER: key}))
+    owner = services.owner(request)
+    foreign = services.store.publish(owner, "Foreign", adapters[0], base_model="big", base_fingerprint="e" * 64)
+    mine = services.store.publish(owner, "Mine", adapters[0])
+    assert services.adapter_choices(owner) == [("Mine", mine.id)]
+    assert picked(services, owner, mine.id).value == mine.id
+    assert picked(services, owner, foreign.id).value == BASE
+    for adapter, usable in ((mine, True), (foreign, False)):
+        listed, *_, title, _, _, _, _, using = adapters_tab._draw(services, request, adapter.id)
+        assert using.visible is usable
+        assert ("for another model: big" in title) is not usable
+        lines = {identity: line for line, identity in listed.choices}
+        assert lines[foreign.id].endswith("for another model: big") and "another" not in lines[mine.id]

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from playground.errors import AdapterError, DataError, InputError, PlaygroundError
 from playground.models.loader import load_model
-from playground.models.tokenizer import ChatTokenizer, build_tokenizer
-from playground.protocol.client import Live
-from playground.protocol.engine import Engine
+from playground.models.tokenizer import ChatTokenizer
 from playground.service.datasets import (
     READY_FILES,
     check_probes,
@@ -20,10 +19,10 @@ from playground.service.datasets import (
     row_tokenizer,
     start_training,
 )
-from playground.service.publishing import Base
 from playground.service.services import Services
 from playground.training.jobs.queue import JobHooks, JobQueue
 from playground.training.tokenization import encode
+from tests.tiny import make_info
 
 
 @dataclass
@@ -44,15 +43,14 @@ class RecordingJobs:
 
 @pytest.fixture(scope="module")
 def tokenizer(tiny_model_folder: Path) -> ChatTokenizer:
-    return build_tokenizer(load_model(str(tiny_model_folder), "none"))
+    return load_model(str(tiny_model_folder), "none").tokenizer
 
 
 @pytest.fixture
 def services(tokenizer: ChatTokenizer, tmp_path: Path) -> Services:
-    base = Base("tiny", "/models/tiny", "none", "f" * 64, 100_000)
-    live = Live(cast(Engine, None), tokenizer)
+    host = SimpleNamespace(info=make_info(linear_modules=()), tokenizer=tokenizer)
     jobs = RecordingJobs(tmp_path / "job")
-    return Services(live, base, cast(Any, None), cast(Any, jobs), cast(Any, None), tmp_path)
+    return Services(cast(Any, host), cast(Any, None), cast(Any, jobs), cast(Any, None), tmp_path)
 
 
 def started(services: Services) -> list[tuple[Any, ...]]:
@@ -207,7 +205,7 @@ def test_questions_to_watch_are_kept_in_order() -> None:
 def test_a_real_queue_takes_the_run(tokenizer: ChatTokenizer, services: Services, tmp_path: Path) -> None:
     """The arguments fit the real `JobQueue`, and the origin is kept beside the run's spec."""
     jobs = JobQueue(tmp_path / "data", JobHooks(on_trained=lambda _job, _folder: "a-0"))
-    real = Services(services.live, services.base, services.store, jobs, services.owners, tmp_path)
+    real = Services(services.host, services.store, jobs, services.owners, tmp_path)
     try:
         job_id = start_training(real, "ann", write(tmp_path, 20), "pairs.csv", "Sums")
         job = jobs.job("ann", job_id)

@@ -13,15 +13,13 @@ import pytest
 from playground.adapters.info import MAX_NAME_CHARS
 from playground.adapters.store import AdapterStore
 from playground.data.examples import Example
-from playground.engine.llm_engine import LiveModel
+from playground.engine.host import LocalModelHost
 from playground.errors import AdapterError, EngineError, TrainingError
 from playground.evaluation import forgetting as skills
 from playground.evaluation import report
 from playground.evaluation.forgetting import MEASURES, items
-from playground.models.tokenizer import ChatTokenizer
-from playground.protocol.client import Live
 from playground.service.probes import PROBES_FILE, ProbeAnswers, ProbeRunner, read_probes
-from playground.service.publishing import Base, handover, publish_step
+from playground.service.publishing import handover, publish_step
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, publish
 from playground.training.jobs.events import Event
 from playground.training.jobs.job import Job
@@ -37,22 +35,20 @@ LOSSES = {0: 3.0, 5: 2.0, 10: 2.5}
 class Taught:
     """A run that has ended, with a kept checkpoint at each step, and an app around it."""
 
-    live: Live
+    host: LocalModelHost
     store: AdapterStore
-    base: Base
     job: Job
 
     def kept(self, step: int) -> Path:
         return self.job.folder / LEARNT_FOLDER / f"step-{step}"
 
     def resident(self) -> set[str]:
-        return set(self.live.engine.status().adapters_resident)
+        return set(self.host.status().adapters_resident)
 
 
 @pytest.fixture
 def taught(
-    engine: LiveModel,
-    tokenizer: ChatTokenizer,
+    host: LocalModelHost,
     tiny_model_folder: Path,
     adapters: list[Path],
     tmp_path: Path,
@@ -79,11 +75,11 @@ def taught(
     facts = {"best_step": 5, "steps": 10, "held_out_loss_before": 3.0, "held_out_loss_after": 2.0, "rows": 9}
     (folder / FACTS_FILE).write_text(json.dumps(facts))
     store = AdapterStore(tmp_path / "data")
-    return Taught(Live(engine, tokenizer), store, Base("tiny", str(tiny_model_folder), "none", "", 1), job)
+    return Taught(host, store, job)
 
 
 def published(taught: Taught) -> Any:
-    callbacks = handover(taught.live, taught.store, taught.base)
+    callbacks = handover(taught.host, taught.store)
     return taught.store.get("ann", callbacks.on_trained(taught.job, taught.kept(5)))
 
 
@@ -127,7 +123,7 @@ def test_a_closing_app_does_not_wait_for_the_measures(taught: Taught, monkeypatc
         entered.set()
         await asyncio.Event().wait()
 
-    callbacks = handover(taught.live, taught.store, taught.base)
+    callbacks = handover(taught.host, taught.store)
     with monkeypatch.context() as held:
         held.setattr(report, "compare", forever)
         given: list[str] = []
@@ -146,38 +142,38 @@ def test_an_adapter_that_cannot_be_swapped_in_is_not_published(taught: Taught, m
     def refuse(key: str, folder: Path) -> None:
         raise AdapterError("With this adapter the model's numbers overflow, so it cannot be used.")
 
-    monkeypatch.setattr(taught.live.engine, "load_adapter", refuse)
+    monkeypatch.setattr(taught.host, "load_adapter", refuse)
     with pytest.raises(AdapterError):
         published(taught)
     with pytest.raises(AdapterError):
-        publish_step(taught.live, taught.store, taught.base, taught.job, 10)
+        publish_step(taught.host, taught.store, taught.job, 10)
     assert taught.store.list("ann") == []
 
 
 def test_any_kept_step_becomes_an_adapter_beside_the_others(taught: Taught) -> None:
     first = published(taught)
-    card = taught.store.get("ann", publish_step(taught.live, taught.store, taught.base, taught.job, 10))
+    card = taught.store.get("ann", publish_step(taught.host, taught.store, taught.job, 10))
     assert card.name == "Animals, step 10" and {first.id, card.id} <= taught.resident()
     told: Any = card.report
     assert (told["step"], told["best_step"]) == (10, 5) and card.source["step"] == 10
     assert card.metrics["held_out_loss_after"] == 2.5
     assert told["verdict"][1]["fields"] == {"step": 10, "best": 5, "last": 10}
     with pytest.raises(TrainingError, match="nothing of step 7"):
-        publish_step(taught.live, taught.store, taught.base, taught.job, 7)
+        publish_step(taught.host, taught.store, taught.job, 7)
     (taught.kept(5) / "adapter_model.safetensors").write_bytes(b"damaged")
     with pytest.raises(TrainingError, match="nothing of step 5"):
-        publish_step(taught.live, taught.store, taught.base, taught.job, 5)
+        publish_step(taught.host, taught.store, taught.job, 5)
     assert len(taught.store.list("ann")) == 2
 
 
 def test_a_long_name_keeps_its_step(taught: Taught) -> None:
     object.__setattr__(taught.job.spec, "name", "N" * MAX_NAME_CHARS)
-    card = taught.store.get("ann", publish_step(taught.live, taught.store, taught.base, taught.job, 5))
+    card = taught.store.get("ann", publish_step(taught.host, taught.store, taught.job, 5))
     assert card.name.endswith("N, step 5") and len(card.name) == MAX_NAME_CHARS
 
 
 def test_each_checkpoint_answers_the_probes_and_leaves_again(taught: Taught) -> None:
-    prober = ProbeRunner(taught.live)
+    prober = ProbeRunner(taught.host)
     for step in (5, 10):
         prober.look_at(taught.job, taught.kept(step))
         prober.finish(PATIENCE_S)
@@ -197,7 +193,7 @@ def test_the_supervising_thread_never_waits_and_the_newest_goes_first(
 ) -> None:
     entered, leave = threading.Event(), threading.Event()
     loaded: list[str] = []
-    load = taught.live.engine.load_adapter
+    load = taught.host.load_adapter
 
     def slowly(key: str, folder: Path) -> Any:
         entered.set()
@@ -205,8 +201,8 @@ def test_the_supervising_thread_never_waits_and_the_newest_goes_first(
         loaded.append(folder.name)
         return load(key, folder)
 
-    monkeypatch.setattr(taught.live.engine, "load_adapter", slowly)
-    callbacks = handover(taught.live, taught.store, taught.base)
+    monkeypatch.setattr(taught.host, "load_adapter", slowly)
+    callbacks = handover(taught.host, taught.store)
     callbacks.on_checkpoint(taught.job, taught.kept(5))
     assert entered.wait(PATIENCE_S)
     callbacks.on_checkpoint(taught.job, taught.kept(7))  # overtaken before it was its turn
@@ -218,7 +214,7 @@ def test_the_supervising_thread_never_waits_and_the_newest_goes_first(
 
 
 def test_probes_that_go_wrong_hurt_nobody(taught: Taught, caplog: pytest.LogCaptureFixture) -> None:
-    prober = ProbeRunner(taught.live)
+    prober = ProbeRunner(taught.host)
     prober.look_at(taught.job, taught.kept(7))  # not there
     prober.finish(PATIENCE_S)
     assert [probed.step for probed in read_probes(taught.job.folder)] == [0]
@@ -233,7 +229,7 @@ def test_probes_that_go_wrong_hurt_nobody(taught: Taught, caplog: pytest.LogCapt
 
 def test_a_run_without_probes_asks_nothing(taught: Taught) -> None:
     object.__setattr__(taught.job.spec, "probes", ())
-    prober = ProbeRunner(taught.live)
+    prober = ProbeRunner(taught.host)
     prober.look_at(taught.job, taught.kept(5))
     prober.finish(PATIENCE_S)
     assert not (taught.job.folder / PROBES_FILE).exists()
@@ -250,7 +246,7 @@ def test_only_whole_lines_count_and_the_later_of_a_step(tmp_path: Path) -> None:
 
 def test_a_torn_line_does_not_spoil_the_next(taught: Taught) -> None:
     (taught.job.folder / PROBES_FILE).write_text('{"step": 0, "answers": ["base"]}\n{"step": 3, "ans')
-    prober = ProbeRunner(taught.live)
+    prober = ProbeRunner(taught.host)
     prober.look_at(taught.job, taught.kept(5))
     prober.finish(PATIENCE_S)
     assert [probed.step for probed in read_probes(taught.job.folder)] == [0, 5]

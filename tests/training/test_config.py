@@ -2,8 +2,8 @@
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, cast
 
 import gradio as gr
@@ -12,10 +12,7 @@ from pydantic import Field
 
 from playground.data.examples import Example
 from playground.errors import InputError, TrainingError
-from playground.protocol.client import Live
-from playground.protocol.engine import Engine
 from playground.service.owners import Owners
-from playground.service.publishing import Base
 from playground.service.services import Services
 from playground.training import config as training_config
 from playground.training.config import TrainingConfig, installed_reporters
@@ -26,22 +23,17 @@ from playground.ui.api.files import build as build_api
 from playground.ui.api.files import wishes
 from playground.ui.finetune.settings_form import build as build_form
 from playground.validation import Whole, bounds
+from tests.tiny import make_info
 
 DEFAULTS = TrainingConfig()
 NUMBERS = [name for name, info in TrainingConfig.model_fields.items() if None not in bounds(info)]
 
 
-@dataclass
-class Tokenizer:
-    context_length: int = 512
-
-
 @pytest.fixture
 def form_services(tmp_path: Path) -> Services:
     """Enough of them to draw the form on a shared server."""
-    base = Base("tiny", "/models/tiny", "none", "f" * 64, 100_000, ("q_proj",))
-    live = Live(cast(Engine, None), cast(Any, Tokenizer()))
-    return Services(live, base, cast(Any, None), cast(Any, None), Owners(tmp_path, "public"), tmp_path)
+    host: Any = SimpleNamespace(info=make_info())
+    return Services(host, cast(Any, None), cast(Any, None), Owners(tmp_path, "public"), tmp_path)
 
 
 def chosen(context_length: int = 512, layers: tuple[str, ...] = (), **given: object) -> TrainingConfig:

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from playground.models.loader import load_model
-from playground.models.tokenizer import build_tokenizer
 from playground.process import worker_threads
 from playground.training.config import TrainingConfig
 from playground.training.jobs.events import Event, summarize
@@ -55,7 +54,7 @@ def in_one_piece(model: Path, folder: Path) -> list[Event]:
     try:
         loaded = load_model(str(model), "auto", for_training=True)
         learnt, aside = (
-            encode(some, build_tokenizer(loaded), VALUES.max_length).rows for some in (examples()[:9], examples()[9:])
+            encode(some, loaded.tokenizer, VALUES.max_length).rows for some in (examples()[:9], examples()[9:])
         )
         run = Run(VALUES, dataset_of(learnt, VALUES), held_out_of(aside), folder, events.append, lambda: False)
         train(loaded, run)

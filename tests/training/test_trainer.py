@@ -9,7 +9,6 @@ import pytest
 from playground.data.examples import Example
 from playground.errors import TrainingError
 from playground.models.loader import load_model
-from playground.models.tokenizer import build_tokenizer
 from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER, Checkpoint, whole_checkpoints
 from playground.training.jobs.events import Event
@@ -56,11 +55,11 @@ class Session:
         **changes: object,
     ) -> tuple[list[Event], StopReason]:
         loaded = load_model(str(self.model), "4bit", for_training=True)
-        assert loaded.quantization == "4-bit"
+        assert loaded.info.precision == "4-bit"
         packing = [module for module in loaded.model.modules() if hasattr(module, "support_avx512bf16_for_cpu")]
         for module in packing:
             module.support_avx512bf16_for_cpu = True
-        rows, held_out = (encode(some, build_tokenizer(loaded), 128).rows for some in (learnt, aside))
+        rows, held_out = (encode(some, loaded.tokenizer, 128).rows for some in (learnt, aside))
         events: list[Event] = []
         values = changed(VALUES, **changes)
         whole = whole_checkpoints(folder / CHECKPOINTS_FOLDER)
@@ -181,7 +180,7 @@ def test_a_model_that_cannot_keep_packed_examples_apart_is_refused(tiny_model_fo
     """A model that ignores where an example begins would learn from its neighbours without a word."""
     loaded = load_model(str(tiny_model_folder), "none", for_training=True)
     values = changed(VALUES, packing=True, max_length=128)
-    dataset = dataset_of(encode(examples(), build_tokenizer(loaded), 128).rows, values)
+    dataset = dataset_of(encode(examples(), loaded.tokenizer, 128).rows, values)
     assert max(len(row["seq_lengths"]) for row in dataset) > 1
     check_packing(loaded.model, dataset)
     whole = loaded.model.forward
@@ -211,7 +210,7 @@ def test_every_value_reaches_its_library(session: Session, tmp_path: Path) -> No
         max_steps=-1,
     )
     loaded = load_model(str(session.model), "4bit", for_training=True)
-    rows = encode(examples(), build_tokenizer(loaded), 128).rows
+    rows = encode(examples(), loaded.tokenizer, 128).rows
     run = Run(values, dataset_of(rows, values), None, tmp_path, lambda _event: None, lambda: False)
     trainer = assemble(loaded, run)
     lora = trainer.model.peft_config["default"]

@@ -6,16 +6,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from playground.errors import InputError
-from playground.protocol.client import Live
-from playground.protocol.engine import Engine
 from playground.service.datasets import plan
 from playground.service.owners import Owners
-from playground.service.publishing import Base
 from playground.service.services import Services
 from playground.training.config import TrainingConfig
 from playground.training.preflight.client import PreflightRequest, PreflightResult
@@ -25,6 +23,7 @@ from playground.ui.finetune.presets import pace_of
 from playground.ui.finetune.state import Draft
 from playground.ui.i18n import CHINESE, ENGLISH, gettext
 from tests.configs import changed
+from tests.tiny import make_info
 
 SAY = partial(gettext, ENGLISH)
 VALUES = TrainingConfig()
@@ -48,11 +47,6 @@ class SlowPreflight:
         self.stopped.append(owner)
 
 
-@dataclass
-class Tokenizer:
-    context_length: int = 512
-
-
 @pytest.fixture
 def preflight(monkeypatch: pytest.MonkeyPatch) -> SlowPreflight:
     monkeypatch.setattr(finetune_try, "SETTLED_S", 0.05)
@@ -62,10 +56,9 @@ def preflight(monkeypatch: pytest.MonkeyPatch) -> SlowPreflight:
 
 @pytest.fixture
 def services(preflight: SlowPreflight, tmp_path: Path) -> Services:
-    base = Base("tiny", "/models/tiny", "none", "f" * 64, 100_000, ("q_proj",))
     jobs = type("Jobs", (), {"preflight": preflight})()
-    live = Live(cast(Engine, None), cast(Any, Tokenizer()))
-    return Services(live, base, cast(Any, None), cast(Any, jobs), Owners(tmp_path, "public"), tmp_path)
+    host = SimpleNamespace(info=make_info())
+    return Services(cast(Any, host), cast(Any, None), cast(Any, jobs), Owners(tmp_path, "public"), tmp_path)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from starlette.formparsers import MultiPartException
@@ -14,7 +13,6 @@ from starlette.responses import PlainTextResponse
 from playground.adapters.archive import OVERHEAD_BYTES
 from playground.data.table import MAX_FILE_BYTES
 from playground.errors import InputError
-from playground.models.weights import largest_adapter_bytes
 from playground.service.services import Services
 from playground.service.uploads import KEPT_S, sweep
 from playground.ui.gradio_patches import bound_gradio
@@ -29,7 +27,7 @@ _MAX_DRAINED_BYTES = 2**30
 
 def largest_zip(services: Services) -> int:
     """What a zip with an adapter of the loaded model may have, in bytes."""
-    return largest_adapter_bytes(Path(services.base.model)) + OVERHEAD_BYTES
+    return services.host.info.max_adapter_bytes + OVERHEAD_BYTES
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from playground.data.examples import Example
 from playground.errors import BusyError, InputError, PlaygroundError
 from playground.process import STOP_FILE
-from playground.settings import Quantization
+from playground.protocol.model import Quantization
 from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER
 from playground.training.jobs.events import FINISHED, Event, JobState, failure

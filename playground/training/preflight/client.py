@@ -20,7 +20,7 @@ from typing import IO, cast
 from playground.data.examples import Example
 from playground.errors import PlaygroundError, TrainingError, from_plain
 from playground.process import LOG_FILE, start_worker, stop
-from playground.settings import Quantization
+from playground.protocol.model import Quantization
 from playground.training.config import TrainingConfig
 from playground.training.jobs.job import Job, write_job
 from playground.training.preflight.shrink import candidates, fits

@@ -98,7 +98,7 @@ def _run(spec: TrainingSpec, folder: Path, tell: Tell, stop: StopRequest) -> Eve
     best = best_checkpoint(reached)
     if is_main_process():
         copy_adapter(best, folder / ADAPTER_FOLDER)
-        facts = _facts(spec, loaded.quantization, encoded, held_out) | _course(folder, reached[-1], best, ending)
+        facts = _facts(spec, loaded.info.precision, encoded, held_out) | _course(folder, reached[-1], best, ending)
         (folder / FACTS_FILE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
     step = {"step": reached[-1].step}
     if ending == "asked":
@@ -187,23 +187,21 @@ def load(spec: TrainingSpec) -> "LoadedModel":
 
     take_gpu()
     loaded = load_model(spec.model, spec.quantization, for_training=True)
-    if spec.base_fingerprint and loaded.fingerprint != spec.base_fingerprint:
+    if spec.base_fingerprint and loaded.info.fingerprint != spec.base_fingerprint:
         raise TrainingError(
             "The model {model} has changed since this run was set up, so it cannot go on. Start a new run.",
-            model=loaded.name,
+            model=loaded.info.name,
         )
     return loaded
 
 
 def read(folder: Path, values: TrainingConfig, loaded: "LoadedModel") -> "tuple[TokenizedDataset, TokenizedDataset]":
     """Encode the examples in a run's folder, to learn from and to measure on; raises `TrainingError`."""
-    from playground.models.tokenizer import build_tokenizer
     from playground.training.tokenization import encode
 
-    tokenizer = build_tokenizer(loaded)
-    max_length = min(values.max_length, tokenizer.context_length)
+    max_length = min(values.max_length, loaded.info.context_length)
     encoded, held_out = (
-        encode(load_examples(folder / name), tokenizer, max_length, values.completion_only_loss)
+        encode(load_examples(folder / name), loaded.tokenizer, max_length, values.completion_only_loss)
         for name in (TRAIN_FILE, HELD_OUT_FILE)
     )
     if len(encoded.rows) < MIN_TRAIN_ROWS:

@@ -45,7 +45,7 @@ def assemble(loaded: LoadedModel, run: Run) -> AtomicCheckpointTrainer:
         run=run,
         model=loaded.model,
         args=_arguments(run, loaded.device),
-        processing_class=loaded.tokenizer,
+        processing_class=loaded.tokenizer.transformers_tokenizer,
         train_dataset=run.train_rows,
         eval_dataset=run.held_out_rows,
         peft_config=LoraConfig(**run.values.arguments("lora"), task_type="CAUSAL_LM"),

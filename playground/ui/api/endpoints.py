@@ -54,9 +54,9 @@ def _add_generate(services: Services) -> None:
         strength: float = 1.0,
     ) -> AsyncIterator[str]:
         sampling = SamplingParams(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
-        voice = await services.voice(services.owner(request), adapter, strength)
+        client = await services.client(services.owner(request), adapter, strength)
         task = all_tasks()["generate"]
-        async for result in paced(task.run(services.live, voice, prompt=prompt, system=system, sampling=sampling)):
+        async for result in paced(task.run(client, prompt=prompt, system=system, sampling=sampling)):
             yield as_api(result)
 
     _add(_returning(generate, str), "generate", "Continue a chat; streams the whole text so far.")
@@ -69,9 +69,9 @@ def _task_endpoint(services: Services, task: Task) -> Callable[..., Any]:
     @show_errors
     async def endpoint(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         *inputs, adapter, strength = values
-        voice = await services.voice(services.owner(request), adapter, strength)
+        client = await services.client(services.owner(request), adapter, strength)
         given = dict(zip(names, inputs, strict=True))
-        async for result in paced(task.run(services.live, voice, **given)):
+        async for result in paced(task.run(client, **given)):
             yield as_api(result)
 
     streams_text = task.name in ("translate", "summarize")
@@ -109,7 +109,15 @@ def _add_adapter_endpoints(services: Services) -> None:
 
     @show_errors
     async def status(request: gr.Request) -> dict[str, Any]:
-        return asdict(services.live.engine.status())
+        info, moving = services.host.info, services.host.status()
+        return {
+            "model": info.name,
+            "device": info.device,
+            "quantization": info.precision,
+            "memory_gib": info.memory_gib,
+            "context_length": info.context_length,
+            **asdict(moving),
+        }
 
     @show_errors
     async def new_key(request: gr.Request) -> str:

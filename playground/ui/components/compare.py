@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import gradio as gr
 
-from playground.protocol.client import Voice
+from playground.protocol.client import SamplingClient
 from playground.protocol.messages import BASE
 from playground.service.services import Services
 from playground.ui.components.basics import ghost
@@ -20,7 +20,7 @@ from playground.ui.i18n import framed, gettext, locale_of
 from playground.ui.reports.dataset import safe
 
 T = TypeVar("T")
-Ask = Callable[[Voice], AsyncIterator[T]]
+Ask = Callable[[SamplingClient], AsyncIterator[T]]
 """Asks one of them; yields results, the last one whole."""
 
 WHO = '<div class="quiet dot">%s</div>'
@@ -145,12 +145,12 @@ async def answers(
     adapter, percent, compare = who
     owner, locale = services.owner(request), locale_of(request)
     if adapter == BASE:
-        streams, name = [ask(await services.voice(owner, BASE))], gettext(locale, "Base model")
+        streams, name = [ask(await services.client(owner, BASE))], gettext(locale, "Base model")
     else:
-        voice = await services.voice(owner, adapter, percent / 100 if _is_number(percent) else percent)
-        streams, name = [ask(voice)], _at(locale, services.store.get(owner, str(adapter)).name, percent)
+        client = await services.client(owner, adapter, percent / 100 if _is_number(percent) else percent)
+        streams, name = [ask(client)], _at(locale, services.store.get(owner, str(adapter)).name, percent)
         if compare:
-            streams = [(ask_base or ask)(await services.voice(owner, BASE)), *streams]
+            streams = [(ask_base or ask)(await services.client(owner, BASE)), *streams]
     async with aclosing(merged(streams)) as newest:
         async for *base, own in newest:
             yield ComparedOutput(base[0] if base else None, own, name, adapter != BASE, bool(base))

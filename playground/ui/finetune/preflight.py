@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future
 from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from playground.errors import InputError, PlaygroundError
 from playground.service.datasets import plan, prepare
 from playground.service.services import Services
-from playground.settings import Quantization
 from playground.training.config import TrainingConfig
 from playground.training.preflight.client import PreflightRequest, PreflightResult, sample_of
 from playground.training.preflight.shrink import changes
@@ -70,13 +69,13 @@ class Trying:
             self._services, Path(draft.path), draft.file_name, draft.format, draft.columns, draft.repairs or ()
         )
         values = plan(self._services, prepared.rows, intensity, given)
-        base = self._services.base
+        info = self._services.host.info
         sample = sample_of(
             owner,
             prepared.learned,
             prepared.held_out,
-            model=base.model,
-            quantization=cast(Quantization, base.quantization),
+            model=str(info.folder),
+            quantization=info.quantization,
         )
         return sample, values
 

@@ -9,13 +9,12 @@ import gradio as gr
 
 from playground.adapters.info import AdapterInfo
 from playground.errors import PlaygroundError
-from playground.protocol.client import Voice
+from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
 from playground.service.downloads import zipped
 from playground.service.probes import read_probes
 from playground.service.services import Services
-from playground.tasks.base import ask
 from playground.training.jobs.job import Job
 from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
 from playground.ui.components.basics import head, primary, second
@@ -129,12 +128,12 @@ async def _answers(services: Services, owner: str, job: Job, card: AdapterInfo, 
     asked = await asyncio.to_thread(_questions, job)
     heading = f'<div class="h">{teach_html.safe(gettext("Asked now, without and with it"))}</div>'
     rows = [[messages[-1]["content"], "", "", wanted] for messages, wanted in asked]
-    voices = (Voice(owner=owner), await services.voice(owner, card.id))
+    clients = services.host.client(owner), await services.client(owner, card.id)
     clock = asyncio.get_running_loop().time
     next_at = 0.0
     for row, (messages, _) in zip(rows, asked, strict=True):
-        for column, voice in enumerate(voices, 1):
-            async for text in _answer(services, voice, messages, gettext):
+        for column, client in enumerate(clients, 1):
+            async for text in _answer(client, messages, gettext):
                 row[column] = text
                 if clock() >= next_at:
                     next_at = clock() + REDRAWN_S
@@ -143,11 +142,11 @@ async def _answers(services: Services, owner: str, job: Job, card: AdapterInfo, 
         yield heading + _table(gettext, card, rows)
 
 
-async def _answer(services: Services, voice: Voice, messages: list[Message], gettext: Gettext) -> AsyncIterator[str]:
+async def _answer(client: SamplingClient, messages: list[Message], gettext: Gettext) -> AsyncIterator[str]:
     try:
-        tokens = services.live.tokenizer.apply_chat_template(messages)
-        async for chunk in ask(services.live, voice, tokens, SHORT_ANSWER):
-            yield chunk.text + ("" if chunk.finished else " ▍")
+        token_ids = client.tokenizer.apply_chat_template(messages)
+        async for output in client.generate(token_ids, SHORT_ANSWER):
+            yield output.text + ("" if output.finished else " ▍")
     except PlaygroundError as error:
         # One question that does not fit must not hide the answers to the others.
         yield gettext(error.template, **error.fields)

@@ -86,8 +86,10 @@ def static_html(html: str, *classes: str) -> gr.HTML:
 
 
 def picked(services: Services, owner: str, adapter: str) -> gr.Dropdown:
-    """The bar's picker with the owner's adapters as they are now, and this one chosen."""
-    return gr.Dropdown(choices=[(t("Base model"), BASE), *services.adapter_choices(owner)], value=adapter)
+    """The bar's picker with the owner's adapters as they are now, and this one chosen, where it can answer."""
+    choices = services.adapter_choices(owner)
+    usable = any(adapter == known for _, known in choices)
+    return gr.Dropdown(choices=[(t("Base model"), BASE), *choices], value=adapter if usable else BASE)
 
 
 def fetched(event: Any, button: gr.DownloadButton) -> None:

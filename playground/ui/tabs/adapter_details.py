@@ -13,13 +13,15 @@ from playground.ui.reports import verdict as verdict_html
 from playground.ui.reports.dataset import Gettext
 
 
-def line(card: AdapterInfo) -> str:
-    """The adapter in the list: its name and the day it was made."""
-    return f"{card.name}  ·  {_time(card)[:10]}"
+def line(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
+    """The adapter in the list: its name, the day it was made, and its model where another one is loaded."""
+    return "  ·  ".join(filter(None, (card.name, _time(card)[:10], _foreign(services, card, gettext))))
 
 
-def title(card: AdapterInfo) -> str:
-    return f'<div class="big dot mine">{teach_html.safe(card.name)}</div>'
+def title(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
+    foreign = _foreign(services, card, gettext)
+    below = teach_html.caption(foreign) if foreign else ""
+    return f'<div class="big dot mine">{teach_html.safe(card.name)}</div>{below}'
 
 
 def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) -> str:
@@ -40,6 +42,10 @@ def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) ->
     drawn = report_html.tiles(card.report, gettext) or verdict_html.tiles(facts, gettext)
     below = report_html.answers(card.report, card.name, gettext) + report_html.others(card.report, gettext)
     return verdict + drawn + teach_html.facts(rows) + below + report_html.behind(card.report, card.name, gettext)
+
+
+def _foreign(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
+    return "" if services.fits(card) else gettext("for another model: {name}", name=card.base_model or "?")
 
 
 def _time(card: AdapterInfo) -> str:

@@ -96,10 +96,10 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
         alone, whole_model, leave = second("Adapter"), second("Whole model"), second("Cancel")
     facts = gr.HTML("", padding=False)
     static_html("", "grow")
-    with gr.Row(elem_classes=["foot", "rule"]):
+    with gr.Row(elem_classes=["foot", "rule"]) as using:
         caption("Everyone chooses for themselves: using it here changes only what you see.")
         use = primary("Use it")
-    drawn = (chosen, empty, page, title, facts, renaming, deleting, taking)
+    drawn = (chosen, empty, page, title, facts, renaming, deleting, taking, using)
     return Parts(
         chosen,
         bring,
@@ -129,14 +129,15 @@ def _draw(services: Services, request: gr.Request, adapter: str | None) -> list[
     owner, gettext = services.owner(request), gettext_for(request)
     cards = services.store.list(owner)
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
-    choices = [(adapter_page.line(card), card.id) for card in cards]
+    choices = [(adapter_page.line(services, card, gettext), card.id) for card in cards]
     return [
         gr.Radio(choices=choices, value=card.id if card else None),
         gr.HTML(visible=card is None),
         gr.Column(visible=card is not None),
-        adapter_page.title(card) if card else "",
+        adapter_page.title(services, card, gettext) if card else "",
         adapter_page.page(services, owner, card, gettext) if card else "",
         *(gr.Row(visible=False) for _ in range(3)),
+        gr.Row(visible=card is not None and services.fits(card)),
     ]
 
 
@@ -189,10 +190,10 @@ def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
     @show_errors
     async def use(adapter: str | None, request: gr.Request) -> gr.Dropdown:
         owner = services.owner(request)
-        voice = await services.voice(owner, _one(adapter))
+        client = await services.client(owner, _one(adapter))
         gettext = gettext_for(request)
         gr.Info(gettext("It answers in every tab now."), duration=4, title=gettext("Done"))
-        return picked(services, owner, voice.adapter)
+        return picked(services, owner, client.adapter)
 
     rows = [parts.renaming, parts.deleting, parts.taking]
     parts.rename.click(ask_name, parts.chosen, [*rows, parts.name], **EVENT_OPTIONS)
@@ -209,9 +210,10 @@ def _wire_download(services: Services, parts: Parts) -> None:
     async def ask_what(adapter: str | None, request: gr.Request) -> list[Any]:
         card = services.store.get(services.owner(request), _one(adapter))
         small, large = await asyncio.to_thread(sizes, services, card)
-        line = "Adapter: {small} MB. Whole model: {large} MB."
+        mergeable = services.fits(card)
+        line = "Adapter: {small} MB. Whole model: {large} MB." if mergeable else "Adapter: {small} MB."
         told = gettext_for(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
-        return [*_rows("taking"), teach_html.caption(told), *_buttons(True)]
+        return [*_rows("taking"), teach_html.caption(told), gr.Button(visible=True), gr.Button(visible=mergeable)]
 
     @show_errors
     async def download(adapter: str | None, request: gr.Request) -> list[Any]:

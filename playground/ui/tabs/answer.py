@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.client import Voice
+from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.answer import TASK
 from playground.tasks.base import QuestionAnsweringOutput, Span
@@ -57,8 +57,8 @@ def build(services: Services, choice: AdapterPicker) -> None:
     async def answer(request: gr.Request, question: str, context: str, *who: Any) -> AsyncIterator[Any]:
         speak = partial(gettext, locale_of(request))
 
-        def ask(voice: Voice) -> AsyncIterator[QuestionAnsweringOutput]:
-            return TASK.run(services.live, voice, question=question, context=context)
+        def ask(client: SamplingClient) -> AsyncIterator[QuestionAnsweringOutput]:
+            return TASK.run(client, question=question, context=context)
 
         async for found in paced(answers(services, request, who, ask)):
             yield found.drawn(lambda one: _drawn(speak, context, one))

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.client import Voice
+from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
@@ -41,7 +41,7 @@ def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
 
     A model without a chat template only continues texts.
     """
-    chats = services.live.tokenizer.has_chat_template
+    chats = services.host.info.has_chat_template
     with gr.Row(elem_classes=["work", "full", "chatwork"]):
         with gr.Column(elem_classes=["card"], scale=3):
             with gr.Row(elem_classes=["head"]):
@@ -206,8 +206,8 @@ def _wire_text(
 
 
 def _asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextOutput]:
-    def ask(voice: Voice) -> AsyncIterator[TextOutput]:
-        return TASK.run(services.live, voice, **asked.inputs, **inputs)
+    def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
+        return TASK.run(client, **asked.inputs, **inputs)
 
     return ask
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.client import Voice
+from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.base import Field, Task
 from playground.ui.api.shapes import as_api
@@ -37,8 +37,8 @@ def build(services: Services, choice: AdapterPicker, task: Task) -> None:
     async def run(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         who, given = values[:3], dict(zip(names, values[3:], strict=True))
 
-        def ask(voice: Voice) -> AsyncIterator[Any]:
-            return task.run(services.live, voice, **given)
+        def ask(client: SamplingClient) -> AsyncIterator[Any]:
+            return task.run(client, **given)
 
         async for found in paced(answers(services, request, who, ask)):
             yield found.drawn(_as_text)

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
-from playground.protocol.client import Voice
+from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.base import ClassificationOutput, check_text
 from playground.tasks.sentiment import TASK
@@ -70,10 +70,10 @@ def build(services: Services, choice: AdapterPicker) -> None:
             raise InputError("That is {lines} lines. Judge at most {most} at once.", lines=len(lines), most=MAX_LINES)
         speak = partial(gettext, locale_of(request))
 
-        async def ask(voice: Voice) -> AsyncIterator[Judged]:
+        async def ask(client: SamplingClient) -> AsyncIterator[Judged]:
             found: Judged = []
             for line in lines:
-                async for result in TASK.run(services.live, voice, text=line):
+                async for result in TASK.run(client, text=line):
                     found = [*found, (line, result)]
                     yield found
                 await asyncio.sleep(0)

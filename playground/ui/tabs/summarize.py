@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
-from playground.protocol.client import Voice
+from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
 from playground.tasks.summarize import OWN_SENTENCES, TASK
@@ -64,11 +64,11 @@ def build(services: Services, choice: AdapterPicker) -> None:
     async def summarize(request: gr.Request, text: str, length: str, *who: Any) -> AsyncIterator[Any]:
         speak = partial(gettext, locale_of(request))
 
-        def ask(voice: Voice) -> AsyncIterator[TextOutput]:
-            return TASK.run(services.live, voice, text=text, length=length)
+        def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
+            return TASK.run(client, text=text, length=length)
 
         async for found in paced(answers(services, request, who, ask)):
-            below = _below(speak, services.base.name, text, found)
+            below = _below(speak, services.host.info.name, text, found)
             yield [*found.drawn(lambda one: one.text), small_print(below)]
 
     inputs = [text, length, *choice.inputs]

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.client import Voice
+from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
 from playground.tasks.nlp.languages import detect
@@ -20,7 +20,7 @@ from playground.ui.reports.dataset import caption as small_print
 
 def build(services: Services, choice: AdapterPicker) -> None:
     """Draw the tab and bind its events."""
-    known = TASK.languages(services.live)
+    known = TASK.languages(services.host.info)
     choices = [(t(language), language) for language in known]
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
@@ -46,8 +46,8 @@ def build(services: Services, choice: AdapterPicker) -> None:
     async def translate(request: gr.Request, text: str, target: str, source: str, *who: Any) -> AsyncIterator[Any]:
         locale = locale_of(request)
 
-        def ask(voice: Voice) -> AsyncIterator[TextOutput]:
-            return TASK.run(services.live, voice, text=text, target=target, source=source)
+        def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
+            return TASK.run(client, text=text, target=target, source=source)
 
         async for found in paced(answers(services, request, who, ask)):
             newest = found.own or found.base

@@ -1,0 +1,97 @@
+"""From what a setting names to the files of a model: the bundled one, a folder, or a model of the Hugging Face hub."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
+
+from playground.errors import ModelError
+from playground.models.catalog import COMMON_LANGUAGES, STARTER, STARTER_FOLDER, find_model, fitting_models
+
+log = logging.getLogger(__name__)
+
+_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model"]
+_GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """The files of a model on this machine, and what is known of it. `id` is what resolves to it again."""
+
+    id: str
+    folder: Path
+    name: str
+    languages: tuple[str, ...]
+    weak_tasks: tuple[str, ...] = ()
+    hub_id: str = ""
+    license: str = ""
+
+
+def resolve_model(setting: str) -> ResolvedModel:
+    """Find the files that a setting means, downloading a hub model where it is not there yet.
+
+    `auto` never downloads: it takes the best model of the catalog that fits the GPU *and* is on this machine
+    already, otherwise the starter, so that starting never waits. Raises `ModelError`.
+    """
+    if setting == "auto":
+        return _best_present() or _starter()
+    if setting == "starter":
+        return _starter()
+    folder = Path(setting).expanduser()
+    if folder.is_dir() and folder.resolve() == STARTER_FOLDER:
+        return _starter()
+    if folder.is_dir():
+        return ResolvedModel(str(folder.resolve()), folder.resolve(), folder.resolve().name, COMMON_LANGUAGES)
+    if folder.is_absolute() or setting.startswith((".", "~")) or setting.count("/") != 1:
+        raise ModelError(
+            "There is no model '{setting}'. Name a folder that exists, a Hugging Face model id such as "
+            "Qwen/Qwen2.5-0.5B-Instruct, starter or auto.",
+            setting=setting,
+        )
+    return _from_hub(setting, local_only=False)
+
+
+def _starter() -> ResolvedModel:
+    if not (STARTER_FOLDER / "config.json").is_file():
+        raise ModelError(
+            "The bundled model is missing from {folder}. Get the project's files again, or set PLAYGROUND_MODEL.",
+            folder=STARTER_FOLDER,
+        )
+    return ResolvedModel(
+        STARTER.model_id, STARTER_FOLDER, STARTER.name, STARTER.languages, STARTER.weak_tasks, license=STARTER.licence
+    )
+
+
+def _best_present() -> ResolvedModel | None:
+    if not torch.cuda.is_available():
+        return None
+    memory_gib = torch.cuda.get_device_properties(0).total_memory / _GIB
+    for candidate in fitting_models(memory_gib):
+        try:
+            return _from_hub(candidate.model_id, local_only=True)
+        except ModelError:
+            continue
+    return None
+
+
+def _from_hub(model_id: str, *, local_only: bool) -> ResolvedModel:
+    known = find_model(model_id)
+    try:
+        folder = Path(snapshot_download(model_id, allow_patterns=_FILES, local_files_only=local_only))
+    except (HFValidationError, OSError, ValueError) as error:
+        log.info("no files of %s: %s", model_id, error)
+        raise ModelError(
+            "The model {model} could not be fetched from the Hugging Face hub. Check its name and the network, or "
+            "set PLAYGROUND_MODEL to starter.",
+            model=model_id,
+        ) from error
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError("The model {model} has no weights in the safetensors format.", model=model_id)
+    if known is None:
+        return ResolvedModel(model_id, folder, model_id, COMMON_LANGUAGES, hub_id=model_id)
+    return ResolvedModel(
+        known.model_id, folder, known.name, known.languages, known.weak_tasks, known.model_id, known.licence
+    )

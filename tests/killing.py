@@ -11,8 +11,9 @@ from pathlib import Path
 from safetensors.numpy import load_file
 
 from playground.training.jobs.checkpoints import ASIDE_FOLDER, CHECKPOINTS_FOLDER, MANIFEST, whole_checkpoints
-from playground.training.jobs.events import FINISHED, JobState
+from playground.training.jobs.events import FINISHED
 from playground.training.jobs.queue import JobQueue
+from playground.training.jobs.state import JobState
 
 PATIENCE_S = 300.0
 

@@ -24,8 +24,8 @@ from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
 from playground.service.publishing import handover
 from playground.training.config import TrainingConfig
-from playground.training.jobs.events import JobState
 from playground.training.jobs.queue import JobQueue
+from playground.training.jobs.state import JobState
 from tests.killing import PATIENCE_S, Kill, Victim, apart, weights_apart
 from tests.training.test_trainer import examples
 

@@ -20,7 +20,8 @@ from playground.training.config import TrainingConfig, defaults_for
 from playground.training.jobs.events import Event, EventLog
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.supervisor import WorkerProcess, environment
-from playground.training.preflight.client import Preflight, PreflightResult, sample_of
+from playground.training.preflight.client import Preflight
+from playground.training.preflight.result import PreflightResult, sample_of
 from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingSpec
 from tests.configs import changed
 from tests.running_app import ROOT

@@ -11,7 +11,8 @@ import torch
 from playground.models.loader import load_model
 from playground.process import worker_threads
 from playground.training.config import TrainingConfig
-from playground.training.jobs.events import Event, summarize
+from playground.training.jobs.events import Event
+from playground.training.jobs.state import summarize
 from playground.training.tokenization import encode
 from playground.training.worker.dataset import dataset_of, held_out_of
 from playground.training.worker.run import Run

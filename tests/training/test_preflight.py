@@ -9,7 +9,8 @@ import pytest
 from playground.errors import TrainingError
 from playground.training.config import TrainingConfig
 from playground.training.preflight import shrink as fit
-from playground.training.preflight.client import Preflight, PreflightRequest, PreflightResult, sample_of
+from playground.training.preflight.client import Preflight
+from playground.training.preflight.result import PreflightRequest, PreflightResult, sample_of
 from playground.training.preflight.shrink import candidates, changes
 from tests.configs import changed
 from tests.training.test_queue import is_gone, wait_for

@@ -19,9 +19,10 @@ import pytest
 from playground.errors import AdapterError, BusyError, InputError
 from playground.training.config import TrainingConfig
 from playground.training.jobs import supervisor as supervise
-from playground.training.jobs.events import FINISHED, Event, EventLog, JobState
+from playground.training.jobs.events import FINISHED, Event, EventLog
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.queue import MAX_KEPT_JOBS, JobHooks, JobQueue
+from playground.training.jobs.state import JobState
 from playground.training.lock import alone_in
 from playground.training.spec import TrainingSpec
 from tests.running_app import ROOT

@@ -6,7 +6,7 @@ import pytest
 
 from playground.data.repair import Repair
 from playground.data.table import Change, Problem
-from playground.training.jobs.events import JobState
+from playground.training.jobs.state import JobState
 from playground.ui.i18n import CHINESE, ENGLISH, gettext
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports.dataset import Fit

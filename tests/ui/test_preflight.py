@@ -16,7 +16,7 @@ from playground.service.datasets import plan
 from playground.service.owners import Owners
 from playground.service.services import Services
 from playground.training.config import TrainingConfig
-from playground.training.preflight.client import PreflightRequest, PreflightResult
+from playground.training.preflight.result import PreflightRequest, PreflightResult
 from playground.ui.finetune import preflight as finetune_try
 from playground.ui.finetune.preflight import Trying, estimated, fitted, found, refused
 from playground.ui.finetune.presets import pace_of

@@ -13,7 +13,8 @@ from typing import Any
 
 from playground.data.examples import Example
 from playground.errors import TrainingError
-from playground.training.jobs.events import Event, EventLog, JobState, summarize
+from playground.training.jobs.events import Event, EventLog
+from playground.training.jobs.state import JobState, summarize
 from playground.training.spec import (
     EVENTS_FILE,
     FACTS_FILE,

@@ -17,7 +17,7 @@ from playground.process import STOP_FILE
 from playground.protocol.model import Quantization
 from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER
-from playground.training.jobs.events import FINISHED, Event, JobState, failure
+from playground.training.jobs.events import FINISHED, Event, failure
 from playground.training.jobs.job import (
     INTERRUPTED,
     Job,
@@ -28,6 +28,7 @@ from playground.training.jobs.job import (
     told_when_unwritten,
     write_job,
 )
+from playground.training.jobs.state import JobState
 from playground.training.jobs.supervisor import WorkerProcess
 from playground.training.preflight.client import Preflight
 from playground.training.spec import ADAPTER_FOLDER, TrainingSpec

@@ -13,7 +13,7 @@ from playground.adapters.info import MAX_NAME_CHARS
 from playground.errors import InputError, PlaygroundError
 from playground.service.datasets import MAX_PROBE_CHARS, plan, start_training
 from playground.service.services import Services
-from playground.training.preflight.client import PreflightResult
+from playground.training.preflight.result import PreflightResult
 from playground.ui.components.basics import caption, head, primary, second
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS

@@ -11,7 +11,7 @@ from playground.errors import InputError, PlaygroundError
 from playground.service.datasets import plan, prepare
 from playground.service.services import Services
 from playground.training.config import TrainingConfig
-from playground.training.preflight.client import PreflightRequest, PreflightResult, sample_of
+from playground.training.preflight.result import PreflightRequest, PreflightResult, sample_of
 from playground.training.preflight.shrink import changes
 from playground.ui.finetune.state import Draft
 from playground.ui.reports import dataset as teach_html

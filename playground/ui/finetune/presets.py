@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from playground.service.datasets import plan
 from playground.service.services import Services
-from playground.training.preflight.client import PreflightResult
+from playground.training.preflight.result import PreflightResult
 from playground.ui.finetune.state import Draft
 from playground.ui.reports.dataset import Gettext, duration
 

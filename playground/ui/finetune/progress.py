@@ -11,8 +11,9 @@ import pandas as pd
 from playground.service.datasets import DatasetSource, origin
 from playground.service.probes import ProbeAnswers, read_probes
 from playground.service.services import Services
-from playground.training.jobs.events import FINISHED, JobState
+from playground.training.jobs.events import FINISHED
 from playground.training.jobs.job import Job
+from playground.training.jobs.state import JobState
 from playground.ui.components.basics import caption, note, primary, second
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from playground.data.excerpts import as_text, excerpt
 from playground.data.repair import Repair
 from playground.data.table import Change, Problem, Table
-from playground.training.jobs.events import MEASURING, JobState
+from playground.training.jobs.state import MEASURING, JobState
 
 Gettext = Callable[..., str]
 """Says an English sentence in the visitor's language, with its `{field}`s filled."""

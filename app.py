@@ -47,11 +47,13 @@ def serve(settings: Settings) -> None:
     from playground.service.publishing import handover
     from playground.service.services import Services
     from playground.training.jobs.queue import MAX_RUN_S, JobQueue
+    from playground.training.preflight.client import Preflight
 
     host = LocalModelHost(load_model(settings.model, settings.quantization))
     store = AdapterStore(settings.data_dir)
     longest_run_s = MAX_RUN_S if settings.mode == "public" else None
-    jobs = JobQueue(settings.data_dir, handover(host, store), longest_run_s)
+    preflight = Preflight(settings.data_dir)
+    jobs = JobQueue(settings.data_dir, handover(host, store, preflight), longest_run_s)
     owners = Owners(settings.data_dir, settings.mode)
     gc.freeze()
     gc.enable()
@@ -59,7 +61,7 @@ def serve(settings: Settings) -> None:
     shutil.rmtree(downloads, ignore_errors=True)
     downloads.mkdir(parents=True)
     try:
-        launch(Services(host, store, jobs, owners, downloads), settings)
+        launch(Services(host, store, jobs, owners, downloads, preflight), settings)
     finally:
         jobs.close()
         host.close()

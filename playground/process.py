@@ -29,7 +29,7 @@ def start_worker(module: str, *args: str, log: Path, stdin: int = subprocess.DEV
             stdin=stdin,
             stdout=subprocess.PIPE if stdin == subprocess.PIPE else log_file,
             stderr=log_file,
-            env=_environment(),
+            env=worker_environment(),
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C in the app's terminal is the app's to handle
         )
@@ -53,7 +53,8 @@ def worker_threads() -> int:
     return max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
+    """This package on the path, few and quiet threads, and whose child it is."""
     paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(paths),

@@ -11,16 +11,17 @@ from playground.service.owners import Owners
 from playground.service.publishing import handover
 from playground.service.services import Services
 from playground.training.jobs.queue import JobQueue
+from playground.training.preflight.client import Preflight
 
 
 @contextmanager
 def running_services(loaded: LoadedModel, data_dir: Path) -> Iterator[Services]:
-    host, store = LocalModelHost(loaded), AdapterStore(data_dir)
-    jobs = JobQueue(data_dir, handover(host, store))
+    host, store, preflight = LocalModelHost(loaded), AdapterStore(data_dir), Preflight(data_dir)
+    jobs = JobQueue(data_dir, handover(host, store, preflight))
     downloads = data_dir / "uploads" / "downloads"
     downloads.mkdir(parents=True, exist_ok=True)
     try:
-        yield Services(host, store, jobs, Owners(data_dir, "public"), downloads)
+        yield Services(host, store, jobs, Owners(data_dir, "public"), downloads, preflight)
     finally:
         jobs.close()
         host.close()

@@ -13,6 +13,7 @@ from playground.service.owners import Owners
 from playground.service.publishing import handover
 from playground.service.services import Services
 from playground.training.jobs.queue import JobQueue
+from playground.training.preflight.client import Preflight
 from playground.ui.page import build_page
 
 
@@ -26,9 +27,10 @@ def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
 def real_services(data_dir: Path, model: str = "starter") -> Iterator[Services]:
     """All that the page stands on; ended at the end."""
     host, store = LocalModelHost(load_model(model, "auto")), AdapterStore(data_dir)
-    jobs = JobQueue(data_dir, handover(host, store))
+    preflight = Preflight(data_dir)
+    jobs = JobQueue(data_dir, handover(host, store, preflight))
     try:
-        yield Services(host, store, jobs, Owners(data_dir, "local"), data_dir)
+        yield Services(host, store, jobs, Owners(data_dir, "local"), data_dir, preflight)
     finally:
         jobs.close()
         host.close()

@@ -19,7 +19,8 @@ from playground.protocol.model import ModelHost
 from playground.service.probes import ProbeRunner
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, whole_checkpoints
 from playground.training.jobs.job import Job
-from playground.training.jobs.queue import JobHooks
+from playground.training.jobs.runner import JobHooks
+from playground.training.preflight.client import Preflight
 from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
 
 log = logging.getLogger(__name__)
@@ -32,27 +33,44 @@ MEMORY_FOLDER = "base_answers"
 """In the data folder: what the base model says to the built-in tasks' items, the same for all owners."""
 
 
-def handover(host: ModelHost, store: AdapterStore) -> JobHooks:
-    """What `JobQueue` calls around a run. While a worker trains, the live model leaves half of the cores to it."""
+def handover(host: ModelHost, store: AdapterStore, preflight: Preflight) -> JobHooks:
+    """What `JobQueue` calls around a run.
+
+    While a worker trains, the live model leaves half of the cores to it; nothing is tried meanwhile, nor while the
+    result is measured.
+    """
     prober = ProbeRunner(host)
     closing = threading.Event()
     publisher = _Publisher(host, store, closing)
 
     def publish(job: Job, folder: Path) -> str:
         facts = job.facts()
-        card = publisher.published_before(job, facts) or publisher.swap_in(job, folder, job.name, facts)
-        publisher.measure(job, card)
-        prober.finish(0.0 if closing.is_set() else LAST_PROBES_S)
+        with preflight.held():
+            card = publisher.published_before(job, facts) or publisher.swap_in(job, folder, job.name, facts)
+            publisher.measure(job, card)
+            prober.finish(0.0 if closing.is_set() else LAST_PROBES_S)
         return card.id
+
+    def make_room() -> None:
+        preflight.hold()
+        host.set_threads(max(1, cores // 2))
+
+    def take_back() -> None:
+        host.set_threads(cores)
+        preflight.release()
+
+    def close() -> None:
+        closing.set()
+        preflight.close()
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return JobHooks(
         on_trained=publish,
-        on_start=lambda: host.set_threads(max(1, cores // 2)),
-        on_end=lambda: host.set_threads(cores),
+        on_worker_start=make_room,
+        on_worker_end=take_back,
         is_needed=lambda job: any(card.source.get("job_id") == job.job_id for card in store.list(job.owner)),
         on_checkpoint=prober.look_at,
-        on_close=closing.set,
+        on_close=close,
     )
 
 

@@ -26,6 +26,7 @@ from playground.service.publishing import handover
 from playground.training.config import TrainingConfig
 from playground.training.jobs.queue import JobQueue
 from playground.training.jobs.state import JobState
+from playground.training.preflight.client import Preflight
 from tests.killing import PATIENCE_S, Kill, Victim, apart, weights_apart
 from tests.training.test_trainer import examples
 
@@ -85,7 +86,7 @@ def answer(host: LocalModelHost) -> str:
 def stage(root: Path) -> Iterator[tuple[LocalModelHost, AdapterStore, JobQueue]]:
     """The starter as the app has it, without a page."""
     host, store = LocalModelHost(load_model("starter", "4bit")), AdapterStore(root)
-    jobs = JobQueue(root, handover(host, store))
+    jobs = JobQueue(root, handover(host, store, Preflight(root)))
     try:
         yield host, store, jobs
     finally:

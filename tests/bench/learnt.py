@@ -25,6 +25,7 @@ from playground.service.publishing import handover, publish_step
 from playground.service.services import Services
 from playground.training.jobs.job import Job
 from playground.training.jobs.queue import JobQueue
+from playground.training.preflight.client import Preflight
 from playground.training.spec import HELD_OUT_FILE, load_examples
 
 OWNER = "bench"
@@ -36,9 +37,10 @@ def main() -> None:
         root = Path(folder)
         host = LocalModelHost(load_model("starter", "auto"))
         store = AdapterStore(root)
-        jobs = JobQueue(root, handover(host, store))
+        preflight = Preflight(root)
+        jobs = JobQueue(root, handover(host, store, preflight))
         try:
-            services = Services(host, store, jobs, Owners(root, "local"), root)
+            services = Services(host, store, jobs, Owners(root, "local"), root, preflight)
             job = _train(services, arguments.file, arguments.probe)
             _tell(services, job)
         finally:

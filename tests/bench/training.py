@@ -15,11 +15,13 @@ from statistics import median
 from playground.data.examples import Example, split
 from playground.data.inspection import inspect
 from playground.models.catalog import STARTER_FOLDER
+from playground.process import worker_environment
 from playground.tasks.registry import prompt_writers
-from playground.training.config import TrainingConfig, defaults_for
+from playground.training.config import TrainingConfig
+from playground.training.defaults import defaults_for
 from playground.training.jobs.events import Event, EventLog
 from playground.training.jobs.job import Job, write_job
-from playground.training.jobs.supervisor import WorkerProcess, environment
+from playground.training.jobs.supervisor import WorkerProcess
 from playground.training.preflight.client import Preflight
 from playground.training.preflight.result import PreflightResult, sample_of
 from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingSpec
@@ -90,7 +92,7 @@ def bare_turn(job: Job, *options: str) -> Turn:
             str(STARTER_FOLDER),
             *options,
         ],
-        env=environment(),
+        env=worker_environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -167,7 +169,7 @@ def two_processes() -> list[Row]:
 
 def alone() -> dict[str, str]:
     """The environment of a worker whose parent is not the app."""
-    inherited = {name: value for name, value in environment().items() if name != "PLAYGROUND_TRAINING_PARENT"}
+    inherited = {name: value for name, value in worker_environment().items() if name != "PLAYGROUND_TRAINING_PARENT"}
     return inherited | {"ACCELERATE_USE_CPU": "true"}
 
 

@@ -19,8 +19,10 @@ from playground.service.datasets import (
     row_tokenizer,
     start_training,
 )
+from playground.service.owners import Owners
 from playground.service.services import Services
-from playground.training.jobs.queue import JobHooks, JobQueue
+from playground.training.jobs.queue import JobQueue
+from playground.training.jobs.runner import JobHooks
 from playground.training.tokenization import encode
 from tests.tiny import make_info
 
@@ -50,7 +52,8 @@ def tokenizer(tiny_model_folder: Path) -> ChatTokenizer:
 def services(tokenizer: ChatTokenizer, tmp_path: Path) -> Services:
     host = SimpleNamespace(info=make_info(linear_modules=()), tokenizer=tokenizer)
     jobs = RecordingJobs(tmp_path / "job")
-    return Services(cast(Any, host), cast(Any, None), cast(Any, jobs), cast(Any, None), tmp_path)
+    nothing: Any = None
+    return Services(cast(Any, host), nothing, cast(Any, jobs), Owners(tmp_path, "public"), tmp_path, nothing)
 
 
 def started(services: Services) -> list[tuple[Any, ...]]:
@@ -205,7 +208,7 @@ def test_questions_to_watch_are_kept_in_order() -> None:
 def test_a_real_queue_takes_the_run(tokenizer: ChatTokenizer, services: Services, tmp_path: Path) -> None:
     """The arguments fit the real `JobQueue`, and the origin is kept beside the run's spec."""
     jobs = JobQueue(tmp_path / "data", JobHooks(on_trained=lambda _job, _folder: "a-0"))
-    real = Services(services.host, services.store, jobs, services.owners, tmp_path)
+    real = Services(services.host, services.store, jobs, services.owners, tmp_path, services.preflight)
     try:
         job_id = start_training(real, "ann", write(tmp_path, 20), "pairs.csv", "Sums")
         job = jobs.job("ann", job_id)

@@ -20,9 +20,14 @@ from playground.evaluation import report
 from playground.evaluation.forgetting import MEASURES, items
 from playground.service.probes import PROBES_FILE, ProbeAnswers, ProbeRunner, read_probes
 from playground.service.publishing import handover, publish_step
+from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, publish
 from playground.training.jobs.events import Event
 from playground.training.jobs.job import Job
+from playground.training.jobs.runner import JobHooks
+from playground.training.preflight import client as preflight_client
+from playground.training.preflight.client import Preflight
+from playground.training.preflight.result import sample_of
 from playground.training.spec import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, save_examples
 from tests.asking import until
 
@@ -38,6 +43,10 @@ class Taught:
     host: LocalModelHost
     store: AdapterStore
     job: Job
+    preflight: Preflight
+
+    def hooks(self) -> JobHooks:
+        return handover(self.host, self.store, self.preflight)
 
     def kept(self, step: int) -> Path:
         return self.job.folder / LEARNT_FOLDER / f"step-{step}"
@@ -75,11 +84,11 @@ def taught(
     facts = {"best_step": 5, "steps": 10, "held_out_loss_before": 3.0, "held_out_loss_after": 2.0, "rows": 9}
     (folder / FACTS_FILE).write_text(json.dumps(facts))
     store = AdapterStore(tmp_path / "data")
-    return Taught(host, store, job)
+    return Taught(host, store, job, Preflight(tmp_path / "data"))
 
 
 def published(taught: Taught) -> Any:
-    callbacks = handover(taught.host, taught.store)
+    callbacks = taught.hooks()
     return taught.store.get("ann", callbacks.on_trained(taught.job, taught.kept(5)))
 
 
@@ -123,7 +132,7 @@ def test_a_closing_app_does_not_wait_for_the_measures(taught: Taught, monkeypatc
         entered.set()
         await asyncio.Event().wait()
 
-    callbacks = handover(taught.host, taught.store)
+    callbacks = taught.hooks()
     with monkeypatch.context() as held:
         held.setattr(report, "compare", forever)
         given: list[str] = []
@@ -202,7 +211,7 @@ def test_the_supervising_thread_never_waits_and_the_newest_goes_first(
         return load(key, folder)
 
     monkeypatch.setattr(taught.host, "load_adapter", slowly)
-    callbacks = handover(taught.host, taught.store)
+    callbacks = taught.hooks()
     callbacks.on_checkpoint(taught.job, taught.kept(5))
     assert entered.wait(PATIENCE_S)
     callbacks.on_checkpoint(taught.job, taught.kept(7))  # overtaken before it was its turn
@@ -250,3 +259,31 @@ def test_a_torn_line_does_not_spoil_the_next(taught: Taught) -> None:
     prober.look_at(taught.job, taught.kept(5))
     prober.finish(PATIENCE_S)
     assert [probed.step for probed in read_probes(taught.job.folder)] == [0, 5]
+
+
+def test_nothing_is_tried_beside_a_worker_nor_a_measurement(taught: Taught, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either would be slowed down, and would tell wrong figures."""
+
+    def tried(*_: object) -> None:
+        raise TrainingError("It is tried.")
+
+    async def look(*_: object, **__: object) -> None:
+        said.append(outcome())
+
+    def outcome() -> str:
+        asked = taught.preflight.measure(sample_of("ann", [], [], model="m", quantization="none"), TrainingConfig())
+        return str(asked.exception(PATIENCE_S))
+
+    said: list[str] = []
+    monkeypatch.setattr(preflight_client, "_Process", tried)
+    monkeypatch.setattr(report, "compare", look)
+    hooks = taught.hooks()
+    assert outcome() == "It is tried."
+    hooks.on_worker_start()
+    assert outcome().startswith("Another run is going on")
+    hooks.on_worker_end()
+    assert outcome() == "It is tried."
+    hooks.on_trained(taught.job, taught.kept(5))
+    assert said[0].startswith("Another run is going on")
+    assert outcome() == "It is tried."
+    hooks.on_close()

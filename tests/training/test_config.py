@@ -4,7 +4,7 @@ import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import gradio as gr
 import pytest
@@ -33,7 +33,8 @@ NUMBERS = [name for name, info in TrainingConfig.model_fields.items() if None no
 def form_services(tmp_path: Path) -> Services:
     """Enough of them to draw the form on a shared server."""
     host: Any = SimpleNamespace(info=make_info())
-    return Services(host, cast(Any, None), cast(Any, None), Owners(tmp_path, "public"), tmp_path)
+    nothing: Any = None
+    return Services(host, nothing, nothing, Owners(tmp_path, "public"), tmp_path, nothing)
 
 
 def chosen(context_length: int = 512, layers: tuple[str, ...] = (), **given: object) -> TrainingConfig:

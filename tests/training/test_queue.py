@@ -49,8 +49,8 @@ class Room:
             self.root,
             JobHooks(
                 on_trained=self._publish,
-                on_start=lambda: self.beside.append("start"),
-                on_end=lambda: self.beside.append("end"),
+                on_worker_start=lambda: self.beside.append("start"),
+                on_worker_end=lambda: self.beside.append("end"),
                 on_checkpoint=lambda _job, folder: self.checkpoints.append(folder),
             ),
             longest_run_s,
@@ -283,7 +283,7 @@ def test_left_over_and_bounded(tiny_model_folder: Path, tmp_path: Path) -> None:
         entered.set()
         leave.wait(PATIENCE_S)
 
-    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
     ids = [room.start(jobs, SHORT, owner="we/ird ../owner") for _ in range(3)]
     assert entered.wait(PATIENCE_S)
     with pytest.raises(BusyError, match="3 training runs"):
@@ -336,7 +336,7 @@ def test_an_end_that_the_disk_has_no_room_for_is_told(tmp_path: Path, monkeypatc
         leave.wait(PATIENCE_S)
         raise AdapterError("Give the adapter a name.")
 
-    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
     room = Room(tmp_path, tmp_path)
     job_id = room.start(jobs, SHORT)
     assert entered.wait(PATIENCE_S)
@@ -364,7 +364,7 @@ def test_a_run_whose_folder_is_removed_says_so(tmp_path: Path) -> None:
         entered.set()
         leave.wait(PATIENCE_S)
 
-    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
     job_id = Room(tmp_path, tmp_path).start(jobs, SHORT)
     assert entered.wait(PATIENCE_S)
 

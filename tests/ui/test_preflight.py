@@ -56,9 +56,9 @@ def preflight(monkeypatch: pytest.MonkeyPatch) -> SlowPreflight:
 
 @pytest.fixture
 def services(preflight: SlowPreflight, tmp_path: Path) -> Services:
-    jobs = type("Jobs", (), {"preflight": preflight})()
     host = SimpleNamespace(info=make_info())
-    return Services(cast(Any, host), cast(Any, None), cast(Any, jobs), Owners(tmp_path, "public"), tmp_path)
+    nothing: Any = None
+    return Services(cast(Any, host), nothing, nothing, Owners(tmp_path, "public"), tmp_path, cast(Any, preflight))
 
 
 @pytest.fixture

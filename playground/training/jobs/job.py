@@ -27,6 +27,7 @@ from playground.training.spec import (
 
 log = logging.getLogger(__name__)
 
+GONE = "The folder of this training run is gone from the disk, so it cannot go on. Start a new run."
 INTERRUPTED = Event("interrupted", "The app was closed before this run ended. Resume it to go on.", settled=True)
 
 
@@ -70,12 +71,12 @@ def is_left_over(job: Job) -> bool:
     return not events or not events[-1].settled
 
 
-def write_job(job: Job, learnt: list[Example], held_out: list[Example]) -> None:
+def write_job(job: Job, train: list[Example], held_out: list[Example]) -> None:
     """Write a new run's folder, the spec last; raises `TrainingError` on a full disk, and nothing of it stays."""
     try:
-        with told_when_unwritten(job):
+        with write_failure_as_error(job):
             job.folder.mkdir(parents=True)
-            save_examples(job.folder / TRAIN_FILE, learnt)
+            save_examples(job.folder / TRAIN_FILE, train)
             save_examples(job.folder / HELD_OUT_FILE, held_out)
             job.spec.save(job.folder)
     except TrainingError:
@@ -84,7 +85,7 @@ def write_job(job: Job, learnt: list[Example], held_out: list[Example]) -> None:
 
 
 @contextmanager
-def told_when_unwritten(job: Job) -> Iterator[None]:
+def write_failure_as_error(job: Job) -> Iterator[None]:
     """Make a disk that takes no more a sentence for the person."""
     try:
         yield

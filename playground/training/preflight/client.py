@@ -10,7 +10,9 @@ import secrets
 import shutil
 import subprocess
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
@@ -68,6 +70,15 @@ class Preflight:
         """Try again."""
         with self._lock:
             self._held = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold it while the block goes on."""
+        self.hold()
+        try:
+            yield
+        finally:
+            self.release()
 
     def close(self) -> None:
         """End what goes on, and take nothing more."""

@@ -44,7 +44,7 @@ class Trying:
         if self._newest.get(owner) != mine:
             return
         sample, values = await asyncio.to_thread(self._sample, owner, draft, intensity, given)
-        preflight = self._services.jobs.preflight
+        preflight = self._services.preflight
         future: Future[PreflightResult] = (preflight.fit if smaller else preflight.measure)(sample, values)
         try:
             while not future.done():

@@ -24,7 +24,7 @@ from playground.training.defaults import Intensity, defaults_for
 from playground.training.jobs.job import Job
 from playground.training.setting import ConfigContext
 from playground.training.spec import MAX_PROBES
-from playground.training.tokenization import RowTokenizer, encode
+from playground.training.tokenization import RowTokenizer, tokenize_examples
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def _rows_of(services: Services, examples: list[Example]) -> int:
     if not examples or examples[0].text is None:
         return len(examples)
     measured = spread(examples)
-    made = encode(measured, row_tokenizer(services), plan(services, len(examples)).max_length)
+    made = tokenize_examples(measured, row_tokenizer(services), plan(services, len(examples)).max_length)
     return round(len(examples) * max(1.0, len(made.rows) / len(measured)))
 
 

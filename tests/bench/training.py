@@ -23,7 +23,7 @@ from playground.training.jobs.events import Event, EventLog
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.supervisor import WorkerProcess
 from playground.training.preflight.client import Preflight
-from playground.training.preflight.result import PreflightResult, sample_of
+from playground.training.preflight.result import PreflightResult, preflight_request
 from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingSpec
 from tests.configs import changed
 from tests.running_app import ROOT
@@ -135,7 +135,9 @@ def forecast(examples: Examples, values: TrainingConfig) -> PreflightResult:
     with tempfile.TemporaryDirectory() as folder:
         trials = Preflight(Path(folder))
         try:
-            return trials.measure(sample_of("bench", *examples, model="starter", quantization="4bit"), values).result()
+            return trials.measure(
+                preflight_request("bench", *examples, model="starter", quantization="4bit"), values
+            ).result()
         finally:
             trials.close()
 

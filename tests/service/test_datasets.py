@@ -23,7 +23,7 @@ from playground.service.owners import Owners
 from playground.service.services import Services
 from playground.training.jobs.queue import JobQueue
 from playground.training.jobs.runner import JobHooks
-from playground.training.tokenization import encode
+from playground.training.tokenization import tokenize_examples
 from tests.tiny import make_info
 
 
@@ -102,7 +102,7 @@ def test_long_texts_count_as_the_pieces_that_they_become(services: Services, tmp
     path.write_text("\n\n".join(f"Story {n}. " + "The dog ran on. " * 400 for n in range(12)), encoding="utf-8")
     prepared = prepare(services, path)
     limit = plan(services, prepared.rows).max_length
-    pieces = len(encode(prepared.learned, row_tokenizer(services), limit).rows)
+    pieces = len(tokenize_examples(prepared.learned, row_tokenizer(services), limit).rows)
     assert prepared.rows == pieces > 2 * len(prepared.learned)
     start_training(services, "ann", path, "stories.txt", "Stories")
     assert started(services)[0][3] == plan(services, pieces) != plan(services, len(prepared.learned))

@@ -27,7 +27,7 @@ from playground.training.jobs.job import Job
 from playground.training.jobs.runner import JobHooks
 from playground.training.preflight import client as preflight_client
 from playground.training.preflight.client import Preflight
-from playground.training.preflight.result import sample_of
+from playground.training.preflight.result import preflight_request
 from playground.training.spec import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, save_examples
 from tests.asking import until
 
@@ -271,7 +271,9 @@ def test_nothing_is_tried_beside_a_worker_nor_a_measurement(taught: Taught, monk
         said.append(outcome())
 
     def outcome() -> str:
-        asked = taught.preflight.measure(sample_of("ann", [], [], model="m", quantization="none"), TrainingConfig())
+        asked = taught.preflight.measure(
+            preflight_request("ann", [], [], model="m", quantization="none"), TrainingConfig()
+        )
         return str(asked.exception(PATIENCE_S))
 
     said: list[str] = []

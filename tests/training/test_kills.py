@@ -13,7 +13,7 @@ from playground.process import worker_threads
 from playground.training.config import TrainingConfig
 from playground.training.jobs.events import Event
 from playground.training.jobs.state import summarize
-from playground.training.tokenization import encode
+from playground.training.tokenization import tokenize_examples
 from playground.training.worker.dataset import dataset_of, held_out_of
 from playground.training.worker.run import Run
 from playground.training.worker.trainer import train
@@ -55,7 +55,8 @@ def in_one_piece(model: Path, folder: Path) -> list[Event]:
     try:
         loaded = load_model(str(model), "auto", for_training=True)
         learnt, aside = (
-            encode(some, loaded.tokenizer, VALUES.max_length).rows for some in (examples()[:9], examples()[9:])
+            tokenize_examples(some, loaded.tokenizer, VALUES.max_length).rows
+            for some in (examples()[:9], examples()[9:])
         )
         run = Run(VALUES, dataset_of(learnt, VALUES), held_out_of(aside), folder, events.append, lambda: False)
         train(loaded, run)

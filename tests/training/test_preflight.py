@@ -10,7 +10,7 @@ from playground.errors import TrainingError
 from playground.training.config import TrainingConfig
 from playground.training.preflight import shrink as fit
 from playground.training.preflight.client import Preflight
-from playground.training.preflight.result import PreflightRequest, PreflightResult, sample_of
+from playground.training.preflight.result import PreflightRequest, PreflightResult, preflight_request
 from playground.training.preflight.shrink import candidates, changes
 from tests.configs import changed
 from tests.training.test_queue import is_gone, wait_for
@@ -27,7 +27,7 @@ def trials(tmp_path: Path) -> Iterator[Preflight]:
 
 
 def sample(model: Path, owner: str = "ann") -> PreflightRequest:
-    return sample_of(owner, examples()[:9], examples()[9:], model=str(model), quantization="4bit")
+    return preflight_request(owner, examples()[:9], examples()[9:], model=str(model), quantization="4bit")
 
 
 def test_one_process_answers_until_its_owner_leaves(trials: Preflight, tiny_model_folder: Path) -> None:
@@ -38,16 +38,16 @@ def test_one_process_answers_until_its_owner_leaves(trials: Preflight, tiny_mode
     assert tried.values == VALUES
     assert tried.peak_bytes is not None
     assert 0 < tried.start_s < tried.seconds
-    assert (tried.steps, tried.rows, tried.truncated) == (40, 9, 0)
-    assert 0 < tried.learnt_share < 1
+    assert (tried.num_steps, tried.num_rows, tried.num_truncated) == (40, 9, 0)
+    assert 0 < tried.trained_share < 1
     assert tried.fits
 
     cut = trials.measure(sample(tiny_model_folder), changed(VALUES, max_length=tried.longest - 1)).result()
-    assert cut.truncated > 0
+    assert cut.num_truncated > 0
     with pytest.raises(TrainingError, match=r"Only 0 of the examples .* The answer begins only after"):
         trials.measure(sample(tiny_model_folder), changed(VALUES, max_length=8)).result()
     again = trials.measure(sample(tiny_model_folder), changed(VALUES, gradient_checkpointing=True, packing=True))
-    assert again.result().steps == 40
+    assert again.result().num_steps == 40
     trials.stop("bob")
     assert trials.pid() == pid
 

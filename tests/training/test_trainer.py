@@ -12,7 +12,7 @@ from playground.models.loader import load_model
 from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER, Checkpoint, whole_checkpoints
 from playground.training.jobs.events import Event
-from playground.training.tokenization import encode
+from playground.training.tokenization import tokenize_examples
 from playground.training.worker import checkpointing as publishing
 from playground.training.worker.dataset import check_packing, dataset_of, held_out_of
 from playground.training.worker.run import Run, StopReason
@@ -51,7 +51,7 @@ class Session:
         learnt: list[Example],
         aside: list[Example],
         stop_after: int | None = None,
-        evaluations: int = 3,
+        num_evals: int = 3,
         **changes: object,
     ) -> tuple[list[Event], StopReason]:
         loaded = load_model(str(self.model), "4bit", for_training=True)
@@ -59,7 +59,7 @@ class Session:
         packing = [module for module in loaded.model.modules() if hasattr(module, "support_avx512bf16_for_cpu")]
         for module in packing:
             module.support_avx512bf16_for_cpu = True
-        rows, held_out = (encode(some, loaded.tokenizer, 128).rows for some in (learnt, aside))
+        rows, held_out = (tokenize_examples(some, loaded.tokenizer, 128).rows for some in (learnt, aside))
         events: list[Event] = []
         values = changed(VALUES, **changes)
         whole = whole_checkpoints(folder / CHECKPOINTS_FOLDER)
@@ -71,7 +71,7 @@ class Session:
             on_event=events.append,
             stop=lambda: stop_after is not None and any((event.step or 0) >= stop_after for event in events),
             resume_from=whole[-1] if whole else None,
-            evaluations=evaluations,
+            num_evals=num_evals,
         )
         ending = train(loaded, run)
         assert packing
@@ -138,7 +138,7 @@ def memorize(session: Session, folder: Path, stop_after: int | None = None) -> t
 def test_stops_by_itself_and_a_resume_decides_the_same(session: Session, tmp_path: Path) -> None:
     """When the held-out loss falls no more the run ends, at the same step and after the same losses if interrupted."""
     whole, ending = memorize(session, tmp_path / "whole")
-    assert ending == "early"
+    assert ending == "early_stopping"
     reached = losses(whole)[-1][0]
     assert reached is not None
     assert 4 <= reached < 24
@@ -146,12 +146,12 @@ def test_stops_by_itself_and_a_resume_decides_the_same(session: Session, tmp_pat
     assert min(held_out[-2:]) >= min(held_out[:-2])
 
     first, asked = memorize(session, tmp_path / "parts", stop_after=3)
-    assert asked == "asked"
+    assert asked == "interrupted"
     rest, ending = memorize(session, tmp_path / "parts")
-    assert ending == "early"
+    assert ending == "early_stopping"
     assert losses([*first, *rest]) == losses(whole)
     again, ending = memorize(session, tmp_path / "parts")
-    assert (again, ending) == ([], "early")
+    assert (again, ending) == ([], "early_stopping")
 
 
 def test_patience_of_zero_never_stops_early(session: Session, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_patience_of_zero_never_stops_early(session: Session, tmp_path: Path) ->
     events, ending = session.course(
         tmp_path, examples()[:9], examples()[9:], None, 3, max_steps=6, learning_rate=0.1, early_stopping_patience=0
     )
-    assert (ending, losses(events)[-1][0]) == ("whole", 6)
+    assert (ending, losses(events)[-1][0]) == ("completed", 6)
 
 
 def test_the_last_step_is_measured(session: Session, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_model_that_cannot_keep_packed_examples_apart_is_refused(tiny_model_fo
     """A model that ignores where an example begins would learn from its neighbours without a word."""
     loaded = load_model(str(tiny_model_folder), "none", for_training=True)
     values = changed(VALUES, packing=True, max_length=128)
-    dataset = dataset_of(encode(examples(), loaded.tokenizer, 128).rows, values)
+    dataset = dataset_of(tokenize_examples(examples(), loaded.tokenizer, 128).rows, values)
     assert max(len(row["seq_lengths"]) for row in dataset) > 1
     check_packing(loaded.model, dataset)
     whole = loaded.model.forward
@@ -210,7 +210,7 @@ def test_every_value_reaches_its_library(session: Session, tmp_path: Path) -> No
         max_steps=-1,
     )
     loaded = load_model(str(session.model), "4bit", for_training=True)
-    rows = encode(examples(), loaded.tokenizer, 128).rows
+    rows = tokenize_examples(examples(), loaded.tokenizer, 128).rows
     run = Run(values, dataset_of(rows, values), None, tmp_path, lambda _event: None, lambda: False)
     trainer = assemble(loaded, run)
     lora = trainer.model.peft_config["default"]

@@ -27,7 +27,9 @@ from tests.tiny import make_info
 
 SAY = partial(gettext, ENGLISH)
 VALUES = TrainingConfig()
-FITS = PreflightResult(VALUES, 8 * 10**9, 4 * 10**8, seconds=60.0, start_s=10.0, steps=50, rows=40, learnt_share=0.5)
+FITS = PreflightResult(
+    VALUES, 8 * 10**9, 4 * 10**8, seconds=60.0, start_s=10.0, num_steps=50, num_rows=40, trained_share=0.5
+)
 
 
 @dataclass
@@ -130,7 +132,7 @@ def test_sentences() -> None:
     assert "about 60 seconds and 0.4 GB of memory. It fits." in line
     assert "It learns to write 50 % of what it reads." in line
     assert "cut off" not in line
-    assert "3 of 40 examples are cut off." in found(SAY, replace(FITS, truncated=3))
+    assert "3 of 40 examples are cut off." in found(SAY, replace(FITS, num_truncated=3))
     assert "only 0.4 GB are free. It does not fit." in found(SAY, replace(FITS, free_bytes=4 * 10**8))
     assert "A run may take 60 minutes here" in found(SAY, replace(FITS, seconds=3601.0), 3600.0)
     assert "may take" not in found(SAY, replace(FITS, seconds=3599.0), 3600.0)

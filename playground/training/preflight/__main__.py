@@ -15,7 +15,7 @@ from playground.memory import free_bytes, out_of_memory
 from playground.process import LOG_FILE, become_worker
 from playground.training.config import TrainingConfig
 from playground.training.spec import TrainingSpec
-from playground.training.worker.__main__ import load
+from playground.training.worker.inputs import load_base
 
 log = logging.getLogger("playground.training.preflight")
 
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     spec = TrainingSpec.load(path)
     become_worker(path.parent / LOG_FILE, offline=Path(spec.model).expanduser().is_dir() or spec.model == "starter")
     try:
-        loaded = load(spec)
+        loaded = load_base(spec)
         from playground.training.preflight.trial import Trial
 
         trial = Trial(loaded, path.parent)

@@ -45,19 +45,19 @@ class Preflight:
         self._process: _Process | None = None
         self._held = False
 
-    def measure(self, sample: PreflightRequest, values: TrainingConfig) -> "Future[PreflightResult]":
+    def measure(self, request: PreflightRequest, values: TrainingConfig) -> "Future[PreflightResult]":
         """Try these values. The future raises `TrainingError` for values that cannot begin, or when it was stopped."""
-        return self._pool.submit(self._measure, sample, values)
+        return self._pool.submit(self._measure, request, values)
 
-    def fit(self, sample: PreflightRequest, values: TrainingConfig) -> "Future[PreflightResult]":
+    def fit(self, request: PreflightRequest, values: TrainingConfig) -> "Future[PreflightResult]":
         """Try ever smaller values until they fit; the last ones tried, whether they fit or not."""
-        return self._pool.submit(self._fit, sample, values)
+        return self._pool.submit(self._fit, request, values)
 
     def stop(self, owner: str | None = None) -> None:
         """End the trial, if there is one, or only if it is this owner's."""
         with self._lock:
             process = self._process
-        if process is not None and owner in (None, process.sample.spec.owner):
+        if process is not None and owner in (None, process.request.spec.owner):
             process.end()
 
     def hold(self) -> None:
@@ -91,24 +91,24 @@ class Preflight:
         with self._lock:
             return self._process.pid if self._process is not None and self._process.lives() else None
 
-    def _fit(self, sample: PreflightRequest, values: TrainingConfig) -> PreflightResult:
-        tried = self._already(sample, values) or self._measure(sample, values)
+    def _fit(self, request: PreflightRequest, values: TrainingConfig) -> PreflightResult:
+        tried = self._already(request, values) or self._measure(request, values)
         for changed in candidates(values, tried.longest):
             if tried.fits:
                 break
             if not tried.rules_out(changed):
-                tried = self._measure(sample, changed)
+                tried = self._measure(request, changed)
         return tried
 
-    def _already(self, sample: PreflightRequest, values: TrainingConfig) -> PreflightResult | None:
+    def _already(self, request: PreflightRequest, values: TrainingConfig) -> PreflightResult | None:
         """What the page has just been told of these values."""
         with self._lock:
             there = self._process
-        told = there.told if there is not None and there.sample.is_like(sample) else None
-        return replace(told, values=values) if told is not None and told.values.takes_as_much_as(values) else None
+        newest = there.newest if there is not None and there.request.is_like(request) else None
+        return replace(newest, values=values) if newest and newest.values.takes_as_much_as(values) else None
 
-    def _measure(self, sample: PreflightRequest, values: TrainingConfig) -> PreflightResult:
-        process = self._ready(sample)
+    def _measure(self, request: PreflightRequest, values: TrainingConfig) -> PreflightResult:
+        process = self._ready(request)
         try:
             return process.ask(values)
         except PlaygroundError:
@@ -116,17 +116,17 @@ class Preflight:
                 process.end()
             raise
 
-    def _ready(self, sample: PreflightRequest) -> "_Process":
-        """The process that holds this sample; another one than is there ends first."""
+    def _ready(self, request: PreflightRequest) -> "_Process":
+        """The process that holds this request; another one than is there ends first."""
         with self._lock:
             if self._held:
                 raise TrainingError("Another run is going on, so this one is not tried now.")
             there = self._process
-        if there is not None and there.lives() and there.sample.is_like(sample):
+        if there is not None and there.lives() and there.request.is_like(request):
             return there
         if there is not None:
             there.end()
-        started = _Process(sample, self._folder / secrets.token_hex(8))
+        started = _Process(request, self._folder / secrets.token_hex(8))
         with self._lock:
             self._process, held = started, self._held
         if held:  # a run began in between, and could not see this one yet
@@ -138,13 +138,13 @@ class Preflight:
 class _Process:
     """One trial's process and its folder."""
 
-    def __init__(self, sample: PreflightRequest, folder: Path) -> None:
-        self.sample = sample
-        self.told: PreflightResult | None = None
+    def __init__(self, request: PreflightRequest, folder: Path) -> None:
+        self.request = request
+        self.newest: PreflightResult | None = None
         """The newest answer."""
         self._folder = folder
-        job = Job(sample.spec, self._folder / "run")
-        write_job(job, list(sample.learnt), list(sample.held_out))
+        job = Job(request.spec, self._folder / "run")
+        write_job(job, list(request.train), list(request.held_out))
         self._child = start_worker(
             "playground.training.preflight",
             str(job.folder / SPEC_FILE),
@@ -175,10 +175,10 @@ class _Process:
         self._end_in(IDLE_S)
         answer = json.loads(line)
         if "template" in answer:
-            told = from_plain(answer["template"], answer["fields"])
-            raise TrainingError(told.template, **told.fields)
-        self.told = PreflightResult(values, **{name: value for name, value in answer.items() if name != "too_much"})
-        return self.told
+            refusal = from_plain(answer["template"], answer["fields"])
+            raise TrainingError(refusal.template, **refusal.fields)
+        self.newest = PreflightResult(values, **{name: value for name, value in answer.items() if name != "too_much"})
+        return self.newest
 
     def _end_in(self, seconds: float) -> None:
         self._timer.cancel()
@@ -190,8 +190,8 @@ class _Process:
         code = self._child.wait()
         if code == -9 and not self._ended:  # the system did it, since memory ran out
             self.end()
-            self.told = PreflightResult(values, free_bytes=0)
-            return self.told
+            self.newest = PreflightResult(values, free_bytes=0)
+            return self.newest
         if not self._ended:
             log.error("a trial ended with code %s:\n%s", code, self._log_tail())
         self.end()

@@ -28,11 +28,11 @@ class PreflightResult:
     token_bytes: float = 0.0
     seconds: float = 0.0
     start_s: float = 0.0
-    steps: int = 0
-    rows: int = 0
-    truncated: int = 0
+    num_steps: int = 0
+    num_rows: int = 0
+    num_truncated: int = 0
     longest: int = 0
-    learnt_share: float = 0.0
+    trained_share: float = 0.0
 
     @property
     def fits(self) -> bool:
@@ -50,7 +50,7 @@ class PreflightResult:
 
     def _tokens(self, values: TrainingConfig) -> int:
         """In a batch of the longest rows."""
-        return min(values.per_device_train_batch_size, self.rows) * min(values.max_length, self.longest)
+        return min(values.per_device_train_batch_size, self.num_rows) * min(values.max_length, self.longest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +58,20 @@ class PreflightRequest:
     """What is to be tried: the examples of a run, and the spec's part that does not change."""
 
     spec: TrainingSpec
-    learnt: tuple[Example, ...]
+    train: tuple[Example, ...]
     held_out: tuple[Example, ...]
 
     def is_like(self, other: "PreflightRequest") -> bool:
         """Whether a process that tried one can try the other."""
         mine, its = self.spec, other.spec
         return (mine.owner, mine.model, mine.quantization) == (its.owner, its.model, its.quantization) and (
-            self.learnt,
+            self.train,
             self.held_out,
-        ) == (other.learnt, other.held_out)
+        ) == (other.train, other.held_out)
 
 
-def sample_of(
-    owner: str, learnt: Sequence[Example], held_out: Sequence[Example], *, model: str, quantization: Quantization
+def preflight_request(
+    owner: str, train: Sequence[Example], held_out: Sequence[Example], *, model: str, quantization: Quantization
 ) -> PreflightRequest:
     """What a run of this owner over these examples would be tried with."""
     spec = TrainingSpec(
@@ -83,4 +83,4 @@ def sample_of(
         base_fingerprint="",
         created=round(time.time(), 3),
     )
-    return PreflightRequest(spec, tuple(learnt), tuple(held_out))
+    return PreflightRequest(spec, tuple(train), tuple(held_out))

@@ -12,7 +12,7 @@ from trl import SFTConfig
 
 from playground.models.loader import LoadedModel
 from playground.models.quantization import disable_cpu_repacking
-from playground.training.jobs.checkpoints import ASIDE_FOLDER
+from playground.training.jobs.checkpoints import TMP_FOLDER
 from playground.training.worker.callback import EventCallback
 from playground.training.worker.checkpointing import AtomicCheckpointTrainer
 from playground.training.worker.dataset import check_packing
@@ -32,8 +32,8 @@ def train(loaded: LoadedModel, run: Run) -> StopReason:
     trainer = assemble(loaded, run)
     trainer.train(resume_from_checkpoint=str(run.resume_from.folder) if run.resume_from else None)
     if trainer.state.global_step >= run.total_steps:
-        return "whole"
-    return "early" if run.is_enough(trainer.state.log_history) else "asked"
+        return "completed"
+    return "early_stopping" if run.is_enough(trainer.state.log_history) else "interrupted"
 
 
 def assemble(loaded: LoadedModel, run: Run) -> AtomicCheckpointTrainer:
@@ -63,7 +63,7 @@ def _arguments(run: Run, device: torch.device) -> SFTConfig:
     config, between = run.values, run.eval_steps
     return SFTConfig(
         **config.arguments("sft"),
-        output_dir=str(run.folder / ASIDE_FOLDER),
+        output_dir=str(run.folder / TMP_FOLDER),
         per_device_eval_batch_size=config.per_device_train_batch_size,
         dataset_kwargs={"skip_prepare_dataset": True},
         logging_steps=max(1, run.total_steps // LOGGED_POINTS),

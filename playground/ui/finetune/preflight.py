@@ -11,7 +11,7 @@ from playground.errors import InputError, PlaygroundError
 from playground.service.datasets import plan, prepare
 from playground.service.services import Services
 from playground.training.config import TrainingConfig
-from playground.training.preflight.result import PreflightRequest, PreflightResult, sample_of
+from playground.training.preflight.result import PreflightRequest, PreflightResult, preflight_request
 from playground.training.preflight.shrink import changes
 from playground.ui.finetune.state import Draft
 from playground.ui.reports import dataset as teach_html
@@ -70,7 +70,7 @@ class Trying:
         )
         values = plan(self._services, prepared.rows, intensity, given)
         info = self._services.host.info
-        sample = sample_of(
+        sample = preflight_request(
             owner,
             prepared.learned,
             prepared.held_out,
@@ -141,9 +141,9 @@ def refused(gettext: Gettext, error: PlaygroundError) -> str:
 
 
 def _rows(gettext: Gettext, tried: PreflightResult) -> str:
-    cut = gettext("{count} of {rows} examples are cut off.", count=tried.truncated, rows=tried.rows)
-    share = gettext("It learns to write {share} % of what it reads.", share=round(100 * tried.learnt_share))
-    return f"{cut} {share}" if tried.truncated else share
+    cut = gettext("{count} of {rows} examples are cut off.", count=tried.num_truncated, rows=tried.num_rows)
+    share = gettext("It learns to write {share} % of what it reads.", share=round(100 * tried.trained_share))
+    return f"{cut} {share}" if tried.num_truncated else share
 
 
 def _gigabytes(size: float) -> str:

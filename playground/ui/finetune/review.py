@@ -15,7 +15,7 @@ from playground.data.table import Table
 from playground.errors import DataError, InputError
 from playground.service.datasets import PreparedDataset, plan, prepare, row_tokenizer
 from playground.service.services import Services
-from playground.training.tokenization import encode_rows, preview
+from playground.training.tokenization import preview, tokenize_example
 from playground.ui.components.basics import ghost, head, primary, second
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
@@ -219,7 +219,7 @@ def _example(services: Services, draft: Draft, gettext: Gettext) -> list[str]:
     example = draft.preview[draft.shown]
     try:
         drawn = teach_html.preview(_apart(example, preview(example, row_tokenizer(services), limit)))
-        drawn += beyond(encode_rows(example, row_tokenizer(services), limit), limit, gettext)
+        drawn += beyond(tokenize_example(example, row_tokenizer(services), limit), limit, gettext)
     except InputError as error:
         drawn = f'<div class="warn">{teach_html.safe(gettext(error.template, **error.fields))}</div>'
     key = f'<span class="key"></span>{teach_html.safe(gettext(MARKED))}'

@@ -6,9 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from playground.data_dir import DataDir
 from playground.errors import PlaygroundError
 from playground.settings import HELP, Settings, read_settings
-from playground.training.lock import alone_in
 
 
 def main(arguments: list[str]) -> int:
@@ -18,9 +18,12 @@ def main(arguments: list[str]) -> int:
     try:
         settings = read_settings()
         prepare_environment(settings)
-        with alone_in(settings.data_dir):
+        data = DataDir(settings.data_dir, Path(os.environ["GRADIO_TEMP_DIR"]))
+        with data.lock():
             print("The playground is starting…", flush=True)
-            serve(settings)
+            data.move_old_layout()
+            data.sweep()
+            serve(settings, data)
     except PlaygroundError as error:
         print(error, file=sys.stderr)
         return 2
@@ -36,7 +39,7 @@ def prepare_environment(settings: Settings) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, data: DataDir) -> None:
     """Run until SIGTERM or Ctrl-C, then leave no process behind."""
     gc.disable()  # importing makes millions of objects that stay: looking for garbage among them costs seconds
     from playground.adapters.store import AdapterStore
@@ -50,22 +53,19 @@ def serve(settings: Settings) -> None:
     from playground.training.preflight.client import Preflight
 
     host = LocalModelHost(load_model(settings.model, settings.quantization))
-    store = AdapterStore(settings.data_dir)
+    store = AdapterStore(data)
     longest_run_s = MAX_RUN_S if settings.mode == "public" else None
-    preflight = Preflight(settings.data_dir)
-    jobs = JobQueue(settings.data_dir, handover(host, store, preflight), longest_run_s)
-    owners = Owners(settings.data_dir, settings.mode)
+    preflight = Preflight(data.trials)
+    jobs = JobQueue(data, handover(host, store, preflight), longest_run_s)
+    owners = Owners(data, settings.mode)
     gc.freeze()
     gc.enable()
-    downloads = Path(os.environ["GRADIO_TEMP_DIR"]) / "downloads"  # Gradio serves what lies there without copying it
-    shutil.rmtree(downloads, ignore_errors=True)
-    downloads.mkdir(parents=True)
     try:
-        launch(Services(host, store, jobs, owners, downloads, preflight), settings)
+        launch(Services(host, store, jobs, owners, data, preflight), settings)
     finally:
         jobs.close()
         host.close()
-        shutil.rmtree(downloads, ignore_errors=True)
+        shutil.rmtree(data.downloads, ignore_errors=True)
 
 
 if __name__ == "__main__":

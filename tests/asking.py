@@ -7,9 +7,11 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from playground.engine.forward_batch import ATTENTION, Branches, Pass
-from playground.engine.kv_cache import Places
-from playground.engine.lora import LoraRouter, Route
+from playground.engine.attention import ATTENTION
+from playground.engine.forward_batch import ForwardBatch, ScoringRows
+from playground.engine.kv_cache import KVCache
+from playground.engine.lora import MultiLora
+from playground.engine.lora_stack import LoraSegment
 from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
@@ -36,11 +38,11 @@ def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
 
 
 @torch.inference_mode()
-def routed_logits(model: PreTrainedModel, router: LoraRouter, key: str, strength: float = 1.0) -> torch.Tensor:
-    """The logits (1, T, V) of `IDS` through one adapter, by a packed pass."""
+def adapter_logits(model: PreTrainedModel, lora: MultiLora, key: str, strength: float = 1.0) -> torch.Tensor:
+    """The logits (1, T, V) of `IDS` through one adapter, by a pass of its own."""
     before = model.config._attn_implementation
     model.set_attn_implementation(ATTENTION)
-    with router.routed([Route(key, strength, len(IDS[0]))]):
-        logits = Pass(Places(), branches=[Branches(0, 0, IDS)]).run(model)[2][0]
+    with lora.applied([LoraSegment(key, strength, len(IDS[0]))]):
+        logits = ForwardBatch(KVCache(), scoring=[ScoringRows(0, 0, IDS)]).run(model)[2][0]
     model.set_attn_implementation(before)
     return logits

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from playground.engine.host import LocalModelHost
-from playground.engine.llm_engine import LiveModel
+from playground.engine.llm_engine import LLMEngine
 from playground.models.loader import LoadedModel, load_model
 from playground.models.tokenizer import ChatTokenizer
 from tests.tiny import make_adapter, make_gpt2, make_llama
@@ -59,7 +59,7 @@ def host(loaded: LoadedModel) -> Iterator[LocalModelHost]:
 
 
 @pytest.fixture
-def engine(host: LocalModelHost) -> LiveModel:
+def engine(host: LocalModelHost) -> LLMEngine:
     """The host's engine, for those who ask it directly."""
     return host._live()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from playground.adapters.store import AdapterStore
+from playground.data_dir import DataDir
 from playground.engine.host import LocalModelHost
 from playground.models.loader import load_model
 from playground.service.owners import Owners
@@ -26,11 +27,12 @@ def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
 @contextmanager
 def real_services(data_dir: Path, model: str = "starter") -> Iterator[Services]:
     """All that the page stands on; ended at the end."""
-    host, store = LocalModelHost(load_model(model, "auto")), AdapterStore(data_dir)
-    preflight = Preflight(data_dir)
-    jobs = JobQueue(data_dir, handover(host, store, preflight))
+    data = DataDir(data_dir)
+    host, store = LocalModelHost(load_model(model, "auto")), AdapterStore(data)
+    preflight = Preflight(data.trials)
+    jobs = JobQueue(data, handover(host, store, preflight))
     try:
-        yield Services(host, store, jobs, Owners(data_dir, "local"), data_dir, preflight)
+        yield Services(host, store, jobs, Owners(data, "local"), data, preflight)
     finally:
         jobs.close()
         host.close()

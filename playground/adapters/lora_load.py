@@ -1,4 +1,4 @@
-"""The weights of a checked adapter, ready for the layers of the loaded model."""
+"""The weights of a checked adapter as tensors."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,47 +7,47 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from playground.adapters.check import WEIGHTS, check_folder
+from playground.adapters.check import WEIGHTS, AdapterFacts
 from playground.adapters.lora_config import CONFIG, read_config, scaling_of
-from playground.adapters.lora_weights import LoraShape
 from playground.errors import AdapterError
 
-Widths = dict[str, tuple[int, int]]
-"""(in_features, out_features) of each linear layer, by its name in the model."""
-
 
 @dataclass(frozen=True, slots=True)
-class LoraLayer:
-    """`down` [r, in] and `up` [out, r]; the layer's output grows by `scaling * x @ down.T @ up.T`."""
+class LoraLayerWeights:
+    """PEFT's `lora_A` [r, in] and `lora_B` [out, r]; the layer's output grows by `scaling * x @ A.T @ B.T`."""
 
-    down: torch.Tensor
-    up: torch.Tensor
+    A: torch.Tensor
+    B: torch.Tensor
     scaling: float
 
+    def to(self, device: torch.device) -> "LoraLayerWeights":
+        return LoraLayerWeights(self.A.to(device), self.B.to(device), self.scaling)
+
 
 @dataclass(frozen=True, slots=True)
-class LoraAdapter:
-    layers: dict[str, LoraLayer]
+class LoraWeights:
+    """An adapter: its layers by their names in the model."""
+
+    layers: dict[str, LoraLayerWeights]
 
     @property
     def size_bytes(self) -> int:
-        return sum(4 * (layer.down.numel() + layer.up.numel()) for layer in self.layers.values())
+        return sum(layer.A.nbytes + layer.B.nbytes for layer in self.layers.values())
 
     @property
-    def columns(self) -> int:
-        """Its largest rank."""
-        return max(layer.down.shape[0] for layer in self.layers.values())
+    def max_rank(self) -> int:
+        return max(layer.A.shape[0] for layer in self.layers.values())
+
+    def to(self, device: torch.device) -> "LoraWeights":
+        return LoraWeights({name: layer.to(device) for name, layer in self.layers.items()})
 
 
-def read_adapter(folder: Path, widths: Widths, device: torch.device) -> LoraAdapter:
-    """Check the PEFT adapter in `folder` and read it; its weights arrive in fp32 on `device`.
+def load_lora(folder: Path, facts: AdapterFacts) -> LoraWeights:
+    """Read the PEFT adapter of which `check_folder` told the `facts`: fp32, on the CPU.
 
-    Raises `AdapterError` with the reason for whatever this model cannot use as it is.
+    Raises `AdapterError` where its weights have become unreadable since.
     """
-    facts = check_folder(folder)
     config = read_config(folder / CONFIG)
-    for pair in facts.pairs:
-        _check_fits(pair, widths)
     try:
         weights = load_file(folder / WEIGHTS)
     except (OSError, ValueError, SafetensorError) as error:
@@ -55,23 +55,6 @@ def read_adapter(folder: Path, widths: Widths, device: torch.device) -> LoraAdap
     sides = {name.replace(".default.weight", ".weight"): tensor for name, tensor in weights.items()}
     layers = {}
     for pair in facts.pairs:
-        down, up = (sides[f"base_model.model.{pair.module}.lora_{side}.weight"] for side in "AB")
-        scaling = scaling_of(config, pair.module)
-        layers[pair.module] = LoraLayer(down.to(device, torch.float32), up.to(device, torch.float32), scaling)
-    return LoraAdapter(layers)
-
-
-def _check_fits(pair: LoraShape, widths: Widths) -> None:
-    if pair.module not in widths:
-        raise AdapterError("The adapter is for another model: this one has no layer {layer}.", layer=pair.module)
-    if (pair.in_features, pair.out_features) != widths[pair.module]:
-        wide, rows = widths[pair.module]
-        raise AdapterError(
-            "The adapter is for another model: its {layer} leads from {found_in} to {found_out} numbers, this "
-            "model's from {wide} to {rows}.",
-            layer=pair.module,
-            found_in=pair.in_features,
-            found_out=pair.out_features,
-            wide=wide,
-            rows=rows,
-        )
+        a, b = (sides[f"base_model.model.{pair.module}.lora_{side}.weight"].float() for side in "AB")
+        layers[pair.module] = LoraLayerWeights(a, b, scaling_of(config, pair.module))
+    return LoraWeights(layers)

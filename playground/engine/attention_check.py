@@ -1,4 +1,4 @@
-"""Whether a model can be read packed, and up to where: seen by reading with it, before anybody else does."""
+"""Checks at load that variable-length attention gives the model's own logits, and up to which context length."""
 
 import logging
 from dataclasses import dataclass
@@ -6,34 +6,35 @@ from dataclasses import dataclass
 import torch
 from transformers import PretrainedConfig, PreTrainedModel
 
-from playground.engine.forward_batch import ATTENTION, Pass, Piece
-from playground.engine.kv_cache import Places
+from playground.engine.attention import ATTENTION
+from playground.engine.forward_batch import ForwardBatch, PrefillChunk
+from playground.engine.kv_cache import KVCache
 from playground.errors import ModelError
 
 log = logging.getLogger(__name__)
 
 _CHECKED_TOKENS = 8
 _ALIKE = 0.05
-"""Of their size, logits may differ between packed and alone: 16 bits round differently in other shapes."""
+"""Of their size, logits may differ between together and alone: 16 bits round differently in other shapes."""
 _CHANGING_ROPE = {"dynamic", "longrope"}
 _UNBOUNDED = 2**31
-_CANNOT_PACK = (
+_CANNOT_SHARE = (
     "This model keeps what it has read in a way that cannot be shared by many visitors here. Choose a plain "
     "transformer such as Qwen/Qwen2.5-0.5B-Instruct."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Packing:
-    """What is known of a model that reads packed: `readable` tokens are as many as it reads as it does alone."""
+class AttentionSupport:
+    """What was seen: up to `max_context` tokens, nothing depends on who else is in the batch."""
 
     bytes_per_token: int
-    readable: int
+    max_context: int
 
 
 @torch.inference_mode()
-def pack(model: PreTrainedModel) -> Packing:
-    """Let a model read packed from now on. Raises `ModelError` for one that then reads otherwise than alone.
+def enable_varlen_attention(model: PreTrainedModel) -> AttentionSupport:
+    """Let a model use variable-length attention from now on. Raises `ModelError` for one whose logits it changes.
 
     That is how models show whose memory is not in keys and values, or whose attention has parts that are unknown here.
     """
@@ -43,23 +44,27 @@ def pack(model: PreTrainedModel) -> Packing:
     before = model.config._attn_implementation
     try:
         model.set_attn_implementation(ATTENTION)
-        places, half = Places(), _CHECKED_TOKENS // 2
-        prompts = Pass(places, pieces=[Piece(place, 0, text[:half]) for place, text in enumerate(texts)])
+        kv_cache, half = KVCache(), _CHECKED_TOKENS // 2
+        prompts = ForwardBatch(
+            kv_cache, prefill=[PrefillChunk(slot, 0, text[:half]) for slot, text in enumerate(texts)]
+        )
         prompts.run(model)
         for at in range(half, _CHECKED_TOKENS):
-            packed = Pass(places, [text[at] for text in texts], [at] * len(texts)).run(model)[0]
-        difference = float((packed.float() - alone.float()).norm() / alone.float().norm())
+            together = ForwardBatch(kv_cache, [text[at] for text in texts], [at] * len(texts)).run(model)[0]
+        difference = float((together.float() - alone.float()).norm() / alone.float().norm())
     except Exception as error:
         model.set_attn_implementation(before)
-        raise ModelError(_CANNOT_PACK) from error
+        raise ModelError(_CANNOT_SHARE) from error
     if not difference < _ALIKE:
         model.set_attn_implementation(before)
-        log.error("packed, the model's logits are off by %.3f of their size", difference)
-        raise ModelError(_CANNOT_PACK)
-    return Packing(places.bytes_per_token(), _readable(model.config.get_text_config(), prompts.windows))
+        log.error("with variable-length attention the model's logits are off by %.3f of their size", difference)
+        raise ModelError(_CANNOT_SHARE)
+    return AttentionSupport(
+        kv_cache.bytes_per_token(), _max_context(model.config.get_text_config(), prompts.sliding_windows)
+    )
 
 
-def _readable(config: PretrainedConfig, windows: set[int]) -> int:
+def _max_context(config: PretrainedConfig, windows: set[int]) -> int:
     """Up to how many tokens nothing of a model depends on who reads beside it, or on what its attention is not told.
 
     Some stretch their positions by the longest text of a pass; some put a window into a mask that is not made here.

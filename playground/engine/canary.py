@@ -6,9 +6,10 @@ from contextlib import contextmanager
 import torch
 from transformers import PreTrainedModel
 
-from playground.engine.forward_batch import Branches, Pass
-from playground.engine.kv_cache import Places
-from playground.engine.lora import LoraRouter, Route
+from playground.engine.forward_batch import ForwardBatch, ScoringRows
+from playground.engine.kv_cache import KVCache
+from playground.engine.lora import MultiLora
+from playground.engine.lora_stack import LoraSegment
 from playground.protocol.messages import BASE
 
 _PROMPTS = 3
@@ -19,9 +20,9 @@ class Canary:
     """Always runs alone, one prompt after another, with the number of threads it began with: the reference holds
     for the same shapes and threads only. Make it before the first adapter."""
 
-    def __init__(self, model: PreTrainedModel, router: LoraRouter) -> None:
+    def __init__(self, model: PreTrainedModel, lora: MultiLora) -> None:
         self._model = model
-        self._router = router
+        self._lora = lora
         self._threads = torch.get_num_threads()
         vocabulary = model.get_input_embeddings().num_embeddings
         order = torch.randperm(vocabulary, generator=torch.Generator().manual_seed(0))
@@ -43,8 +44,8 @@ class Canary:
     @torch.inference_mode()
     def _logits(self, adapter: str) -> list[torch.Tensor]:
         """(T, V) of each prompt."""
-        with _threads(self._threads), self._router.routed([Route(adapter, 1.0, _LENGTH)]):
-            passes = [Pass(Places(), branches=[Branches(0, 0, [prompt])]) for prompt in self._prompts]
+        with _threads(self._threads), self._lora.applied([LoraSegment(adapter, 1.0, _LENGTH)]):
+            passes = [ForwardBatch(KVCache(), scoring=[ScoringRows(0, 0, [prompt])]) for prompt in self._prompts]
             return [one.run(self._model)[2][0][0].clone() for one in passes]
 
 

@@ -12,7 +12,7 @@ _MAX_CHARACTER_BYTES = 4
 _BROKEN = "\ufffd"
 
 
-class GrowingText:
+class IncrementalDetokenizer:
     """The text so far of one answer.
 
     Each step decodes only a short window, begun inside the prompt so that a leading space is kept. What may still

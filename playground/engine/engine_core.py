@@ -1,12 +1,12 @@
-"""The engine's thread: who is served, in which order, and what happens when a step fails.
+"""The engine's thread: a busy loop that admits waiting requests, runs one step for all running ones, and isolates what
+fails.
 
-How a request is answered is `work`'s business, how many go through the model at once is `batch`'s; here is only when.
+What is done in a step is the scheduler's business, how it is done the model runner's; here is only when.
 """
 
 import gc
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import torch
 from transformers import PreTrainedModel
 
-from playground.engine.lora import LoraRouter
-from playground.engine.request_queue import FairQueue
-from playground.engine.scheduler import Batch
-from playground.engine.sequence import Work
+from playground.engine.lora import MultiLora
+from playground.engine.model_runner import ModelRunner
+from playground.engine.scheduler import Finished, Scheduler
+from playground.engine.sequence import SequenceStatus, TokenSequence
 from playground.errors import EngineError, PlaygroundError
 from playground.memory import out_of_memory
 
@@ -27,9 +27,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_FIRST_GUESS_S = 2.0
-_PATIENCE_S = 5.0
-"""Others may go past one who waits for memory or for room for an adapter; after so long nobody does any more."""
 _LATE = "The answer took longer than it was given time for. Try again, or ask for a shorter one."
 
 
@@ -41,35 +38,35 @@ class _Command:
     future: "Future[Any]" = field(default_factory=Future)
 
 
-class StepLoop:
+class EngineCore:
     """Steps all running requests together; requests, adapters and commands come in between."""
 
     def __init__(
-        self, model: PreTrainedModel, router: LoraRouter, max_running: int, max_waiting: int, most_tokens: int
+        self,
+        model: PreTrainedModel,
+        lora: MultiLora,
+        max_num_seqs: int,
+        max_queued_requests: int,
+        max_total_tokens: int,
     ) -> None:
-        self._router = router
-        self._batch = Batch(model, router, max_running, most_tokens)
-        self._max_running = max_running
-        self._changed = threading.Condition(threading.RLock())
-        self._queue: FairQueue[Work] = FairQueue(max_waiting)
-        self._running: list[Work] = []
+        self.scheduler = Scheduler(lora, max_num_seqs, max_queued_requests, max_total_tokens)
+        self._runner = ModelRunner(model, lora, self.scheduler.kv_cache)
+        self._changed = threading.Condition(self.scheduler.lock)
         self._commands: list[_Command] = []
-        self._typical_s = _FIRST_GUESS_S
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def enqueue(self, work: Work) -> None:
+    def add_request(self, seq: TokenSequence) -> None:
         """Queue a request. Raises `BusyError` when the queue is full, `EngineError` once closed."""
         with self._changed:
             self._check_open()
-            wait_s = self._typical_s * (len(self._queue) + 1) / self._max_running
-            displaced = self._queue.push(work, wait_s)
+            displaced = self.scheduler.add_request(seq)
             self._changed.notify_all()
         if displaced is not None:
-            displaced.fail(self._queue.busy(wait_s))
+            displaced.fail(self.scheduler.busy())
 
-    def between_steps(self, attempt: Callable[[], T | None]) -> T:
+    def call_between_steps(self, attempt: Callable[[], T | None]) -> T:
         """Run `attempt` in the engine's thread, again after each round while it returns None; blocks."""
         command = _Command(attempt)
         with self._changed:
@@ -79,29 +76,28 @@ class StepLoop:
         result: T = command.future.result()
         return result
 
-    def cancel(self, wanted: Callable[[Work], bool]) -> None:
-        """Cancel the requests that `wanted` says; those waiting end at once, those running before their next step."""
-        with self._changed:
-            for work in [*self._running, *self._queue]:
-                if wanted(work):
-                    work.cancelled = True
-                    if self._queue.remove(work):
-                        work.end_as_cancelled()
+    def step(self, only: TokenSequence | None = None) -> list[Finished]:
+        """One step of all running requests, or of only one; returns who is finished.
 
-    def in_use(self) -> set[str]:
-        """The adapters of running requests."""
-        with self._changed:
-            return {work.request.adapter for work in self._running}
+        When it raises, none of them has changed.
+        """
+        scheduled = self.scheduler.schedule(only)
+        logits = self._runner.execute(scheduled)
+        return self._runner.process_outputs(scheduled, logits)
 
-    def is_wanted(self, adapter: str) -> bool:
-        """Whether a running or waiting request uses the adapter."""
-        with self._changed:
-            return any(work.request.adapter == adapter for work in [*self._running, *self._queue])
-
-    def load(self) -> tuple[int, int]:
-        """How many requests are running and how many wait."""
-        with self._changed:
-            return len(self._running), len(self._queue)
+    @torch.inference_mode()
+    def run_busy_loop(self) -> None:
+        """Serve until closed."""
+        while True:
+            with self._changed:
+                while not (self._closed or self._commands or any(self.scheduler.num_requests())):
+                    self._changed.wait()
+                if self._closed:
+                    return
+            self._run_commands()
+            self._finish_expired()
+            self._admit()
+            self._run_step()
 
     def close(self) -> None:
         """Stop the thread; whatever runs or waits fails with a sentence."""
@@ -119,24 +115,11 @@ class StepLoop:
         """Keep going whatever happens: a fault of the loop itself fails what it held, and it starts afresh."""
         while True:
             try:
-                self._loop()
+                self.run_busy_loop()
                 return
             except BaseException:
                 log.exception("the engine's loop failed and starts again")
                 self._fail_all(EngineError("The model had to start again in the middle of this. Try again."))
-
-    @torch.inference_mode()
-    def _loop(self) -> None:
-        while True:
-            with self._changed:
-                while not (self._closed or self._commands or self._queue or self._running):
-                    self._changed.wait()
-                if self._closed:
-                    return
-            self._run_commands()
-            self._let_go()
-            self._admit()
-            self._step_all()
 
     def _run_commands(self) -> None:
         with self._changed:
@@ -146,7 +129,7 @@ class StepLoop:
             try:
                 result = command.attempt()
             except Exception as error:
-                command.future.set_exception(_in_words(error))
+                command.future.set_exception(_as_playground_error(error))
                 continue
             if result is not None:
                 command.future.set_result(result)
@@ -154,99 +137,69 @@ class StepLoop:
             with self._changed:
                 self._commands.append(command)
 
-    def _admit(self) -> None:
-        """Start waiting requests while there are places, bringing their adapters back to memory."""
-        passed_over: list[Work] = []
-        while len(self._running) < self._max_running:
-            with self._changed:
-                work = self._queue.next(self._running, passed_over)
-            if work is None:
-                return
-            failure: Exception | None = None
-            try:
-                if not self._fits(work):
-                    passed_over.append(work)
-                    if time.monotonic() - work.queued_at > _PATIENCE_S:
-                        return
-                    continue
-            except Exception as error:
-                failure = error
-            with self._changed:
-                if not self._queue.take(work):  # cancelled meanwhile
-                    continue
-                if failure is None:
-                    self._running.append(work)
-            if failure is not None:
-                work.fail(_in_words(failure))
-                continue
-            work.started_at = time.monotonic()
-            self._batch.join(work)
-
-    def _fits(self, work: Work) -> bool:
-        """Whether there is memory for its text, and its adapter is there now. Raises `AdapterError`."""
-        adapter = work.request.adapter
-        return self._batch.fits(work) and self._router.ensure_resident(adapter, self.in_use() - {adapter})
-
-    def _step_all(self) -> None:
-        if not self._running:
-            return
-        finished = None
-        try:
-            finished = self._batch.step()
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-        if finished is None:  # only out here is the failed pass itself gone from memory
-            self._relieve()
-            return
-        for work, failure in finished:
-            if failure is not None:
-                work.fail(_in_words(failure))
-            self._leave(work)
-
-    def _let_go(self) -> None:
-        """Free the places of those who have been cancelled or had their time, and end those who waited too long."""
-        now = time.monotonic()
-        with self._changed:
-            gone = [work for work in [*self._queue, *self._running] if work.cancelled or work.deadline <= now]
-            for work in gone:
-                self._queue.remove(work)
-        for work in gone:
-            if work in self._running:
-                self._leave(work)
-            if work.cancelled:
-                work.end_as_cancelled()
+    def _finish_expired(self) -> None:
+        """End those who were aborted, had their time, or waited too long."""
+        for seq in self.scheduler.remove_expired():
+            if seq.status is SequenceStatus.ABORTED:
+                seq.end_as_aborted()
             else:
-                work.fail(EngineError(_LATE))
+                seq.fail(EngineError(_LATE))
 
-    def _relieve(self) -> None:
+    def _admit(self) -> None:
+        for seq, failure in self.scheduler.admit():
+            seq.fail(_as_playground_error(failure))
+
+    def _run_step(self) -> None:
+        """A step, and what follows from it."""
+        if not self.scheduler.running:
+            return
+        finished = self._isolated_step()
+        if finished is None:
+            self._drop_largest()
+            return
+        for seq, failure in finished:
+            if failure is not None:
+                seq.fail(_as_playground_error(failure))
+            self.scheduler.finish(seq)
+
+    def _isolated_step(self) -> list[Finished] | None:
+        """A step; whatever fails it is found out by stepping each request alone. None: memory ran out.
+
+        Only once this has returned is the failed pass itself gone from memory.
+        """
+        try:
+            return self.step()
+        except Exception as error:
+            if out_of_memory(error):
+                return None
+            log.exception("a step of %d requests failed; each is asked alone", len(self.scheduler.running))
+        return [found for seq in list(self.scheduler.running) for found in self._step_alone(seq)]
+
+    def _step_alone(self, seq: TokenSequence) -> list[Finished]:
+        try:
+            return self.step(seq)
+        except Exception as error:
+            return [(seq, error)]
+
+    def _drop_largest(self) -> None:
         """Memory ran out: the largest request gives way, the others try again."""
-        largest = max(self._running, key=lambda one: one.fed + len(one.pending()))
-        log.warning("out of memory with %d requests; the largest gives way", len(self._running))
+        running = self.scheduler.running
+        largest = max(running, key=lambda one: one.num_computed_tokens + len(one.uncomputed_tokens()))
+        log.warning("out of memory with %d requests; the largest gives way", len(running))
         largest.fail(EngineError("There is not enough memory to go on with this request. Make its text shorter."))
-        self._leave(largest)
+        self.scheduler.finish(largest)
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self._batch.trim()
-
-    def _leave(self, work: Work) -> None:
-        self._batch.leave(work)
-        with self._changed:
-            self._running.remove(work)
-        if not self._running:
-            self._batch.clear()
-        self._typical_s += 0.2 * (time.monotonic() - work.started_at - self._typical_s)
+        self.scheduler.trim()
 
     def _fail_all(self, error: EngineError) -> None:
         with self._changed:
-            works = [*self._running, *self._queue.drain()]
-            self._running.clear()
-            self._batch.clear()
+            seqs = self.scheduler.clear()
             commands, self._commands = self._commands, []
-        for work in works:
+        for seq in seqs:
             try:
-                work.fail(error)
+                seq.fail(error)
             except Exception:  # the thread must outlive whatever a request does when it is told
                 log.exception("a request could not be told that it failed")
         for command in commands:
@@ -254,7 +207,7 @@ class StepLoop:
                 command.future.set_exception(error)
 
 
-def _in_words(error: Exception) -> PlaygroundError:
+def _as_playground_error(error: Exception) -> PlaygroundError:
     """The error as it is where it was written for people; otherwise one line with an id, the rest in the log."""
     if isinstance(error, PlaygroundError):
         return error

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from playground.engine.llm_engine import LiveModel
+from playground.adapters.check import largest_adapter_bytes
+from playground.engine.llm_engine import LLMEngine
 from playground.errors import BusyError, ModelError
 from playground.models.loader import LoadedModel, load_model
 from playground.models.resolve import resolve_model
-from playground.models.weights import largest_adapter_bytes
+from playground.models.weights import weight_shapes
 from playground.protocol.client import SamplingClient
 from playground.protocol.engine import EngineStatus, SwapReceipt
 from playground.protocol.messages import BASE
@@ -31,7 +32,7 @@ class LocalModelHost:
         """Start the engine on a loaded model; raises `ModelError`."""
         self._changing = threading.Lock()
         self._subscribers: list[Callable[[ModelInfo], None]] = []
-        self._engine: LiveModel | None = None
+        self._engine: LLMEngine | None = None
         self._open(loaded)
         self._state = HostState(phase="ready", generation=1)
 
@@ -93,7 +94,7 @@ class LocalModelHost:
         if self._engine:
             self._engine.close()
 
-    def _live(self) -> LiveModel:
+    def _live(self) -> LLMEngine:
         if self._engine is None:
             raise self._busy()
         return self._engine
@@ -124,11 +125,11 @@ class LocalModelHost:
         gc.collect()
 
     def _open(self, loaded: LoadedModel) -> None:
-        self._engine = LiveModel(loaded)
+        self._engine = LLMEngine(loaded)
         self._tokenizer: Tokenizer = loaded.tokenizer
         self._info = loaded.info.model_copy(
             update={
                 "context_length": self._engine.context_length,
-                "max_adapter_bytes": largest_adapter_bytes(loaded.info.folder),
+                "max_adapter_bytes": largest_adapter_bytes(weight_shapes(loaded.info.folder)),
             }
         )

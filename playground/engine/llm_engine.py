@@ -11,14 +11,15 @@ from pathlib import Path
 
 import torch
 
-from playground.engine.attention_check import pack
+from playground.engine.attention_check import enable_varlen_attention
 from playground.engine.canary import Canary
-from playground.engine.engine_core import StepLoop
-from playground.engine.lora import BUDGET_BYTES, LoraRouter
-from playground.engine.memory import token_budget
-from playground.engine.output_collector import LiveGeneration
+from playground.engine.engine_core import EngineCore
+from playground.engine.kv_cache import kv_cache_capacity
+from playground.engine.lora import ADAPTER_CACHE_BYTES, MultiLora
+from playground.engine.output_collector import RequestOutputCollector
 from playground.engine.sampler import check_number, check_sampling
-from playground.engine.sequence import GenerateWork, ScoreWork, Speaker
+from playground.engine.scoring import LogprobsSequence
+from playground.engine.sequence import GenerateSequence, ServedModel
 from playground.errors import AdapterError, InputError
 from playground.memory import out_of_memory
 from playground.models.loader import LoadedModel
@@ -28,66 +29,71 @@ from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, 
 
 log = logging.getLogger(__name__)
 
-MAX_RUNNING = 16
-MAX_WAITING = 64
+MAX_NUM_SEQS = 16
+MAX_QUEUED_REQUESTS = 64
 MAX_STRENGTH = 1.5
 MAX_TOP_LOGPROBS = 20
 MAX_DEADLINE_S = 24 * 3600.0
 
 
-class LiveModel:
+class LLMEngine:
     """Implements `protocol.Engine`. Thread-safe; from now on it alone may touch the model. Raises `ModelError`."""
 
     def __init__(
         self,
         loaded: LoadedModel,
         *,
-        max_running: int = MAX_RUNNING,
-        max_waiting: int = MAX_WAITING,
-        adapter_budget_bytes: int = BUDGET_BYTES,
-        most_tokens: int = 0,
+        max_num_seqs: int = MAX_NUM_SEQS,
+        max_queued_requests: int = MAX_QUEUED_REQUESTS,
+        adapter_cache_bytes: int = ADAPTER_CACHE_BYTES,
+        max_total_tokens: int = 0,
     ) -> None:
-        """`most_tokens` bounds what all running requests hold together; 0 lets the free memory decide."""
+        """`max_total_tokens` bounds what all running requests hold together; 0 lets the free memory decide."""
         self._loaded = loaded
         tokenizer = loaded.tokenizer
         self._attention = loaded.model.config._attn_implementation
-        packing = pack(loaded.model)
-        most_tokens = most_tokens or token_budget(packing.bytes_per_token, loaded.device)
-        room = min(tokenizer.context_length, packing.readable, most_tokens)
+        support = enable_varlen_attention(loaded.model)
+        max_total_tokens = max_total_tokens or kv_cache_capacity(support.bytes_per_token, loaded.device)
+        room = min(tokenizer.context_length, support.max_context, max_total_tokens)
         vocabulary = loaded.model.get_input_embeddings().num_embeddings
         ends = tuple(token for token in tokenizer.end_tokens if 0 <= token < vocabulary)
-        self._speaker = Speaker(loaded.model, tokenizer.decode, ends, room)
-        self._router = LoraRouter(loaded.model, loaded.device, adapter_budget_bytes)
+        self._served = ServedModel(loaded.model, tokenizer.decode, ends, room)
+        self._lora = MultiLora(loaded.model, loaded.device, adapter_cache_bytes)
         self._lock = threading.Lock()
         self._receipts: dict[str, tuple[Path, SwapReceipt]] = {}
         self._leaving: set[str] = set()
         self._loading = threading.Lock()
-        self._loop = StepLoop(loaded.model, self._router, max_running, max_waiting, most_tokens)
-        self._canary = self._loop.between_steps(lambda: Canary(loaded.model, self._router))
+        self._core = EngineCore(loaded.model, self._lora, max_num_seqs, max_queued_requests, max_total_tokens)
+        self._canary = self._core.call_between_steps(lambda: Canary(loaded.model, self._lora))
 
-    def submit(self, request: GenerateRequest) -> LiveGeneration:
+    def submit(self, request: GenerateRequest) -> RequestOutputCollector:
         """Queue a request. Raises `InputError`, `AdapterError`, `BusyError`, `EngineError`."""
         check_sampling(request.sampling)
         check_number("top_logprobs", request.top_logprobs, int, 0, MAX_TOP_LOGPROBS)
         self._check(request, continuation=1)
-        generation = LiveGeneration(self.cancel)
-        self._loop.enqueue(GenerateWork(request, generation, self._speaker))
+        generation = RequestOutputCollector(self.abort)
+        self._core.add_request(GenerateSequence(request, generation, self._served))
         return generation
 
-    async def score(self, request: LogprobsRequest) -> list[ContinuationLogprobs]:
-        """Score continuations, in their order. Raises as `submit` does; cancelling the task cancels the work."""
+    async def compute_logprobs(self, request: LogprobsRequest) -> list[ContinuationLogprobs]:
+        """Score continuations, in their order. Raises as `submit` does; cancelling the task aborts it."""
         self._check(request, continuation=max((len(row) for row in request.continuations), default=0))
         for row in request.continuations:
             self._check_tokens(row)
         if not request.continuations:
             return []
         future: Future[list[ContinuationLogprobs]] = Future()
-        self._loop.enqueue(ScoreWork(request, future, self._speaker))
-        return await asyncio.wrap_future(future)
+        seq = LogprobsSequence(request, future, self._served)
+        self._core.add_request(seq)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            self.abort(seq.request_id)
+            raise
 
-    def cancel(self, request_id: str) -> None:
+    def abort(self, request_id: str) -> None:
         """Stop a request before its next step; one that is unknown or finished is left alone."""
-        self._loop.cancel(lambda work: work.request_id == request_id)
+        self._core.scheduler.abort(lambda seq: seq.request_id == request_id)
 
     def load_adapter(self, key: str, folder: Path) -> SwapReceipt:
         """Swap an adapter in between two steps; blocks. Raises `AdapterError`, and then nothing has changed."""
@@ -101,7 +107,7 @@ class LiveModel:
 
     def _load(self, key: str, folder: Path, started: float) -> SwapReceipt:
         try:
-            adapter = self._router.read(folder)
+            adapter = self._lora.read(folder)
         except Exception as error:
             if not out_of_memory(error):
                 raise
@@ -110,19 +116,21 @@ class LiveModel:
         def swap() -> SwapReceipt | None:
             if (already := self._receipt_of(key, folder)) is not None:
                 return already
-            if key in self._leaving or not self._router.make_room(adapter.size_bytes, self._loop.in_use()):
+            if key in self._leaving or not self._lora.evict_until_fits(
+                adapter.size_bytes, self._core.scheduler.adapters_in_use()
+            ):
                 return None
-            self._router.put(key, folder, adapter)
+            self._lora.add(key, folder, adapter)
             try:
                 receipt = self._measure(key, started)
             except Exception:
-                self._router.drop(key)
+                self._lora.remove(key)
                 raise
             with self._lock:
                 self._receipts[key] = (folder, receipt)
             return receipt
 
-        return self._loop.between_steps(swap)
+        return self._core.call_between_steps(swap)
 
     def unload_adapter(self, key: str) -> None:
         """Forget an adapter; blocks until the last request that uses it has ended. Raises `AdapterError`."""
@@ -132,16 +140,16 @@ class LiveModel:
             self._leaving.add(key)
 
         def drop() -> bool | None:
-            if self._loop.is_wanted(key):
+            if self._core.scheduler.is_adapter_wanted(key):
                 return None
             with self._lock:
-                self._router.drop(key)
+                self._lora.remove(key)
                 self._receipts.pop(key, None)
                 self._leaving.discard(key)
             return True
 
         try:
-            self._loop.between_steps(drop)
+            self._core.call_between_steps(drop)
         finally:  # whatever the loop failed with, the name must not stay reserved
             with self._lock:
                 self._leaving.discard(key)
@@ -150,11 +158,11 @@ class LiveModel:
     def context_length(self) -> int:
         """Tokens that a request may hold, its answer included: where memory or the way the model is read allow less
         than its configuration says, this is less too."""
-        return self._speaker.context_length
+        return self._served.context_length
 
     def status(self) -> EngineStatus:
-        running, waiting = self._loop.load()
-        return EngineStatus(running, waiting, self._router.resident)
+        running, waiting = self._core.scheduler.num_requests()
+        return EngineStatus(running, waiting, self._lora.resident)
 
     def set_threads(self, threads: int) -> None:
         """Use this many CPU threads from the next step on. Raises `InputError`."""
@@ -164,12 +172,12 @@ class LiveModel:
             torch.set_num_threads(threads)
             return True
 
-        self._loop.between_steps(change)
+        self._core.call_between_steps(change)
 
     def close(self) -> None:
         """Stop the engine's thread; what runs or waits fails with a sentence. May be called twice."""
-        self._loop.close()
-        self._router.close()
+        self._core.close()
+        self._lora.close()
         self._loaded.model.set_attn_implementation(self._attention)
 
     def _measure(self, key: str, started: float) -> SwapReceipt:
@@ -182,12 +190,18 @@ class LiveModel:
         return SwapReceipt(max_logit_change=change, base_unchanged=unchanged, load_s=time.perf_counter() - started)
 
     def _receipt_of(self, key: str, folder: Path) -> SwapReceipt | None:
-        """The receipt of a loaded adapter. Raises `AdapterError` when the key belongs to another folder."""
+        """The receipt of a loaded adapter. Raises `AdapterError` when the key belongs to another folder.
+
+        Where that one is gone, the adapter has moved, and is read from its new place from now on.
+        """
         with self._lock:
             there = self._receipts.get(key)
             if there is None or key in self._leaving:
                 return None
-            if there[0] != folder:
+            if there[0] != folder and not there[0].exists():
+                self._receipts[key] = (folder, there[1])
+                self._lora.moved(key, folder)
+            elif there[0] != folder:
                 raise AdapterError("The name '{adapter}' is taken. Unload that adapter first.", adapter=key)
             return there[1]
 
@@ -195,12 +209,12 @@ class LiveModel:
         check_number("strength", request.strength, float, 0.0, MAX_STRENGTH)
         if request.deadline_s is not None:
             check_number("deadline_s", request.deadline_s, float, 0.0, MAX_DEADLINE_S)
-        if not self._router.known(request.adapter) or request.adapter in self._leaving:
+        if not self._lora.known(request.adapter) or request.adapter in self._leaving:
             raise AdapterError("There is no adapter '{adapter}'. Choose another.", adapter=request.adapter)
         if not request.prompt_token_ids:
             raise InputError("The text is empty. Write something first.")
         self._check_tokens(request.prompt_token_ids)
-        room = self._speaker.context_length
+        room = self._served.context_length
         if len(request.prompt_token_ids) + continuation > room:
             raise InputError(
                 "The text is too long: it takes {tokens} tokens, and the model can read {room} at once, its answer "
@@ -210,6 +224,6 @@ class LiveModel:
             )
 
     def _check_tokens(self, tokens: Sequence[int]) -> None:
-        vocabulary = self._speaker.vocabulary
+        vocabulary = self._served.vocabulary
         if any(not isinstance(token, int) or not 0 <= token < vocabulary for token in tokens):
             raise InputError("The request holds a token that this model does not know.")

@@ -1,4 +1,7 @@
-"""A running request as its reader holds it. Written by the engine's thread, read from any thread or event loop."""
+"""Hands a request's newest output from the engine's thread to its reader; a slow reader skips what is outdated.
+
+Written by the engine's thread, read from any thread or event loop.
+"""
 
 import asyncio
 import contextlib
@@ -12,24 +15,24 @@ from playground.protocol.requests import FinishReason, RequestOutput, TokenLogpr
 _Listener = tuple[asyncio.AbstractEventLoop, asyncio.Event]
 
 
-class LiveGeneration:
-    """Implements `protocol.OutputStream`: keeps only the newest chunk, so a slow reader costs nothing."""
+class RequestOutputCollector:
+    """Implements `protocol.OutputStream`: keeps only the newest output, so a slow reader costs nothing."""
 
-    def __init__(self, on_cancel: Callable[[str], None]) -> None:
+    def __init__(self, on_abort: Callable[[str], None]) -> None:
         self.request_id = uuid.uuid4().hex
-        self._on_cancel = on_cancel
+        self._on_abort = on_abort
         self._condition = threading.Condition()
-        self._chunk = RequestOutput("", 0)
+        self._output = RequestOutput("", 0)
         self._error: PlaygroundError | None = None
         self._listeners: list[_Listener] = []
 
     @property
     def done(self) -> bool:
-        return self._chunk.finished is not None or self._error is not None
+        return self._output.finish_reason is not None or self._error is not None
 
-    def cancel(self) -> None:
-        """Ask the engine to stop; the last chunk then says `cancelled`. Does nothing once finished."""
-        self._on_cancel(self.request_id)
+    def abort(self) -> None:
+        """Ask the engine to stop; the last output then says `abort`. Does nothing once finished."""
+        self._on_abort(self.request_id)
 
     def result(self, timeout_s: float | None = None) -> RequestOutput:
         """Block until the end. Raises `EngineError` on a failure, `TimeoutError` after `timeout_s`."""
@@ -38,7 +41,7 @@ class LiveGeneration:
                 raise TimeoutError(f"no end after {timeout_s} s")
             if self._error is not None:
                 raise self._error
-            return self._chunk
+            return self._output
 
     async def __aiter__(self) -> AsyncIterator[RequestOutput]:
         event = asyncio.Event()
@@ -49,13 +52,13 @@ class LiveGeneration:
         try:
             while True:
                 event.clear()
-                chunk, error = self._chunk, self._error
+                output, error = self._output, self._error
                 if error is not None:
                     raise error
-                if chunk is not shown and (chunk.new_tokens or chunk.finished):
-                    shown = chunk
-                    yield chunk
-                    if chunk.finished:
+                if output is not shown and (output.num_tokens or output.finish_reason):
+                    shown = output
+                    yield output
+                    if output.finish_reason:
                         return
                     continue
                 await event.wait()
@@ -63,18 +66,22 @@ class LiveGeneration:
             with self._condition:
                 self._listeners.remove(listener)
 
-    def publish(
-        self, text: str, new_tokens: int, finished: FinishReason | None = None, words: tuple[TokenLogprob, ...] = ()
+    def put(
+        self,
+        text: str,
+        num_tokens: int,
+        finish_reason: FinishReason | None = None,
+        logprobs: tuple[TokenLogprob, ...] = (),
     ) -> None:
         """Called by the engine: show the text so far."""
         with self._condition:
             if not self.done:
-                self._chunk = RequestOutput(text, new_tokens, finished, words)
+                self._output = RequestOutput(text, num_tokens, finish_reason, logprobs)
                 self._wake()
 
-    def end_as_cancelled(self) -> None:
+    def end_as_aborted(self) -> None:
         """Called by the engine: end with the text that there was."""
-        self.publish(self._chunk.text, self._chunk.new_tokens, "cancelled", self._chunk.words)
+        self.put(self._output.text, self._output.num_tokens, "abort", self._output.logprobs)
 
     def fail(self, error: PlaygroundError | None = None) -> None:
         """Called by the engine: end with an error, which every reader gets."""

@@ -17,7 +17,7 @@ class Queued(Protocol):
 T = TypeVar("T", bound=Queued)
 
 
-class FairQueue(Generic[T]):
+class FairRequestQueue(Generic[T]):
     """Not thread-safe: the engine guards it with its own lock.
 
     The next one is of the owner who has the fewest running, among equals of the one who was served longest ago.
@@ -34,7 +34,7 @@ class FairQueue(Generic[T]):
         for line in self._waiting.values():
             yield from line
 
-    def push(self, item: T, wait_s: float) -> T | None:
+    def add_request(self, item: T, wait_s: float) -> T | None:
         """Add to the end of its owner's line.
 
         In a full queue the newest of the longest line gives way and is returned, so that no owner can fill it alone.
@@ -51,15 +51,15 @@ class FairQueue(Generic[T]):
         return displaced
 
     def busy(self, wait_s: float) -> BusyError:
-        """What one is told for whom there is no place."""
+        """What one is told for whom there is no room."""
         return BusyError(
             "The model has {waiting} requests waiting. Try again in about {seconds} seconds.",
             waiting=len(self),
             seconds=max(1, round(wait_s)),
         )
 
-    def next(self, running: Collection[T], passed_over: Collection[T] = ()) -> T | None:
-        """Who is to be served, knowing who is being served already; it stays in the queue until `take`."""
+    def peek_request(self, running: Collection[T], passed_over: Collection[T] = ()) -> T | None:
+        """Who is to be served, knowing who is being served already; it stays in the queue until `pop_request`."""
         served = Counter(item.owner for item in running)
         for owner in sorted(self._waiting, key=lambda name: served[name]):  # sorting keeps the order among equals
             for item in self._waiting[owner]:
@@ -67,15 +67,15 @@ class FairQueue(Generic[T]):
                     return item
         return None
 
-    def take(self, item: T) -> bool:
+    def pop_request(self, item: T) -> bool:
         """Take out who is served now, which sends its owner to the end; False when it is not waiting any more."""
-        if not self.remove(item):
+        if not self.remove_request(item):
             return False
         if item.owner in self._waiting:
             self._waiting.move_to_end(item.owner)
         return True
 
-    def remove(self, item: T) -> bool:
+    def remove_request(self, item: T) -> bool:
         """Take one out of the middle; False when it is not waiting."""
         line = self._waiting.get(item.owner)
         if line is None or item not in line:

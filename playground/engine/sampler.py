@@ -74,7 +74,7 @@ class Sampler:
             return 1
         return self._sampling.top_k if 0 < self._sampling.top_k < vocabulary else vocabulary
 
-    def penalized(self, scores: torch.Tensor) -> torch.Tensor:
+    def apply_repetition_penalty(self, scores: torch.Tensor) -> torch.Tensor:
         """`scores` (V) after the repetition penalty, which counts the prompt's tokens too.
 
         Source: Keskar et al. 2019 (CTRL), as in transformers.
@@ -86,8 +86,8 @@ class Sampler:
         old = scores[seen]
         return scores.index_put((seen,), torch.where(old < 0, old * penalty, old / penalty))
 
-    def candidates(self, row: torch.Tensor) -> tuple[Floats, Integers, float | None]:
-        """What to give to `choose` where `top_k` keeps many or all of `row` (V)."""
+    def top_candidates(self, row: torch.Tensor) -> tuple[Floats, Integers, float | None]:
+        """What to give to `sample` where `top_k` keeps many or all of `row` (V)."""
         need = self.needs(len(row))
         if need < len(row):
             return *_above(row, float(row.topk(need).values[-1])), None
@@ -101,7 +101,7 @@ class Sampler:
                 return *_above(row, last), total
         return *_above(row, -math.inf), total
 
-    def choose(self, values: Floats, tokens: Integers, total: float | None = None) -> int:
+    def sample(self, values: Floats, tokens: Integers, total: float | None = None) -> int:
         """Choose among `tokens` with the logits `values`: likeliest first, unless `top_p` is 1 and all are given.
 
         `total` are the weights of all tokens where only those that `top_p` reaches are given. Raises `EngineError`
@@ -131,14 +131,16 @@ class Sampler:
         return reached
 
 
-def choose_all(samplers: Sequence[Sampler], logits: torch.Tensor) -> list[int | Exception]:
+def sample_batch(samplers: Sequence[Sampler], logits: torch.Tensor) -> list[int | Exception]:
     """Choose for each row of `logits` (N, V), of any float dtype; an error takes the place of a choice that failed.
 
     The likeliest tokens of all rows are found at once: one by one, that would take longer than a small model's step.
     """
     scores = logits.float()
     if any(sampler._seen for sampler in samplers):
-        scores = torch.stack([sampler.penalized(row) for sampler, row in zip(samplers, scores, strict=True)])
+        scores = torch.stack(
+            [sampler.apply_repetition_penalty(row) for sampler, row in zip(samplers, scores, strict=True)]
+        )
     needs = [sampler.needs(scores.shape[1]) for sampler in samplers]
     chosen: list[int | Exception] = []
     best, first = (found.tolist() for found in scores.max(-1))
@@ -148,16 +150,16 @@ def choose_all(samplers: Sequence[Sampler], logits: torch.Tensor) -> list[int | 
     for row, (sampler, need) in enumerate(zip(samplers, needs, strict=True)):
         try:
             if need == 1:
-                chosen.append(sampler.choose(np.array([best[row]]), np.array([first[row]])))
+                chosen.append(sampler.sample(np.array([best[row]]), np.array([first[row]])))
             elif need <= MAX_SHARED_TOP_K and values is not None and tokens is not None:
                 last = values[row, need - 1]
                 if values[row, -1] == last:  # more of them may be as likely
-                    chosen.append(sampler.choose(*_above(scores[row], float(last))))
+                    chosen.append(sampler.sample(*_above(scores[row], float(last))))
                 else:
                     kept = values[row] >= last
-                    chosen.append(sampler.choose(*_in_order(values[row, kept], tokens[row, kept])))
+                    chosen.append(sampler.sample(*_in_order(values[row, kept], tokens[row, kept])))
             else:
-                chosen.append(sampler.choose(*sampler.candidates(scores[row])))
+                chosen.append(sampler.sample(*sampler.top_candidates(scores[row])))
         except Exception as error:  # it is this one request's own fault
             chosen.append(error)
     return chosen

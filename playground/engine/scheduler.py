@@ -1,179 +1,227 @@
-"""The running requests and their places: who feeds what to the next pass, and who gets which logits."""
+"""Decides each step's batch: every decoding sequence one token, then chunked prefill up to `MAX_PREFILL_TOKENS`, then
+one scoring request.
 
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+It also decides who may run at all: as many as there are slots, whose texts fit into the KV cache together, and whose
+adapters fit into memory.
+"""
 
-import torch
-from transformers import PreTrainedModel
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from playground.engine.forward_batch import Branches, Pass, Piece
-from playground.engine.kv_cache import Places
-from playground.engine.lora import LoraRouter, Route
-from playground.engine.sampler import choose_all
-from playground.engine.sequence import PREFILL_TOKENS, Work
-from playground.memory import out_of_memory
+from playground.engine.forward_batch import PrefillChunk, ScoringRows
+from playground.engine.kv_cache import KVCache
+from playground.engine.lora import MultiLora
+from playground.engine.request_queue import FairRequestQueue
+from playground.engine.scoring import LogprobsSequence
+from playground.engine.sequence import SequenceStatus, TokenSequence
+from playground.errors import BusyError
 
-log = logging.getLogger(__name__)
+MAX_PREFILL_TOKENS = 256
+"""How much of prompts goes in at one step; others wait for no more than this."""
+_FIRST_GUESS_S = 2.0
+_PATIENCE_S = 5.0
+"""Others may go past one who waits for memory or for room for an adapter; after so long nobody does any more."""
 
-Finished = tuple[Work, Exception | None]
-"""A request whose place is free again, and what it failed with."""
+Finished = tuple[TokenSequence, Exception | None]
+"""A request that is over, and what it failed with."""
 
 
 @dataclass(slots=True)
-class _Plan:
-    """Who takes part in a pass, in the pass's own order."""
+class SchedulerOutput:
+    """Who takes part in a step, in the order of its `ForwardBatch`: those who decode have the slots from 0 on."""
 
-    single: list[Work]
-    pieces: list[tuple[Work, Piece]]
-    branches: list[tuple[Work, Branches]]
+    decode: list[TokenSequence] = field(default_factory=list)
+    prefill: list[tuple[TokenSequence, PrefillChunk]] = field(default_factory=list)
+    scoring: list[tuple[LogprobsSequence, ScoringRows]] = field(default_factory=list)
 
 
-class Batch:
-    """Only the engine's thread may use it. The request at index i of `_works` has place i."""
+class Scheduler:
+    """The waiting and the running requests. `running[i]` has slot i.
 
-    def __init__(self, model: PreTrainedModel, router: LoraRouter, most_places: int, most_tokens: int) -> None:
-        self._model = model
-        self._router = router
-        self._most_places = most_places
-        self._most_tokens = most_tokens
-        self._places = Places(most_places)
-        self._works: list[Work] = []
-        self._turn = 0
+    Any thread may add, abort and ask under `lock`; only the engine's thread may do the rest.
+    """
 
-    def fits(self, work: Work) -> bool:
-        """Whether its text finds room beside those who run: every place is as long as the longest text."""
-        longest = max(one.reach for one in [*self._works, work])
-        return (len(self._works) + 1) * longest <= self._most_tokens
+    def __init__(self, lora: MultiLora, max_num_seqs: int, max_queued_requests: int, max_total_tokens: int) -> None:
+        self.lock = threading.RLock()
+        self.kv_cache = KVCache(max_num_seqs)
+        self.waiting: FairRequestQueue[TokenSequence] = FairRequestQueue(max_queued_requests)
+        self.running: list[TokenSequence] = []
+        self._lora = lora
+        self._max_num_seqs = max_num_seqs
+        self._max_total_tokens = max_total_tokens
+        self._typical_s = _FIRST_GUESS_S
+        self._step = 0
 
-    def join(self, work: Work) -> None:
-        self._places.clean(len(self._works))
-        self._works.append(work)
+    def add_request(self, seq: TokenSequence) -> TokenSequence | None:
+        """Queue a request; returns who had to give way. Raises `BusyError` when the queue is full and nobody has to."""
+        with self.lock:
+            displaced = self.waiting.add_request(seq, self._wait_s())
+            if displaced is not None:
+                displaced.status = SequenceStatus.FINISHED
+            return displaced
 
-    def leave(self, work: Work) -> None:
-        """Free its place, which the last request takes over; one that never joined is left alone."""
-        if work not in self._works:
-            return
-        index = self._works.index(work)
-        last = self._works.pop()
-        if last is not work:
-            self._works[index] = last
-            if last.fed:
-                self._places.move(len(self._works), index, last.fed)
+    def busy(self) -> BusyError:
+        """What one is told for whom there is no room."""
+        with self.lock:
+            return self.waiting.busy(self._wait_s())
 
-    def clear(self) -> None:
-        self._works.clear()
-        self._places = Places(self._most_places)
+    def abort(self, wanted: Callable[[TokenSequence], bool]) -> None:
+        """Abort the requests that `wanted` says; those waiting end at once, those running before their next step."""
+        with self.lock:
+            for seq in filter(wanted, [*self.running, *self.waiting]):
+                seq.status = SequenceStatus.ABORTED
+                if self.waiting.remove_request(seq):
+                    seq.end_as_aborted()
+
+    def num_requests(self) -> tuple[int, int]:
+        """How many are running and how many wait."""
+        with self.lock:
+            return len(self.running), len(self.waiting)
+
+    def adapters_in_use(self) -> set[str]:
+        """The adapters of running requests."""
+        with self.lock:
+            return {seq.request.adapter for seq in self.running}
+
+    def is_adapter_wanted(self, adapter: str) -> bool:
+        """Whether a running or waiting request uses the adapter."""
+        with self.lock:
+            return any(seq.request.adapter == adapter for seq in [*self.running, *self.waiting])
+
+    def admit(self) -> Iterator[tuple[TokenSequence, Exception]]:
+        """Start waiting requests while they fit, bringing their adapters back to memory; yields whose did not come."""
+        passed_over: list[TokenSequence] = []
+        while len(self.running) < self._max_num_seqs:
+            with self.lock:
+                seq = self.waiting.peek_request(self.running, passed_over)
+            if seq is None:
+                return
+            try:
+                fits = self._fits(seq)
+            except Exception as error:
+                if self._remove_waiting(seq):
+                    yield seq, error
+                continue
+            if fits:
+                self._start(seq)
+                continue
+            passed_over.append(seq)
+            if time.monotonic() - seq.arrival_time > _PATIENCE_S:
+                return
+
+    def schedule(self, only: TokenSequence | None = None) -> SchedulerOutput:
+        """Choose who takes part in the next step, or only one; who decodes is brought to the slots from 0 on."""
+        if only is not None:
+            return self._schedule_others([only])
+        count = sum(map(_is_decoding, self.running))
+        for slot in range(count):
+            if not _is_decoding(self.running[slot]):
+                self._swap(slot, next(i for i in range(count, len(self.running)) if _is_decoding(self.running[i])))
+        scheduled = self._schedule_others(self.running[count:])
+        scheduled.decode = self.running[:count]
+        return scheduled
+
+    def remove_expired(self) -> list[TokenSequence]:
+        """Take out who was aborted, had its time, or waited too long."""
+        now = time.monotonic()
+        with self.lock:
+            gone = [
+                seq
+                for seq in [*self.waiting, *self.running]
+                if seq.status is SequenceStatus.ABORTED or seq.deadline <= now
+            ]
+            ran = [seq for seq in gone if not self._remove_waiting(seq)]
+        for seq in ran:
+            self.finish(seq)
+        return gone
+
+    def finish(self, seq: TokenSequence) -> None:
+        """Free the slot of a running request; the last one takes it over."""
+        with self.lock:
+            slot = self.running.index(seq)
+            last = self.running.pop()
+            if last is not seq:
+                self.running[slot] = last
+            if seq.status is SequenceStatus.RUNNING:
+                seq.status = SequenceStatus.FINISHED
+        if last is not seq and last.num_computed_tokens:
+            self.kv_cache.move_slot(len(self.running), slot, last.num_computed_tokens)
+        if not self.running:
+            self.kv_cache.clear()
+        self._typical_s += 0.2 * (time.monotonic() - seq.started_at - self._typical_s)
 
     def trim(self) -> None:
         """Keep no more memory than those who are left have filled."""
-        self._places.trim(len(self._works), max((work.fed for work in self._works), default=0))
+        self.kv_cache.trim(len(self.running), max((seq.num_computed_tokens for seq in self.running), default=0))
 
-    def step(self) -> list[Finished]:
-        """One pass with all; returns who is finished. Whatever fails a pass is found out by asking each alone.
+    def clear(self) -> list[TokenSequence]:
+        """Take out all, and give back the memory; returns who was there."""
+        with self.lock:
+            seqs = [*self.running, *self.waiting.drain()]
+            self.running.clear()
+        self.kv_cache.clear()
+        return seqs
 
-        Memory that runs out is raised, and nothing has happened then.
+    def _wait_s(self) -> float:
+        """How long who comes now may have to wait."""
+        return self._typical_s * (len(self.waiting) + 1) / self._max_num_seqs
+
+    def _fits(self, seq: TokenSequence) -> bool:
+        """Whether there is room for its text, and its adapter is there now. Raises `AdapterError`.
+
+        Every slot is as long as the longest text.
         """
-        plan = self._plan()
-        try:
-            logits = self._run(plan)
-        except Exception as error:
-            if out_of_memory(error):
-                raise
-            log.exception("a pass with %d requests failed; each is asked alone", len(self._works))
-            return [found for work in list(self._works) for found in self._alone(work)]
-        return self._hand_out(plan, logits)
+        longest = max(one.max_num_tokens for one in [*self.running, seq])
+        if (len(self.running) + 1) * longest > self._max_total_tokens:
+            return False
+        adapter = seq.request.adapter
+        return self._lora.ensure_resident(adapter, self.adapters_in_use() - {adapter})
 
-    def _alone(self, work: Work) -> list[Finished]:
-        plan = self._plan_of([work])
-        try:
-            return self._hand_out(plan, self._run(plan))
-        except Exception as error:
-            return [(work, error)]
+    def _start(self, seq: TokenSequence) -> None:
+        self.kv_cache.clear_slot(len(self.running))
+        with self.lock:
+            if not self.waiting.pop_request(seq):  # aborted meanwhile
+                return
+            self.running.append(seq)
+            seq.status = SequenceStatus.RUNNING
+            seq.started_at = time.monotonic()
 
-    def _plan(self) -> _Plan:
-        """Those who get one token each come first, at the places from 0 on."""
-        count = sum(_streams(work) for work in self._works)
-        for index in range(count):
-            if not _streams(self._works[index]):
-                other = next(i for i in range(count, len(self._works)) if _streams(self._works[i]))
-                one, two = self._works[index], self._works[other]
-                self._places.swap(index, other, max(one.fed, two.fed))
-                self._works[index], self._works[other] = two, one
-        plan = self._plan_of(self._works[count:])
-        plan.single = self._works[:count]
-        return plan
+    def _remove_waiting(self, seq: TokenSequence) -> bool:
+        """False when it is not waiting (any more)."""
+        with self.lock:
+            removed = self.waiting.remove_request(seq)
+            if removed:
+                seq.status = SequenceStatus.FINISHED
+        return removed
 
-    def _plan_of(self, works: Sequence[Work]) -> _Plan:
+    def _swap(self, slot: int, other: int) -> None:
+        one, two = self.running[slot], self.running[other]
+        self.kv_cache.swap_slots(slot, other, max(one.num_computed_tokens, two.num_computed_tokens))
+        with self.lock:
+            self.running[slot], self.running[other] = two, one
+
+    def _schedule_others(self, seqs: Sequence[TokenSequence]) -> SchedulerOutput:
         """Short prompts go first: whoever waits for a long one is not held up by it, and its own wait hardly grows."""
-        plan = _Plan([], [], [])
-        room = PREFILL_TOKENS
-        for work in sorted(works, key=lambda one: len(one.pending())):
-            if pending := work.pending()[:room]:
-                plan.pieces.append((work, Piece(self._works.index(work), work.fed, pending)))
-                room -= len(pending)
-        scoring = [work for work in works if not work.pending()]
-        if scoring:  # one a pass, in turns: each is as large as a pass may be
-            work = min(scoring, key=lambda one: one.turn)
-            self._turn += 1
-            work.turn = self._turn
-            rows = work.branching()
-            plan.branches.append((work, Branches(self._works.index(work), work.fed, rows, work.stays)))
-        return plan
-
-    def _run(self, plan: _Plan) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
-        routes = [_route(work, 1) for work in plan.single]
-        routes += [_route(work, len(piece.tokens)) for work, piece in plan.pieces]
-        routes += [_route(work, len(found.rows) * len(found.rows[0])) for work, found in plan.branches]
-        batch = Pass(
-            self._places,
-            [work.pending()[0] for work in plan.single],
-            [work.fed for work in plan.single],
-            [piece for _, piece in plan.pieces],
-            [branches for _, branches in plan.branches],
-        )
-        with self._router.routed(routes):
-            return batch.run(self._model)
-
-    def _hand_out(self, plan: _Plan, logits: tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]) -> list[Finished]:
-        singles, lasts, branched = logits
-        given = [(work, 1) for work in plan.single]
-        given += [(work, len(piece.tokens)) for work, piece in plan.pieces]
-        rows = torch.cat((singles, lasts)) if plan.pieces and plan.single else singles if plan.single else lasts
-        choosing = [(row, sampler) for row, (work, count) in enumerate(given) if (sampler := work.chooser(count))]
-        chosen: dict[int, int | Exception] = {}
-        if choosing:
-            places = [row for row, _ in choosing]
-            asked = rows if len(places) == len(rows) else rows[places]
-            chosen = dict(zip(places, choose_all([sampler for _, sampler in choosing], asked), strict=True))
-        finished: list[Finished] = []
-        for row, (work, count) in enumerate(given):
-            finished += _told(work, partial(_take, work, count, rows[row], chosen.get(row)))
-        for (work, _), table in zip(plan.branches, branched, strict=True):
-            finished += _told(work, partial(work.take_branches, table))
-        return finished
+        scheduled = SchedulerOutput()
+        room = MAX_PREFILL_TOKENS
+        for seq in sorted(seqs, key=lambda one: len(one.uncomputed_tokens())):
+            if token_ids := seq.uncomputed_tokens()[:room]:
+                chunk = PrefillChunk(self.running.index(seq), seq.num_computed_tokens, token_ids)
+                scheduled.prefill.append((seq, chunk))
+                room -= len(token_ids)
+        ready = [seq for seq in seqs if isinstance(seq, LogprobsSequence) and not seq.uncomputed_tokens()]
+        if ready:  # one a step, in turns: each is as large as a pass may be
+            scored = min(ready, key=lambda one: one.last_scored_step)
+            self._step += 1
+            scored.last_scored_step = self._step
+            rows = scored.rows_to_score()
+            slot = self.running.index(scored)
+            scheduled.scoring.append((scored, ScoringRows(slot, scored.num_computed_tokens, rows, scored.writes_kv)))
+        return scheduled
 
 
-def _told(work: Work, take: Callable[[], bool]) -> list[Finished]:
-    """What fails here is this one request's own fault."""
-    try:
-        return [(work, None)] if take() else []
-    except Exception as error:
-        return [(work, error)]
-
-
-def _take(work: Work, count: int, logits: torch.Tensor, token: int | Exception | None) -> bool:
-    if isinstance(token, Exception):
-        raise token
-    done = work.take(count, logits)
-    return done if token is None else work.take_token(token)
-
-
-def _streams(work: Work) -> bool:
-    """Whether it is past its prompt and waits for its next token."""
-    return work.fed > 0 and len(work.pending()) == 1
-
-
-def _route(work: Work, tokens: int) -> Route:
-    return Route(work.request.adapter, work.request.strength, tokens)
+def _is_decoding(seq: TokenSequence) -> bool:
+    """Whether only one token is to be computed, after others."""
+    return seq.num_computed_tokens > 0 and len(seq.uncomputed_tokens()) == 1

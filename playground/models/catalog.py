@@ -48,6 +48,8 @@ CATALOG: tuple[CatalogEntry, ...] = (
 )
 """From small to large; of two that both fit, the later one is the better."""
 
+_CACHED = "models--"
+"""So begins the folder of a model in the cache of huggingface_hub: models--OWNER--NAME."""
 FREE_SHARE = 0.4
 """Share of the GPU's memory left for caches, adapters and a training run beside the weights."""
 
@@ -71,3 +73,13 @@ def find_model(model_id: str) -> CatalogEntry | None:
 def hub_id(name: str) -> str:
     """What the hub knows a model by that people see as `name`; the name itself where the catalog does not say."""
     return next((model.model_id for model in CATALOG if model.name == name), name)
+
+
+def name_of(model: str) -> str:
+    """What people see a model as, by the folder or the hub id that it was loaded from."""
+    if model == STARTER.model_id or Path(model) == STARTER_FOLDER:
+        return STARTER.name
+    cached = next((part for part in Path(model).parts if part.startswith(_CACHED)), "")
+    model_id = cached.removeprefix(_CACHED).replace("--", "/") or model
+    known = find_model(model_id)
+    return known.name if known else Path(model_id).name if Path(model_id).is_absolute() else model_id

@@ -65,7 +65,7 @@ class SamplingClient:
             async for output in stream:
                 yield output
         finally:
-            stream.cancel()
+            stream.abort()
 
     async def compute_logprobs(
         self, prompt_token_ids: Sequence[int], continuations: Sequence[Sequence[int]]
@@ -73,7 +73,7 @@ class SamplingClient:
         """Natural log-probabilities of each continuation as what follows the prompt, in their order."""
         rows = tuple(map(tuple, continuations))
         request = LogprobsRequest(tuple(prompt_token_ids), rows, self.adapter, self.strength, self.owner)
-        return await self.engine.score(request)
+        return await self.engine.compute_logprobs(request)
 
     async def encode_prompt(
         self,

@@ -12,13 +12,13 @@ from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, 
 
 class OutputStream(Protocol):
     """A running request. Iterating yields the newest `RequestOutput`, skipping ones that the reader was too slow for;
-    the last has `finished` set. Leaving the loop early does not cancel: call `cancel`."""
+    the last has `finish_reason` set. Leaving the loop early does not abort: call `abort`."""
 
     request_id: str
 
     def __aiter__(self) -> AsyncIterator[RequestOutput]: ...
 
-    def cancel(self) -> None: ...
+    def abort(self) -> None: ...
 
     def result(self, timeout_s: float | None = None) -> RequestOutput:
         """Block until the end (for threads and scripts)."""
@@ -50,9 +50,9 @@ class Engine(Protocol):
 
     def submit(self, request: GenerateRequest) -> OutputStream: ...
 
-    async def score(self, request: LogprobsRequest) -> list[ContinuationLogprobs]: ...
+    async def compute_logprobs(self, request: LogprobsRequest) -> list[ContinuationLogprobs]: ...
 
-    def cancel(self, request_id: str) -> None: ...
+    def abort(self, request_id: str) -> None: ...
 
     def load_adapter(self, key: str, folder: Path) -> SwapReceipt:
         """Make the PEFT adapter in `folder` usable as `key`; blocks until swapped in. Loading a resident key again

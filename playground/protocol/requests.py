@@ -7,14 +7,14 @@ from playground.protocol.messages import BASE
 from playground.protocol.sampling import SamplingParams
 
 DEADLINE_S = 600.0
-"""Beyond it a request gives its place to others, unless it asks for another time."""
+"""Beyond it a request gives its slot to others, unless it asks for another time."""
 
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
     """Continue `prompt_token_ids`. `adapter` is `BASE` or a key given to `Engine.load_adapter`; `strength` is 0 to 1.5.
 
-    With `top_logprobs` above 0 each chunk tells, for every token, how likely it was and so many others.
+    With `top_logprobs` above 0 each output tells, for every token, its log-probability and those of so many others.
     `deadline_s` is how long all of it may take, from submitting on.
     """
 
@@ -43,7 +43,7 @@ class LogprobsRequest:
 class ContinuationLogprobs:
     """Natural log-probabilities of one continuation of n tokens.
 
-    `logprobs[i]` is that of token i given all before it; `end_logprobs[i]` that of the text ending right after
+    `logprobs[i]` is that of token i given all before it; `eos_logprobs[i]` that of the text ending right after
     token i (any of the model's end tokens), so every prefix of a continuation is scored in one pass.
     """
 
@@ -51,23 +51,26 @@ class ContinuationLogprobs:
     eos_logprobs: tuple[float, ...]
 
 
-FinishReason = Literal["stop", "length", "cancelled"]
+FinishReason = Literal["stop", "length", "abort"]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token as it was written, its probability before any temperature, and the likeliest others with theirs."""
+    """A token as it was written, its log-probability before any temperature, and the likeliest others with theirs.
 
-    text: str
-    probability: float
-    others: tuple[tuple[str, float], ...]
+    All are natural logarithms.
+    """
+
+    token: str
+    logprob: float
+    top_logprobs: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestOutput:
-    """The whole text so far. `finished` is None while more may come; `words` only where they were asked for."""
+    """The whole text so far. `finish_reason` is None while more may come; `logprobs` only where they were asked for."""
 
     text: str
-    new_tokens: int
-    finished: FinishReason | None = None
-    words: tuple[TokenLogprob, ...] = ()
+    num_tokens: int
+    finish_reason: FinishReason | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()

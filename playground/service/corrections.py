@@ -8,13 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from playground.data_dir import DataDir
 from playground.errors import InputError, TrainingError
 from playground.files import write_json
 from playground.protocol.messages import Message
 from playground.tasks.base import check_text
-from playground.training.jobs.job import folder_name
 
-FILE = "corrections.json"
 MAX_CORRECTIONS = 500
 MAX_CORRECTION_CHARS = 20_000
 """In one row: a longer conversation would be cut to the model's context anyway."""
@@ -43,14 +42,14 @@ Kept = list[Correction]
 class Corrections:
     """Everybody's, each owner's in one file that is replaced whole at every change. Thread-safe."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, data: DataDir) -> None:
+        self._data = data
         self._lock = threading.Lock()
 
     def list(self, owner: str) -> Kept:
         """The owner's corrections, oldest first."""
         try:
-            rows = json.loads(self._file(owner).read_text(encoding="utf-8"))
+            rows = json.loads(self._data.corrections(owner).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return []
         return [Correction(row["id"], tuple(row["messages"]), row["was"]) for row in rows]
@@ -102,16 +101,13 @@ class Corrections:
         )
         return "".join(f"{line}\n" for line in lines)
 
-    def _file(self, owner: str) -> Path:
-        return self._root / folder_name(owner) / FILE
-
     def _change(self, owner: str, change: Callable[[Kept], Kept]) -> Kept:
         """Replace what is kept; the file is not touched where nothing changes."""
         with self._lock:
             before = self.list(owner)
             kept = change(before)
             if kept != before:
-                self._write(self._file(owner), [asdict(row) for row in kept])
+                self._write(self._data.corrections(owner), [asdict(row) for row in kept])
         return kept
 
     def _write(self, path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -159,6 +159,7 @@ def start_training(
         model=str(info.folder),
         quantization=info.quantization,
         base_fingerprint=info.fingerprint,
+        model_name=info.name,
         probes=questions,
     )
     origin = DatasetSource(

@@ -30,7 +30,7 @@ def zipped(services: Services, owner: str, adapter: str) -> str:
     card = services.store.get(owner, adapter)
     services.check_disk((card.folder / WEIGHTS).stat().st_size)
     with _still_there(card), disk_full_as_error():
-        return str(export_zip(card, _new_folder(services.downloads, _ADAPTER), hub_id(card.base_model)))
+        return str(export_zip(card, _new_folder(services.data.downloads, _ADAPTER), hub_id(card.base_model)))
 
 
 async def whole(services: Services, owner: str, adapter: str) -> AsyncGenerator[float | str, None]:
@@ -42,7 +42,7 @@ async def whole(services: Services, owner: str, adapter: str) -> AsyncGenerator[
     card = services.store.get(owner, adapter)
     services.check_base(card)
     base_id = hub_id(card.base_model)
-    folder = _new_folder(services.downloads, _WHOLE)
+    folder = _new_folder(services.data.downloads, _WHOLE)
     out = folder / f"{file_name(card)}-whole-model.zip"
     try:
         with _still_there(card):

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from playground.adapters.merge.__main__ import beside
+from playground.adapters.merge.files import log_file, refusal_file, written_bytes
 from playground.errors import AdapterError, BusyError
 from playground.models.weights import find_weights
 from playground.process import start_worker, stop
@@ -35,13 +35,11 @@ class WholeModels:
         self._busy = True
         try:
             size = sum(stored.size for stored in find_weights(model))
-            process = start_worker(
-                "playground.adapters.merge", str(model), str(adapter), str(out), log=beside(out, "log")
-            )
+            process = start_worker("playground.adapters.merge", str(model), str(adapter), str(out), log=log_file(out))
             try:
                 end = asyncio.get_running_loop().time() + MAX_MERGE_S
                 while process.poll() is None and asyncio.get_running_loop().time() < end:
-                    yield _written(beside(out, "writing")) / max(1, size)
+                    yield written_bytes(out) / max(1, size)
                     await asyncio.sleep(_LOOK_S)
             finally:
                 stop(process)
@@ -50,22 +48,15 @@ class WholeModels:
             self._busy = False
 
 
-def _written(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # not begun, or just put in its place
-        return 0
-
-
 def _check_ending(code: int, out: Path) -> None:
-    refusal = beside(out, "json")
+    refusal = refusal_file(out)
     if code == 0 and out.is_file():
         return
     if code == 2 and refusal.is_file():
         told = json.loads(refusal.read_text(encoding="utf-8"))
         raise AdapterError(told["template"], **told["fields"])
     log_id = secrets.token_hex(4)
-    log.error("no whole model was made (code %s), id %s: %s", code, log_id, beside(out, "log").read_text()[-3000:])
+    log.error("no whole model was made (code %s), id %s: %s", code, log_id, log_file(out).read_text()[-3000:])
     raise AdapterError(
         "The whole model could not be put together; the details are in the server's log under {id}. Download the "
         "adapter alone.",

@@ -13,21 +13,20 @@ from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
 
+from playground.data_dir import OPERATOR, DataDir
 from playground.settings import Mode
 
 COOKIE = "playground_key"
 HEADER = "x-playground-key"
-OPERATOR = "local"
 _YEAR_S = 365 * 24 * 3600
 
 
 class Owners:
-    """Issues keys and turns them into owners. The signing secret is kept in `data_dir`, across restarts."""
+    """Issues keys and turns them into owners. The signing secret is kept in the data folder, across restarts."""
 
-    def __init__(self, data_dir: Path, mode: Mode) -> None:
+    def __init__(self, data: DataDir, mode: Mode) -> None:
         self.mode = mode
-        self.data_dir = data_dir
-        self._secret = _read_or_make_secret(data_dir / "signing.key")
+        self._secret = _read_or_make_secret(data.signing_key)
 
     def issue(self) -> str:
         nonce = secrets.token_hex(16)

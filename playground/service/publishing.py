@@ -15,7 +15,8 @@ from playground.errors import TrainingError
 from playground.evaluation.forgetting import BaselineCache
 from playground.evaluation.report import Report, measure
 from playground.evaluation.verdict import TrainingCurve
-from playground.protocol.model import ModelHost
+from playground.protocol.model import ModelHost, ModelInfo
+from playground.service.adapters import refusal
 from playground.service.probes import ProbeRunner
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, whole_checkpoints
 from playground.training.jobs.job import Job
@@ -29,15 +30,20 @@ LAST_PROBES_S = 10.0
 """How long a measured adapter waits for the last checkpoint's answers to the probes."""
 LOOK_S = 0.2
 """How often a measurement looks whether the app is closing."""
-MEMORY_FOLDER = "base_answers"
-"""In the data folder: what the base model says to the built-in tasks' items, the same for all owners."""
+
+
+def left_out(info: ModelInfo, job: Job) -> TrainingError | None:
+    """Why a run's result is only kept for now; None where it is switched on and measured."""
+    reason = refusal(info, job.name, job.spec.base_name, job.spec.base_fingerprint)
+    return TrainingError("It was neither switched on nor measured. {reason}", reason=reason) if reason else None
 
 
 def handover(host: ModelHost, store: AdapterStore, preflight: Preflight) -> JobHooks:
     """What `JobQueue` calls around a run.
 
     While a worker trains, the live model leaves half of the cores to it; nothing is tried meanwhile, nor while the
-    result is measured.
+    result is measured. Of a run for another model than the loaded one, which was resumed, only the adapter is
+    published.
     """
     prober = ProbeRunner(host)
     closing = threading.Event()
@@ -46,10 +52,18 @@ def handover(host: ModelHost, store: AdapterStore, preflight: Preflight) -> JobH
     def publish(job: Job, folder: Path) -> str:
         facts = job.facts()
         with preflight.held():
-            card = publisher.published_before(job, facts) or publisher.swap_in(job, folder, job.name, facts)
+            card = publisher.published_before(job, facts) or publisher.bring_in(job, folder, job.name, facts)
             publisher.measure(job, card)
             prober.finish(0.0 if closing.is_set() else LAST_PROBES_S)
         return card.id
+
+    def look(job: Job, folder: Path) -> None:
+        if host.info.serves(job.spec.base_fingerprint):
+            prober.look_at(job, folder)
+
+    def remark(job: Job) -> dict[str, Any]:
+        reason = left_out(host.info, job)
+        return reason.as_plain() if reason else {}
 
     def make_room() -> None:
         preflight.hold()
@@ -69,7 +83,8 @@ def handover(host: ModelHost, store: AdapterStore, preflight: Preflight) -> JobH
         on_worker_start=make_room,
         on_worker_end=take_back,
         is_needed=lambda job: any(card.source.get("job_id") == job.job_id for card in store.list(job.owner)),
-        on_checkpoint=prober.look_at,
+        remark=remark,
+        on_checkpoint=look,
         on_close=close,
     )
 
@@ -88,7 +103,7 @@ def publish_step(host: ModelHost, store: AdapterStore, job: Job, step: int) -> s
     name = job.name[: MAX_NAME_CHARS - len(suffix)].rstrip() + suffix
     facts = {**job.facts(), "held_out_loss_after": kept[step].eval_loss, "seconds": kept[step].seconds, "step": step}
     publisher = _Publisher(host, store, threading.Event())
-    card = publisher.swap_in(job, kept[step].folder, name, facts)
+    card = publisher.bring_in(job, kept[step].folder, name, facts)
     publisher.measure(job, card, step)
     return card.id
 
@@ -105,21 +120,27 @@ class _Publisher:
         """The adapter of just this result, if an app that ended before it could say so has published it."""
         source = {**facts, "job_id": job.job_id}
         card = next((card for card in self.store.list(job.owner) if card.source == source), None)
-        if card:
+        if card and self._is_at_home(job):
             self.host.load_adapter(self.store.key(card), card.folder)
         return card
 
-    def swap_in(self, job: Job, folder: Path, name: str, facts: dict[str, Any]) -> AdapterInfo:
-        """Publish and load; raises what either does, and then neither has happened."""
+    def bring_in(self, job: Job, folder: Path, name: str, facts: dict[str, Any]) -> AdapterInfo:
+        """Publish and load; raises what either does, and then neither has happened.
+
+        A run names its model; one from before it did so was for the loaded one. Another model's is not loaded.
+        """
+        known = bool(job.spec.base_fingerprint)
         card = self.store.publish(
             job.owner,
             name,
             folder,
-            base_model=self.host.info.name,
-            base_fingerprint=self.host.info.fingerprint,
+            base_model=job.spec.base_name if known else self.host.info.name,
+            base_fingerprint=job.spec.base_fingerprint or self.host.info.fingerprint,
             metrics=_figures(facts),
             source={**facts, "job_id": job.job_id},
         )
+        if not self._is_at_home(job):
+            return card
         try:
             receipt = self.host.load_adapter(self.store.key(card), card.folder)
         except Exception:
@@ -128,15 +149,20 @@ class _Publisher:
         return self.store.note_receipt(job.owner, card.id, receipt)
 
     def measure(self, job: Job, card: AdapterInfo, step: int | None = None) -> None:
-        """Compare the adapter, of this step or else of the best, with its base and keep the report with it."""
+        """Compare the adapter, of this step or else of the best, with its base and keep the report with it.
+
+        Nothing where another model is loaded: there is nobody to ask.
+        """
+        if not self._is_at_home(job):
+            log.info("the adapter %s was not measured, as another model is loaded", card.id)
+            return
         clients = self.host.client(job.owner), self.host.client(job.owner, self.store.key(card))
-        memory_folder = job.folder.parents[2] / MEMORY_FOLDER  # runs lie in DATA/OWNER/jobs/ID
         try:
             best = job.facts()["best_step"]
             course = TrainingCurve(best if step is None else step, best, job.state()["eval_losses"])
             held_out, learnt = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
             info = self.host.info
-            memory = BaselineCache(memory_folder, f"{info.fingerprint} {info.quantization}")
+            memory = BaselineCache(self.store.data.base_answers, f"{info.fingerprint} {info.quantization}")
             report = asyncio.run(self._while_open(measure(clients, held_out, learnt, course, memory)))
             if report is None:
                 log.info("the adapter %s was not measured, as the app is closing", card.id)
@@ -145,6 +171,9 @@ class _Publisher:
             self.store.note_report(job.owner, card.id, report.to_dict())
         except Exception:  # the adapter is there and works: without its figures it is still what was asked for
             log.exception("the adapter %s could not be measured", card.id)
+
+    def _is_at_home(self, job: Job) -> bool:
+        return self.host.info.serves(job.spec.base_fingerprint)
 
     async def _while_open(self, measuring: Coroutine[Any, Any, Report]) -> Report | None:
         task = asyncio.create_task(measuring)

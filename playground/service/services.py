@@ -12,12 +12,14 @@ import gradio as gr
 from playground.adapters.archive import import_zip
 from playground.adapters.info import AdapterInfo
 from playground.adapters.store import AdapterStore
+from playground.data_dir import DataDir
 from playground.errors import AdapterError, InputError
 from playground.files import KEPT_FREE_BYTES
 from playground.protocol.client import SamplingClient
 from playground.protocol.engine import SwapReceipt
 from playground.protocol.messages import BASE
 from playground.protocol.model import ModelHost
+from playground.service.adapters import refusal
 from playground.service.merging import WholeModels
 from playground.service.owners import HEADER, Owners
 from playground.service.publishing import publish_step
@@ -36,8 +38,7 @@ class Services:
     store: AdapterStore
     jobs: JobQueue
     owners: Owners
-    downloads: Path
-    """Where files are put for visitors to fetch."""
+    data: DataDir
     preflight: Preflight
     whole_models: WholeModels = field(default_factory=WholeModels)
 
@@ -85,28 +86,15 @@ class Services:
 
     def check_base(self, card: AdapterInfo) -> None:
         """Raise `AdapterError` for an adapter of another model than the one that is loaded."""
-        if self.fits(card):
-            return
-        if card.base_model == self.host.info.name:
-            raise AdapterError(
-                "The adapter '{adapter}' is for other weights of {loaded} than those that are loaded. Load the ones it "
-                "was made for, or choose another adapter.",
-                adapter=card.name,
-                loaded=self.host.info.name,
-            )
-        raise AdapterError(
-            "The adapter '{adapter}' is for the model {wanted}, but {loaded} is loaded. Load {wanted}, or choose "
-            "another adapter.",
-            adapter=card.name,
-            wanted=card.base_model or card.base_fingerprint[:12],
-            loaded=self.host.info.name,
-        )
+        reason = refusal(self.host.info, card.name, card.base_model, card.base_fingerprint)
+        if reason:
+            raise reason
 
     def adopt(self, owner: str, name: str, archive: Path) -> AdapterInfo:
         """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
         self.check_known(owner)
         self.check_disk(2 * archive.stat().st_size)  # looked at in one folder, kept in another
-        folder = import_zip(archive, self.owners.data_dir, self.host.info.fingerprint)
+        folder = import_zip(archive, self.data.root, self.host.info.fingerprint)
         try:
             receipt = self._try_out(folder)
             return self.store.publish(
@@ -124,7 +112,7 @@ class Services:
     def check_disk(self, size: int = 0) -> None:
         """Raise `InputError` where so many bytes more would leave too little of the disk for others."""
         kept = KEPT_FREE_BYTES if self.owners.mode == "public" else MIN_FREE_BYTES
-        if shutil.disk_usage(self.owners.data_dir).free < size + kept:
+        if shutil.disk_usage(self.data.root).free < size + kept:
             raise InputError("The server has no room for more files now. Try again in some hours.")
 
     def _try_out(self, folder: Path) -> SwapReceipt:

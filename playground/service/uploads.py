@@ -5,21 +5,23 @@ from collections.abc import Iterator
 from os import stat_result
 from pathlib import Path
 
+from playground.data_dir import DataDir
+
 ZIP_KEPT_S, KEPT_S = 3600.0, 24 * 3600.0
 """An adapter is imported as soon as it is there; examples wait until somebody has made up their mind to teach them."""
 
 
-def sweep(downloads: Path, data_dir: Path, now: float) -> int:
+def sweep(data: DataDir, now: float) -> int:
     """Remove old uploads, and what is left of broken ones; returns the bytes of the others.
 
-    Gradio removes only what it remembers to have taken in whole. They lie around `downloads`, which are not touched.
-    Only in a folder below `data_dir` is everything ours: elsewhere nothing is removed.
+    Gradio removes only what it remembers to have taken in whole. They lie around the downloads, which are not touched.
+    Only in a folder below the data folder is everything ours: elsewhere nothing is removed.
     """
-    folder = downloads.parent
-    ours = data_dir.resolve() in folder.resolve().parents
+    folder = data.uploads
+    ours = data.root.resolve() in folder.resolve().parents
     kept = 0
     for place in folder.glob("*"):
-        if place == downloads:
+        if place == data.downloads:
             continue
         facts = dict(_facts(place))
         zips = all(path.suffix.lower() == ".zip" for path in facts if path != place)

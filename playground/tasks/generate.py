@@ -44,7 +44,7 @@ class Generate(Task):
         else:
             token_ids = await client.encode_prompt(f"{system}\n\n{prompt}" if system else prompt)
         async for output in client.generate(token_ids, params, inputs.get("top_logprobs") or 0):
-            yield TextOutput(output.text, finished=output.finished is not None, words=output.words)
+            yield TextOutput(output.text, finished=output.finish_reason is not None, words=output.logprobs)
 
     def _chat_that_fits(
         self, client: SamplingClient, prompt: str, system: str, history: Sequence[Message]

@@ -93,7 +93,7 @@ class Summarize(Task):
         token_ids = await in_thread(lambda: client.tokenizer.apply_chat_template(asked))
         params = replace(GREEDY, max_new_tokens=MAX_SUMMARY_TOKENS[length], repetition_penalty=1.1)
         async for output in client.generate(token_ids, params):
-            yield TextOutput(output.text.strip(), finished=output.finished is not None)
+            yield TextOutput(output.text.strip(), finished=output.finish_reason is not None)
 
     def _parts(self, client: SamplingClient, text: str, length: str) -> list[str]:
         """Whole sentences together, as many as fit beside the prompt and the summary; a giant one is cut."""

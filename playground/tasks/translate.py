@@ -56,7 +56,7 @@ class Translate(Task):
         token_ids = await client.encode_prompt(asked, client.info.context_length // 2, text)
         params = replace(GREEDY, max_new_tokens=24 + 3 * len(token_ids), repetition_penalty=1.05)
         async for output in client.generate(token_ids, params):
-            yield TextOutput(output.text.strip(), finished=output.finished is not None, note=spoken)
+            yield TextOutput(output.text.strip(), finished=output.finish_reason is not None, note=spoken)
 
     def _known_language(self, value: object, known: tuple[str, ...], name: str) -> str:
         if isinstance(value, str) and value in CODES and value not in known:

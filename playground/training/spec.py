@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from playground.data.examples import Example
+from playground.data_dir import SPEC_FILE
 from playground.errors import TrainingError
 from playground.files import write_json, write_text
+from playground.models.catalog import name_of
 from playground.protocol.model import Quantization
 from playground.training.config import TrainingConfig
 
-SPEC_FILE = "spec.json"
 TRAIN_FILE = "train.jsonl"
 HELD_OUT_FILE = "held_out.jsonl"
 EVENTS_FILE = "events.jsonl"
@@ -37,6 +38,13 @@ class TrainingSpec:
     created: float
     values: TrainingConfig = field(default_factory=TrainingConfig)
     probes: tuple[str, ...] = ()
+    model_name: str = ""
+    """As people see it; "" where an earlier version wrote the spec."""
+
+    @property
+    def base_name(self) -> str:
+        """The model's name, or what its folder says of it."""
+        return self.model_name or name_of(self.model)
 
     def save(self, folder: Path) -> None:
         """Write `spec.json` into `folder`, whole or not at all."""

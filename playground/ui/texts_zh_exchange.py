@@ -48,6 +48,7 @@ EXCHANGE: dict[str, str] = {
     "for, or choose another adapter.": (
         "适配器“{adapter}”属于 {loaded} 的另一套权重，不是现在加载的这套。请加载原来的那套，或另选一个适配器。"
     ),
+    "It was neither switched on nor measured. {reason}": "它没有被启用，也没有被测量。{reason}",
     "Getting ready to put the whole model together…": "正在准备合成整个模型…",
     "Putting the whole model together: {percent} %": "正在合成整个模型：{percent} %",
     "Another whole model is being put together. Try again in some minutes.": "另一个完整模型正在合成。请过几分钟再试。",

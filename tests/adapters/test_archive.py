@@ -13,6 +13,7 @@ from playground.adapters import archive
 from playground.adapters.archive import export_zip, import_zip
 from playground.adapters.info import AdapterInfo
 from playground.adapters.store import AdapterStore
+from playground.data_dir import DataDir
 from playground.errors import AdapterError
 from tests.adapters.test_check import adapter
 
@@ -20,7 +21,7 @@ from tests.adapters.test_check import adapter
 @pytest.fixture
 def card(tmp_path: Path) -> AdapterInfo:
     trained = adapter(tmp_path / "trained", base_model_name_or_path="/srv/secret/model")
-    store = AdapterStore(tmp_path / "data")
+    store = AdapterStore(DataDir(tmp_path / "data"))
     return store.publish("ann", "Pirate: talk/é", trained, base_model="starter", base_fingerprint="abc123")
 
 
@@ -59,7 +60,7 @@ def test_there_and_back(card: AdapterInfo, tmp_path: Path) -> None:
 def test_imported_can_be_published(card: AdapterInfo, tmp_path: Path) -> None:
     """Defends the way from a zip to a visitor's list; the base's name and fingerprint come along."""
     folder = import_zip(export_zip(card, tmp_path / "out.zip"), tmp_path)
-    again = AdapterStore(tmp_path / "data").publish("bob", "mine", folder)
+    again = AdapterStore(DataDir(tmp_path / "data")).publish("bob", "mine", folder)
     assert (again.base_model, again.base_fingerprint) == ("starter", "abc123")
 
 

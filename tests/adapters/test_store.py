@@ -1,21 +1,28 @@
 """Adapters belong to their owners, appear whole or not at all, and survive a restart."""
 
+import hashlib
 import json
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
 from playground.adapters import store as module
-from playground.adapters.store import AdapterStore, owner_folder
+from playground.adapters.info import Visibility
+from playground.adapters.store import AdapterStore
+from playground.data_dir import OPERATOR, DataDir
 from playground.errors import AdapterError
 from playground.protocol.engine import SwapReceipt
+from playground.training.jobs.job import find_jobs
+from playground.training.spec import TrainingSpec
 from tests.adapters.test_check import adapter
+from tests.exchange import as_kept_earlier
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> AdapterStore:
-    return AdapterStore(tmp_path / "data")
+    return AdapterStore(DataDir(tmp_path / "data"))
 
 
 @pytest.fixture
@@ -37,7 +44,7 @@ def test_published_and_found_after_a_restart(store: AdapterStore, folder: Path, 
     )
     store.note_receipt("ann", card.id, receipt)
     store.note_metrics("ann", card.id, {"accuracy": 0.5, "perplexity": float("inf")})
-    (found,) = AdapterStore(tmp_path / "data").list("ann")
+    (found,) = AdapterStore(DataDir(tmp_path / "data")).list("ann")
     assert (found.id, found.name, found.base_model, found.base_fingerprint) == (card.id, "Pirate talk", "m", "f")
     assert found.metrics == {"loss": 1.0, "accuracy": 0.5, "perplexity": None}
     assert (found.receipt, found.source, found.created) == (receipt, {"rows": 9, "losses": [1.0, None]}, card.created)
@@ -110,9 +117,9 @@ def test_no_owner_escapes_the_root(store: AdapterStore, folder: Path, tmp_path: 
     """Defends the disk from an owner's name."""
     card = store.publish(owner, "x", folder)
     assert card.folder.resolve().is_relative_to((tmp_path / "data").resolve())
-    assert owner_folder(tmp_path, owner).parent == tmp_path
+    assert DataDir(tmp_path).owner(owner).parent == tmp_path
     with pytest.raises(ValueError, match="empty"):
-        owner_folder(tmp_path, "")
+        DataDir(tmp_path).owner("")
 
 
 @pytest.mark.parametrize("adapter_id", ["../x", "/etc/passwd", "", "a-..", "\x00", "\ud800"])
@@ -154,7 +161,8 @@ def test_half_written_is_swept(store: AdapterStore, folder: Path, tmp_path: Path
     damaged.mkdir()
     (damaged / "manifest.json").write_text("{", encoding="utf-8")
     assert [found.id for found in store.list("ann")] == [card.id]
-    assert [found.id for found in AdapterStore(tmp_path / "data").list("ann")] == [card.id]
+    DataDir(tmp_path / "data").sweep()
+    assert [found.id for found in AdapterStore(DataDir(tmp_path / "data")).list("ann")] == [card.id]
     assert {path.name for path in home.iterdir()} == {card.id, damaged.name}
 
 
@@ -165,6 +173,68 @@ def test_a_manifest_moved_elsewhere_is_not_listed(store: AdapterStore, folder: P
     card.folder.rename(other)
     assert json.loads((other / "manifest.json").read_text(encoding="utf-8"))["id"] == card.id
     assert store.list("ann") == []
+
+
+MANIFEST = {
+    "id": "a-4444444444444444",
+    "name": "Old",
+    "base_model": "Starter",
+    "base_fingerprint": "feed",
+    "created": "2026-01-02T03:04:05.000006+00:00",
+    "visibility": "private",
+    "metrics": {"loss": 1.5},
+    "source": {"rows": 20, "settings": {"r": 8}},
+    "report": {"verdict": []},
+    "receipt": {"largest_change": 3.25, "base_unchanged": True, "load_s": 0.1},
+}
+
+
+def _written(store: AdapterStore, folder: Path, manifest: object) -> Path:
+    """The folder of an adapter of ann's with this manifest."""
+    card = store.publish("ann", "x", folder)
+    written = card.folder.rename(card.folder.with_name(str(MANIFEST["id"])))
+    (written / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return written
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        MANIFEST,
+        {key: value for key, value in MANIFEST.items() if key not in ("report", "receipt")},
+        {**MANIFEST, "receipt": None},
+        {**MANIFEST, "owner": "of another version"},
+    ],
+    ids=["whole", "early", "no receipt", "of another version"],
+)
+def test_stored_keys_stay(store: AdapterStore, folder: Path, earlier: dict[str, object]) -> None:
+    """Defends adapters of earlier versions: they are read, and written with the keys that those know."""
+    written = _written(store, folder, earlier)
+    (found,) = store.list("ann")
+    assert (found.name, found.source["rows"], found.folder) == ("Old", 20, written)
+    store.rename("ann", found.id, "New")
+    later = json.loads((written / "manifest.json").read_text(encoding="utf-8"))
+    assert list(later) == list(MANIFEST)
+    defaults: dict[str, object] = {"report": {}, "receipt": None}
+    assert later == {key: earlier.get(key, defaults.get(key)) for key in MANIFEST} | {"name": "New"}
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        [],
+        None,
+        *({key: value for key, value in MANIFEST.items() if key != gone} for gone in list(MANIFEST)[:8]),
+        *({**MANIFEST, key: 5} for key in MANIFEST),
+        {**MANIFEST, "visibility": "everybody"},
+        {**MANIFEST, "receipt": {}},
+        {**MANIFEST, "report": None},
+    ],
+)
+def test_a_damaged_manifest_is_not_listed(store: AdapterStore, folder: Path, manifest: object) -> None:
+    """Defends the list from what a disk made of a manifest, whichever part it is."""
+    _written(store, folder, manifest)
+    assert store.list("ann") == store.list("bob") == []
 
 
 def test_deleted_is_gone(store: AdapterStore, folder: Path) -> None:
@@ -193,3 +263,85 @@ def test_many_at_once(store: AdapterStore, folder: Path) -> None:
     for thread in threads:
         thread.join()
     assert len({card.name for card in store.list("ann")}) == 8
+
+
+LEARNER, CORRECTOR, ABSENT = "1" * 32, "2" * 32, "3" * 32
+
+
+def kept_earlier(data: DataDir, owner: str, folder: Path, visibility: Visibility = "private") -> str:
+    """An adapter where earlier versions kept it; returns its id."""
+    card = AdapterStore(data).publish(owner, "Old", folder, visibility=visibility)
+    as_kept_earlier(data, owner)
+    return card.id
+
+
+def test_an_old_data_folder_opens(folder: Path, tmp_path: Path) -> None:
+    """Defends everything that earlier versions kept: whoever the disk tells of finds it at once, the others when they
+    come back, and until then their public adapters are there for all."""
+    data = DataDir(tmp_path / "data")
+    ids = {owner: kept_earlier(data, owner, folder) for owner in (OPERATOR, LEARNER, CORRECTOR)}
+    shared = kept_earlier(data, ABSENT, folder, "public")
+    spec = TrainingSpec("j1", LEARNER, "Old", "m", "4bit", "", 1.0)
+    (data.root / LEARNER / "jobs" / "j1").mkdir(parents=True)
+    spec.save(data.root / LEARNER / "jobs" / "j1")
+    (data.root / CORRECTOR).mkdir()
+    (data.root / CORRECTOR / "corrections.json").write_text("[]", encoding="utf-8")
+    for _ in range(2):  # as at the next start
+        data.move_old_layout()
+        data.sweep()
+    assert {path.parent.name for path in data.all_adapters()} - set(ids) == {path_of(ABSENT)}
+    store = AdapterStore(data)
+    for owner, mine in ids.items():
+        assert [card.id for card in store.list(owner)] == [mine, shared]
+        assert store.own(owner, mine).folder == data.root / owner / "adapters" / mine
+    (job,) = find_jobs(data)
+    assert (job.spec, job.folder) == (spec, data.jobs(LEARNER) / "j1")
+    assert store.own(ABSENT, "Old").folder == data.root / ABSENT / "adapters" / shared
+    assert store.get(LEARNER, shared).folder == data.root / ABSENT / "adapters" / shared
+    assert not (data.root / path_of(ABSENT)).exists()
+
+
+def path_of(owner: str) -> str:
+    return hashlib.sha256(owner.encode()).hexdigest()[:32]
+
+
+def test_a_crash_in_the_middle_of_moving_loses_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Defends adapters from a power cut between any two of the renames, and those that are at home from old ones."""
+    data = DataDir(tmp_path / "data")
+    store = AdapterStore(data)
+    cards = {store.publish(LEARNER, "Old", folder).id for _ in range(3)}
+    old = as_kept_earlier(data, LEARNER)
+    rename, renamed = Path.rename, []
+
+    def cut(path: Path, to: Path) -> Path:
+        if renamed:
+            raise OSError("the power is gone")
+        renamed.append(path)
+        return rename(path, to)
+
+    with monkeypatch.context() as moment:
+        moment.setattr(Path, "rename", cut)
+        with pytest.raises(OSError, match="power"):
+            data.adopt(LEARNER)
+    assert {path.name for home in (old, data.adapters(LEARNER)) for path in home.iterdir()} == cards
+    late = store.publish(LEARNER, "New", folder).id
+    assert {card.id for card in store.list(LEARNER)} == {*cards, late} and not old.exists()
+    copied = shutil.copytree(store.own(LEARNER, late).folder, old / late)
+    (copied / "manifest.json").write_text("{}", encoding="utf-8")
+    data.adopt(LEARNER)
+    assert store.own(LEARNER, late).name == "New" and (copied / "manifest.json").read_text() == "{}"
+
+
+def test_a_start_sweeps_what_is_ours_and_unfinished(tmp_path: Path) -> None:
+    """Defends the disk from what kills leave behind, and what others keep in the same folder from us."""
+    data = DataDir(tmp_path / "data")
+    ours = (".importing-x/a", "trials/x/run/a", f"{OPERATOR}/jobs/no-spec/train.jsonl", "uploads/downloads/whole-1/a")
+    kept = ("projects/adapters/x/a", "projects/jobs/x/a", f"{OPERATOR}/jobs/j1/spec.json", "uploads/tmp/a")
+    for name in (*ours, *kept):
+        (data.root / name).parent.mkdir(parents=True)
+        (data.root / name).touch()
+    data.sweep()
+    assert {str(path.relative_to(data.root)) for path in data.root.rglob("*") if path.is_file()} == set(kept)
+    assert data.downloads.is_dir()

@@ -20,8 +20,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 
-from playground.engine.llm_engine import LiveModel
-from playground.engine.lora import LoraRouter, Route
+from playground.engine.llm_engine import LLMEngine
+from playground.engine.lora import MultiLora
+from playground.engine.lora_stack import LoraSegment
 from playground.models.loader import load_model
 from playground.protocol.engine import SwapReceipt
 from playground.protocol.messages import BASE
@@ -116,11 +117,11 @@ def newcomer(subject: Subject, tokens: int, rounds: int) -> list[Row]:
         by_oneself = statistics.median(first_token(engine, asked[0]) for _ in range(3 * rounds))
         streams = [engine.submit(request(one, 400, seed=seed, **SAMPLED)) for seed, one in enumerate(asked[1:])]
         wait_until(lambda: engine.status().running == VISITORS - 1)
-        while any(stream._chunk.new_tokens == 0 for stream in streams):
+        while any(stream._output.num_tokens == 0 for stream in streams):
             time.sleep(0.01)
         in_company = statistics.median(first_token(engine, asked[0]) for _ in range(3 * rounds))
         for stream in streams:
-            stream.cancel()
+            stream.abort()
     seen = f"{in_company / by_oneself:.1f}× ({by_oneself * 1e3:.0f} and {in_company * 1e3:.0f} ms)"
     return [(f"{subject.name}: first token while 15 stream, against alone", seen, "at most 3×")]
 
@@ -138,12 +139,12 @@ def swaps(subject: Subject, tokens: int, rounds: int) -> list[Row]:
     loaded = load_model(str(subject.folder), "4bit")
     times = []
     for folder in subject.adapters[2:]:
-        router = LoraRouter(loaded.model, loaded.device)
+        lora = MultiLora(loaded.model, loaded.device)
         began = time.perf_counter()
-        router.put("new", folder, router.read(folder))
-        with torch.inference_mode(), router.routed([Route("new", 1.0, 1)]):
+        lora.add("new", folder, lora.read(folder))
+        with torch.inference_mode(), lora.applied([LoraSegment("new", 1.0, 1)]):
             times.append(time.perf_counter() - began)
-        router.close()
+        lora.close()
     return [
         (
             f"{subject.name}: first token after a change of resident adapter, against the base",
@@ -158,7 +159,7 @@ def memory_of_mixing(subject: Subject, tokens: int, rounds: int) -> list[Row]:
     """What eight adapters take beside the model."""
     with running(subject) as engine:
         receipts = [engine.load_adapter(f"a{place}", folder) for place, folder in enumerate(subject.adapters)]
-        size = sum(adapter.size_bytes for adapter in engine._router._resident.values())
+        size = sum(adapter.size_bytes for adapter in engine._lora._resident.values())
         share = size / 2**30 / engine._loaded.info.memory_gib
     assert all(isinstance(receipt, SwapReceipt) and receipt.base_unchanged for receipt in receipts)
     return [(f"{subject.name}: weights of 8 adapters of rank 16, against the base", f"{share:.2f}×", "-")]
@@ -174,7 +175,7 @@ def _at_once(subject: Subject, tokens: int, rounds: int, counts: Sequence[int]) 
     ways: tuple[tuple[str, Quantization], ...] = (("NF4", "4bit"), (str(plain_dtype()).removeprefix("torch."), "none"))
     for told, quantization in ways:
         plain = subject.plain(quantized=quantization == "4bit")
-        with running(subject, quantization, max_running=max(counts)) as engine:
+        with running(subject, quantization, max_num_seqs=max(counts)) as engine:
             for count in counts:
                 asked = prompts(subject.vocabulary, count, PROMPT)
                 ours, theirs = in_turns(
@@ -197,7 +198,7 @@ def plot(subject: Subject, file: Path, tokens: int) -> None:
     counts = [1, 2, 4, 8, 16, 32, 64]
     asked = prompts(subject.vocabulary, max(counts), PROMPT)
     lines: dict[str, list[float]] = {"base": [], "4 adapters": []}
-    with running(subject, max_running=64) as engine:
+    with running(subject, max_num_seqs=64) as engine:
         for place, folder in enumerate(subject.adapters[:4]):
             engine.load_adapter(f"a{place}", folder)
         for count in counts:
@@ -221,7 +222,7 @@ def plot(subject: Subject, file: Path, tokens: int) -> None:
     figure.savefig(file, dpi=150, bbox_inches="tight")
 
 
-def answer(engine: LiveModel, asked: Sequence[Any]) -> float:
+def answer(engine: LLMEngine, asked: Sequence[Any]) -> float:
     """Seconds until all are answered."""
     began = time.perf_counter()
     for generation in [engine.submit(one) for one in asked]:
@@ -252,12 +253,12 @@ def in_turns(rounds: int, *measures: Callable[[], float]) -> list[float]:
 
 
 def speed_row(title: str, theirs: float, ours: float, tokens: int, promised: str) -> Row:
-    """`theirs` and `ours` are seconds for the same work."""
+    """`theirs` and `ours` are seconds for the same seq."""
     absolute = f" ({tokens / ours:.0f} and {tokens / theirs:.0f} tokens/s)" if tokens else ""
     return title, f"{theirs / ours:.2f}×{absolute}", promised
 
 
-def first_token(engine: LiveModel, prompt: list[int], adapter: str = BASE) -> float:
+def first_token(engine: LLMEngine, prompt: list[int], adapter: str = BASE) -> float:
     began = time.perf_counter()
     engine.submit(request(prompt, 1, adapter)).result(60)
     return time.perf_counter() - began

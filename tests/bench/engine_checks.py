@@ -10,10 +10,10 @@ from typing import Any
 import psutil
 import torch
 
-from playground.engine.forward_batch import Branches, Pass
-from playground.engine.kv_cache import Places
-from playground.engine.llm_engine import LiveModel
-from playground.engine.lora import Route
+from playground.engine.forward_batch import ForwardBatch, ScoringRows
+from playground.engine.kv_cache import KVCache
+from playground.engine.llm_engine import LLMEngine
+from playground.engine.lora_stack import LoraSegment
 from playground.errors import PlaygroundError
 from playground.models.loader import load_model
 from playground.protocol.messages import BASE
@@ -78,9 +78,11 @@ def scores(subject: Subject) -> list[Row]:
     worst = 0.0
     with running(subject, "none") as engine:
         streams = [engine.submit(request(one, 200, seed=1, **SAMPLED)) for one in asked]
-        found = asyncio.run(engine.score(LogprobsRequest(tuple(asked[0]), tuple(tuple(row) for row in rows))))
+        found = asyncio.run(
+            engine.compute_logprobs(LogprobsRequest(tuple(asked[0]), tuple(tuple(row) for row in rows)))
+        )
         for stream in streams:
-            stream.cancel()
+            stream.abort()
     for row, score in zip(rows, found, strict=True):
         with torch.inference_mode():
             table = plain(torch.tensor([asked[0] + row], device=plain.device)).logits[0].float().log_softmax(-1)
@@ -90,11 +92,11 @@ def scores(subject: Subject) -> list[Row]:
 
 
 def storm(root: Path, count: int) -> list[Row]:
-    """Random requests that join, are cancelled, and use adapters that come and go; every answer is checked."""
+    """Random requests that join, are aborted, and use adapters that come and go; every answer is checked."""
     base = make_llama(root / "storm")
     adapters = [make_adapter(base, root / f"storm-{seed}", seed, ("q_proj", "down_proj")) for seed in range(4)]
     loaded = load_model(str(base), "none")
-    engine = LiveModel(loaded, max_waiting=10_000)
+    engine = LLMEngine(loaded, max_queued_requests=10_000)
     draw = random.Random(1)
     asked = prompts(500, 24, 12)
     keys = [BASE, *(f"a{place}" for place in range(4))]
@@ -105,7 +107,7 @@ def storm(root: Path, count: int) -> list[Row]:
         for place, prompt in enumerate(asked)
         for key in keys
     }
-    lost = crossed = cancelled = swapped = 0
+    lost = crossed = aborted = swapped = 0
     memory = 0
     for begun in range(0, count, 100):
         running_now = []
@@ -116,7 +118,7 @@ def storm(root: Path, count: int) -> list[Row]:
             except PlaygroundError:  # its adapter is just leaving
                 continue
             if draw.random() < 0.1:
-                running_now[-1][2].cancel()
+                running_now[-1][2].abort()
         if begun % (count // 50) < 100:
             key = draw.choice(keys[1:])
             engine.unload_adapter(key)
@@ -124,12 +126,12 @@ def storm(root: Path, count: int) -> list[Row]:
             swapped += 1
         for place, key, generation in running_now:
             if draw.random() < 0.2:
-                draw.choice(running_now)[2].cancel()  # waiting, running or finished already
+                draw.choice(running_now)[2].abort()  # waiting, running or finished already
             chunk = generation.result(120)
-            if chunk.finished == "cancelled":
-                cancelled += 1
+            if chunk.finish_reason == "abort":
+                aborted += 1
                 crossed += not wanted[place, key].startswith(chunk.text)
-            elif chunk.finished is None:
+            elif chunk.finish_reason is None:
                 lost += 1
             else:
                 crossed += chunk.text != wanted[place, key]
@@ -138,64 +140,64 @@ def storm(root: Path, count: int) -> list[Row]:
     growth = psutil.Process().memory_info().rss / memory - 1 if memory else 0.0
     lost += never_freed(engine)
     engine.close()
-    seen = f"{lost} lost, {crossed} crossed ({cancelled} cancelled, {swapped} swaps), memory {growth:+.1%}"
-    return [(f"{count:,} requests with random joins, cancels and swaps", seen, "0, 0, under 5%")]
+    seen = f"{lost} lost, {crossed} crossed ({aborted} aborted, {swapped} swaps), memory {growth:+.1%}"
+    return [(f"{count:,} requests with random joins, aborts and swaps", seen, "0, 0, under 5%")]
 
 
-def in_bf16(engine: LiveModel) -> None:
+def in_bf16(engine: LLMEngine) -> None:
     """Turn the model into bf16 and let the receipts compare with it as it is now."""
 
     def turn() -> torch.Tensor:
         engine._loaded.model.to(torch.bfloat16)
         return engine._canary._logits(BASE)
 
-    engine._canary._reference = engine._loop.between_steps(turn)
+    engine._canary._reference = engine._core.call_between_steps(turn)
 
 
-def never_freed(engine: LiveModel) -> int:
-    """How many places stay taken; the last one is freed a moment after its answer."""
+def never_freed(engine: LLMEngine) -> int:
+    """How many slots stay taken; the last one is freed a moment after its answer."""
     deadline = time.monotonic() + 10
-    while (left := sum(engine._loop.load())) and time.monotonic() < deadline:
+    while (left := sum(engine._core.scheduler.num_requests())) and time.monotonic() < deadline:
         time.sleep(0.01)
     return left
 
 
-def tokens_of(engine: LiveModel, asked: Sequence[Any]) -> list[list[int]]:
-    """The ids that were generated, read off the works themselves."""
+def tokens_of(engine: LLMEngine, asked: Sequence[Any]) -> list[list[int]]:
+    """The ids that were generated, read off the sequences themselves."""
     seen: list[Any] = []
-    join = engine._loop._batch.join
+    join = engine._core.scheduler._start
 
-    def note(work: Any) -> None:
-        seen.append(work)
-        join(work)
+    def note(seq: Any) -> None:
+        seen.append(seq)
+        join(seq)
 
-    engine._loop._batch.join = note  # type: ignore[method-assign]
+    engine._core.scheduler._start = note  # type: ignore[method-assign]
     for generation in [engine.submit(one) for one in asked]:
         generation.result(120)
-    engine._loop._batch.join = join  # type: ignore[method-assign]
-    by_request = {id(work.request): work._tokens[len(work.request.prompt_token_ids) :] for work in seen}
+    engine._core.scheduler._start = join  # type: ignore[method-assign]
+    by_request = {id(seq.request): seq._tokens[len(seq.request.prompt_token_ids) :] for seq in seen}
     return [by_request[id(one)] for one in asked]
 
 
-def gap_at(engine: LiveModel, asked: Any, one: list[int], other: list[int]) -> float:
+def gap_at(engine: LLMEngine, asked: Any, one: list[int], other: list[int]) -> float:
     """Where two answers part, how far the two best logits lie apart, in units in the last place of the best."""
     place = next(index for index, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
-    tokens = [*asked.tokens, *one[:place]]
+    tokens = [*asked.prompt_token_ids, *one[:place]]
     model = engine._loaded.model
 
     def look() -> torch.Tensor:
-        with engine._router.routed([Route(asked.adapter, 1.0, len(tokens))]):
-            return Pass(Places(), branches=[Branches(0, 0, [tokens])]).run(model)[2][0][0, -1]
+        with engine._lora.applied([LoraSegment(asked.adapter, 1.0, len(tokens))]):
+            return ForwardBatch(KVCache(), scoring=[ScoringRows(0, 0, [tokens])]).run(model)[2][0][0, -1]
 
-    best, second = engine._loop.between_steps(look).topk(2).values
+    best, second = engine._core.call_between_steps(look).topk(2).values
     unit = torch.nextafter(best.abs(), torch.full_like(best, float("inf"))) - best.abs()
     return float((best - second) / unit)
 
 
-def logits(engine: LiveModel) -> torch.Tensor:
+def logits(engine: LLMEngine) -> torch.Tensor:
     prompt = list(range(20, 40))
 
     def look() -> torch.Tensor:
-        return Pass(Places(), branches=[Branches(0, 0, [prompt])]).run(engine._loaded.model)[2][0].clone()
+        return ForwardBatch(KVCache(), scoring=[ScoringRows(0, 0, [prompt])]).run(engine._loaded.model)[2][0].clone()
 
-    return engine._loop.between_steps(look)
+    return engine._core.call_between_steps(look)

@@ -8,8 +8,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,39 +20,40 @@ from peft import PeftModel
 from torch import nn
 from transformers import GenerationConfig
 
-from playground.engine.lora import LoraRouter, Route
+from playground.adapters.lora_load import LoraWeights
+from playground.engine.lora_stack import LoraSegment, LoraStack
 from playground.protocol.messages import BASE
 from tests.bench.engine import PROMPT, answer, generate, machine
 from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Subject, prompts, request, running
 
 
-class Grouped(LoraRouter):
+class Grouped(LoraStack):
     """The other way: each adapter's tokens by themselves, one adapter after the other."""
 
-    @contextmanager
-    def routed(self, routes: Sequence[Route]) -> Iterator[None]:
+    _groups: Sequence[tuple[LoraWeights, float, torch.Tensor]] = ()
+
+    def select(self, segments: Sequence[LoraSegment], used: set[str], adapters: Mapping[str, LoraWeights]) -> None:
         rows: dict[tuple[str, float], list[int]] = {}
         first = 0
-        for route in routes:
-            if route.adapter != BASE and route.strength:
-                rows.setdefault((route.adapter, route.strength), []).extend(range(first, first + route.tokens))
-            first += route.tokens
-        self._groups = [(self._resident[key], strength, torch.tensor(at)) for (key, strength), at in rows.items()]
-        try:
-            yield
-        finally:
-            self._groups = []
+        for segment in segments:
+            if not segment.is_base:
+                own = range(first, first + segment.num_tokens)
+                rows.setdefault((segment.adapter, segment.strength), []).extend(own)
+            first += segment.num_tokens
+        self._groups = [(adapters[key], strength, torch.tensor(at)) for (key, strength), at in rows.items()]
 
-    def _add(
+    def deselect(self) -> None:
+        self._groups = ()
+
+    def forward_hook(
         self, name: str, _module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
     ) -> torch.Tensor | None:
-        groups = getattr(self, "_groups", [])
-        if not groups:
+        if not self._groups:
             return None
         states, found = inputs[0].flatten(0, -2), output.flatten(0, -2).clone()
-        for adapter, strength, rows in groups:
+        for adapter, strength, rows in self._groups:
             if layer := adapter.layers.get(name):
-                change = states[rows].float() @ layer.down.T @ layer.up.T * (layer.scaling * strength)
+                change = states[rows].float() @ layer.A.T @ layer.B.T * (layer.scaling * strength)
                 found.index_add_(0, rows, change.to(found.dtype))
         return found.view(output.shape)
 
@@ -85,7 +85,7 @@ def batching(subject: Subject, tokens: int, rounds: int) -> dict[str, str]:
 
     with running(subject) as engine:
         ways: dict[str, Callable[[], float]] = {
-            "ours: packed pass, a place for each request": lambda: answer(
+            "ours: variable-length pass, a slot for each request": lambda: answer(
                 engine, [request(one, tokens, seed=seed, **SAMPLED) for seed, one in enumerate(asked)]
             ),
             "one static batch (`generate`)": lambda: generate(plain, asked, tokens, do_sample=True, **SAMPLED),
@@ -109,14 +109,14 @@ def routing(subject: Subject, tokens: int, rounds: int) -> dict[str, str]:
         ]
 
     with running(subject) as ours, running(subject) as grouped:
-        grouped._router.__class__ = Grouped
+        grouped._lora._stack.__class__ = Grouped
         for engine in (ours, grouped):
             for place in range(4):
                 engine.load_adapter(f"a{place}", subject.adapters[place])
         return shares(
             {
-                "the base alone, packed": lambda: answer(ours, visitors([BASE] * VISITORS)),
-                "ours: 4 adapters side by side in one pair of tables": lambda: answer(ours, visitors(names)),
+                "the base alone": lambda: answer(ours, visitors([BASE] * VISITORS)),
+                "ours: 4 adapters in one stack": lambda: answer(ours, visitors(names)),
                 "4 adapters, tokens grouped by adapter": lambda: answer(grouped, visitors(names)),
                 "4 adapters, PEFT's mixed batch in `generate`": lambda: generate(
                     mixed, asked, tokens, do_sample=True, adapter_names=names, **SAMPLED

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from playground.adapters.check import check_folder
 from playground.adapters.store import AdapterStore
+from playground.data_dir import DataDir
 from playground.engine.host import LocalModelHost
 from playground.models.loader import load_model
 from playground.protocol.model import ModelInfo
@@ -85,8 +86,9 @@ def answer(host: LocalModelHost) -> str:
 @contextmanager
 def stage(root: Path) -> Iterator[tuple[LocalModelHost, AdapterStore, JobQueue]]:
     """The starter as the app has it, without a page."""
-    host, store = LocalModelHost(load_model("starter", "4bit")), AdapterStore(root)
-    jobs = JobQueue(root, handover(host, store, Preflight(root)))
+    data = DataDir(root)
+    host, store = LocalModelHost(load_model("starter", "4bit")), AdapterStore(data)
+    jobs = JobQueue(data, handover(host, store, Preflight(data.trials)))
     try:
         yield host, store, jobs
     finally:

@@ -14,6 +14,7 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from playground.adapters.store import AdapterStore
+from playground.data_dir import DataDir
 from playground.engine.host import LocalModelHost
 from playground.evaluation.forgetting import BaselineCache, measure_forgetting
 from playground.evaluation.held_out import compare
@@ -34,13 +35,13 @@ OWNER = "bench"
 def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
+        data = DataDir(Path(folder))
         host = LocalModelHost(load_model("starter", "auto"))
-        store = AdapterStore(root)
-        preflight = Preflight(root)
-        jobs = JobQueue(root, handover(host, store, preflight))
+        store = AdapterStore(data)
+        preflight = Preflight(data.trials)
+        jobs = JobQueue(data, handover(host, store, preflight))
         try:
-            services = Services(host, store, jobs, Owners(root, "local"), root, preflight)
+            services = Services(host, store, jobs, Owners(data, "local"), data, preflight)
             job = _train(services, arguments.file, arguments.probe)
             _tell(services, job)
         finally:
@@ -67,7 +68,7 @@ def _tell(services: Services, job: Job) -> None:
     ended = next(event.time for event in events if event.state == "done")
     clients = services.host.client(OWNER), services.host.client(OWNER, services.store.key(card))
     held_out = load_examples(job.folder / HELD_OUT_FILE)
-    memory = BaselineCache(services.downloads / "again", "bench")
+    memory = BaselineCache(services.data.downloads / "again", "bench")
     lines = [
         ("training, from asking for it to the last step", ended - events[0].time),
         ("from the last step to the verdict", events[-1].time - ended),

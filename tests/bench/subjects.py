@@ -17,7 +17,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from playground.engine.llm_engine import LiveModel
+from playground.engine.llm_engine import LLMEngine
 from playground.models.catalog import STARTER_FOLDER
 from playground.models.loader import load_model
 from playground.protocol.requests import GenerateRequest
@@ -45,12 +45,12 @@ class Subject:
     def vocabulary(self) -> int:
         return int(AutoModelForCausalLM.from_pretrained(self.folder, device_map="meta").config.vocab_size)
 
-    def engine(self, quantization: Quantization = "4bit", **bounds: Any) -> LiveModel:
+    def engine(self, quantization: Quantization = "4bit", **bounds: Any) -> LLMEngine:
         """The live model, never ending an answer by itself, so that all answers have the length asked for."""
         loaded = load_model(str(self.folder), quantization)
         tokenizer = copy(loaded.tokenizer)
         tokenizer.end_tokens = ()
-        return LiveModel(replace(loaded, tokenizer=tokenizer), **bounds)
+        return LLMEngine(replace(loaded, tokenizer=tokenizer), **bounds)
 
     def plain(self, quantized: bool = True) -> PreTrainedModel:
         """The same weights as transformers alone loads them."""
@@ -124,7 +124,7 @@ def plain_dtype() -> torch.dtype:
 
 
 @contextmanager
-def running(subject: Subject, quantization: Any = "4bit", **bounds: Any) -> Iterator[LiveModel]:
+def running(subject: Subject, quantization: Any = "4bit", **bounds: Any) -> Iterator[LLMEngine]:
     engine = subject.engine(quantization, **bounds)
     try:
         yield engine

@@ -14,6 +14,7 @@ from statistics import median
 
 from playground.data.examples import Example, split
 from playground.data.inspection import inspect
+from playground.data_dir import SPEC_FILE
 from playground.models.catalog import STARTER_FOLDER
 from playground.process import worker_environment
 from playground.tasks.registry import prompt_writers
@@ -24,7 +25,7 @@ from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.supervisor import WorkerProcess
 from playground.training.preflight.client import Preflight
 from playground.training.preflight.result import PreflightResult, preflight_request
-from playground.training.spec import EVENTS_FILE, FACTS_FILE, SPEC_FILE, TrainingSpec
+from playground.training.spec import EVENTS_FILE, FACTS_FILE, TrainingSpec
 from tests.configs import changed
 from tests.running_app import ROOT
 

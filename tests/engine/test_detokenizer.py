@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from playground.engine.detokenizer import GrowingText
+from playground.engine.detokenizer import IncrementalDetokenizer
 
 TEXT = "Größe: 小狗在花园里睡觉。🐕🐕 done,  two spaces\n\nend"
 
@@ -18,7 +18,7 @@ def tokenizer(tiny_model_folder: Path) -> AutoTokenizer:
 
 def test_never_shows_a_broken_character(tokenizer: AutoTokenizer) -> None:
     """Characters of several tokens appear whole; every shown text is a beginning of the final one."""
-    text = GrowingText(tokenizer.decode, tokenizer.encode("Say:"))
+    text = IncrementalDetokenizer(tokenizer.decode, tokenizer.encode("Say:"))
     for token in tokenizer.encode(TEXT):
         text.push(token)
         assert TEXT.startswith(text.text)
@@ -36,7 +36,7 @@ def test_tokens_that_are_single_bytes_break_nothing_else(prompt: str) -> None:
         except UnicodeDecodeError:
             return "\ufffd" * len(tokens)
 
-    text = GrowingText(decode, list(prompt.encode()))
+    text = IncrementalDetokenizer(decode, list(prompt.encode()))
     for token in TEXT.encode():
         text.push(token)
         assert TEXT.startswith(text.text)
@@ -46,7 +46,7 @@ def test_tokens_that_are_single_bytes_break_nothing_else(prompt: str) -> None:
 def test_survives_broken_bytes(tokenizer: AutoTokenizer) -> None:
     """A model that writes impossible bytes still gets its later words shown."""
     half = tokenizer.encode("小")[:1]
-    text = GrowingText(tokenizer.decode, tokenizer.encode("Say:"))
+    text = IncrementalDetokenizer(tokenizer.decode, tokenizer.encode("Say:"))
     for token in [*half * 100, *tokenizer.encode(" then words")]:
         text.push(token)
     assert text.text.endswith(" then words")
@@ -57,7 +57,7 @@ def test_keeps_the_leading_space(stories_folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(stories_folder)
     ids = tokenizer.encode("Once upon a time there was")
     for cut in range(1, len(ids)):
-        text = GrowingText(lambda tokens: tokenizer.decode(tokens, skip_special_tokens=True), ids[:cut])
+        text = IncrementalDetokenizer(lambda tokens: tokenizer.decode(tokens, skip_special_tokens=True), ids[:cut])
         for token in ids[cut:]:
             text.push(token)
         begin = tokenizer.decode(ids[:cut], skip_special_tokens=True)
@@ -66,7 +66,7 @@ def test_keeps_the_leading_space(stories_folder: Path) -> None:
 
 def test_holds_back_what_may_become_a_stop(tokenizer: AutoTokenizer) -> None:
     """Nothing of a stop text is shown while it may still come, and it is shown when it does not."""
-    text = GrowingText(tokenizer.decode, [], stops=("END",))
+    text = IncrementalDetokenizer(tokenizer.decode, [], stops=("END",))
     shown = []
     for token in tokenizer.encode("an E, an EN, then END of it"):
         text.push(token)
@@ -81,7 +81,7 @@ def test_holds_back_what_may_become_a_stop(tokenizer: AutoTokenizer) -> None:
 
 def test_the_earliest_stop_wins(tokenizer: AutoTokenizer) -> None:
     """With several stop texts the text ends before whichever came first."""
-    text = GrowingText(tokenizer.decode, [], stops=("sun", "dog"))
+    text = IncrementalDetokenizer(tokenizer.decode, [], stops=("sun", "dog"))
     for token in tokenizer.encode("the dog in the sun"):
         text.push(token)
         if text.stopped:

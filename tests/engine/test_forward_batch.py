@@ -21,9 +21,10 @@ from transformers import (
     Qwen3Config,
 )
 
-from playground.engine.attention_check import pack
-from playground.engine.forward_batch import ATTENTION, Branches, Pass, Piece
-from playground.engine.kv_cache import Places
+from playground.engine.attention import ATTENTION
+from playground.engine.attention_check import enable_varlen_attention
+from playground.engine.forward_batch import ForwardBatch, PrefillChunk, ScoringRows
+from playground.engine.kv_cache import KVCache
 from playground.errors import ModelError
 
 VOCABULARY = 300
@@ -55,7 +56,7 @@ TEXTS = [
 
 
 def make(name: str) -> tuple[PreTrainedModel, list[torch.Tensor]]:
-    """A packed model, and the logits (T, V) that it gives unpacked for each text."""
+    """A model with variable-length attention, and the logits (T, V) that it gave without for each text."""
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(MODELS[name](), attn_implementation="eager").eval()
     with torch.inference_mode():
@@ -65,62 +66,64 @@ def make(name: str) -> tuple[PreTrainedModel, list[torch.Tensor]]:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_kind_of_model_reads_packed_as_it_does_alone(name: str) -> None:
+def test_every_kind_of_model_reads_together_as_it_does_alone(name: str) -> None:
     """Prompts in two parts, then token by token beside others of other lengths, and branches that leave no trace."""
     model, wanted = make(name)
-    places = Places()
+    kv_cache = KVCache()
     halves = [len(text) // 2 for text in TEXTS]
-    first = [Piece(place, 0, text[:half]) for place, (text, half) in enumerate(zip(TEXTS, halves, strict=True))]
-    seen = Pass(places, pieces=first).run(model)[1]
+    first = [PrefillChunk(slot, 0, text[:half]) for slot, (text, half) in enumerate(zip(TEXTS, halves, strict=True))]
+    seen = ForwardBatch(kv_cache, prefill=first).run(model)[1]
     close(seen, [table[half - 1] for table, half in zip(wanted, halves, strict=True)])
-    rest = Piece(2, halves[2], TEXTS[2][halves[2] :])
+    rest = PrefillChunk(2, halves[2], TEXTS[2][halves[2] :])
     for step in range(4):
         at = [half + step for half in halves[:2]]
         tokens = [text[position] for text, position in zip(TEXTS, at, strict=False)]
-        branches = Branches(2, halves[2], [TEXTS[2][halves[2] : halves[2] + 3], [7, 8, 9]])
-        singles, lasts, branched = Pass(places, tokens, at, [rest] if step == 2 else [], [branches]).run(model)
-        close(singles, [table[position] for table, position in zip(wanted, at, strict=False)])
-        close(branched[0][0], wanted[2][halves[2] : halves[2] + 3])
+        branches = ScoringRows(2, halves[2], [TEXTS[2][halves[2] : halves[2] + 3], [7, 8, 9]])
+        decode, prefill, scoring = ForwardBatch(kv_cache, tokens, at, [rest] if step == 2 else [], [branches]).run(
+            model
+        )
+        close(decode, [table[position] for table, position in zip(wanted, at, strict=False)])
+        close(scoring[0][0], wanted[2][halves[2] : halves[2] + 3])
         if step == 2:
-            close(lasts, wanted[2][-1:])
+            close(prefill, wanted[2][-1:])
 
 
-def test_places_grow_move_and_shrink_with_what_stands_there() -> None:
+def test_slots_grow_move_and_shrink_with_what_stands_there() -> None:
     model, wanted = make("llama")
-    places = Places()
-    Pass(places, pieces=[Piece(1, 0, TEXTS[0][:-1])]).run(model)
-    Pass(places, pieces=[Piece(3, 0, TEXTS[1][:-1])]).run(model)
+    kv_cache = KVCache()
+    ForwardBatch(kv_cache, prefill=[PrefillChunk(1, 0, TEXTS[0][:-1])]).run(model)
+    ForwardBatch(kv_cache, prefill=[PrefillChunk(3, 0, TEXTS[1][:-1])]).run(model)
     with torch.inference_mode():
-        places.swap(3, 1, 40)
-        places.move(3, 0, 20)
-        places.trim(2, 40)
-    singles = Pass(places, [TEXTS[0][-1], TEXTS[1][-1]], [len(TEXTS[0]) - 1, len(TEXTS[1]) - 1]).run(model)[0]
-    close(singles, [wanted[0][-1], wanted[1][-1]])
+        kv_cache.swap_slots(3, 1, 40)
+        kv_cache.move_slot(3, 0, 20)
+        kv_cache.trim(2, 40)
+    decode = ForwardBatch(kv_cache, [TEXTS[0][-1], TEXTS[1][-1]], [len(TEXTS[0]) - 1, len(TEXTS[1]) - 1]).run(model)[0]
+    close(decode, [wanted[0][-1], wanted[1][-1]])
 
 
 def test_nothing_of_who_left_reaches_who_comes() -> None:
-    """Numbers that overflowed stay hidden from others only while their place is theirs: then they must be gone."""
+    """Numbers that overflowed stay hidden from others only while their slot is theirs: then they must be gone."""
     model, wanted = make("llama")
-    places = Places()
-    Pass(places, pieces=[Piece(place, 0, text[:-1]) for place, text in enumerate(TEXTS)]).run(model)
+    kv_cache = KVCache()
+    ForwardBatch(kv_cache, prefill=[PrefillChunk(slot, 0, text[:-1]) for slot, text in enumerate(TEXTS)]).run(model)
     with torch.inference_mode():
-        for table in places._tables():
+        for table in kv_cache._tables():
             table[0] = math.nan
-        places.clean(0)
-        Pass(places, pieces=[Piece(0, 0, TEXTS[0][:-1])]).run(model)
-        for table in places._tables():
+        kv_cache.clear_slot(0)
+        ForwardBatch(kv_cache, prefill=[PrefillChunk(0, 0, TEXTS[0][:-1])]).run(model)
+        for table in kv_cache._tables():
             table[1] = math.nan
-        places.move(2, 1, len(TEXTS[2]) - 1)
+        kv_cache.move_slot(2, 1, len(TEXTS[2]) - 1)
     last = [len(TEXTS[0]) - 1, len(TEXTS[2]) - 1]
-    close(Pass(places, [TEXTS[0][-1], TEXTS[2][-1]], last).run(model)[0], [wanted[0][-1], wanted[2][-1]])
+    close(ForwardBatch(kv_cache, [TEXTS[0][-1], TEXTS[2][-1]], last).run(model)[0], [wanted[0][-1], wanted[2][-1]])
 
 
 def test_a_swap_that_runs_out_of_memory_has_changed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of the layers exchanged would answer one visitor out of another's text."""
     model, _ = make("llama")
-    places = Places()
-    Pass(places, pieces=[Piece(place, 0, text) for place, text in enumerate(TEXTS)]).run(model)
-    before = [table.clone() for table in places._tables()]
+    kv_cache = KVCache()
+    ForwardBatch(kv_cache, prefill=[PrefillChunk(slot, 0, text) for slot, text in enumerate(TEXTS)]).run(model)
+    before = [table.clone() for table in kv_cache._tables()]
     clone, left = torch.Tensor.clone, [3]
 
     def scarce(table: torch.Tensor, **options: Any) -> torch.Tensor:
@@ -131,12 +134,12 @@ def test_a_swap_that_runs_out_of_memory_has_changed_nothing(monkeypatch: pytest.
 
     monkeypatch.setattr(torch.Tensor, "clone", scarce)
     with torch.inference_mode(), pytest.raises(torch.OutOfMemoryError):
-        places.swap(0, 1, 30)
-    assert all(torch.equal(*pair) for pair in zip(before, places._tables(), strict=True))
+        kv_cache.swap_slots(0, 1, 30)
+    assert all(torch.equal(*pair) for pair in zip(before, kv_cache._tables(), strict=True))
 
 
 @pytest.mark.parametrize(
-    ("config", "readable"),
+    ("config", "max_context"),
     [
         (
             Phi3Config(
@@ -167,20 +170,22 @@ def test_a_swap_that_runs_out_of_memory_has_changed_nothing(monkeypatch: pytest.
     ],
     ids=["longrope", "dynamic", "window", "plain"],
 )
-def test_models_whose_positions_depend_on_the_longest_text_read_less(config: PreTrainedConfig, readable: int) -> None:
+def test_models_whose_positions_depend_on_the_longest_text_read_less(
+    config: PreTrainedConfig, max_context: int
+) -> None:
     """Beyond it a long neighbour would change a visitor's answer."""
-    packing = pack(AutoModelForCausalLM.from_config(config).eval())
-    assert packing.readable == readable
-    assert packing.bytes_per_token == 3 * 2 * 2 * 16 * 4
+    support = enable_varlen_attention(AutoModelForCausalLM.from_config(config).eval())
+    assert support.max_context == max_context
+    assert support.bytes_per_token == 3 * 2 * 2 * 16 * 4
 
 
 def test_a_text_may_branch_part_by_part_and_stay() -> None:
     model, wanted = make("some layers slide")
-    places = Places()
+    kv_cache = KVCache()
     text = TEXTS[1]
-    Pass(places, pieces=[Piece(0, 0, text[:10])]).run(model)
-    one = Pass(places, branches=[Branches(0, 10, [text[10:18]], stays=True)]).run(model)[2][0][0]
-    two = Pass(places, branches=[Branches(0, 18, [text[18:]], stays=True)]).run(model)[2][0][0]
+    ForwardBatch(kv_cache, prefill=[PrefillChunk(0, 0, text[:10])]).run(model)
+    one = ForwardBatch(kv_cache, scoring=[ScoringRows(0, 10, [text[10:18]], writes_kv=True)]).run(model)[2][0][0]
+    two = ForwardBatch(kv_cache, scoring=[ScoringRows(0, 18, [text[18:]], writes_kv=True)]).run(model)[2][0][0]
     close(torch.cat((one, two)), wanted[1][10:])
 
 
@@ -191,10 +196,10 @@ def close(one: torch.Tensor, other: torch.Tensor | list[torch.Tensor]) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_models_that_pack_are_let_in(name: str) -> None:
+def test_models_that_can_share_a_pass_are_let_in(name: str) -> None:
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(MODELS[name]()).eval()
-    pack(model)
+    enable_varlen_attention(model)
     assert model.config._attn_implementation == ATTENTION
 
 
@@ -204,5 +209,5 @@ def test_a_model_with_another_kind_of_memory_is_refused_and_left_as_it_was() -> 
     model = AutoModelForCausalLM.from_config(config).eval()
     before = model.config._attn_implementation
     with pytest.raises(ModelError, match="Choose a plain transformer"):
-        pack(model)
+        enable_varlen_attention(model)
     assert model.config._attn_implementation == before

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from playground.engine.host import LocalModelHost
-from playground.engine.llm_engine import LiveModel
+from playground.engine.llm_engine import LLMEngine
 from playground.errors import AdapterError, EngineError, InputError
 from playground.models.loader import LoadedModel, load_model
 from playground.models.tokenizer import ChatTokenizer
@@ -31,19 +31,19 @@ def expected_text(folder: Path, tokenizer: ChatTokenizer, text: str, most: int) 
 
 def test_the_host_tells_what_memory_allows(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks cut long texts by it: told more than the engine takes, they would be refused part by part."""
-    monkeypatch.setattr("playground.engine.llm_engine.token_budget", lambda *_: 100)
+    monkeypatch.setattr("playground.engine.llm_engine.kv_cache_capacity", lambda *_: 100)
     tokenizer = loaded.tokenizer
     host = LocalModelHost(loaded)
     try:
         assert host.info.context_length == 100 < loaded.info.context_length
-        assert host._live().submit(greedy(tokenizer, most=100 - len(tokenizer.encode(PROMPT)))).result(30).finished
+        assert host._live().submit(greedy(tokenizer, most=100 - len(tokenizer.encode(PROMPT)))).result(30).finish_reason
     finally:
         host.close()
 
 
 @pytest.mark.parametrize("text", [PROMPT, "小狗", "The film was good, " * 40])
 def test_greedy_equals_transformers(
-    engine: LiveModel, tokenizer: ChatTokenizer, tiny_model_folder: Path, text: str
+    engine: LLMEngine, tokenizer: ChatTokenizer, tiny_model_folder: Path, text: str
 ) -> None:
     """The answer is the library's own, token for token, also for a prompt that goes in in several parts."""
     chunk = engine.submit(greedy(tokenizer, text)).result(30)
@@ -54,7 +54,7 @@ def test_stories_keep_their_spaces(stories_folder: Path) -> None:
     """A model the project did not make tells its story as transformers would, leading space included."""
     model = load_model(str(stories_folder), "none")
     tokenizer = model.tokenizer
-    live = LiveModel(model)
+    live = LLMEngine(model)
     try:
         chunk = live.submit(greedy(tokenizer, "Once upon a time", 30)).result(30)
     finally:
@@ -63,7 +63,7 @@ def test_stories_keep_their_spaces(stories_folder: Path) -> None:
     assert chunk.text[0] in " ,"
 
 
-def test_company_changes_nothing(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
+def test_company_changes_nothing(engine: LLMEngine, tokenizer: ChatTokenizer) -> None:
     """Greedy and seeded answers are the same alone and among fifteen others."""
     requests = [greedy(tokenizer, f"The dog number {i}", 12) for i in range(6)]
     requests += [
@@ -76,7 +76,7 @@ def test_company_changes_nothing(engine: LiveModel, tokenizer: ChatTokenizer) ->
     assert len(set(alone)) > 6
 
 
-def test_two_seeds_differ(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
+def test_two_seeds_differ(engine: LLMEngine, tokenizer: ChatTokenizer) -> None:
     """A seed decides the draw, and -1 draws another each time."""
     hot = [SamplingParams(20, 1.5, 1.0, 0, seed=seed) for seed in (1, 1, 2, -1, -1)]
     texts = [engine.submit(GenerateRequest(tuple(tokenizer.encode("A")), one)).result(30).text for one in hot]
@@ -84,21 +84,21 @@ def test_two_seeds_differ(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
     assert len(set(texts)) == 4
 
 
-def test_streams_the_whole_text(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
+def test_streams_the_whole_text(engine: LLMEngine, tokenizer: ChatTokenizer) -> None:
     """Chunks carry the whole text so far, each a beginning of the next, and the last says why it ended."""
 
     async def read() -> list[RequestOutput]:
         return [chunk async for chunk in engine.submit(greedy(tokenizer))]
 
     chunks = asyncio.run(read())
-    assert [chunk.finished for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
-    assert chunks[-1].finished in ("stop", "length")
+    assert [chunk.finish_reason for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
+    assert chunks[-1].finish_reason in ("stop", "length")
     for one, following in itertools.pairwise(chunks):
         assert following.text.startswith(one.text)
-        assert following.new_tokens >= one.new_tokens
+        assert following.num_tokens >= one.num_tokens
 
 
-def test_stops_before_a_stop_text(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
+def test_stops_before_a_stop_text(engine: LLMEngine, tokenizer: ChatTokenizer) -> None:
     """The answer ends before the stop text, no part of which was ever shown."""
     whole = engine.submit(greedy(tokenizer)).result(30).text
     stop = whole[5:8]
@@ -109,29 +109,29 @@ def test_stops_before_a_stop_text(engine: LiveModel, tokenizer: ChatTokenizer) -
 
     chunks = asyncio.run(read())
     assert chunks[-1].text == whole[: whole.index(stop)]
-    assert chunks[-1].finished == "stop"
+    assert chunks[-1].finish_reason == "stop"
     assert all(chunks[-1].text.startswith(chunk.text) for chunk in chunks)
 
 
-def test_cancel_frees_the_place(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
-    """A cancelled request ends with what it had, and a second cancel does no harm."""
+def test_abort_frees_the_slot(engine: LLMEngine, tokenizer: ChatTokenizer) -> None:
+    """An aborted request ends with what it had, and a second abort does no harm."""
     running = engine.submit(GenerateRequest(tuple(tokenizer.encode("A")), SamplingParams(400, 1.0, 1.0, 0, seed=3)))
     until(lambda: engine.status().running == 1)
-    running.cancel()
+    running.abort()
     chunk = running.result(30)
-    running.cancel()
-    assert chunk.finished == "cancelled"
-    assert chunk.new_tokens < 400
+    running.abort()
+    assert chunk.finish_reason == "abort"
+    assert chunk.num_tokens < 400
     until(lambda: engine.status().running == 0)
 
 
-def test_context_bounds(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
+def test_context_bounds(engine: LLMEngine, tokenizer: ChatTokenizer) -> None:
     """A prompt that fills the context is refused with both numbers; one with little room gets a short answer."""
     with pytest.raises(InputError, match=r"512 tokens.* 512 at once"):
         engine.submit(GenerateRequest((5,) * 512))
     chunk = engine.submit(GenerateRequest((5,) * 509, GREEDY)).result(30)
-    assert chunk.finished is not None
-    assert chunk.new_tokens <= 3
+    assert chunk.finish_reason is not None
+    assert chunk.num_tokens <= 3
 
 
 @pytest.mark.parametrize(
@@ -146,21 +146,21 @@ def test_context_bounds(engine: LiveModel, tokenizer: ChatTokenizer) -> None:
     ],
 )
 def test_refuses_what_it_cannot_answer(
-    engine: LiveModel, request_: GenerateRequest, kind: type[Exception], says: str
+    engine: LLMEngine, request_: GenerateRequest, kind: type[Exception], says: str
 ) -> None:
     """Bad requests are refused when they are made, in words."""
     with pytest.raises(kind, match=says):
         engine.submit(request_)
 
 
-def test_scores_equal_a_plain_forward(engine: LiveModel, tokenizer: ChatTokenizer, tiny_model_folder: Path) -> None:
+def test_scores_equal_a_plain_forward(engine: LLMEngine, tokenizer: ChatTokenizer, tiny_model_folder: Path) -> None:
     """Log-probabilities, and those of ending after each token, are those of one plain pass over the whole text."""
     plain = AutoModelForCausalLM.from_pretrained(tiny_model_folder)
     prompt = tokenizer.encode("The film was good, " * 30)
     rows = tuple(
         tuple(tokenizer.encode_continuation(text)) for text in (" and", " the price was high", "", " 小狗", " x" * 60)
     )
-    scores = asyncio.run(engine.score(LogprobsRequest(tuple(prompt), rows)))
+    scores = asyncio.run(engine.compute_logprobs(LogprobsRequest(tuple(prompt), rows)))
     for row, score in zip(rows, scores, strict=True):
         with torch.inference_mode():
             table = plain(torch.tensor([[*prompt, *row]])).logits[0].log_softmax(-1)
@@ -171,22 +171,22 @@ def test_scores_equal_a_plain_forward(engine: LiveModel, tokenizer: ChatTokenize
         assert score.eos_logprobs == pytest.approx(ends, abs=1e-3)
 
 
-def test_scores_in_small_batches(engine: LiveModel, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_in_small_batches(engine: LLMEngine, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cutting the work into many passes changes no score."""
     request = LogprobsRequest(
         tuple(tokenizer.encode(PROMPT)), tuple(tuple(tokenizer.encode_continuation(" dog" * n)) for n in range(1, 9))
     )
-    whole = asyncio.run(engine.score(request))
-    monkeypatch.setattr("playground.engine.sequence.SCORED_TOKENS", 60)
-    monkeypatch.setattr("playground.engine.sequence.SCORED_LOGITS", 2048)
-    monkeypatch.setattr("playground.engine.sequence.PREFILL_TOKENS", 3)
-    parts = asyncio.run(engine.score(request))
+    whole = asyncio.run(engine.compute_logprobs(request))
+    monkeypatch.setattr("playground.engine.scoring.MAX_SCORING_KV_TOKENS", 60)
+    monkeypatch.setattr("playground.engine.scoring.MAX_SCORING_LOGITS", 2048)
+    monkeypatch.setattr("playground.engine.scheduler.MAX_PREFILL_TOKENS", 3)
+    parts = asyncio.run(engine.compute_logprobs(request))
     for one, other in zip(whole, parts, strict=True):
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
         assert one.eos_logprobs == pytest.approx(other.eos_logprobs, abs=1e-3)
 
 
-def test_status_and_threads(engine: LiveModel, host: LocalModelHost) -> None:
+def test_status_and_threads(engine: LLMEngine, host: LocalModelHost) -> None:
     """Status says what moves, the host's facts what is loaded; a number of threads that cannot be is refused."""
     assert (host.info.precision, host.info.device, host.info.context_length) == ("fp32", "cpu", 512)
     assert engine.status() == EngineStatus(running=0, queue=0, adapters_resident=())
@@ -195,24 +195,26 @@ def test_status_and_threads(engine: LiveModel, host: LocalModelHost) -> None:
         engine.set_threads(0)
 
 
-def test_tells_how_likely_each_token_was(engine: LiveModel, tokenizer: ChatTokenizer, tiny_model_folder: Path) -> None:
-    """The probabilities are the model's own, before temperature, and the greedy choice is above all others."""
+def test_tells_how_likely_each_token_was(engine: LLMEngine, tokenizer: ChatTokenizer, tiny_model_folder: Path) -> None:
+    """The log-probabilities are the model's own, before temperature, and the greedy choice is above all others."""
     plain = AutoModelForCausalLM.from_pretrained(tiny_model_folder)
     request = replace(greedy(tokenizer, most=6), top_logprobs=3)
     chunk = engine.submit(request).result(30)
     with torch.inference_mode():
-        first = plain(torch.tensor([request.prompt_token_ids])).logits[0, -1].softmax(-1)
-    assert len(chunk.words) == chunk.new_tokens == 6
-    assert "".join(word.text for word in chunk.words) == chunk.text
-    assert chunk.words[0].probability == pytest.approx(float(first.max()), abs=1e-4)
-    assert [share for _, share in chunk.words[0].others] == pytest.approx(first.topk(4).values[1:].tolist(), abs=1e-4)
-    assert all(len(word.others) == 3 and word.probability >= word.others[0][1] for word in chunk.words)
-    assert engine.submit(greedy(tokenizer, most=6)).result(30).words == ()
+        first = plain(torch.tensor([request.prompt_token_ids])).logits[0, -1].log_softmax(-1)
+    assert len(chunk.logprobs) == chunk.num_tokens == 6
+    assert "".join(word.token for word in chunk.logprobs) == chunk.text
+    assert chunk.logprobs[0].logprob == pytest.approx(float(first.max()), abs=1e-4)
+    assert [logprob for _, logprob in chunk.logprobs[0].top_logprobs] == pytest.approx(
+        first.topk(4).values[1:].tolist(), abs=1e-4
+    )
+    assert all(len(word.top_logprobs) == 3 and word.logprob >= word.top_logprobs[0][1] for word in chunk.logprobs)
+    assert engine.submit(greedy(tokenizer, most=6)).result(30).logprobs == ()
 
 
-def test_a_passed_deadline_frees_the_place(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
+def test_a_passed_deadline_frees_the_slot(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
     """Whether it runs or still waits: one sentence, and the next one is served."""
-    live = LiveModel(loaded, max_running=1)
+    live = LLMEngine(loaded, max_num_seqs=1)
     try:
         long = live.submit(replace(endless(tokenizer, 1), deadline_s=0.2))
         waiting = live.submit(replace(greedy(tokenizer), deadline_s=0.05))
@@ -220,7 +222,7 @@ def test_a_passed_deadline_frees_the_place(loaded: LoadedModel, tokenizer: ChatT
         for one in (long, waiting):
             with pytest.raises(EngineError, match="longer than it was given"):
                 one.result(30)
-        assert last.result(30).new_tokens == 3
+        assert last.result(30).num_tokens == 3
         with pytest.raises(InputError, match="deadline_s"):
             live.submit(replace(greedy(tokenizer), deadline_s=-1.0))
     finally:

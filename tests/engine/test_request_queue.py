@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from playground.engine.request_queue import FairQueue
+from playground.engine.request_queue import FairRequestQueue
 from playground.errors import BusyError
 
 
@@ -14,17 +14,17 @@ class Item:
     number: int = 0
 
 
-def served(queue: FairQueue[Item], running: list[Item] | None = None) -> Item | None:
-    item = queue.next(running or [])
-    return item if item is not None and queue.take(item) else None
+def served(queue: FairRequestQueue[Item], running: list[Item] | None = None) -> Item | None:
+    item = queue.peek_request(running or [])
+    return item if item is not None and queue.pop_request(item) else None
 
 
 def test_owners_take_turns_and_keep_their_order() -> None:
     """One from each in turn; within an owner first come, first served."""
-    queue: FairQueue[Item] = FairQueue(10)
+    queue: FairRequestQueue[Item] = FairRequestQueue(10)
     items = [Item("a", 1), Item("a", 2), Item("a", 3), Item("b", 4), Item("c", 5)]
     for item in items:
-        queue.push(item, 1.0)
+        queue.add_request(item, 1.0)
     taken = [served(queue) for _ in range(6)]
     assert [item.number for item in taken[:5] if item] == [1, 4, 5, 2, 3]
     assert taken[5] is None
@@ -32,51 +32,51 @@ def test_owners_take_turns_and_keep_their_order() -> None:
 
 def test_who_has_the_fewest_running_is_next() -> None:
     """An owner who is being served already waits for those who are not."""
-    queue: FairQueue[Item] = FairQueue(10)
+    queue: FairRequestQueue[Item] = FairRequestQueue(10)
     for owner in ("a", "b"):
-        queue.push(Item(owner), 1.0)
+        queue.add_request(Item(owner), 1.0)
     first = served(queue, [Item("a"), Item("a"), Item("b")])
     assert first is not None
     assert first.owner == "b"
 
 
-def test_who_is_passed_over_keeps_the_place() -> None:
+def test_who_is_passed_over_keeps_its_turn() -> None:
     """What cannot be started yet lets others by, and is the next one again."""
-    queue: FairQueue[Item] = FairQueue(10)
+    queue: FairRequestQueue[Item] = FairRequestQueue(10)
     items = [Item("a", 1), Item("a", 2), Item("b", 3)]
     for item in items:
-        queue.push(item, 1.0)
-    assert queue.next([], [items[0]]) is items[1]
-    assert queue.next([], items[:2]) is items[2]
-    assert queue.next([], items) is None
-    assert queue.next([]) is items[0]
+        queue.add_request(item, 1.0)
+    assert queue.peek_request([], [items[0]]) is items[1]
+    assert queue.peek_request([], items[:2]) is items[2]
+    assert queue.peek_request([], items) is None
+    assert queue.peek_request([]) is items[0]
     assert len(queue) == 3
 
 
 def test_nobody_fills_the_queue_alone() -> None:
     """When it is full, the newest of who has most waiting gives way to who has few; among equals nobody does."""
-    queue: FairQueue[Item] = FairQueue(3)
+    queue: FairRequestQueue[Item] = FairRequestQueue(3)
     items = [Item("a", number) for number in range(3)]
     for item in items:
-        queue.push(item, 1.0)
-    assert queue.push(Item("b"), 1.0) is items[2]
+        queue.add_request(item, 1.0)
+    assert queue.add_request(Item("b"), 1.0) is items[2]
     assert [item.owner for item in queue] == ["a", "a", "b"]
     with pytest.raises(BusyError):
-        queue.push(Item("b"), 1.0)
+        queue.add_request(Item("b"), 1.0)
     with pytest.raises(BusyError):
-        queue.push(Item("a"), 1.0)
+        queue.add_request(Item("a"), 1.0)
 
 
 def test_full_says_when() -> None:
     """Beyond the bound the sentence tells how many wait and for how long; removing one makes room."""
-    queue: FairQueue[Item] = FairQueue(2)
+    queue: FairRequestQueue[Item] = FairRequestQueue(2)
     items = [Item("a"), Item("b")]
     for item in items:
-        queue.push(item, 1.0)
+        queue.add_request(item, 1.0)
     with pytest.raises(BusyError, match=r"2 requests waiting.*about 7 seconds"):
-        queue.push(Item("c"), 6.8)
-    assert queue.remove(items[0])
-    assert not queue.remove(items[0])
-    queue.push(Item("c"), 1.0)
+        queue.add_request(Item("c"), 6.8)
+    assert queue.remove_request(items[0])
+    assert not queue.remove_request(items[0])
+    queue.add_request(Item("c"), 1.0)
     assert [item.owner for item in queue.drain()] == ["b", "c"]
     assert len(queue) == 0

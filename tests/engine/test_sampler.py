@@ -13,7 +13,7 @@ from transformers.generation import (
     TopPLogitsWarper,
 )
 
-from playground.engine.sampler import Sampler, check_sampling, choose_all
+from playground.engine.sampler import Sampler, check_sampling, sample_batch
 from playground.errors import EngineError, InputError
 from playground.protocol.sampling import GREEDY, SamplingParams
 
@@ -29,7 +29,7 @@ def test_distribution_is_transformers_own(temperature: float, top_p: float, top_
     warpers += [TopPLogitsWarper(top_p)] if top_p < 1 else []
     want = LogitsProcessorList(warpers)(torch.tensor([[1]]), scores[None])[0].softmax(-1)
     sampler = Sampler(SamplingParams(8, temperature, top_p, top_k, seed=0), [1])
-    values, ordered, total = sampler.candidates(scores)
+    values, ordered, total = sampler.top_candidates(scores)
     reached = torch.from_numpy(sampler._distribution(values, total))
     probabilities = reached.diff(prepend=torch.zeros(1)).div(reached[-1]).float()
     tokens = torch.from_numpy(ordered)[: len(probabilities)]
@@ -54,7 +54,7 @@ def test_company_changes_no_choice() -> None:
         SamplingParams(8, 1.2, 0.8, 0, 1.3, seed=3),
     ]
     logits = torch.randn(4, 600, generator=torch.Generator().manual_seed(0))
-    together = choose_all([Sampler(one, [1, 2]) for one in settings], logits)
+    together = sample_batch([Sampler(one, [1, 2]) for one in settings], logits)
     assert together == [choose(Sampler(one, [1, 2]), row) for one, row in zip(settings, logits, strict=True)]
 
 
@@ -63,7 +63,7 @@ def test_equally_likely_tokens_are_drawn_alike_in_any_company() -> None:
     logits = torch.randn(200, 5_000, generator=torch.Generator().manual_seed(0)).bfloat16()
     mine, other = SamplingParams(8, 1.5, 1.0, 50, seed=3), SamplingParams(8, 1.0, 1.0, 400, seed=4)
     alone = [choose(Sampler(mine, []), row) for row in logits]
-    beside = [choose_all([Sampler(mine, []), Sampler(other, [])], torch.stack((row, row)))[0] for row in logits]
+    beside = [sample_batch([Sampler(mine, []), Sampler(other, [])], torch.stack((row, row)))[0] for row in logits]
     assert alone == beside
 
 
@@ -71,7 +71,7 @@ def test_top_p_alone_finds_the_same_without_sorting_all() -> None:
     """Where its share ends early only the head is sorted, and the draws are those from all tokens sorted."""
     scores = torch.randn(5_000, generator=torch.Generator().manual_seed(1)) * 4
     sampler = Sampler(SamplingParams(8, 0.8, 0.9, 0, seed=1), [])
-    values, _, total = sampler.candidates(scores)
+    values, _, total = sampler.top_candidates(scores)
     head = sampler._distribution(values, total)
     whole = sampler._distribution(scores.sort(descending=True).values.numpy(), None)
     assert len(values) < len(scores)
@@ -80,7 +80,7 @@ def test_top_p_alone_finds_the_same_without_sorting_all() -> None:
 
 
 def choose(sampler: Sampler, scores: torch.Tensor) -> int:
-    (chosen,) = choose_all([sampler], scores[None])
+    (chosen,) = sample_batch([sampler], scores[None])
     if isinstance(chosen, Exception):
         raise chosen
     return chosen

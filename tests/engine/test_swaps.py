@@ -1,25 +1,26 @@
 """Adapters swap into the live model: right while there, gone without a trace after."""
 
 import asyncio
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 import torch
 
-from playground.engine.llm_engine import LiveModel
-from playground.engine.lora import LoraRouter
+from playground.engine.llm_engine import LLMEngine
+from playground.engine.lora import MultiLora
 from playground.errors import AdapterError, EngineError
 from playground.models.loader import load_model
 from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.messages import BASE
 from playground.protocol.requests import GenerateRequest, LogprobsRequest
 from playground.protocol.sampling import SamplingParams
-from tests.asking import greedy, routed_logits, until
+from tests.asking import adapter_logits, greedy, until
 from tests.tiny import damage, make_adapter
 
 
-def test_each_request_its_own_adapter(engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
+def test_each_request_its_own_adapter(engine: LLMEngine, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
     """Requests with two adapters, the base and half strength, answered together, say what each says alone."""
     receipts = [engine.load_adapter(str(number), folder) for number, folder in enumerate(adapters)]
     assert all(receipt.base_unchanged and receipt.max_logit_change > 0.1 for receipt in receipts)
@@ -32,15 +33,15 @@ def test_each_request_its_own_adapter(engine: LiveModel, tokenizer: ChatTokenize
     assert len(set(alone[:4])) == 4
 
 
-def test_scores_go_through_the_adapter(engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
+def test_scores_go_through_the_adapter(engine: LLMEngine, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
     """A score is the adapter's own, and the base's scores are as before."""
     rows = (tuple(tokenizer.encode_continuation(" dog")),)
     prompt = tuple(tokenizer.encode("The"))
-    before = asyncio.run(engine.score(LogprobsRequest(prompt, rows)))
+    before = asyncio.run(engine.compute_logprobs(LogprobsRequest(prompt, rows)))
     engine.load_adapter("a", adapters[0])
-    adapted = asyncio.run(engine.score(LogprobsRequest(prompt, rows, adapter="a")))
+    adapted = asyncio.run(engine.compute_logprobs(LogprobsRequest(prompt, rows, adapter="a")))
     assert abs(adapted[0].logprobs[0] - before[0].logprobs[0]) > 1e-3
-    assert asyncio.run(engine.score(LogprobsRequest(prompt, rows))) == before
+    assert asyncio.run(engine.compute_logprobs(LogprobsRequest(prompt, rows))) == before
 
 
 def test_base_is_exact_in_4bit_after_many_swaps(tiny_model_folder: Path, adapters: list[Path]) -> None:
@@ -48,18 +49,18 @@ def test_base_is_exact_in_4bit_after_many_swaps(tiny_model_folder: Path, adapter
     loaded = load_model(str(tiny_model_folder), "4bit")
     assert loaded.info.precision == "4-bit"
     tokenizer = loaded.tokenizer
-    live = LiveModel(loaded)
+    live = LLMEngine(loaded)
     try:
         first = live.submit(greedy(tokenizer)).result(30)
-        logits = live._loop.between_steps(lambda: routed_logits(loaded.model, live._router, BASE))
+        logits = live._core.call_between_steps(lambda: adapter_logits(loaded.model, live._lora, BASE))
         for swap in range(12):
             for number, folder in enumerate(adapters):
                 receipt = live.load_adapter(f"{swap}-{number}", folder)
                 assert receipt.base_unchanged
                 assert receipt.max_logit_change > 0.1
-                assert live.submit(greedy(tokenizer, most=4, adapter=f"{swap}-{number}")).result(30).finished
+                assert live.submit(greedy(tokenizer, most=4, adapter=f"{swap}-{number}")).result(30).finish_reason
                 live.unload_adapter(f"{swap}-{number}")
-        after = live._loop.between_steps(lambda: routed_logits(loaded.model, live._router, BASE))
+        after = live._core.call_between_steps(lambda: adapter_logits(loaded.model, live._lora, BASE))
         assert torch.equal(after, logits)
         assert live.submit(greedy(tokenizer)).result(30) == first
     finally:
@@ -67,7 +68,7 @@ def test_base_is_exact_in_4bit_after_many_swaps(tiny_model_folder: Path, adapter
 
 
 def test_receipt_of_an_adapter_that_does_nothing(
-    engine: LiveModel, tiny_model_folder: Path, tmp_path: Path, adapters: list[Path]
+    engine: LLMEngine, tiny_model_folder: Path, tmp_path: Path, adapters: list[Path]
 ) -> None:
     """A fresh adapter changes nothing, and the receipt says so; loading it again gives the same receipt."""
     idle = make_adapter(tiny_model_folder, tmp_path / "idle", init_lora_weights=True)
@@ -81,7 +82,22 @@ def test_receipt_of_an_adapter_that_does_nothing(
         engine.load_adapter(BASE, idle)
 
 
-def test_unload_waits_for_its_last_request(engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
+def test_an_adapter_whose_folder_has_moved(
+    engine: LLMEngine, tokenizer: ChatTokenizer, tmp_path: Path, adapters: list[Path]
+) -> None:
+    """It is the same one, and is read from its new place when it had to leave memory."""
+    old = shutil.copytree(adapters[0], tmp_path / "old")
+    receipt = engine.load_adapter("a", old)
+    said = engine.submit(greedy(tokenizer, adapter="a")).result(30)
+    new = old.rename(tmp_path / "new")
+    assert engine.load_adapter("a", new) is receipt
+    engine._core.call_between_steps(lambda: engine._lora._evict("a") or True)
+    assert engine.submit(greedy(tokenizer, adapter="a")).result(30) == said
+    with pytest.raises(AdapterError, match="taken"):
+        engine.load_adapter("a", adapters[1])
+
+
+def test_unload_waits_for_its_last_request(engine: LLMEngine, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:
     """An adapter leaves only when nobody uses it; meanwhile nobody new may begin."""
     engine.load_adapter("a", adapters[0])
     request = GenerateRequest(tuple(tokenizer.encode("A")), SamplingParams(400, 1.5, 1.0, 0, seed=1), adapter="a")
@@ -93,7 +109,7 @@ def test_unload_waits_for_its_last_request(engine: LiveModel, tokenizer: ChatTok
     with pytest.raises(AdapterError, match="'a'"):
         engine.submit(request)
     assert leaving.is_alive()
-    running.cancel()
+    running.abort()
     leaving.join(30)
     assert engine.status().adapters_resident == ()
     with pytest.raises(AdapterError, match="'a'"):
@@ -101,7 +117,7 @@ def test_unload_waits_for_its_last_request(engine: LiveModel, tokenizer: ChatTok
 
 
 def test_a_failed_unload_leaves_the_name_usable(
-    engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: LLMEngine, tokenizer: ChatTokenizer, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the loop starts again in the middle of it, the adapter can still be used, and unloaded."""
     engine.load_adapter("a", adapters[0])
@@ -110,12 +126,12 @@ def test_a_failed_unload_leaves_the_name_usable(
     )
     until(lambda: engine.status().running == 1)
     with monkeypatch.context() as broken:
-        broken.setattr(engine._loop, "_let_go", lambda: 1 / 0 if engine._leaving else None)
+        broken.setattr(engine._core, "_finish_expired", lambda: 1 / 0 if engine._leaving else None)
         with pytest.raises(EngineError, match="start again"):
             engine.unload_adapter("a")
     with pytest.raises(EngineError, match="start again"):
         running.result(10)
-    assert engine.submit(greedy(tokenizer, adapter="a")).result(30).finished
+    assert engine.submit(greedy(tokenizer, adapter="a")).result(30).finish_reason
     engine.unload_adapter("a")
     assert engine.status().adapters_resident == ()
 
@@ -125,8 +141,8 @@ def test_budget_drops_the_idle_and_brings_them_back(
 ) -> None:
     """Beyond the budget the adapter used longest ago leaves memory and returns, exact, when it is named."""
     loaded = load_model(str(tiny_model_folder), "none")
-    sizes = [LoraRouter(loaded.model, loaded.device).read(folder).size_bytes for folder in adapters]
-    live = LiveModel(loaded, adapter_budget_bytes=max(sizes) + min(sizes) - 1)
+    sizes = [MultiLora(loaded.model, loaded.device).read(folder).size_bytes for folder in adapters]
+    live = LLMEngine(loaded, adapter_cache_bytes=max(sizes) + min(sizes) - 1)
     try:
         live.load_adapter("0", adapters[0])
         said = live.submit(greedy(tokenizer, adapter="0")).result(30)
@@ -139,19 +155,19 @@ def test_budget_drops_the_idle_and_brings_them_back(
         )
         until(lambda: live.status().running == 1)
         other = live.submit(greedy(tokenizer, adapter="1"))
-        assert live.submit(greedy(tokenizer)).result(30).finished  # past the one that waits for room
+        assert live.submit(greedy(tokenizer)).result(30).finish_reason  # past the one that waits for room
         given_up = live.submit(greedy(tokenizer, adapter="1"))
-        given_up.cancel()
-        assert given_up.result(5).finished == "cancelled"
+        given_up.abort()
+        assert given_up.result(5).finish_reason == "abort"
         assert live.status().adapters_resident == ("0",)
-        busy.cancel()
-        assert other.result(30).finished
+        busy.abort()
+        assert other.result(30).finish_reason
     finally:
         live.close()
 
 
 def test_a_failure_while_swapping_changes_nothing(
-    engine: LiveModel, tokenizer: ChatTokenizer, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: LLMEngine, tokenizer: ChatTokenizer, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever goes wrong in the middle of a swap, the engine goes on and the adapter can be loaded again."""
     want = engine.submit(greedy(tokenizer)).result(30)
@@ -170,8 +186,8 @@ def test_an_adapter_whose_files_went_fails_its_own_request(
     """When an adapter that left memory cannot be read again, its request says so and the others go on."""
     loaded = load_model(str(tiny_model_folder), "none")
     folder = damage(tmp_path / "gone", adapters[0], "{}")
-    size = max(LoraRouter(loaded.model, loaded.device).read(one).size_bytes for one in adapters)
-    live = LiveModel(loaded, adapter_budget_bytes=size)
+    size = max(MultiLora(loaded.model, loaded.device).read(one).size_bytes for one in adapters)
+    live = LLMEngine(loaded, adapter_cache_bytes=size)
     try:
         live.load_adapter("gone", folder)
         live.load_adapter("other", adapters[1])
@@ -180,6 +196,6 @@ def test_an_adapter_whose_files_went_fails_its_own_request(
         fine = live.submit(greedy(tokenizer))
         with pytest.raises(AdapterError, match="missing"):
             broken.result(30)
-        assert fine.result(30).finished
+        assert fine.result(30).finish_reason
     finally:
         live.close()

@@ -17,9 +17,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from transformers import LlamaForCausalLM
 
+from playground.adapters.check import largest_adapter_bytes
 from playground.adapters.lora_weights import MAX_FILE_BYTES
+from playground.data_dir import DataDir
 from playground.models.loader import LoadedModel
-from playground.models.weights import largest_adapter_bytes
+from playground.models.weights import weight_shapes
 from playground.server.middleware import body_limits as uploads
 from playground.service import services as module
 from playground.service.owners import HEADER
@@ -56,7 +58,7 @@ async def _size(request: Request) -> Response:
 
 def guarded(services: Services) -> uploads.BodyLimitMiddleware:
     inner = Starlette(routes=[Route("/upload", _upload, methods=["POST"]), Route("/call", _size, methods=["POST"])])
-    inner.state.folder = services.downloads.parent
+    inner.state.folder = services.data.uploads
     return uploads.BodyLimitMiddleware(inner, services)
 
 
@@ -78,7 +80,7 @@ def a_file(name: str, size: int, key: str = "") -> httpx.Request:
 
 
 def left(services: Services) -> list[str]:
-    return sorted(path.name for path in services.downloads.parent.rglob("*") if path.is_file())
+    return sorted(path.name for path in services.data.uploads.rglob("*") if path.is_file())
 
 
 def test_each_kind_has_its_own_bound(services: Services) -> None:
@@ -122,7 +124,7 @@ def test_all_together_may_send_only_so_much(services: Services, monkeypatch: pyt
     assert any("no room for more files" in answer.text for answer in answers)
     (later,) = send(services, a_file("later.csv", 99 * KB))
     assert later.status_code == (200 if len(left(services)) < 4 else 400)
-    assert sum(path.stat().st_size for path in services.downloads.parent.rglob("*") if path.is_file()) <= 400 * KB
+    assert sum(path.stat().st_size for path in services.data.uploads.rglob("*") if path.is_file()) <= 400 * KB
 
 
 def test_a_disk_that_is_nearly_full(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,20 +164,17 @@ def test_what_breaks_off_leaves_nothing(services: Services, monkeypatch: pytest.
 
 def test_old_uploads_go(services: Services) -> None:
     """Defends the disk over months, and whoever has chosen a file and not yet taught it."""
-    zipped, broken, rows, fresh = (
-        services.downloads.parent / name for name in ("a/a.zip", "tmp1", "b/b.csv", "c/c.csv")
-    )
-    kept = services.downloads / "adapter-1" / "mine.zip"
+    zipped, broken, rows, fresh = (services.data.uploads / name for name in ("a/a.zip", "tmp1", "b/b.csv", "c/c.csv"))
+    kept = services.data.downloads / "adapter-1" / "mine.zip"
     for path in (zipped, broken, rows, fresh, kept):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(bytes(5000))
     now = time.time()
-    folder, data = services.downloads, services.owners.data_dir
-    assert sweep(folder, data, now) >= 20_000
-    sweep(folder, data, now + ZIP_KEPT_S + 60)
+    assert sweep(services.data, now) >= 20_000
+    sweep(services.data, now + ZIP_KEPT_S + 60)
     assert left(services) == ["b.csv", "c.csv", "mine.zip"]
     os.utime(fresh, (now + KEPT_S, now + KEPT_S))
-    sweep(folder, data, now + KEPT_S + 60)
+    sweep(services.data, now + KEPT_S + 60)
     assert left(services) == ["c.csv", "mine.zip"]
     assert not rows.parent.exists()
 
@@ -186,7 +185,7 @@ def test_nothing_is_removed_among_others_files(tmp_path: Path) -> None:
         (tmp_path / place).parent.mkdir(parents=True)
         (tmp_path / place).touch()
     for folder in ("shared", "data"):
-        sweep(tmp_path / folder / "downloads", tmp_path / "data", time.time() + 2 * KEPT_S)
+        sweep(DataDir(tmp_path / "data", tmp_path / folder), time.time() + 2 * KEPT_S)
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 2
 
 
@@ -194,5 +193,5 @@ def test_an_adapter_may_be_as_large_as_the_model_allows(tiny_model_folder: Path,
     """Defends real adapters from a bound that is too low, and a small server from one for large models."""
     model = LlamaForCausalLM.from_pretrained(tiny_model_folder)
     axes = sum(sum(layer.weight.shape) for layer in model.modules() if isinstance(layer, torch.nn.Linear))
-    assert 4 * 512 * axes <= largest_adapter_bytes(tiny_model_folder) <= 2 * 4 * 512 * axes
-    assert largest_adapter_bytes(tmp_path) == MAX_FILE_BYTES  # its files cannot be read: any adapter may fit
+    assert 4 * 512 * axes <= largest_adapter_bytes(weight_shapes(tiny_model_folder)) <= 2 * 4 * 512 * axes
+    assert largest_adapter_bytes(weight_shapes(tmp_path)) == MAX_FILE_BYTES  # unreadable: any adapter may fit

@@ -9,6 +9,7 @@ import pytest
 from playground.data.column_mapping import recognize
 from playground.data.examples import make_examples
 from playground.data.readers.table_reader import read_table
+from playground.data_dir import DataDir
 from playground.errors import InputError
 from playground.protocol.messages import Message
 from playground.service import corrections as module
@@ -23,7 +24,7 @@ def conversation(*texts: str) -> list[Message]:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Corrections:
-    return Corrections(tmp_path)
+    return Corrections(DataDir(tmp_path))
 
 
 def answers(rows: Kept) -> list[str]:
@@ -33,7 +34,7 @@ def answers(rows: Kept) -> list[str]:
 def test_a_correction_is_the_whole_conversation_and_survives_the_app(kept: Corrections, tmp_path: Path) -> None:
     asked: list[Message] = [{"role": "system", "content": "Be brief."}, *conversation("Hi", "Hello", "Who?")]
     kept.keep(OWNER, asked, "A model.", " Me. ")
-    (row,) = Corrections(tmp_path).list(OWNER)
+    (row,) = Corrections(DataDir(tmp_path)).list(OWNER)
     assert row.messages == (*asked, {"role": "assistant", "content": "Me."})
     assert (row.question, row.answer, row.was) == ("Who?", "Me.", "A model.")
 

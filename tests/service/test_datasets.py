@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from playground.data_dir import DataDir
 from playground.errors import AdapterError, DataError, InputError, PlaygroundError
 from playground.models.loader import load_model
 from playground.models.tokenizer import ChatTokenizer
@@ -53,7 +54,8 @@ def services(tokenizer: ChatTokenizer, tmp_path: Path) -> Services:
     host = SimpleNamespace(info=make_info(linear_modules=()), tokenizer=tokenizer)
     jobs = RecordingJobs(tmp_path / "job")
     nothing: Any = None
-    return Services(cast(Any, host), nothing, cast(Any, jobs), Owners(tmp_path, "public"), tmp_path, nothing)
+    data = DataDir(tmp_path)
+    return Services(cast(Any, host), nothing, cast(Any, jobs), Owners(data, "public"), data, nothing)
 
 
 def started(services: Services) -> list[tuple[Any, ...]]:
@@ -207,8 +209,8 @@ def test_questions_to_watch_are_kept_in_order() -> None:
 
 def test_a_real_queue_takes_the_run(tokenizer: ChatTokenizer, services: Services, tmp_path: Path) -> None:
     """The arguments fit the real `JobQueue`, and the origin is kept beside the run's spec."""
-    jobs = JobQueue(tmp_path / "data", JobHooks(on_trained=lambda _job, _folder: "a-0"))
-    real = Services(services.host, services.store, jobs, services.owners, tmp_path, services.preflight)
+    jobs = JobQueue(DataDir(tmp_path / "data"), JobHooks(on_trained=lambda _job, _folder: "a-0"))
+    real = Services(services.host, services.store, jobs, services.owners, services.data, services.preflight)
     try:
         job_id = start_training(real, "ann", write(tmp_path, 20), "pairs.csv", "Sums")
         job = jobs.job("ann", job_id)

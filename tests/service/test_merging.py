@@ -134,7 +134,7 @@ def test_refused_and_nothing_left(
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("LARGEST_BYTES", 10, "at most"),
+        ("MAX_MERGED_BYTES", 10, "at most"),
         ("KEPT_FREE_BYTES", 2**60, "no room"),
         ("MEMORY_BYTES", 2**60, "too little free memory"),
     ],

@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ import pytest
 from playground.adapters.info import MAX_NAME_CHARS
 from playground.adapters.store import AdapterStore
 from playground.data.examples import Example
+from playground.data_dir import DataDir
 from playground.engine.host import LocalModelHost
 from playground.errors import AdapterError, EngineError, TrainingError
 from playground.evaluation import forgetting as skills
 from playground.evaluation import report
 from playground.evaluation.forgetting import MEASURES, items
+from playground.models.loader import LoadedModel, load_model
 from playground.service.probes import PROBES_FILE, ProbeAnswers, ProbeRunner, read_probes
 from playground.service.publishing import handover, publish_step
 from playground.training.config import TrainingConfig
@@ -30,6 +32,9 @@ from playground.training.preflight.client import Preflight
 from playground.training.preflight.result import preflight_request
 from playground.training.spec import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, save_examples
 from tests.asking import until
+from tests.exchange import running_services
+from tests.tiny import make_llama
+from tests.training.test_trainer import examples
 
 PATIENCE_S = 60.0
 PROBES = ("Where is the dog?", "Tell me about the sun.", "Who sleeps?", "A fourth is not asked.")
@@ -65,7 +70,7 @@ def taught(
 ) -> Taught:
     few = items()[:5]
     monkeypatch.setattr(skills, "items", lambda: few)
-    folder = tmp_path / "data" / "ann" / "jobs" / "j1"
+    folder = DataDir(tmp_path / "data").jobs("ann") / "j1"
     folder.mkdir(parents=True)
     spec = TrainingSpec("j1", "ann", "Animals", str(tiny_model_folder), "none", "", 1.0, probes=PROBES)
     spec.save(folder)
@@ -83,8 +88,8 @@ def taught(
         publish(aside, folder / LEARNT_FOLDER, step, LOSSES[step], float(step))
     facts = {"best_step": 5, "steps": 10, "held_out_loss_before": 3.0, "held_out_loss_after": 2.0, "rows": 9}
     (folder / FACTS_FILE).write_text(json.dumps(facts))
-    store = AdapterStore(tmp_path / "data")
-    return Taught(host, store, job, Preflight(tmp_path / "data"))
+    store = AdapterStore(DataDir(tmp_path / "data"))
+    return Taught(host, store, job, Preflight(store.data.trials))
 
 
 def published(taught: Taught) -> Any:
@@ -259,6 +264,75 @@ def test_a_torn_line_does_not_spoil_the_next(taught: Taught) -> None:
     prober.look_at(taught.job, taught.kept(5))
     prober.finish(PATIENCE_S)
     assert [probed.step for probed in read_probes(taught.job.folder)] == [0, 5]
+
+
+ELSEWHERE = "e" * 64
+
+
+def of_another_model(taught: Taught, **known: str) -> Taught:
+    """The run as it is when a model of the same shape has taken the place of its own."""
+    spec = replace(taught.job.spec, base_fingerprint=ELSEWHERE, **known)
+    return replace(taught, job=Job(spec, taught.job.folder))
+
+
+def test_a_result_for_another_model_is_kept_under_its_own(taught: Taught) -> None:
+    """Defends the answers of both models: the adapter says which one it is for, and does not enter the other."""
+    taught = of_another_model(taught, model_name="Big one")
+    callbacks = taught.hooks()
+    callbacks.on_checkpoint(taught.job, taught.kept(5))
+    card = published(taught)
+    step = taught.store.get("ann", publish_step(taught.host, taught.store, taught.job, 10))
+    for one in (card, step):
+        assert (one.base_model, one.base_fingerprint) == ("Big one", ELSEWHERE)
+        assert one.receipt is None and one.report == {}
+    assert published(taught).id == card.id
+    assert taught.resident() == set() and not (taught.job.folder / PROBES_FILE).exists()
+    assert not taught.store.data.base_answers.exists()
+    said = callbacks.remark(taught.job)
+    assert "neither switched on nor measured" in said["template"]
+    assert said["fields"]["reason"]["fields"]["wanted"] == "Big one"
+
+
+def test_an_old_run_has_the_name_of_its_folder(taught: Taught) -> None:
+    taught = of_another_model(taught)
+    assert published(taught).base_model == Path(taught.job.spec.model).name
+
+
+def test_a_result_for_the_loaded_model_has_nothing_to_add(taught: Taught) -> None:
+    assert taught.hooks().remark(taught.job) == {}
+
+
+def test_a_run_goes_on_while_another_model_is_loaded(loaded: LoadedModel, tmp_path: Path) -> None:
+    """Defends a run through a change of the model, in a real worker: it learns on its own model and is kept for it."""
+    other = load_model(str(make_llama(tmp_path / "other-llama", seed=7)), "none")
+    data = tmp_path / "data"
+    values = TrainingConfig(max_steps=40, r=4, lora_alpha=8, per_device_train_batch_size=4, early_stopping_patience=0)
+    with running_services(loaded, data) as services:
+        job_id = services.jobs.start(
+            "ann",
+            "Animals",
+            (examples()[:9], examples()[9:]),
+            values,
+            model=str(services.host.info.folder),
+            model_name=services.host.info.name,
+            quantization="none",
+            base_fingerprint=services.host.info.fingerprint,
+            probes=PROBES[:1],
+        )
+        services.jobs.close()  # as when the app ends: at once, or after the running step
+        assert services.jobs.get("ann", job_id)["state"] == "interrupted"
+    with running_services(other, data) as services:
+        services.jobs.resume("ann", job_id)
+        until(lambda: services.jobs.get("ann", job_id)["state"] not in ("waiting", "starting", "training"), 120.0)
+        state = services.jobs.get("ann", job_id)
+        assert state["state"] == "done", state["message"]
+        assert "neither switched on nor measured" in state["message"] and "tiny-llama" in state["message"]
+        card = services.store.get("ann", str(state["adapter"]))
+        assert (card.base_model, card.base_fingerprint) == (loaded.info.name, loaded.info.fingerprint)
+        assert services.host.status().adapters_resident == ()
+        assert read_probes(services.jobs.job("ann", job_id).folder) == []
+    with running_services(loaded, data) as services:
+        assert asyncio.run(services.client("ann", card.id)).adapter == card.id
 
 
 def test_nothing_is_tried_beside_a_worker_nor_a_measurement(taught: Taught, monkeypatch: pytest.MonkeyPatch) -> None:

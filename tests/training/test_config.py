@@ -11,7 +11,9 @@ import pytest
 from pydantic import Field
 
 from playground.data.examples import Example
+from playground.data_dir import DataDir
 from playground.errors import InputError, TrainingError
+from playground.models.catalog import STARTER_FOLDER
 from playground.service.owners import Owners
 from playground.service.services import Services
 from playground.training import config as training_config
@@ -34,7 +36,8 @@ def form_services(tmp_path: Path) -> Services:
     """Enough of them to draw the form on a shared server."""
     host: Any = SimpleNamespace(info=make_info())
     nothing: Any = None
-    return Services(host, nothing, nothing, Owners(tmp_path, "public"), tmp_path, nothing)
+    data = DataDir(tmp_path)
+    return Services(host, nothing, nothing, Owners(data, "public"), data, nothing)
 
 
 def chosen(context_length: int = 512, layers: tuple[str, ...] = (), **given: object) -> TrainingConfig:
@@ -53,9 +56,30 @@ def test_spec_round_trip(tmp_path: Path) -> None:
         created=12.5,
         values=TrainingConfig(epochs=2.5, r=4, lr_scheduler_type="linear"),
         probes=("Hello?", "你好"),
+        model_name="Tiny",
     )
     spec.save(tmp_path)
     assert TrainingSpec.load(tmp_path / "spec.json") == spec
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (str(STARTER_FOLDER), "Starter"),
+        ("/hub/models--Qwen--Qwen3-0.6B/snapshots/c1899de", "Qwen3 0.6B"),
+        ("/hub/models--someone--small-one/snapshots/c1899de", "someone/small-one"),
+        ("/models/tiny", "tiny"),
+        ("someone/small-one", "someone/small-one"),
+    ],
+)
+def test_a_spec_of_an_earlier_version_names_its_model(tmp_path: Path, model: str, name: str) -> None:
+    """Defends old runs: the model's name was not written down, but where it lay was."""
+    TrainingSpec("a1", "local", "Old", model, "4bit", "f", 12.5).save(tmp_path)
+    path = tmp_path / "spec.json"
+    written = json.loads(path.read_text())
+    del written["model_name"]
+    path.write_text(json.dumps(written))
+    assert TrainingSpec.load(path).base_name == name
 
 
 def test_examples_round_trip(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from playground.data_dir import DataDir
 from playground.errors import AdapterError, BusyError, InputError
 from playground.training.config import TrainingConfig
 from playground.training.jobs import supervisor as supervise
@@ -23,7 +24,6 @@ from playground.training.jobs.events import FINISHED, Event, EventLog
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.queue import MAX_KEPT_JOBS, JobHooks, JobQueue
 from playground.training.jobs.state import JobState
-from playground.training.lock import alone_in
 from playground.training.spec import TrainingSpec
 from tests.running_app import ROOT
 from tests.training.test_trainer import examples
@@ -46,7 +46,7 @@ class Room:
 
     def open(self, longest_run_s: float | None = None) -> JobQueue:
         return JobQueue(
-            self.root,
+            DataDir(self.root),
             JobHooks(
                 on_trained=self._publish,
                 on_worker_start=lambda: self.beside.append("start"),
@@ -117,7 +117,7 @@ def finished(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) 
         return [state async for state in jobs.follow("ann", job_id)]
 
     refused = asyncio.run(asyncio.wait_for(follow(), PATIENCE_S))
-    assert (room.root / "ann" / "jobs" / job_id / "adapter" / "adapter_config.json").exists()
+    assert (DataDir(room.root).jobs("ann") / job_id / "adapter" / "adapter_config.json").exists()
     room.refuse = False
     jobs.resume("ann", job_id)
     yield Finished(room, jobs, job_id, refused, asyncio.run(asyncio.wait_for(follow(), PATIENCE_S)))
@@ -283,7 +283,7 @@ def test_left_over_and_bounded(tiny_model_folder: Path, tmp_path: Path) -> None:
         entered.set()
         leave.wait(PATIENCE_S)
 
-    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
+    jobs = JobQueue(DataDir(tmp_path), JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
     ids = [room.start(jobs, SHORT, owner="we/ird ../owner") for _ in range(3)]
     assert entered.wait(PATIENCE_S)
     with pytest.raises(BusyError, match="3 training runs"):
@@ -303,7 +303,7 @@ def test_left_over_and_bounded(tiny_model_folder: Path, tmp_path: Path) -> None:
 def old_run(root: Path, number: int, owner: str = "ann") -> Job:
     """A run that ended long ago, as it lies on the disk."""
     spec = TrainingSpec(f"{number:016x}", owner, "Old", "m", "auto", "", float(number), SHORT)
-    job = Job(spec, root / owner / "jobs" / spec.job_id)
+    job = Job(spec, DataDir(root).jobs(owner) / spec.job_id)
     write_job(job, examples()[:9], [])
     job.log.write(Event("done", "Done.", settled=True))
     return job
@@ -316,7 +316,8 @@ def test_old_runs_go(tmp_path: Path) -> None:
     half_removed = old_run(tmp_path, 100)
     (half_removed.folder / "spec.json").unlink()
     jobs = JobQueue(
-        tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", is_needed=lambda job: job.job_id == old[1].job_id)
+        DataDir(tmp_path),
+        JobHooks(on_trained=lambda _job, _folder: "a", is_needed=lambda job: job.job_id == old[1].job_id),
     )
     kept = [state["job_id"] for state in jobs.list("ann")]
     assert kept == [job.job_id for job in (*reversed(old[3:]), old[1])]
@@ -336,7 +337,7 @@ def test_an_end_that_the_disk_has_no_room_for_is_told(tmp_path: Path, monkeypatc
         leave.wait(PATIENCE_S)
         raise AdapterError("Give the adapter a name.")
 
-    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
+    jobs = JobQueue(DataDir(tmp_path), JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
     room = Room(tmp_path, tmp_path)
     job_id = room.start(jobs, SHORT)
     assert entered.wait(PATIENCE_S)
@@ -364,7 +365,7 @@ def test_a_run_whose_folder_is_removed_says_so(tmp_path: Path) -> None:
         entered.set()
         leave.wait(PATIENCE_S)
 
-    jobs = JobQueue(tmp_path, JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
+    jobs = JobQueue(DataDir(tmp_path), JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
     job_id = Room(tmp_path, tmp_path).start(jobs, SHORT)
     assert entered.wait(PATIENCE_S)
 
@@ -386,7 +387,7 @@ def test_a_run_whose_folder_is_removed_says_so(tmp_path: Path) -> None:
 
 def test_one_app_at_a_time_on_a_folder(tmp_path: Path) -> None:
     """A second app would take the first one's runs for left over; it is refused until the first is gone."""
-    with alone_in(tmp_path):
+    with DataDir(tmp_path).lock():
         second = subprocess.run(
             [sys.executable, "app.py"],
             env={**os.environ, "PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_MODEL": "starter"},
@@ -398,5 +399,5 @@ def test_one_app_at_a_time_on_a_folder(tmp_path: Path) -> None:
         assert second.returncode == 2
         assert second.stderr.startswith(f"Another playground is using {tmp_path} already.")
         assert second.stderr.count("\n") == 1
-    with alone_in(tmp_path):
+    with DataDir(tmp_path).lock():
         pass

@@ -1,6 +1,7 @@
 """Defends that two models are asked at the same time, and that however it ends, neither goes on by itself."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -138,8 +139,8 @@ def test_a_task_without_a_view_of_its_own_compares_too(tmp_path: Path, monkeypat
 
 
 WORDS = (
-    TokenLogprob("A", 0.9, (("The", 0.05),)),
-    TokenLogprob("<img>", 0.004, (("", 0.5), ("\n", 0.3), (' "', 0.001))),
+    TokenLogprob("A", math.log(0.9), (("The", math.log(0.05)),)),
+    TokenLogprob("<img>", math.log(0.004), (("", math.log(0.5)), ("\n", math.log(0.3)), (' "', math.log(0.001)))),
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from playground.data_dir import DataDir
 from playground.errors import InputError
 from playground.service.datasets import plan
 from playground.service.owners import Owners
@@ -58,9 +59,8 @@ def preflight(monkeypatch: pytest.MonkeyPatch) -> SlowPreflight:
 
 @pytest.fixture
 def services(preflight: SlowPreflight, tmp_path: Path) -> Services:
-    host = SimpleNamespace(info=make_info())
-    nothing: Any = None
-    return Services(cast(Any, host), nothing, nothing, Owners(tmp_path, "public"), tmp_path, cast(Any, preflight))
+    host, data, nothing = SimpleNamespace(info=make_info()), DataDir(tmp_path), cast(Any, None)
+    return Services(cast(Any, host), nothing, nothing, Owners(data, "public"), data, cast(Any, preflight))
 
 
 @pytest.fixture

@@ -2,16 +2,15 @@
 
 import json
 import logging
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from playground.data.examples import Example
+from playground.data_dir import SPEC_FILE, DataDir
 from playground.errors import TrainingError
 from playground.training.jobs.events import Event, EventLog
 from playground.training.jobs.state import JobState, summarize
@@ -19,7 +18,6 @@ from playground.training.spec import (
     EVENTS_FILE,
     FACTS_FILE,
     HELD_OUT_FILE,
-    SPEC_FILE,
     TRAIN_FILE,
     TrainingSpec,
     save_examples,
@@ -103,14 +101,9 @@ def remove_job(job: Job) -> None:
     shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def find_jobs(root: Path) -> Iterator[Job]:
-    for path in sorted(root.glob(f"*/jobs/*/{SPEC_FILE}")):
+def find_jobs(data: DataDir) -> Iterator[Job]:
+    for path in sorted(path for home in data.all_jobs() for path in home.glob(f"*/{SPEC_FILE}")):
         try:
             yield Job(TrainingSpec.load(path), path.parent)
         except TrainingError:
             log.exception("the training run in %s is left out", path.parent)
-
-
-def folder_name(owner: str) -> str:
-    """Owners that are plain names keep them; any other is told by its hash, so that no name leaves the root."""
-    return owner if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", owner) else sha256(owner.encode()).hexdigest()

@@ -8,9 +8,9 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from playground.data.examples import Example
+from playground.data_dir import DataDir
 from playground.errors import BusyError, InputError, PlaygroundError
 from playground.process import STOP_FILE
 from playground.protocol.model import Quantization
@@ -21,7 +21,6 @@ from playground.training.jobs.job import (
     INTERRUPTED,
     Job,
     find_jobs,
-    folder_name,
     is_left_over,
     remove_job,
     write_failure_as_error,
@@ -43,13 +42,13 @@ _FOLLOW_S = 0.2
 
 
 class JobQueue:
-    """All runs under `root/OWNER/jobs/ID`. Thread-safe. Unknown and foreign ids raise the same `InputError`.
+    """All runs, each in a folder of its own. Thread-safe. Unknown and foreign ids raise the same `InputError`.
 
     After `longest_run_s` seconds, if any, a run is stopped as if its owner had asked.
     """
 
-    def __init__(self, root: Path, hooks: JobHooks, longest_run_s: float | None = None) -> None:
-        self._root = root
+    def __init__(self, data: DataDir, hooks: JobHooks, longest_run_s: float | None = None) -> None:
+        self._data = data
         self._hooks = hooks
         self.longest_run_s = longest_run_s
         self._changed = threading.Condition(threading.RLock())
@@ -58,7 +57,7 @@ class JobQueue:
         self._runner = JobRunner(hooks, longest_run_s)
         self._closing = False
         self._unwritten: dict[str, Event] = {}
-        self._jobs = {job.job_id: job for job in find_jobs(root)}
+        self._jobs = {job.job_id: job for job in find_jobs(data)}
         for job in self._jobs.values():
             if is_left_over(job):
                 self._settle(job, INTERRUPTED)
@@ -77,6 +76,7 @@ class JobQueue:
         model: str,
         quantization: Quantization,
         base_fingerprint: str,
+        model_name: str = "",
         probes: Sequence[str] = (),
     ) -> str:
         """Queue a run over (train, held-out) examples; returns its id.
@@ -97,8 +97,9 @@ class JobQueue:
             created=round(time.time(), 3),
             values=values,
             probes=tuple(probes),
+            model_name=model_name,
         )
-        job = Job(spec, self._root / folder_name(owner) / "jobs" / spec.job_id)
+        job = Job(spec, self._data.jobs(owner) / spec.job_id)
         with self._changed:
             self._check_room(owner)
         write_job(job, list(train), list(held_out))  # takes its time, in which nobody is to wait for the lock

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from playground.errors import PlaygroundError
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER
@@ -24,8 +25,9 @@ class JobHooks:
 
     `on_worker_start` and `on_worker_end` enclose the life of a worker process; `on_trained(job, adapter_folder)`
     publishes the result and returns its id; `on_checkpoint(job, folder)` is handed each checkpoint, a PEFT adapter
-    folder; `is_needed(job)` tells whether an old run must stay, since its adapter is still there; `on_close` tells the
-    others to come to an end soon.
+    folder; `remark(job)` tells what its last message is to be instead of the worker's (`template` and `fields`), if
+    anything; `is_needed(job)` tells whether an old run must stay, since its adapter is still there; `on_close` tells
+    the others to come to an end soon.
     """
 
     on_trained: Callable[[Job, Path], str]
@@ -33,6 +35,7 @@ class JobHooks:
     on_worker_end: Callable[[], None] = lambda: None
     on_checkpoint: Callable[[Job, Path], None] = lambda _job, _folder: None
     is_needed: Callable[[Job], bool] = lambda _job: False
+    remark: Callable[[Job], dict[str, Any]] = lambda _job: {}
     on_close: Callable[[], None] = lambda: None
 
 
@@ -85,7 +88,7 @@ class JobRunner:
             return INTERRUPTED
         adapter = job.folder / ADAPTER_FOLDER
         if last.state in ("done", "stopped") and adapter.exists():
-            last = replace(last, adapter=self._hooks.on_trained(job, adapter))
+            last = replace(last, adapter=self._hooks.on_trained(job, adapter), **self._hooks.remark(job))
         if last.state == "done":
             shutil.rmtree(job.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
         return last

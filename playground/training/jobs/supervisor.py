@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from playground.data_dir import SPEC_FILE
 from playground.process import LOG_FILE, STOP_FILE, start_worker, stop
 from playground.training.jobs.events import Event, EventLog
-from playground.training.spec import EVENTS_FILE, SPEC_FILE
+from playground.training.spec import EVENTS_FILE
 
 log = logging.getLogger(__name__)
 

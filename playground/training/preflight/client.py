@@ -17,17 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
+from playground.data_dir import SPEC_FILE
 from playground.errors import PlaygroundError, TrainingError, from_plain
 from playground.process import LOG_FILE, start_worker, stop
 from playground.training.config import TrainingConfig
 from playground.training.jobs.job import Job, write_job
 from playground.training.preflight.result import PreflightRequest, PreflightResult
 from playground.training.preflight.shrink import candidates
-from playground.training.spec import SPEC_FILE
 
 log = logging.getLogger(__name__)
 
-TRIALS_FOLDER = "trials"
 IDLE_S = 60.0
 MAX_TRIAL_S = 600.0
 """No single trial goes on for longer, so that nobody keeps the others waiting for good."""
@@ -36,10 +35,9 @@ MAX_TRIAL_S = 600.0
 class Preflight:
     """Thread-safe. All processes are started in one thread: Linux ends them with the thread that started them."""
 
-    def __init__(self, root: Path) -> None:
-        """Trials lie in a folder of `root`, where what a killed app left of them goes."""
-        self._folder = root / TRIALS_FOLDER
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def __init__(self, folder: Path) -> None:
+        """Trials lie in `folder`, each in one of its own while it goes on."""
+        self._folder = folder
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="preflight")
         self._lock = threading.Lock()
         self._process: _Process | None = None

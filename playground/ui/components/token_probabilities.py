@@ -3,6 +3,7 @@
 Each word is a radio button, so that the keyboard reaches it and no script is needed.
 """
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -60,18 +61,21 @@ def in_place(text: str, words: Sequence[TokenLogprob]) -> Iterator[tuple[str, To
     """Each word as it stands in the text: some tokenizers drop a word's leading space when it is decoded alone."""
     at = 0
     for word in words:
-        spaced = text.startswith(f" {word.text}", at) and not text.startswith(word.text, at)
-        shown = f" {word.text}" if spaced else word.text
+        spaced = text.startswith(f" {word.token}", at) and not text.startswith(word.token, at)
+        shown = f" {word.token}" if spaced else word.token
         if text.startswith(shown, at):
             at += len(shown)
         yield shown, word
 
 
 def _word(speak: Gettext, name: str, shown: str, word: TokenLogprob) -> str:
-    others = "".join(f"<span>{_plain(speak, other)} {_share(share)}</span>" for other, share in word.others)
-    chosen = f"<b>{_plain(speak, word.text)} {_share(word.probability)}</b>"
+    others = "".join(
+        f"<span>{_plain(speak, other)} {_share(math.exp(logprob))}</span>" for other, logprob in word.top_logprobs
+    )
+    probability = math.exp(word.logprob)
+    chosen = f"<b>{_plain(speak, word.token)} {_share(probability)}</b>"
     return (
-        f'<label style="--unsure:{1 - word.probability:.2f}"><input type="radio" name="{safe(name)}">'
+        f'<label style="--unsure:{1 - probability:.2f}"><input type="radio" name="{safe(name)}">'
         f'<span class="word">{safe(shown)}</span>'
         f'<span class="strip">{chosen}<span class="quiet">{safe(speak("It also considered"))}</span>{others}</span>'
         "</label>"

@@ -50,9 +50,11 @@ def seconds_of(services: Services, draft: Draft, intensity: str, pace: Pace | No
 
 
 def last_pace(services: Services, owner: str) -> Pace | None:
-    """Of the owner's newest finished run; None without one."""
+    """Of the owner's newest finished run on the loaded model; None without one."""
     for state in services.jobs.list(owner) if owner else []:
-        facts = services.jobs.job(owner, state["job_id"]).facts() if state["state"] == "done" else {}
+        job = services.jobs.job(owner, state["job_id"])
+        comparable = state["state"] == "done" and services.host.info.serves(job.spec.base_fingerprint)
+        facts = job.facts() if comparable else {}
         if facts.get("steps") and facts.get("seconds"):
             settings = facts["settings"]
             batch = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]

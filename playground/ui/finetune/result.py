@@ -14,6 +14,7 @@ from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
 from playground.service.downloads import zipped
 from playground.service.probes import read_probes
+from playground.service.publishing import left_out as why_left_out
 from playground.service.services import Services
 from playground.training.jobs.job import Job
 from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
@@ -81,7 +82,7 @@ def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Text
     @show_errors
     async def show(adapter: str, job_id: str, request: gr.Request) -> AsyncIterator[list[Any]]:
         if not adapter:
-            yield ["", "", "", "", "", ""]
+            yield ["", "", "", "", "", "", gr.skip()]
             return
         owner, gettext = services.owner(request), gettext_for(request)
         job, card = services.jobs.job(owner, job_id), services.store.get(owner, adapter)
@@ -92,10 +93,13 @@ def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Text
         below = report_html.behind(card.report, card.name, gettext), report_html.others(card.report, gettext)
         taught = teach_html.facts(verdict_html.how_taught(facts, gettext))
         verdict, proof = verdict_html.verdict(card, facts, gettext), verdict_html.proof(card, gettext)
-        yield [verdict, answers + strip, *below, taught, proof]
+        left_out = why_left_out(services.host.info, job)
+        if left_out:
+            answers = answers or teach_html.caption(gettext(left_out.template, **left_out.fields))
+        yield [verdict, answers + strip, *below, taught, proof, gr.Button(visible=left_out is None)]
         if not answers:
             async for table in _answers(services, owner, job, card, gettext):
-                yield [gr.skip(), table + strip, *[gr.skip()] * 4]
+                yield [gr.skip(), table + strip, *[gr.skip()] * 5]
 
     @show_errors
     async def use(adapter: str, job_id: str, request: gr.Request, written: str = "") -> list[Any]:
@@ -109,7 +113,7 @@ def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Text
     async def download(adapter: str, request: gr.Request) -> str:
         return await asyncio.to_thread(zipped, services, services.owner(request), adapter)
 
-    shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof]
+    shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof, parts.use]
     frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT_OPTIONS)
     finetune_steps.wire(frame, parts.steps)
     prompts = [prompt] if prompt else []
@@ -146,7 +150,7 @@ async def _answer(client: SamplingClient, messages: list[Message], gettext: Gett
     try:
         token_ids = client.tokenizer.apply_chat_template(messages)
         async for output in client.generate(token_ids, SHORT_ANSWER):
-            yield output.text + ("" if output.finished else " ▍")
+            yield output.text + ("" if output.finish_reason else " ▍")
     except PlaygroundError as error:
         # One question that does not fit must not hide the answers to the others.
         yield gettext(error.template, **error.fields)

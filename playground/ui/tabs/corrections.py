@@ -53,7 +53,7 @@ def draw(services: Services, visible: bool, prompt: gr.Textbox) -> CorrectionsPa
         with gr.Row(visible=False, elem_classes=["foot"]) as buttons:
             look = second("Look at them", elem_id="corrections-look")
             teach = second("Teach these", visible=False, elem_id="corrections-teach")
-    return CorrectionsPanel(Corrections(services.owners.data_dir), box, look, teach, prompt, (count, buttons, teach))
+    return CorrectionsPanel(Corrections(services.data), box, look, teach, prompt, (count, buttons, teach))
 
 
 def counted(gettext: Gettext, kept: Kept) -> list[Any]:
@@ -123,7 +123,7 @@ def write_file(services: Services, kept: Corrections, owner: str) -> Path:
     lines = kept.as_json_lines(owner)
     if not lines:
         raise InputError("No correction is kept. Change an answer with its pencil first.")
-    path = Path(tempfile.mkdtemp(dir=services.downloads)) / FILE_NAME
+    path = Path(tempfile.mkdtemp(dir=services.data.downloads)) / FILE_NAME
     path.write_text(lines, encoding="utf-8")
     return path
 

@@ -1,0 +1,129 @@
+"""Where everything is kept: one folder, one app at a time on it, and in it a folder for each owner.
+
+`ROOT/<owner>/{adapters,jobs,corrections.json}`; beside them what belongs to nobody. Adapters lay under a hash of the
+owner once: `move_old_layout` and `adopt` bring them home.
+"""
+
+import hashlib
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from playground.errors import SettingsError
+
+LOCK_FILE = "app.lock"
+MANIFEST, SPEC_FILE = "manifest.json", "spec.json"
+"""An adapter's folder and a run's are whole while these are in them: written last, removed first."""
+IMPORTING, WRITING, LEAVING = ".importing-", ".writing-", ".leaving-"
+"""So begin the names of folders that are not there yet, or not any more."""
+OPERATOR = "local"
+"""The owner of everything on one's own machine."""
+_ADAPTERS, _JOBS, _CORRECTIONS = "adapters", "jobs", "corrections.json"
+_ID = re.compile(rf"{OPERATOR}|[0-9a-f]{{32}}")
+
+log = logging.getLogger(__name__)
+
+
+class DataDir:
+    """Paths below `root`, and what keeps them in order. `uploads` may be elsewhere, where Gradio was told to."""
+
+    def __init__(self, root: Path, uploads: Path | None = None) -> None:
+        self.root = root
+        self.uploads = uploads or root / "uploads"
+        self.downloads = self.uploads / "downloads"
+        """For visitors to fetch; Gradio serves what lies there without copying it."""
+        self.trials = root / "trials"
+        self.signing_key = root / "signing.key"
+        self.base_answers = root / "base_answers"
+        """What the base model says to the built-in tasks' items, the same for all owners."""
+
+    def owner(self, owner: str) -> Path:
+        """An owner's folder. Owners are named by safe ids; anything else by its hash, so that none names a path."""
+        return self.root / (owner if _ID.fullmatch(owner) else _hashed(owner))
+
+    def adapters(self, owner: str) -> Path:
+        return self.owner(owner) / _ADAPTERS
+
+    def jobs(self, owner: str) -> Path:
+        return self.owner(owner) / _JOBS
+
+    def corrections(self, owner: str) -> Path:
+        """The file."""
+        return self.owner(owner) / _CORRECTIONS
+
+    def all_adapters(self) -> Iterator[Path]:
+        """Every owner's folder of adapters, also of those who were not adopted yet."""
+        return self._all(_ADAPTERS)
+
+    def all_jobs(self) -> Iterator[Path]:
+        """Every owner's folder of training runs."""
+        return self._all(_JOBS)
+
+    def _all(self, name: str) -> Iterator[Path]:
+        return (path for path in self.root.glob(f"*/{name}") if _ID.fullmatch(path.parent.name))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other apps out, which would take this one's runs for left over.
+
+        The system lets go of it when the process ends, however that happens. Raises `SettingsError` while another
+        process holds it.
+        """
+        lock = FileLock(self.root / LOCK_FILE)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise SettingsError(
+                "Another playground is using {folder} already. Close it, or set PLAYGROUND_DATA_DIR to another folder.",
+                folder=self.root,
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def sweep(self) -> None:
+        """Remove what an app that was killed had not finished, and what its visitors did not fetch. Needs the lock."""
+        for folder in (self.trials, self.downloads, *self.root.glob(f"{IMPORTING}*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.downloads.mkdir(parents=True)
+        for kind, homes in ((MANIFEST, self.all_adapters()), (SPEC_FILE, self.all_jobs())):
+            for folder in [folder for home in homes for folder in home.iterdir() if folder.is_dir()]:
+                if folder.name.startswith((WRITING, LEAVING)) or not (folder / kind).exists():
+                    log.warning("Removing %s, which was not finished", folder)
+                    shutil.rmtree(folder)
+
+    def move_old_layout(self) -> None:
+        """Adopt every owner that the disk tells of. Needs the lock."""
+        known = {path.parent.name for name in (_JOBS, _CORRECTIONS) for path in self._all(name)}
+        for owner in {OPERATOR, *known}:
+            self.adopt(owner)
+
+    def adopt(self, owner: str) -> None:
+        """Bring an owner's adapters home from where they lay once: by single renames, so that none is ever gone.
+
+        What is at home already stays as it is. Only the owner's own name tells which hash is theirs.
+        """
+        old, home = self.root / _hashed(owner) / _ADAPTERS, self.adapters(owner)
+        if old == home or not old.is_dir():
+            return
+        home.mkdir(parents=True, exist_ok=True)
+        for folder in list(old.iterdir()):
+            if (home / folder.name).exists():
+                log.warning("Leaving %s where it is, as %s is there already", folder, home / folder.name)
+            else:
+                folder.rename(home / folder.name)
+        with suppress(OSError):  # not empty
+            old.rmdir()
+            old.parent.rmdir()
+
+
+def _hashed(owner: str) -> str:
+    if not owner:
+        raise ValueError("an owner must not be empty")
+    return hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:32]

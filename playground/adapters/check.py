@@ -8,11 +8,12 @@ from pathlib import Path
 from playground.adapters.lora_config import CONFIG, MAX_RANK, is_target, rank_of, read_config
 from playground.adapters.lora_weights import MAX_FILE_BYTES, LoraShape, read_lora_shapes
 from playground.errors import AdapterError
+from playground.sentence import N_
 
 WEIGHTS = "adapter_model.safetensors"
 README = "README.md"
 PICKLES = ("adapter_model.bin", "adapter_model.pt", "adapter_model.pkl")
-PICKLE_REASON = (
+PICKLE_REASON = N_(
     "The weights are in {name}, a format that can run foreign code. Save the adapter again with "
     "safe_serialization=True, as adapter_model.safetensors."
 )
@@ -51,13 +52,13 @@ def check_folder(folder: Path, base_fingerprint: str | None = None) -> AdapterFa
                 "The adapter holds weights for {module}, which its configuration does not name as a target.",
                 module=pair.module,
             )
-        wanted = rank_of(config, pair.module)
-        if pair.r != wanted:
+        expected = rank_of(config, pair.module)
+        if pair.r != expected:
             raise AdapterError(
                 "The LoRA of {module} has rank {found}, but the configuration says {wanted}.",
                 module=pair.module,
                 found=pair.r,
-                wanted=wanted,
+                wanted=expected,
             )
     named = _named_fingerprint(folder / README)
     if base_fingerprint and named and named != base_fingerprint:

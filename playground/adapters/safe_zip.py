@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from playground.adapters.quote import quote
 from playground.errors import AdapterError
 from playground.files import disk_full_as_error
+from playground.sentence import N_
 
 MAX_ENTRIES = 200
 _MAX_DEPTH = 8
@@ -20,17 +21,17 @@ _END = struct.Struct("<4s4H2LH")
 _END_MARK, _LARGE_MARK = b"PK\x05\x06", b"PK\x06\x07"
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What every system writes. Others want a dictionary of memory as large as the zip pleases."""
-_NOT_A_ZIP = "The file is not a zip, or it is damaged. Zip the adapter's folder again."
-_UNUSUAL = "The zip is packed in an unusual way. Zip the adapter's folder again, as an ordinary zip."
+_NOT_A_ZIP = N_("The file is not a zip, or it is damaged. Zip the adapter's folder again.")
+_UNUSUAL = N_("The zip is packed in an unusual way. Zip the adapter's folder again, as an ordinary zip.")
 Files = dict[PurePosixPath, zipfile.ZipInfo]
 
 
 @contextmanager
-def opened(path: Path, most_bytes: int) -> Iterator[tuple[zipfile.ZipFile, Files]]:
+def opened(path: Path, max_bytes: int) -> Iterator[tuple[zipfile.ZipFile, Files]]:
     """Open a zip and list its files by their places in it; raises `AdapterError`, also for what goes wrong inside."""
     try:
-        if path.stat().st_size > most_bytes:
-            raise AdapterError("The zip is larger than {limit} MB.", limit=most_bytes // 1024**2)
+        if path.stat().st_size > max_bytes:
+            raise AdapterError("The zip is larger than {limit} MB.", limit=max_bytes // 1024**2)
         _check_index(path)
         with disk_full_as_error(), zipfile.ZipFile(path) as archive:
             yield archive, _files(archive.infolist())

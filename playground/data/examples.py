@@ -17,15 +17,18 @@ from dataclasses import dataclass
 
 from playground.data.chat import Unusable, conversation, is_open, turns
 from playground.data.column_mapping import Mapping, cell
-from playground.data.table import Sentence, Table
+from playground.data.table import Table
 from playground.errors import DataError
 from playground.protocol.messages import Message
+from playground.sentence import Sentence
 
 Writers = AbstractMapping[str, Callable[..., list[Message]]]
 LEAST = 2
 TELLING = 20
 """So many rows held out tell a real progress from chance."""
 _MAX_LISTED_LABELS = 30
+_MOST_LABELS_CHARS = 3_000
+"""Of all labels together: they stand in every prompt."""
 _SENTIMENTS = {"positive": "positive", "pos": "positive", "negative": "negative", "neg": "negative"}
 
 
@@ -47,7 +50,7 @@ class Examples:
     """
 
     usable: list[Example]
-    skipped: list[tuple[int, Unusable]]
+    skipped: list[tuple[int, Sentence]]
     unanswered: list[int]
     not_said: list[int]
 
@@ -56,18 +59,18 @@ def make_examples(table: Table, mapping: Mapping, writers: Writers) -> Examples:
     """Write every row as an example; raises `DataError` when fewer than two rows can be used."""
     write = _Writer(table, mapping, writers)
     usable: list[Example] = []
-    skipped: list[tuple[int, Unusable]] = []
+    skipped: list[tuple[int, Sentence]] = []
     for number, row in zip(table.numbers, table.rows, strict=True):
         try:
             usable.append(write.example(row, number))
-        except Unusable as reason:
-            skipped.append((number, reason))
+        except Unusable as error:
+            skipped.append((number, error.sentence))
     if len(usable) < LEAST:
         raise _too_few(len(usable), table, skipped)
     return Examples(usable, skipped, write.unanswered, write.not_said)
 
 
-def _too_few(count: int, table: Table, skipped: list[tuple[int, Unusable]]) -> DataError:
+def _too_few(count: int, table: Table, skipped: list[tuple[int, Sentence]]) -> DataError:
     first = Sentence(" Row {row}: {reason}", row=skipped[0][0], reason=skipped[0][1]) if skipped else ""
     return DataError(
         "Only {count} of the {rows} rows can be used, and at least {least} are needed.{first}",
@@ -121,7 +124,10 @@ class _Writer:
         self._writers = writers
         self.unanswered: list[int] = []
         self.not_said: list[int] = []
-        self._labels = self._all_labels(table) if mapping.format == "text_label" else []
+        labels = self._all_labels(table) if mapping.format == "text_label" else []
+        self._are_sentiments = all(label.strip().lower() in _SENTIMENTS for label in labels)
+        few = len(labels) <= _MAX_LISTED_LABELS and sum(map(len, labels)) <= _MOST_LABELS_CHARS
+        self._listed = f": {', '.join(labels)}" if few else ""
         self._by_format: dict[str, Callable[[dict[str, object]], list[Message]]] = {
             "messages": self._messages,
             "instruction": self._instruction,
@@ -198,10 +204,9 @@ class _Writer:
         second = self._text(row, "text2")
         if second.strip():
             text = f"{text}\n{second}"
-        if all(known.strip().lower() in _SENTIMENTS for known in self._labels):
+        if self._are_sentiments:
             return [*self._writers["sentiment"](text), _answer(_SENTIMENTS[label.strip().lower()])]
-        listed = f": {', '.join(self._labels)}" if len(self._labels) <= _MAX_LISTED_LABELS else ""
-        return [{"role": "user", "content": f"Which of these fits{listed}?\n{text}"}, _answer(label)]
+        return [{"role": "user", "content": f"Which of these fits{self._listed}?\n{text}"}, _answer(label)]
 
     def _all_labels(self, table: Table) -> list[str]:
         found: dict[str, None] = {}

@@ -19,7 +19,7 @@ from playground.evaluation.benchmark_data import (
     read_rows,
     stories,
 )
-from playground.metrics import scores as measures
+from playground.metrics import scores
 from playground.protocol.client import SamplingClient
 from playground.tasks.base import sentences
 from playground.tasks.registry import all_tasks
@@ -31,18 +31,18 @@ MAX_PASSAGE_CHARS = 1500
 OPENING = 60
 """Characters of a story that are given before the rest is scored."""
 
-Measure = Callable[[Sequence[str], Sequence[Any]], dict[str, float]]
+Metric = Callable[[Sequence[str], Sequence[Any]], dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A task, the inputs to ask it with, and what it should say."""
+    """A task, the inputs to ask it with, and the references and the metric to score its answers by."""
 
     title: str
     task: str
     inputs: Sequence[dict[str, str]]
-    wanted: Sequence[Any]
-    measure: Measure
+    references: Sequence[Any]
+    metric: Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +53,28 @@ class BenchmarkResult:
 
 
 async def evaluate(client: SamplingClient, folder: Path, rows: int, seed: int = 0) -> list[BenchmarkResult]:
-    """Run every trial on up to `rows` rows of it. Raises `DataError` for a folder without any, and what tasks raise."""
-    measured: list[BenchmarkResult] = []
-    for trial in trials(folder, rows, seed):
-        given = await answers(client, trial.task, trial.inputs)
-        measured.append(BenchmarkResult(trial.title, len(given), trial.measure(given, trial.wanted)))
-        if trial.task == "summarize":
-            first = [sentences(inputs["text"])[0].strip() for inputs in trial.inputs]
-            title = f"{trial.title}: the first sentence, for comparison"
-            measured.append(BenchmarkResult(title, len(first), trial.measure(first, trial.wanted)))
+    """Run every benchmark on up to `rows` rows of it.
+
+    Raises `DataError` for a folder without any, and what tasks raise.
+    """
+    results: list[BenchmarkResult] = []
+    for benchmark in benchmarks(folder, rows, seed):
+        predictions = await answers(client, benchmark.task, benchmark.inputs)
+        results.append(_scored(benchmark, benchmark.title, predictions))
+        if benchmark.task == "summarize":
+            first = [sentences(inputs["text"])[0].strip() for inputs in benchmark.inputs]
+            results.append(_scored(benchmark, f"{benchmark.title}: the first sentence, for comparison", first))
     if (folder / STORIES_FILE).is_file():
-        measured.append(await _stories(client, folder, rows))
-    if not measured:
+        results.append(await _stories(client, folder, rows))
+    if not results:
         raise DataError(
             "{folder} holds none of the files that are measured on, such as {file}.", folder=folder, file=QUESTIONS_FILE
         )
-    return measured
+    return results
+
+
+def _scored(benchmark: Benchmark, title: str, predictions: Sequence[str]) -> BenchmarkResult:
+    return BenchmarkResult(title, len(predictions), benchmark.metric(predictions, benchmark.references))
 
 
 async def answers(client: SamplingClient, task: str, inputs: Sequence[dict[str, str]]) -> list[str]:
@@ -86,12 +92,12 @@ async def answers(client: SamplingClient, task: str, inputs: Sequence[dict[str, 
     return list(await asyncio.gather(*(one(row) for row in inputs)))
 
 
-def table(measured: Sequence[BenchmarkResult]) -> str:
+def table(results: Sequence[BenchmarkResult]) -> str:
     """One Markdown table."""
     lines = ["| held-out rows | rows | scores |", "|---|---|---|"]
-    for row in measured:
-        scores = " · ".join(f"{name} {_rounded(value)}" for name, value in row.values.items())
-        lines.append(f"| {row.title} | {row.rows} | {scores} |")
+    for result in results:
+        told = " · ".join(f"{name} {_rounded(value)}" for name, value in result.values.items())
+        lines.append(f"| {result.title} | {result.rows} | {told} |")
     return "\n".join(lines)
 
 
@@ -99,7 +105,7 @@ def _rounded(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def trials(folder: Path, rows: int, seed: int = 0) -> list[Benchmark]:
+def benchmarks(folder: Path, rows: int, seed: int = 0) -> list[Benchmark]:
     """The held-out rows that a data folder has, up to `rows` of each kind, drawn by `seed`."""
 
     def drawn(found: list[Row]) -> list[Row]:
@@ -123,39 +129,48 @@ def trials(folder: Path, rows: int, seed: int = 0) -> list[Benchmark]:
 
 
 def _sentiment(rows: list[Row]) -> Benchmark:
-    def measure(given: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
-        return {"accuracy": measures.accuracy(given, wanted), "macro-F1": measures.macro_f1(given, wanted)}
+    def metric(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+        return {
+            "accuracy": scores.accuracy(predictions, references),
+            "macro-F1": scores.macro_f1(predictions, references),
+        }
 
     inputs = [{"text": row["text"]} for row in rows]
-    return Benchmark("Sentiment, SST-2 sentences", "sentiment", inputs, [row["label"] for row in rows], measure)
+    return Benchmark("Sentiment, SST-2 sentences", "sentiment", inputs, [row["label"] for row in rows], metric)
 
 
 def _translation(rows: list[Row], source: str, target: str, name: str) -> Benchmark:
     languages = {"en": "English", "de": "German", "fr": "French", "zh": "Chinese"}
 
-    def measure(given: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
-        return {"BLEU": measures.bleu(given, wanted, target == "zh")[0], "chrF": measures.chrf(given, wanted)[0]}
+    def metric(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+        return {
+            "BLEU": scores.bleu(predictions, references, target == "zh")[0],
+            "chrF": scores.chrf(predictions, references)[0],
+        }
 
     inputs = [{"text": row[source], "target": languages[target], "source": languages[source]} for row in rows]
     title = f"{languages[source]} to {languages[target]}, {name}"
-    return Benchmark(title, "translate", inputs, [row[target] for row in rows], measure)
+    return Benchmark(title, "translate", inputs, [row[target] for row in rows], metric)
 
 
 def _answers(rows: list[Row]) -> Benchmark:
-    def measure(given: Sequence[str], wanted: Sequence[Sequence[str]]) -> dict[str, float]:
-        return {"F1": measures.answer_f1(given, wanted), "exact match": measures.exact_match(given, wanted)}
+    def metric(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
+        return {
+            "F1": scores.answer_f1(predictions, references),
+            "exact match": scores.exact_match(predictions, references),
+        }
 
     inputs = [{"question": row["question"], "context": row["context"]} for row in rows]
-    return Benchmark("Question answering, SQuAD", "answer", inputs, [row["answers"] for row in rows], measure)
+    return Benchmark("Question answering, SQuAD", "answer", inputs, [row["answers"] for row in rows], metric)
 
 
 def _summaries(rows: list[Row]) -> Benchmark:
-    def measure(given: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
-        scores = measures.rouge(given, wanted)
-        return {"ROUGE-1": scores["rouge1"], "ROUGE-2": scores["rouge2"], "ROUGE-L": scores["rougeL"]}
+    def metric(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+        rouge = scores.rouge(predictions, references)
+        return {"ROUGE-1": rouge["rouge1"], "ROUGE-2": rouge["rouge2"], "ROUGE-L": rouge["rougeL"]}
 
     inputs = [{"text": row["document"], "length": "short"} for row in rows]
-    return Benchmark("Summarization, SciTLDR", "summarize", inputs, [row["summary"] for row in rows], measure)
+    return Benchmark("Summarization, SciTLDR", "summarize", inputs, [row["summary"] for row in rows], metric)
 
 
 async def _stories(client: SamplingClient, folder: Path, rows: int) -> BenchmarkResult:
@@ -165,7 +180,7 @@ async def _stories(client: SamplingClient, folder: Path, rows: int) -> Benchmark
     for text in texts:
         prompt = tuple(client.tokenizer.encode(text[:OPENING]))
         rest = tuple(client.tokenizer.encode_continuation(text[OPENING:]))[: client.info.context_length - len(prompt)]
-        scores = await client.compute_logprobs(prompt, [rest])
-        total += sum(scores[0].logprobs)
+        (found,) = await client.compute_logprobs(prompt, [rest])
+        total += sum(found.logprobs)
         size += len(client.tokenizer.decode(rest).encode())
     return BenchmarkResult("Stories, TinyStories", len(texts), {"perplexity per byte": math.exp(-total / size)})

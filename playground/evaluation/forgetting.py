@@ -1,27 +1,22 @@
 """What an adapter forgot: the app's own tasks on a small fixed set of items, base against adapter."""
 
-import hashlib
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 from playground.errors import InputError
+from playground.evaluation.baseline_cache import BaselineCache
 from playground.evaluation.benchmark import answers
 from playground.evaluation.paired import Clients, answer, negative_log_likelihood, side_by_side
-from playground.files import write_json
-from playground.metrics import corpus as summed
-from playground.metrics.bootstrap import PairedDifference, difference
+from playground.metrics import corpus
+from playground.metrics.bootstrap import PairedDifference, paired_difference
 from playground.metrics.corpus import CorpusMetric
 from playground.protocol.client import SamplingClient
 from playground.protocol.model import ModelInfo
 from playground.tasks.registry import all_tasks
-
-log = logging.getLogger(__name__)
 
 ITEMS_FILE = Path(__file__).resolve().parents[2] / "assets" / "skills.json"
 BUDGET_S = 20.0
@@ -29,105 +24,84 @@ MAX_ANSWER_TOKENS = 64
 """Tokens."""
 OPENING = 60
 """Characters of a text that are given before the rest is scored."""
-MEASURES: dict[str, CorpusMetric] = {
-    "sentiment": summed.ACCURACY,
-    "answer": summed.F1,
-    "summarize": summed.ROUGE_1,
-    "translate": summed.CHRF_SCORE,
-    "generate": summed.PERPLEXITY,
+METRICS: dict[str, CorpusMetric] = {
+    "sentiment": corpus.ACCURACY,
+    "answer": corpus.F1,
+    "summarize": corpus.ROUGE_1,
+    "translate": corpus.CHRF_SCORE,
+    "generate": corpus.PERPLEXITY,
 }
 """Perplexity is per byte here, so that it does not depend on the model's words."""
 
 NOTICEABLE, NOTICEABLE_SHARE = 1.0, 0.02
 """A loss of fewer points of 100, or of a smaller share of the perplexity, nobody would notice, however sure it is."""
 
-Said = str | tuple[float, float] | None
+Prediction = str | tuple[float, float] | None
 """A text, or (nats, bytes) of one that was read; None where the model cannot be asked this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to ask: `inputs` as the task takes them, and what it should say. `name` is for the memory."""
+    """One thing to ask: `inputs` as the task takes them, and the reference to score it by. `name` is for the cache."""
 
     name: str
     task: str
     inputs: dict[str, str]
-    wanted: str
+    reference: str
 
 
 @dataclass(frozen=True, slots=True)
 class TaskScore:
     task: str
-    found: PairedDifference
+    difference: PairedDifference
 
     @property
     def worse(self) -> bool:
         """Whether it got worse beyond chance, and by enough to be noticed."""
-        lost = abs(self.found.adapter - self.found.base)
-        noticed = NOTICEABLE_SHARE * self.found.base if self.found.lower_is_better else NOTICEABLE
-        return self.found.worse and lost >= noticed
+        lost = abs(self.difference.adapter - self.difference.base)
+        noticed = NOTICEABLE_SHARE * self.difference.base if self.difference.lower_is_better else NOTICEABLE
+        return self.difference.worse and lost >= noticed
 
     def to_dict(self) -> dict[str, object]:
         """The shape of a report's `skills`."""
-        found = self.found
+        found = self.difference
         values = {"base": round(found.base, 3), "adapter": round(found.adapter, 3)}
         return {"task": self.task, "measure": found.name, **values, "rows": found.rows, "worse": self.worse}
 
 
-class BaselineCache:
-    """What one base model says to the items, kept in a file so that every adapter on it is compared sooner.
+def baseline_cache(folder: Path, base: str) -> BaselineCache:
+    """The cache in `folder` of what one base model says to the items.
 
     `base` names the model and how it is loaded; other items or other prompts are another file.
     """
-
-    def __init__(self, folder: Path, base: str) -> None:
-        asked = [[all_tasks()[item.task].messages(**item.inputs), item.wanted] for item in items()]
-        known = hashlib.sha256(json.dumps([base, asked]).encode()).hexdigest()[:32]
-        self._path = folder / f"{known}.json"
-        self.said: dict[str, Any] = self._read()
-
-    def save(self) -> None:
-        """Write all that is known; a disk that refuses costs the next comparison some seconds and nothing else."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self._path, self.said)
-        except OSError:
-            log.exception("what the base model said could not be kept in %s", self._path)
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            return dict(json.loads(self._path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, TypeError):
-            log.exception("what the base model said is asked again, as %s cannot be read", self._path)
-            return {}
+    asked = [[all_tasks()[item.task].messages(**item.inputs), item.reference] for item in items()]
+    return BaselineCache(folder, [base, asked])
 
 
-async def measure_forgetting(clients: Clients, memory: BaselineCache, budget_s: float = BUDGET_S) -> list[TaskScore]:
+async def measure_forgetting(clients: Clients, cache: BaselineCache, budget_s: float = BUDGET_S) -> list[TaskScore]:
     """Ask the items, some of each task in turn, until all are asked or the time is spent."""
     asked = [item for item in items() if _knows(clients[0].info, item)]
-    known = len(memory.said)
+    known = len(cache.predictions)
 
-    async def say(client: SamplingClient, item: Item) -> Said:
+    async def predict(client: SamplingClient, item: Item) -> Prediction:
         if client is not clients[0]:
-            return await _said(client, item)
-        if item.name not in memory.said:
-            memory.said[item.name] = await _said(client, item)
-        said = memory.said[item.name]
-        return tuple(said) if isinstance(said, list) else said
+            return await _predict(client, item)
+        if item.name not in cache.predictions:
+            cache.predictions[item.name] = await _predict(client, item)
+        prediction = cache.predictions[item.name]
+        return tuple(prediction) if isinstance(prediction, list) else prediction
 
-    pairs = await side_by_side(say, clients, asked, budget_s)
-    if len(memory.said) > known:
-        memory.save()
-    found = []
-    for task, measure in MEASURES.items():
-        rows = [(item, *pair) for item, pair in zip(asked, pairs, strict=False) if item.task == task]
+    pairs = await side_by_side(predict, clients, asked, budget_s)
+    if len(cache.predictions) > known:
+        cache.save()
+    scores = []
+    for task, metric in METRICS.items():
+        rows = [(item.reference, *pair) for item, pair in zip(asked, pairs, strict=False) if item.task == task]
         rows = [row for row in rows if row[1] is not None and row[2] is not None]
         if rows:
-            wanted, base, adapter = [row[0].wanted for row in rows], [row[1] for row in rows], [row[2] for row in rows]
-            found.append(TaskScore(task, difference(measure, base, adapter, wanted)))
-    return found
+            references, base, adapter = zip(*rows, strict=True)
+            scores.append(TaskScore(task, paired_difference(metric, base, adapter, references)))
+    return scores
 
 
 @cache
@@ -151,15 +125,15 @@ def _knows(info: ModelInfo, item: Item) -> bool:
     return item.task != "translate" or not languages or item.inputs["target"] in languages
 
 
-async def _said(client: SamplingClient, item: Item) -> Said:
+async def _predict(client: SamplingClient, item: Item) -> Prediction:
     try:
         if item.task == "generate":
             return await _read_story(client, item.inputs["prompt"])
         if item.task in ("sentiment", "answer"):
             return (await answers(client, item.task, [item.inputs]))[0]
         # Asked for by the task's prompt alone: where the base is weak the tab shows something else than its words.
-        most = min(8 + 2 * len(client.tokenizer.encode_continuation(item.wanted)), MAX_ANSWER_TOKENS)
-        return await answer(client, all_tasks()[item.task].messages(**item.inputs), most, repetition_penalty=1.1)
+        max_tokens = min(8 + 2 * len(client.tokenizer.encode_continuation(item.reference)), MAX_ANSWER_TOKENS)
+        return await answer(client, all_tasks()[item.task].messages(**item.inputs), max_tokens, repetition_penalty=1.1)
     except InputError:
         return None  # a model that reads little at once cannot be asked this, with or without the adapter
 

@@ -12,7 +12,7 @@ from typing import Any
 from playground.adapters.info import MAX_NAME_CHARS, AdapterInfo
 from playground.adapters.store import AdapterStore
 from playground.errors import TrainingError
-from playground.evaluation.forgetting import BaselineCache
+from playground.evaluation.forgetting import baseline_cache
 from playground.evaluation.report import Report, measure
 from playground.evaluation.verdict import TrainingCurve
 from playground.protocol.model import ModelHost, ModelInfo
@@ -63,7 +63,7 @@ def handover(host: ModelHost, store: AdapterStore, preflight: Preflight) -> JobH
 
     def remark(job: Job) -> dict[str, Any]:
         reason = left_out(host.info, job)
-        return reason.as_plain() if reason else {}
+        return reason.sentence.to_plain() if reason else {}
 
     def make_room() -> None:
         preflight.hold()
@@ -159,11 +159,11 @@ class _Publisher:
         clients = self.host.client(job.owner), self.host.client(job.owner, self.store.key(card))
         try:
             best = job.facts()["best_step"]
-            course = TrainingCurve(best if step is None else step, best, job.state()["eval_losses"])
+            curve = TrainingCurve(best if step is None else step, best, job.state()["eval_losses"])
             held_out, learnt = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
             info = self.host.info
-            memory = BaselineCache(self.store.data.base_answers, f"{info.fingerprint} {info.quantization}")
-            report = asyncio.run(self._while_open(measure(clients, held_out, learnt, course, memory)))
+            cache = baseline_cache(self.store.data.base_answers, f"{info.fingerprint} {info.quantization}")
+            report = asyncio.run(self._while_open(measure(clients, held_out, learnt, curve, cache)))
             if report is None:
                 log.info("the adapter %s was not measured, as the app is closing", card.id)
                 return

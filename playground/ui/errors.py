@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from playground.errors import PlaygroundError
-from playground.ui.i18n import gettext, locale_of
+from playground.i18n.catalog import gettext, locale_of
 
 log = logging.getLogger(__name__)
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -28,7 +28,7 @@ def show_errors(handler: Handler) -> Handler:
                 async for result in results:
                     yield result
             except Exception as error:
-                raise _toast(error, args) from error
+                raise toast(error, args) from error
             finally:
                 await results.aclose()
 
@@ -40,18 +40,20 @@ def show_errors(handler: Handler) -> Handler:
             try:
                 return await handler(*args)
             except Exception as error:
-                raise _toast(error, args) from error
+                raise toast(error, args) from error
 
         wrapped = plain
     return wrapped  # type: ignore[no-any-return]
 
 
-def _toast(error: Exception, args: tuple[Any, ...]) -> gr.Error:
+def toast(error: Exception, args: tuple[Any, ...]) -> gr.Error:
+    """What is told of an error to whoever made the request among `args`."""
     if isinstance(error, gr.Error):
         return error
-    locale = locale_of(next((arg for arg in args if isinstance(arg, gr.Request)), None))
+    request = next((arg for arg in args if isinstance(arg, gr.Request)), None)
+    locale = locale_of(request.headers if request else {})
     if isinstance(error, PlaygroundError):
-        sentence = gettext(locale, error.template, **error.fields)
+        sentence = gettext(locale, error.sentence)
     else:
         error_id = secrets.token_hex(4)
         log.error("unexpected error %s", error_id, exc_info=error)

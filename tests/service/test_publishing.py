@@ -18,7 +18,7 @@ from playground.engine.host import LocalModelHost
 from playground.errors import AdapterError, EngineError, TrainingError
 from playground.evaluation import forgetting as skills
 from playground.evaluation import report
-from playground.evaluation.forgetting import MEASURES, items
+from playground.evaluation.forgetting import METRICS, items
 from playground.models.loader import LoadedModel, load_model
 from playground.service.probes import PROBES_FILE, ProbeAnswers, ProbeRunner, read_probes
 from playground.service.publishing import handover, publish_step
@@ -105,7 +105,7 @@ def test_the_adapter_is_published_swapped_in_and_measured(taught: Taught) -> Non
     assert (told["best_step"], told["step"], told["confusion"]) == (5, 5, None)
     main = told["measures"][0]
     assert [one["name"] for one in told["measures"]] == ["F1", "exact match"] and main["rows"] == 7
-    assert {skill["task"] for skill in told["skills"]} == set(MEASURES)
+    assert {skill["task"] for skill in told["skills"]} == set(METRICS)
     said = [sentence["template"].format(**sentence["fields"]) for sentence in told["verdict"]]
     assert "On the 7 examples" in said[0] and said[1] == "It was best at step 5 of 10; after that it memorized."
     metrics = {name: card.metrics[name] for name in ("measure", "measured_rows", "score_before", "score_after")}

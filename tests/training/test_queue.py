@@ -166,7 +166,7 @@ def test_facts(finished: Finished) -> None:
     facts = finished.jobs.job("ann", finished.job_id).facts()
     assert (facts["rows"], facts["held_out_rows"], facts["steps"]) == (9, 3, 6)
     assert facts["held_out_loss_after"] < facts["held_out_loss_before"]
-    assert facts["settings"]["r"] == 4
+    assert (facts["settings"]["r"], facts["quantization"]) == (4, "4-bit")
     assert len(facts["data_sha256"]) == 64
     assert facts["seconds"] > 0
 

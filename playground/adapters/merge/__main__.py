@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
         merge(model, adapter, out)
     except PlaygroundError as error:
         log.exception("no whole model was made")
-        write_json(refusal_file(out), {"template": error.template, "fields": error.fields})
+        write_json(refusal_file(out), error.sentence.to_plain())
         return 2
     except Exception:
         log.exception("no whole model was made")

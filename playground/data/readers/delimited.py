@@ -7,10 +7,19 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from playground.data.excerpts import excerpt
-from playground.data.readers.header import LOOKED_AT, column_names, header_place, is_example, lines_above, nameless
+from playground.data.readers.header import (
+    LOOKED_AT,
+    bounded,
+    column_names,
+    header_place,
+    is_example,
+    lines_above,
+    nameless,
+)
 from playground.data.readers.json_repair import CUT_OFF
-from playground.data.table import MAX_FIELD_CHARS, SHOWN, Change, Problem, Sentence, Table, build_table
+from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, SHOWN, Change, Problem, Table, build_table
 from playground.errors import DataError
+from playground.sentence import N_, Sentence
 
 _SEPARATORS = (",", ";", "\t", "|")
 _NONE = "\x1f"
@@ -50,13 +59,14 @@ def _above(text: str) -> int:
 
 
 def _plain_cells(line: str, separator: str) -> list[str]:
-    return [cell.strip().strip('"') for cell in line.split(separator)]
+    return [cell.strip().strip('"') for cell in line.split(separator, MAX_COLUMNS)]
 
 
 def _escaped(text: str) -> Problem:
     line = next(line for line in text.split("\n") if _ESCAPED.search(line))
     change = Change(0, (excerpt(line),), (excerpt(line.replace('\\"', '""')),))
-    return Problem("Quotes within cells have a backslash before them. They were read as such.", {}, None, (change,))
+    told = Sentence("Quotes within cells have a backslash before them. They were read as such.")
+    return Problem(told, changes=(change,))
 
 
 def _table(text: str, kind: str, problems: list[Problem], above: int) -> Table:
@@ -67,18 +77,19 @@ def _table(text: str, kind: str, problems: list[Problem], above: int) -> Table:
     header = next(records, None)
     if header is None:
         raise DataError("The file is empty. Upload a file with a header line and rows.")
+    first = bounded(header[1])
     sample = list(islice(records, _LOOKED_AT_FOR_HEADER))
-    if is_example(header[1], (cells for _, cells in sample)):
+    if is_example(first, (cells for _, cells in sample)):
         sample = [header, *sample]
-        names, notes = nameless(header[1])
+        names, notes = nameless(first)
     else:
-        names, notes = column_names(header[1])
+        names, notes = column_names(first)
     ragged = _Ragged(len(names))
     rows = ragged.rows(names, chain(sample, records))
     table = build_table(rows, kind, [*problems, *_other_separator(text, kind, separator, names), *notes])
     table.problems.extend(ragged.problems)
     if cut:
-        table.problems.append(Problem(CUT_OFF, {}, None, (Change(0, (excerpt(_last_line(text)),)),)))
+        table.problems.append(Problem(Sentence(CUT_OFF), changes=(Change(0, (excerpt(_last_line(text)),)),)))
     return table
 
 
@@ -86,9 +97,13 @@ def _other_separator(text: str, kind: str, separator: str, names: list[str]) -> 
     usual = "\t" if kind == "tsv" else ","
     if separator in (usual, _NONE):
         return []
-    told = "The cells are separated by {separator} rather than {usual}. The file was read like that."
+    told = Sentence(
+        "The cells are separated by {separator} rather than {usual}. The file was read like that.",
+        separator=_SIGNS[separator],
+        usual=_SIGNS[usual],
+    )
     change = Change(0, (excerpt(text.lstrip("\n").split("\n", 1)[0]),), tuple(map(excerpt, names[:4])))
-    return [Problem(told, {"separator": _SIGNS[separator], "usual": _SIGNS[usual]}, None, (change,))]
+    return [Problem(told, changes=(change,))]
 
 
 def _last_line(text: str) -> str:
@@ -174,8 +189,10 @@ class _Ragged:
             self._left_out += 1
             self._first = self._first if self._left_out > 1 else (number, line)
             self._note(
-                "Row {row} (line {line}) has {count} cells, but there are {width} columns; it is left out. "
-                "Put texts that contain the separator in quotes.",
+                N_(
+                    "Row {row} (line {line}) has {count} cells, but there are {width} columns; it is left out. "
+                    "Put texts that contain the separator in quotes."
+                ),
                 cells,
                 number,
                 line,
@@ -188,7 +205,7 @@ class _Ragged:
         if len(cells) < self._width:
             self._short += 1
             self._note(
-                "Row {row} (line {line}) has only {count} of {width} cells; the others count as empty.",
+                N_("Row {row} (line {line}) has only {count} of {width} cells; the others count as empty."),
                 cells,
                 number,
                 line,
@@ -207,13 +224,13 @@ class _Ragged:
                 line=self._first[1],
             )
 
-    def _note(self, template: str, cells: list[str], number: int, line: int, so_far: int) -> None:
+    def _note(self, msgid: str, cells: list[str], number: int, line: int, so_far: int) -> None:
         if so_far <= _TOLD:
-            fields: dict[str, object] = {"row": number, "line": line, "count": len(cells), "width": self._width}
+            told = Sentence(msgid, row=number, line=line, count=len(cells), width=self._width)
             changes = (self._change(cells, number),) if so_far <= SHOWN else ()
-            self.problems.append(Problem(template, fields, number, changes))
+            self.problems.append(Problem(told, number, changes))
         elif so_far == _TOLD + 1:
-            self.problems.append(Problem("More rows like row {row} follow.", {"row": number}, number))
+            self.problems.append(Problem(Sentence("More rows like row {row} follow.", row=number), number))
 
     def _change(self, cells: list[str], number: int) -> Change:
         before = tuple(map(excerpt, cells[:_CELLS]))

@@ -1,11 +1,13 @@
 """Names of columns: where they stand, trimmed, never empty, never twice; what was done to them is told."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from playground.data.excerpts import excerpt
 from playground.data.formats import is_known
 from playground.data.table import MAX_COLUMNS, NAMES_TRIMMED, SHOWN, Change, Problem
 from playground.errors import DataError
+from playground.sentence import Sentence
 
 LOOKED_AT = 10
 """How many lines from the top a header may stand."""
@@ -13,11 +15,17 @@ _LONG = 60
 _SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…", "”", '"')
 
 
-def column_names(header: Sequence[str]) -> tuple[list[str], list[Problem]]:
-    """A name for each cell of a header; raises `DataError` for too many of them."""
+def bounded(header: Sequence[str]) -> Sequence[str]:
+    """The header, before anything is asked of its cells; raises `DataError` for too many of them."""
     if len(header) > MAX_COLUMNS:
         raise DataError("The header names more than {limit} columns. Keep those to learn from.", limit=MAX_COLUMNS)
-    names: list[str] = []
+    return header
+
+
+def column_names(header: Sequence[str]) -> tuple[list[str], list[Problem]]:
+    """A name for each cell of a header."""
+    names: dict[str, None] = {}
+    copies: Counter[str] = Counter()
     problems: list[Problem] = []
     trimmed: list[Change] = []
     for place, cell in enumerate(header, 1):
@@ -25,14 +33,15 @@ def column_names(header: Sequence[str]) -> tuple[list[str], list[Problem]]:
         if wanted != cell:
             trimmed.append(Change(0, (excerpt(cell),), (excerpt(wanted),)))
         name = wanted = wanted or f"column {place}"
-        copy = 2
         while name in names:
-            name, copy = f"{wanted} ({copy})", copy + 1
+            copies[wanted] += 1
+            name = f"{wanted} ({copies[wanted] + 1})"
         if name != wanted:
-            told = "Two columns are called '{name}'; the later is shown as '{new}'."
-            problems.append(Problem(told, {"name": wanted, "new": name}))
-        names.append(name)
-    return names, [Problem(NAMES_TRIMMED, changes=tuple(trimmed[:SHOWN])), *problems] if trimmed else problems
+            told = Sentence("Two columns are called '{name}'; the later is shown as '{new}'.", name=wanted, new=name)
+            problems.append(Problem(told))
+        names[name] = None
+    trims = [Problem(Sentence(NAMES_TRIMMED), changes=tuple(trimmed[:SHOWN]))] if trimmed else []
+    return list(names), [*trims, *problems]
 
 
 def header_place(lines: Sequence[Sequence[str]]) -> int:
@@ -51,13 +60,13 @@ def lines_above(lines: Sequence[Sequence[str]]) -> list[Problem]:
     """What was passed over to find the header."""
     shown = [tuple(excerpt(cell) for cell in cells if cell.strip()) for cells in lines]
     changes = tuple(Change(0, cells) for cells in shown if cells)
-    told = "Above the names of the columns stand other lines: {count}. They were left out."
-    return [Problem(told, {"count": len(lines)}, None, changes[:SHOWN])] if lines else []
+    told = Sentence("Above the names of the columns stand other lines: {count}. They were left out.", count=len(lines))
+    return [Problem(told, changes=changes[:SHOWN])] if lines else []
 
 
 def is_example(first: Sequence[str], below: Iterable[Sequence[str]]) -> bool:
     """Whether the first line is an example already: all sentences, or a word that its column says again below."""
-    words = [cell for cell in map(str.strip, first) if cell and not cell.replace(".", "").isdigit()]
+    words = {cell for cell in map(str.strip, first) if cell and not cell.replace(".", "").isdigit()}
     if not words or any(map(is_known, words)):
         return False
     if all(len(word) > _LONG or word.endswith(_SENTENCE_ENDS) for word in words):
@@ -72,6 +81,8 @@ def is_example(first: Sequence[str], below: Iterable[Sequence[str]]) -> bool:
 def nameless(first: Sequence[str]) -> tuple[list[str], list[Problem]]:
     """Names for the columns of a file that has none."""
     names = [f"column {place}" for place in range(1, len(first) + 1)]
-    told = "The first line is an example, so no column has a name. They are called {names}."
+    told = Sentence(
+        "The first line is an example, so no column has a name. They are called {names}.", names=", ".join(names[:4])
+    )
     change = Change(1, tuple(map(excerpt, first[:4])), tuple(names[:4]))
-    return names, [Problem(told, {"names": ", ".join(names[:4])}, None, (change,))]
+    return names, [Problem(told, changes=(change,))]

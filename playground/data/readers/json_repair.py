@@ -3,24 +3,26 @@
 import ast
 import json
 import re
+from collections.abc import Callable
 
 from playground.data.excerpts import as_text, excerpt
 from playground.data.table import MAX_FIELD_CHARS, Change, Problem
+from playground.sentence import N_, Sentence
 
 _MAX_LITERAL_CHARS = 2 * MAX_FIELD_CHARS
 """Python's own parser takes a hundred times the text in memory."""
 _SIGNS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[\]{}]', re.DOTALL)
 _LEFT_OVER = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|,(\s*[\]}])', re.DOTALL)
 _REMARK = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|//[^\n]*+|/\*.*?(?:\*/|\Z)', re.DOTALL)
-CUT_OFF = "The file ends in the middle of a row, as if cut off. That row is left out."
+CUT_OFF = N_("The file ends in the middle of a row, as if cut off. That row is left out.")
 _CLOSING = {"[": "]", "{": "}"}
 
 
 def mended(text: str) -> tuple[object, list[Problem]] | None:
     """What the text must mean, and what had to be done to read it; None when that is anyone's guess."""
-    bare = _REMARK.sub(lambda found: found[1] or " ", text)
+    bare = _outside_strings(_REMARK, lambda _: " ", text)
     problems = [_remark(text)] if bare != text else []
-    tidy = _LEFT_OVER.sub(lambda found: found[1] or found[2], bare)
+    tidy = _outside_strings(_LEFT_OVER, lambda found: found[2], bare)
     problems += [_comma(bare)] if tidy != bare else []
     try:
         return json.loads(tidy), problems
@@ -31,6 +33,17 @@ def mended(text: str) -> tuple[object, list[Problem]] | None:
     if isinstance(literal, (list, dict)):
         return literal, [_python(text, literal)]
     return _closed(tidy, problems)
+
+
+def _outside_strings(pattern: re.Pattern[str], written: Callable[[re.Match[str]], str], text: str) -> str:
+    """As `pattern.sub`, but what it finds as its first group stays; of millions of strings none is copied."""
+    parts: list[str] = []
+    end = 0
+    for found in pattern.finditer(text):
+        if found.start(1) < 0:
+            parts += text[end : found.start()], written(found)
+            end = found.end()
+    return "".join((*parts, text[end:]))
 
 
 def python_literal(text: str) -> object:
@@ -63,9 +76,9 @@ def _closed(text: str, problems: list[Problem]) -> tuple[object, list[Problem]] 
         return None
     tail = text[end:].lstrip(", \n\t")
     if not tail:
-        told = Problem("The file ends too early, as if cut off. Every row in it is whole.")
+        told = Problem(Sentence("The file ends too early, as if cut off. Every row in it is whole."))
     else:
-        told = Problem(CUT_OFF, {}, None, (Change(0, (excerpt(tail),)),))
+        told = Problem(Sentence(CUT_OFF), changes=(Change(0, (excerpt(tail),)),))
     return value, [*problems, told]
 
 
@@ -96,17 +109,17 @@ def _comma(text: str) -> Problem:
     line = text.count("\n", 0, found.start()) + 1
     before = excerpt(text[max(0, found.start() - 30) : found.end()].strip())
     after = excerpt((text[max(0, found.start() - 30) : found.start()] + found[2]).strip())
-    told = "A comma too many before a closing bracket was passed over (first in line {line})."
-    return Problem(told, {"line": line}, None, (Change(0, (before,), (after,)),))
+    told = Sentence("A comma too many before a closing bracket was passed over (first in line {line}).", line=line)
+    return Problem(told, changes=(Change(0, (before,), (after,)),))
 
 
 def _remark(text: str) -> Problem:
     found = next(found for found in _REMARK.finditer(text) if not found[1])
     line = text.count("\n", 0, found.start()) + 1
-    told = "Remarks, which JSON does not know, were passed over (first in line {line})."
-    return Problem(told, {"line": line}, None, (Change(0, (excerpt(found[0]),)),))
+    told = Sentence("Remarks, which JSON does not know, were passed over (first in line {line}).", line=line)
+    return Problem(told, changes=(Change(0, (excerpt(found[0]),)),))
 
 
 def _python(text: str, value: object) -> Problem:
     change = Change(0, (excerpt(text.strip()),), (excerpt(as_text(value)),))
-    return Problem("The file is written as Python, not as JSON. It was read as such.", {}, None, (change,))
+    return Problem(Sentence("The file is written as Python, not as JSON. It was read as such."), changes=(change,))

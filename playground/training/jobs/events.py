@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from playground.errors import PlaygroundError, from_plain
+from playground.errors import PlaygroundError
 from playground.files import append_line
+from playground.sentence import Sentence
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +43,19 @@ class Event:
     time: float = 0.0
 
     @property
+    def sentence(self) -> Sentence:
+        """The message."""
+        return Sentence.from_plain({"template": self.template, "fields": self.fields})
+
+    @property
     def message(self) -> str:
         """The message in English."""
-        return str(from_plain(self.template, self.fields))
+        return str(self.sentence)
 
 
 def failure(error: PlaygroundError) -> Event:
     """The end of a run that this error ended."""
-    return Event("failed", **error.as_plain())
+    return Event("failed", **error.sentence.to_plain())
 
 
 class EventLog:

@@ -12,6 +12,7 @@ from typing import Any
 from playground.data.examples import Example
 from playground.data_dir import SPEC_FILE, DataDir
 from playground.errors import TrainingError
+from playground.sentence import N_
 from playground.training.jobs.events import Event, EventLog
 from playground.training.jobs.state import JobState, summarize
 from playground.training.spec import (
@@ -25,7 +26,7 @@ from playground.training.spec import (
 
 log = logging.getLogger(__name__)
 
-GONE = "The folder of this training run is gone from the disk, so it cannot go on. Start a new run."
+GONE = N_("The folder of this training run is gone from the disk, so it cannot go on. Start a new run.")
 INTERRUPTED = Event("interrupted", "The app was closed before this run ended. Resume it to go on.", settled=True)
 
 

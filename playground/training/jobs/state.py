@@ -4,16 +4,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, TypedDict
 
+from playground.sentence import N_
 from playground.training.jobs.events import FINISHED, Event, State
 
-MEASURING = "Asking it what it learnt…"
+MEASURING = N_("Asking it what it learnt…")
 """Said while the result is put into the live model and measured."""
 
 
 class JobState(TypedDict):
     """Where a run stands. The first seven keys are those of the API; `losses` and `eval_losses` are (step, loss).
 
-    `template` and `fields` are the message, to be said in other languages."""
+    `template` and `fields` are the message as a plain sentence, to be said in other languages."""
 
     state: State
     step: int

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import IO, cast
 
 from playground.data_dir import SPEC_FILE
-from playground.errors import PlaygroundError, TrainingError, from_plain
+from playground.errors import PlaygroundError, TrainingError
 from playground.process import LOG_FILE, start_worker, stop
+from playground.sentence import Sentence
 from playground.training.config import TrainingConfig
 from playground.training.jobs.job import Job, write_job
 from playground.training.preflight.result import PreflightRequest, PreflightResult
@@ -173,8 +174,7 @@ class _Process:
         self._end_in(IDLE_S)
         answer = json.loads(line)
         if "template" in answer:
-            refusal = from_plain(answer["template"], answer["fields"])
-            raise TrainingError(refusal.template, **refusal.fields)
+            raise TrainingError(Sentence.from_plain(answer))
         self.newest = PreflightResult(values, **{name: value for name, value in answer.items() if name != "too_much"})
         return self.newest
 

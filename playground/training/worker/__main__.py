@@ -82,7 +82,7 @@ def _run(spec: TrainingSpec, folder: Path, tell: Tell, stop: StopRequest) -> Eve
     best, last = best_checkpoint(reached), reached[-1]
     if is_main_process():
         copy_adapter(best, folder / ADAPTER_FOLDER)
-        facts = run_facts(spec, loaded.info.quantization, train, held_out)
+        facts = run_facts(spec, loaded.info.precision, train, held_out)
         facts |= training_curve(folder, last, best, stopped_early=reason == "early_stopping")
         write_text(folder / FACTS_FILE, json.dumps(facts, indent=1))
     return _last_event(reason, last.step)

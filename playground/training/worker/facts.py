@@ -14,7 +14,7 @@ LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes")
 
 
 def run_facts(
-    spec: TrainingSpec, quantization: str, train: TokenizedDataset, held_out: TokenizedDataset
+    spec: TrainingSpec, precision: str, train: TokenizedDataset, held_out: TokenizedDataset
 ) -> dict[str, object]:
     """What it was trained on, and how."""
     return {
@@ -23,7 +23,7 @@ def run_facts(
         "truncated_rows": len(train.truncated),
         "skipped_rows": len(train.skipped),
         "learnt_tokens": train.num_loss_tokens,
-        "quantization": quantization,
+        "quantization": precision,
         "settings": spec.values.model_dump(),
         "versions": {name: version(name) for name in LIBRARIES},
     }

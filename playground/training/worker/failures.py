@@ -2,9 +2,9 @@
 
 from traceback import walk_tb
 
-from playground.data.table import Sentence
 from playground.errors import TrainingError
 from playground.memory import out_of_memory
+from playground.sentence import Sentence
 from playground.training.config import REPORTERS
 from playground.training.jobs.events import Event, failure
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playground.data.table import Sentence
 from playground.errors import TrainingError
+from playground.sentence import Sentence
 from playground.training.config import TrainingConfig
 from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, load_examples
 from playground.training.tokenization import TokenizedDataset, tokenize_examples

@@ -7,17 +7,15 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, best_checkpoint, whole_checkpoints
 from playground.training.jobs.job import Job
+from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, second
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune.state import FinetunePage, gettext_for, picked
-from playground.ui.i18n import t
-from playground.ui.reports.dataset import Gettext
-
-INTO_VIEW = "() => { document.querySelector('.other-steps')?.scrollIntoView({ block: 'center' }); }"
-"""On a phone the list stands far from its button."""
+from playground.ui.events import EVENT_OPTIONS, in_browser
+from playground.ui.finetune.state import FinetunePage
+from playground.ui.i18n import gettext_for, t
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def wire(frame: FinetunePage, parts: StepParts) -> None:
 
     shown = gr.State(False)
     opened = parts.open.click(open_list, [frame.job, shown], [parts.panel, parts.steps, shown], **EVENT_OPTIONS)
-    opened.success(None, js=INTO_VIEW, **EVENT_OPTIONS)
+    opened.success(None, js=in_browser("stepsIntoView"), **EVENT_OPTIONS)
     working = {"interactive": False}
     pressed = parts.take.click(lambda: gr.Button(t("Making it ready…"), **working), None, parts.take, **EVENT_OPTIONS)
     taken = pressed.then(

@@ -10,10 +10,13 @@ from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.base import Field, Task
 from playground.ui.api.shapes import as_api
+from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost
-from playground.ui.components.compare import AdapterPicker, answers, split
+from playground.ui.components.compare import answers, split
+from playground.ui.components.examples import chips
+from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import chips, copy_from, paced, run_and_stop_buttons, wire
+from playground.ui.events import in_browser, paced
 from playground.ui.i18n import t
 
 
@@ -30,7 +33,7 @@ def build(services: Services, choice: AdapterPicker, task: Task) -> None:
             result = split(choice, lambda elem_id: _output(task, elem_id), result_id, copied="textarea")
             with gr.Row(elem_classes=["foot", "rule"]):
                 caption()
-                ghost("Copy", elem_classes=["alone"]).click(None, js=copy_from(f"#{result_id} textarea"))
+                ghost("Copy", elem_classes=["alone"]).click(None, js=in_browser("copy", f"#{result_id} textarea"))
     names = [field.name for field in task.fields]
 
     @show_errors

@@ -5,17 +5,21 @@ from typing import Any
 
 import gradio as gr
 
+from playground.i18n.catalog import gettext, locale_of
 from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
 from playground.tasks.nlp.languages import detect
 from playground.tasks.translate import AUTO, TASK
+from playground.ui.components import snippets
+from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost
-from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, split
+from playground.ui.components.compare import ComparedOutput, answers, split
+from playground.ui.components.examples import chips
+from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, chips, copy_from, paced, run_and_stop_buttons, wire
-from playground.ui.i18n import gettext, locale_of, t
-from playground.ui.reports.dataset import caption as small_print
+from playground.ui.events import EVENT_OPTIONS, in_browser, paced
+from playground.ui.i18n import pt, t
 
 
 def build(services: Services, choice: AdapterPicker) -> None:
@@ -25,18 +29,19 @@ def build(services: Services, choice: AdapterPicker) -> None:
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head"]):
-                source = _language([(t("Detect language"), AUTO), *choices], AUTO, "From", "translate-source")
+                origins = [(t("Detect language"), AUTO), *choices]
+                source = _language(origins, AUTO, pt("language", "From"), "translate-source")
                 seen = caption()
-            text = _text("Text to translate", "translate-text", placeholder=t("Type or paste a text…"))
+            text = _text(t("Text to translate"), "translate-text", placeholder=t("Type or paste a text…"))
             with gr.Row(elem_classes=["foot", "rule"]):
                 caption("One or two sentences at a time work best.")
                 buttons = run_and_stop_buttons("Translate", "translate")
         swap = gr.Button("⇄", elem_classes=["swap"], min_width=0, size="sm", elem_id="translate-swap")
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head"]):
-                target = _language(choices, known[min(1, len(known) - 1)], "To", "translate-target")
+                target = _language(choices, known[min(1, len(known) - 1)], t("To"), "translate-target")
                 caption()
-                ghost("Copy", elem_classes=["alone"]).click(None, js=copy_from("#translate-result textarea"))
+                ghost("Copy", elem_classes=["alone"]).click(None, js=in_browser("copy", "#translate-result textarea"))
             result = split(choice, _translation, "translate-result", copied="textarea")
             with gr.Row(elem_classes=["foot", "rule"]):
                 by = caption("The translation is the model's own; a small model errs often.")
@@ -44,7 +49,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
     @show_errors
     async def translate(request: gr.Request, text: str, target: str, source: str, *who: Any) -> AsyncIterator[Any]:
-        locale = locale_of(request)
+        locale = locale_of(request.headers)
 
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
             return TASK.run(client, text=text, target=target, source=source)
@@ -55,7 +60,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
                 gettext(locale, "{language}, it seems", language=gettext(locale, newest.note)) if source == AUTO else ""
             )
             line = _by(locale, found, _names(known, locale))
-            yield [*found.drawn(lambda one: one.text), small_print(spoken), small_print(line)]
+            yield [*found.drawn(lambda one: one.text), snippets.caption(spoken), snippets.caption(line)]
 
     inputs = [text, target, source, *choice.inputs]
     wire([buttons[0].click, again.click], buttons, translate, inputs, [*result.outputs, seen, by])
@@ -72,11 +77,11 @@ def build(services: Services, choice: AdapterPicker) -> None:
     chips(examples, [text, target], ["text", "target"])
 
 
-def _language(choices: list[Any], value: str, label: str, elem_id: str) -> gr.Dropdown:
+def _language(choices: list[Any], value: str, label: Any, elem_id: str) -> gr.Dropdown:
     return gr.Dropdown(
         choices,
         value=value,
-        label=t(label),
+        label=label,
         container=False,
         filterable=False,
         interactive=True,
@@ -85,9 +90,9 @@ def _language(choices: list[Any], value: str, label: str, elem_id: str) -> gr.Dr
     )
 
 
-def _text(label: str, elem_id: str, **options: Any) -> gr.Textbox:
+def _text(label: Any, elem_id: str, **options: Any) -> gr.Textbox:
     return gr.Textbox(
-        label=t(label),
+        label=label,
         show_label=False,
         container=False,
         lines=6,
@@ -98,7 +103,7 @@ def _text(label: str, elem_id: str, **options: Any) -> gr.Textbox:
 
 
 def _translation(elem_id: str) -> gr.Textbox:
-    return _text("Translation", elem_id, interactive=False, placeholder=t(TASK.empty))
+    return _text(t("Translation"), elem_id, interactive=False, placeholder=t(TASK.empty))
 
 
 def _by(locale: str, found: ComparedOutput[TextOutput], known: str) -> str:

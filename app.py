@@ -50,16 +50,18 @@ def serve(settings: Settings, data: DataDir) -> None:
     from playground.service.publishing import handover
     from playground.service.services import Services
     from playground.training.jobs.queue import MAX_RUN_S, JobQueue
+    from playground.training.preflight.client import Preflight
 
     host = LocalModelHost(load_model(settings.model, settings.quantization))
     store = AdapterStore(data)
     longest_run_s = MAX_RUN_S if settings.mode == "public" else None
-    jobs = JobQueue(data, handover(host, store), longest_run_s)
+    preflight = Preflight(data.trials)
+    jobs = JobQueue(data, handover(host, store, preflight), longest_run_s)
     owners = Owners(data, settings.mode)
     gc.freeze()
     gc.enable()
     try:
-        launch(Services(host, store, jobs, owners, data), settings)
+        launch(Services(host, store, jobs, owners, data, preflight), settings)
     finally:
         jobs.close()
         host.close()

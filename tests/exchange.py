@@ -13,6 +13,7 @@ from playground.service.owners import Owners
 from playground.service.publishing import handover
 from playground.service.services import Services
 from playground.training.jobs.queue import JobQueue
+from playground.training.preflight.client import Preflight
 
 
 @contextmanager
@@ -21,10 +22,10 @@ def running_services(loaded: LoadedModel, data_dir: Path) -> Iterator[Services]:
     data = DataDir(data_dir)
     data.move_old_layout()
     data.sweep()
-    host, store = LocalModelHost(loaded), AdapterStore(data)
-    jobs = JobQueue(data, handover(host, store))
+    host, store, preflight = LocalModelHost(loaded), AdapterStore(data), Preflight(data.trials)
+    jobs = JobQueue(data, handover(host, store, preflight))
     try:
-        yield Services(host, store, jobs, Owners(data, "public"), data)
+        yield Services(host, store, jobs, Owners(data, "public"), data, preflight)
     finally:
         jobs.close()
         host.close()

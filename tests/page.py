@@ -14,6 +14,7 @@ from playground.service.owners import Owners
 from playground.service.publishing import handover
 from playground.service.services import Services
 from playground.training.jobs.queue import JobQueue
+from playground.training.preflight.client import Preflight
 from playground.ui.page import build_page
 
 
@@ -28,9 +29,10 @@ def real_services(data_dir: Path, model: str = "starter") -> Iterator[Services]:
     """All that the page stands on; ended at the end."""
     data = DataDir(data_dir)
     host, store = LocalModelHost(load_model(model, "auto")), AdapterStore(data)
-    jobs = JobQueue(data, handover(host, store))
+    preflight = Preflight(data.trials)
+    jobs = JobQueue(data, handover(host, store, preflight))
     try:
-        yield Services(host, store, jobs, Owners(data, "local"), data)
+        yield Services(host, store, jobs, Owners(data, "local"), data, preflight)
     finally:
         jobs.close()
         host.close()

@@ -17,13 +17,14 @@ from playground.data.inspection import Inspection, inspect
 from playground.data.readers.table_reader import read_table
 from playground.errors import DataError, InputError
 from playground.files import write_json
-from playground.service.probes import MAX_PROBES
 from playground.service.services import Services
 from playground.tasks.registry import prompt_writers
-from playground.training.config import Intensity, check_spec_values, defaults_for
+from playground.training.config import TrainingConfig
+from playground.training.defaults import Intensity, defaults_for
 from playground.training.jobs.job import Job
-from playground.training.spec import NOWHERE, TrainingConfig
-from playground.training.tokenization import RowTokenizer, encode
+from playground.training.setting import ConfigContext
+from playground.training.spec import MAX_PROBES
+from playground.training.tokenization import RowTokenizer, tokenize_examples
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def _rows_of(services: Services, examples: list[Example]) -> int:
     if not examples or examples[0].text is None:
         return len(examples)
     measured = spread(examples)
-    made = encode(measured, row_tokenizer(services), plan(services, len(examples)).max_length)
+    made = tokenize_examples(measured, row_tokenizer(services), plan(services, len(examples)).max_length)
     return round(len(examples) * max(1.0, len(made.rows) / len(measured)))
 
 
@@ -177,10 +178,8 @@ def plan(
     """The values that a run over this many rows would have; raises `InputError` naming what is out of range."""
     info = services.host.info
     defaults = defaults_for(info.num_parameters, rows, cast(Intensity, intensity), info.context_length)
-    values = check_spec_values(overrides or {}, defaults, info.context_length, info.linear_modules)
-    if values.report_to != NOWHERE and services.owners.mode != "local":
-        raise InputError("On a shared server a run cannot report elsewhere. Leave report_to at none.")
-    return values
+    context = ConfigContext(info.context_length, info.linear_modules, local=services.owners.mode == "local")
+    return defaults.updated(overrides or {}, context)
 
 
 def origin(job: Job) -> DatasetSource | None:

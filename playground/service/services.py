@@ -25,6 +25,7 @@ from playground.service.owners import HEADER, Owners
 from playground.service.publishing import publish_step
 from playground.training.jobs.job import Job
 from playground.training.jobs.queue import JobQueue
+from playground.training.preflight.client import Preflight
 
 STRANGER = "stranger-"
 MIN_FREE_BYTES = 64 * 2**20
@@ -38,6 +39,7 @@ class Services:
     jobs: JobQueue
     owners: Owners
     data: DataDir
+    preflight: Preflight
     whole_models: WholeModels = field(default_factory=WholeModels)
 
     def owner(self, request: gr.Request) -> str:

@@ -26,6 +26,7 @@ from playground.service.publishing import handover, publish_step
 from playground.service.services import Services
 from playground.training.jobs.job import Job
 from playground.training.jobs.queue import JobQueue
+from playground.training.preflight.client import Preflight
 from playground.training.spec import HELD_OUT_FILE, load_examples
 
 OWNER = "bench"
@@ -37,9 +38,10 @@ def main() -> None:
         data = DataDir(Path(folder))
         host = LocalModelHost(load_model("starter", "auto"))
         store = AdapterStore(data)
-        jobs = JobQueue(data, handover(host, store))
+        preflight = Preflight(data.trials)
+        jobs = JobQueue(data, handover(host, store, preflight))
         try:
-            services = Services(host, store, jobs, Owners(data, "local"), data)
+            services = Services(host, store, jobs, Owners(data, "local"), data, preflight)
             job = _train(services, arguments.file, arguments.probe)
             _tell(services, job)
         finally:

@@ -20,9 +20,11 @@ from playground.service.datasets import (
     row_tokenizer,
     start_training,
 )
+from playground.service.owners import Owners
 from playground.service.services import Services
-from playground.training.jobs.queue import JobHooks, JobQueue
-from playground.training.tokenization import encode
+from playground.training.jobs.queue import JobQueue
+from playground.training.jobs.runner import JobHooks
+from playground.training.tokenization import tokenize_examples
 from tests.tiny import make_info
 
 
@@ -51,7 +53,9 @@ def tokenizer(tiny_model_folder: Path) -> ChatTokenizer:
 def services(tokenizer: ChatTokenizer, tmp_path: Path) -> Services:
     host = SimpleNamespace(info=make_info(linear_modules=()), tokenizer=tokenizer)
     jobs = RecordingJobs(tmp_path / "job")
-    return Services(cast(Any, host), cast(Any, None), cast(Any, jobs), cast(Any, None), DataDir(tmp_path))
+    nothing: Any = None
+    data = DataDir(tmp_path)
+    return Services(cast(Any, host), nothing, cast(Any, jobs), Owners(data, "public"), data, nothing)
 
 
 def started(services: Services) -> list[tuple[Any, ...]]:
@@ -100,7 +104,7 @@ def test_long_texts_count_as_the_pieces_that_they_become(services: Services, tmp
     path.write_text("\n\n".join(f"Story {n}. " + "The dog ran on. " * 400 for n in range(12)), encoding="utf-8")
     prepared = prepare(services, path)
     limit = plan(services, prepared.rows).max_length
-    pieces = len(encode(prepared.learned, row_tokenizer(services), limit).rows)
+    pieces = len(tokenize_examples(prepared.learned, row_tokenizer(services), limit).rows)
     assert prepared.rows == pieces > 2 * len(prepared.learned)
     start_training(services, "ann", path, "stories.txt", "Stories")
     assert started(services)[0][3] == plan(services, pieces) != plan(services, len(prepared.learned))
@@ -206,7 +210,7 @@ def test_questions_to_watch_are_kept_in_order() -> None:
 def test_a_real_queue_takes_the_run(tokenizer: ChatTokenizer, services: Services, tmp_path: Path) -> None:
     """The arguments fit the real `JobQueue`, and the origin is kept beside the run's spec."""
     jobs = JobQueue(DataDir(tmp_path / "data"), JobHooks(on_trained=lambda _job, _folder: "a-0"))
-    real = Services(services.host, services.store, jobs, services.owners, services.data)
+    real = Services(services.host, services.store, jobs, services.owners, services.data, services.preflight)
     try:
         job_id = start_training(real, "ann", write(tmp_path, 20), "pairs.csv", "Sums")
         job = jobs.job("ann", job_id)

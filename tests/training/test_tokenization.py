@@ -8,7 +8,13 @@ from playground.data.examples import Example
 from playground.models.loader import load_tokenizer
 from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.messages import Message
-from playground.training.tokenization import IGNORE_INDEX, TokenizedExample, encode, encode_rows, preview
+from playground.training.tokenization import (
+    IGNORE_INDEX,
+    TokenizedExample,
+    preview,
+    tokenize_example,
+    tokenize_examples,
+)
 
 
 def chat(*words: str) -> Example:
@@ -20,7 +26,7 @@ def chat(*words: str) -> Example:
 def encode_row(
     example: Example, tokenizer: ChatTokenizer, max_length: int, completion_only_loss: bool = True
 ) -> TokenizedExample:
-    (row,) = encode_rows(example, tokenizer, max_length, completion_only_loss)
+    (row,) = tokenize_example(example, tokenizer, max_length, completion_only_loss)
     return row
 
 
@@ -75,7 +81,7 @@ def test_truncated_and_skipped_rows_are_reported(tokenizer: ChatTokenizer) -> No
     long = Example(chat("Hello", "yes " * 50).messages, None, 8)
     far = Example(chat("Hello " * 50, "yes").messages, None, 9)
     backwards = Example(({"role": "user", "content": "Only a question"},), None, 10)
-    encoded = encode([chat("Hello", "yes"), long, far, backwards], tokenizer, prompt + 5)
+    encoded = tokenize_examples([chat("Hello", "yes"), long, far, backwards], tokenizer, prompt + 5)
     assert [row.row for row in encoded.rows] == [3, 8]
     assert encoded.truncated == [8]
     assert [row for row, _ in encoded.skipped] == [9, 10]
@@ -98,8 +104,8 @@ def test_everything_learnt_on_request(tokenizer: ChatTokenizer) -> None:
 def test_long_texts_are_learnt_whole_in_pieces(tokenizer: ChatTokenizer, max_length: int) -> None:
     """No word of a long text is lost or learnt twice, and no row is longer than the model may read."""
     example = Example(None, "The dog liked to run in the garden and to sleep in the sun. " * 9, 4)
-    (whole,) = encode_rows(example, tokenizer, 10_000)
-    encoded = encode([example], tokenizer, max_length)
+    (whole,) = tokenize_example(example, tokenizer, 10_000)
+    encoded = tokenize_examples([example], tokenizer, max_length)
     assert len(encoded.rows) > 1
     assert encoded.longest == max_length
     first, *others = encoded.rows
@@ -128,6 +134,6 @@ def test_each_piece_begins_as_the_text_would(tokenizer: ChatTokenizer) -> None:
     """A model with a start token has never read a text without one."""
     example = Example(None, "The dog liked to run in the garden. " * 9, 4)
     whole, _ = tokenizer.tokenize_text(example.text or "")
-    encoded = encode([example], Begun(tokenizer), 20)
+    encoded = tokenize_examples([example], Begun(tokenizer), 20)
     assert [row.input_ids[0] for row in encoded.rows] == [7] * len(encoded.rows)
     assert [label for row in encoded.rows for label in row.labels[1:]] == whole

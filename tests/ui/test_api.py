@@ -6,7 +6,6 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from playground.training.spec import TrainingConfig
+from playground.training.config import TrainingConfig
 from tests.running_app import RunningApp, running_app
 
 PASSAGE = "The lighthouse was finished in 1858. Its last keeper was Anna Lund."
@@ -232,7 +231,7 @@ def test_the_parameters_of_train_are_all_there(client: Client) -> None:
     assert names[:10] == [
         *("file", "name", "format", "epochs", "max_steps", "r", "lora_alpha", "learning_rate", "max_length", "probes")
     ]
-    assert set(names[3:]) == {field.name for field in fields(TrainingConfig)} | {"probes", "repairs"}
+    assert set(names[3:]) == set(TrainingConfig.model_fields) | {"probes", "repairs"}
     assert all(parameter["parameter_has_default"] for parameter in described[2:])
 
 

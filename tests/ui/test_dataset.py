@@ -8,7 +8,7 @@ from playground.data.repair import Repair
 from playground.data.table import Change, Problem
 from playground.i18n.catalog import CHINESE, ENGLISH, gettext
 from playground.sentence import Sentence
-from playground.training.jobs.events import JobState
+from playground.training.jobs.state import JobState
 from playground.ui.components import snippets
 from playground.ui.reports import dataset, report, run
 from playground.ui.reports.dataset import Fit

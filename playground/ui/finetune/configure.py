@@ -14,7 +14,7 @@ from playground.errors import InputError, PlaygroundError
 from playground.i18n.catalog import Gettext
 from playground.service.datasets import MAX_PROBE_CHARS, plan, start_training
 from playground.service.services import Services
-from playground.training.preflight.client import PreflightResult
+from playground.training.preflight.result import PreflightResult
 from playground.ui.components.basics import caption, head, primary, second
 from playground.ui.components.defaults import Defaults
 from playground.ui.errors import show_errors

@@ -7,8 +7,8 @@ from playground.i18n.catalog import Gettext
 from playground.sentence import N_
 from playground.service.datasets import row_tokenizer, spread
 from playground.service.services import Services
-from playground.training.spec import TrainingConfig
-from playground.training.tokenization import TokenizedExample, encode
+from playground.training.config import TrainingConfig
+from playground.training.tokenization import TokenizedExample, tokenize_examples
 from playground.ui.components import snippets
 from playground.ui.reports.dataset import Fit
 
@@ -17,8 +17,8 @@ def measure(services: Services, examples: list[Example], values: TrainingConfig)
     """Measure examples from all over the file, as many as can be in a moment."""
     tokenizer, limit = row_tokenizer(services), values.max_length
     measured = spread(examples)
-    whole = encode(measured, tokenizer, sys.maxsize)
-    made = encode(measured, tokenizer, limit)
+    whole = tokenize_examples(measured, tokenizer, sys.maxsize)
+    made = tokenize_examples(measured, tokenizer, limit)
     texts = set(made.in_pieces)
     return Fit(
         counts=[row.full_length for row in whole.rows],

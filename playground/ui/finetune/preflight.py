@@ -13,9 +13,9 @@ from playground.errors import InputError, PlaygroundError
 from playground.i18n.catalog import Gettext
 from playground.service.datasets import plan, prepare
 from playground.service.services import Services
-from playground.training.preflight.client import PreflightRequest, PreflightResult, sample_of
+from playground.training.config import TrainingConfig
+from playground.training.preflight.result import PreflightRequest, PreflightResult, preflight_request
 from playground.training.preflight.shrink import changes
-from playground.training.spec import TrainingConfig
 from playground.ui.finetune.state import Draft
 from playground.ui.reports.run import duration
 from playground.ui.templates import render
@@ -47,7 +47,7 @@ class Trying:
         if self._newest.get(owner) != mine:
             return
         sample, values = await asyncio.to_thread(self._sample, owner, draft, intensity, given)
-        preflight = self._services.jobs.preflight
+        preflight = self._services.preflight
         future: Future[PreflightResult] = (preflight.fit if smaller else preflight.measure)(sample, values)
         try:
             while not future.done():
@@ -73,7 +73,7 @@ class Trying:
         )
         values = plan(self._services, prepared.rows, intensity, given)
         info = self._services.host.info
-        sample = sample_of(
+        sample = preflight_request(
             owner,
             prepared.learned,
             prepared.held_out,
@@ -147,9 +147,9 @@ def refused(gettext: Gettext, error: PlaygroundError) -> Markup:
 
 
 def _rows(gettext: Gettext, tried: PreflightResult) -> str:
-    cut = gettext("{count} of {rows} examples are cut off.", count=tried.truncated, rows=tried.rows)
-    share = gettext("It learns to write {share} % of what it reads.", share=round(100 * tried.learnt_share))
-    return f"{cut} {share}" if tried.truncated else share
+    cut = gettext("{count} of {rows} examples are cut off.", count=tried.num_truncated, rows=tried.num_rows)
+    share = gettext("It learns to write {share} % of what it reads.", share=round(100 * tried.trained_share))
+    return f"{cut} {share}" if tried.num_truncated else share
 
 
 def _gigabytes(size: float) -> str:

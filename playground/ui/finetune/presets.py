@@ -6,7 +6,7 @@ from playground.i18n.catalog import Gettext
 from playground.sentence import N_
 from playground.service.datasets import plan
 from playground.service.services import Services
-from playground.training.preflight.client import PreflightResult
+from playground.training.preflight.result import PreflightResult
 from playground.ui.finetune.state import Draft
 from playground.ui.reports.run import duration
 
@@ -23,7 +23,7 @@ Pace = tuple[float, float]
 def pace_of(tried: PreflightResult) -> Pace:
     """Told apart by the examples that were read, so that other intensities can be estimated from one trial."""
     values = tried.values
-    seen = tried.steps * values.per_device_train_batch_size * values.gradient_accumulation_steps
+    seen = tried.num_steps * values.per_device_train_batch_size * values.gradient_accumulation_steps
     return tried.start_s, (tried.seconds - tried.start_s) / max(1, seen)
 
 

@@ -15,8 +15,9 @@ from playground.sentence import N_, Sentence
 from playground.service.datasets import DatasetSource, origin
 from playground.service.probes import ProbeAnswers, read_probes
 from playground.service.services import Services
-from playground.training.jobs.events import FINISHED, JobState
+from playground.training.jobs.events import FINISHED
 from playground.training.jobs.job import Job
+from playground.training.jobs.state import JobState
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, note, primary, second, static_html

@@ -17,7 +17,7 @@ from playground.i18n.catalog import Gettext
 from playground.sentence import N_
 from playground.service.datasets import PreparedDataset, plan, prepare, row_tokenizer
 from playground.service.services import Services
-from playground.training.tokenization import encode_rows, preview
+from playground.training.tokenization import preview, tokenize_example
 from playground.ui.components import snippets
 from playground.ui.components.basics import ghost, head, primary, second, static_html
 from playground.ui.components.defaults import Defaults
@@ -234,7 +234,7 @@ def _example(services: Services, draft: Draft, gettext: Gettext) -> list[str]:
     example = draft.preview[draft.shown]
     try:
         drawn: str = dataset.preview(gettext, _apart(example, preview(example, row_tokenizer(services), limit)))
-        drawn += beyond(encode_rows(example, row_tokenizer(services), limit), limit, gettext)
+        drawn += beyond(tokenize_example(example, row_tokenizer(services), limit), limit, gettext)
     except InputError as error:
         drawn = snippets.warning(gettext(error.sentence))
     place = gettext("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))

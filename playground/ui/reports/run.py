@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from playground.i18n.catalog import Gettext
-from playground.training.jobs.events import MEASURING, JobState
+from playground.training.jobs.state import MEASURING, JobState
 from playground.ui.templates import render
 
 

@@ -83,7 +83,7 @@ class Victim:
     def _open_saves(self) -> Iterator[Path]:
         """What a save that is not over has on the disk: a folder aside, or one in place without its manifest."""
         for root in (self.folder / ASIDE_FOLDER, self.folder / CHECKPOINTS_FOLDER):
-            for folder in root.glob("*-*"):
+            for folder in root.glob("[!.]*-*"):
                 if root.name == ASIDE_FOLDER or not (folder / MANIFEST).exists():
                     yield folder
 

@@ -18,7 +18,7 @@ from playground.adapters.lora_config import CONFIG
 from playground.adapters.quote import quote
 from playground.data_dir import LEAVING, MANIFEST, WRITING, DataDir
 from playground.errors import AdapterError
-from playground.files import copy_file, disk_full_as_error, sync_folder, write_json
+from playground.files import copy_synced, disk_full_as_error, sync_folder, write_json
 from playground.protocol.engine import SwapReceipt
 from playground.protocol.messages import BASE
 
@@ -146,7 +146,7 @@ class AdapterStore:
             with disk_full_as_error():
                 aside.mkdir(parents=True)
                 for name in (CONFIG, WEIGHTS):
-                    copy_file(folder / name, aside / name)
+                    copy_synced(folder / name, aside / name)
                 check_folder(aside)
                 write_json(aside / MANIFEST, card.to_manifest())
                 aside.rename(card.folder)

@@ -1,42 +1,20 @@
 """The errors a person may read: what happened, where, and what to do.
 
-The message is a template in English and its fields, so that the page can say the same sentence in another
-language: translations are looked up by the template.
+The message is a `Sentence`, so that the page can say the same in another language.
 """
 
-from typing import Any
+from playground.sentence import Sentence
 
 
 class PlaygroundError(Exception):
-    """Raise with one plain sentence; `{field}`s in it are filled from the keyword arguments."""
+    """Raise with one plain sentence in English; `{field}`s in it are filled from the keyword arguments."""
 
-    def __init__(self, template: str, **fields: object) -> None:
-        self.template = template
-        self.fields = fields
-        super().__init__(template.format(**fields) if fields else template)
-
-    def as_plain(self) -> dict[str, Any]:
-        """The template and its fields, fit for JSON; `from_plain` makes an error of them again."""
-        return {"template": self.template, "fields": {name: _plain(value) for name, value in self.fields.items()}}
+    def __init__(self, sentence: Sentence | str, /, **fields: object) -> None:
+        self.sentence = sentence if isinstance(sentence, Sentence) else Sentence(sentence, **fields)
+        super().__init__(str(self.sentence))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.template, self.fields)
-
-
-def from_plain(template: str, fields: dict[str, Any]) -> PlaygroundError:
-    """The error whose `as_plain` this is; its fields may be errors themselves."""
-    read = {name: from_plain(**value) if isinstance(value, dict) else value for name, value in fields.items()}
-    return PlaygroundError(template, **read)
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, PlaygroundError):
-        return value.as_plain()
-    return value if isinstance(value, int | float) else str(value)
-
-
-def _rebuild(kind: type[PlaygroundError], template: str, fields: dict[str, object]) -> PlaygroundError:
-    return kind(template, **fields)
+        return type(self), (self.sentence,)
 
 
 class SettingsError(PlaygroundError):

@@ -7,11 +7,12 @@ from pathlib import Path
 from playground.adapters.lora_config import CONFIG, is_target, rank_of, read_config
 from playground.adapters.lora_weights import LoraShape, read_lora_shapes
 from playground.errors import AdapterError
+from playground.sentence import N_
 
 WEIGHTS = "adapter_model.safetensors"
 README = "README.md"
 PICKLES = ("adapter_model.bin", "adapter_model.pt", "adapter_model.pkl")
-PICKLE_REASON = (
+PICKLE_REASON = N_(
     "The weights are in {name}, a format that can run foreign code. Save the adapter again with "
     "safe_serialization=True, as adapter_model.safetensors."
 )

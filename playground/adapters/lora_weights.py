@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from playground.adapters.quote import quote
 from playground.errors import AdapterError
+from playground.sentence import N_
 
 MAX_FILE_BYTES = 1024**3
 """An adapter of rank 64 on every layer of a model with 7 billion parameters has 0.64 GB."""
@@ -22,7 +23,7 @@ _PAIR = re.compile(r"base_model\.model\.(?P<module>[A-Za-z0-9_.]{1,300})\.lora_(
 _CHUNK_BYTES = 16 * 1024**2
 _BITS = {"F32": (np.uint32, 0x7F800000), "F16": (np.uint16, 0x7C00), "BF16": (np.uint16, 0x7F80)}
 """For each type of number: how wide it is, and the exponent bits that are all set in NaN and infinity."""
-_DAMAGED = "The adapter's weights are damaged or cut off. Save or download the adapter again."
+_DAMAGED = N_("The adapter's weights are damaged or cut off. Save or download the adapter again.")
 
 
 @dataclass(frozen=True, slots=True)

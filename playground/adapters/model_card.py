@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from playground.adapters.info import AdapterInfo
+from playground.sentence import Sentence
 
 _RUN = {
     "rows": "Examples learnt from",
@@ -87,7 +88,7 @@ def _verdict(card: AdapterInfo) -> str:
 def _sentence(part: Mapping[str, Any]) -> str:
     """A sentence of the verdict; "" for one that lacks a field, which another version may have written."""
     try:
-        return str(part["template"]).format(**part.get("fields", {}))
+        return str(Sentence.from_plain(part))
     except (KeyError, IndexError, ValueError, AttributeError, TypeError):
         return ""
 

@@ -1,5 +1,7 @@
 """Pieces of a stranger's file, made fit to stand in a sentence."""
 
+from playground.sentence import N_
+
 _LONGEST = 60
 _FAR = 10**15
 
@@ -11,7 +13,7 @@ def quote(found: object, longest: int = _LONGEST) -> str:
     the direction of writing) becomes `?`; a list or an object is only named.
     """
     if isinstance(found, list | dict):
-        return "a list" if isinstance(found, list) else "an object"
-    text = "a number" if isinstance(found, int) and abs(found) > _FAR else str(found)
+        return N_("a list") if isinstance(found, list) else N_("an object")
+    text = N_("a number") if isinstance(found, int) and abs(found) > _FAR else str(found)
     shown = "".join(sign if sign.isprintable() and sign not in "<>&" else "?" for sign in text[:longest])
     return shown + ("…" if len(text) > longest else "")

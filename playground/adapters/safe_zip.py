@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from playground.adapters.quote import quote
 from playground.errors import AdapterError
 from playground.files import disk_full_as_error
+from playground.sentence import N_
 
 MAX_ENTRIES = 200
 _MAX_DEPTH = 8
@@ -20,8 +21,8 @@ _END = struct.Struct("<4s4H2LH")
 _END_MARK, _LARGE_MARK = b"PK\x05\x06", b"PK\x06\x07"
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What every system writes. Others want a dictionary of memory as large as the zip pleases."""
-_NOT_A_ZIP = "The file is not a zip, or it is damaged. Zip the adapter's folder again."
-_UNUSUAL = "The zip is packed in an unusual way. Zip the adapter's folder again, as an ordinary zip."
+_NOT_A_ZIP = N_("The file is not a zip, or it is damaged. Zip the adapter's folder again.")
+_UNUSUAL = N_("The zip is packed in an unusual way. Zip the adapter's folder again, as an ordinary zip.")
 Files = dict[PurePosixPath, zipfile.ZipInfo]
 
 

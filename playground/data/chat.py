@@ -3,7 +3,7 @@
 import re
 from typing import Any, Literal, TypeGuard
 
-from playground.data.table import Sentence
+from playground.errors import DataError
 from playground.protocol.messages import Message
 
 _ROLES: dict[str, Literal["user", "assistant", "system"]] = {
@@ -23,7 +23,7 @@ _WORDS = ("content", "value", "text")
 _SPOKEN = re.compile(r"(?:\A|\n)[ \t]*(Human|Assistant): ?")
 
 
-class Unusable(Sentence):
+class Unusable(DataError):
     """A row that cannot be learned from."""
 
 

@@ -7,9 +7,10 @@ from itertools import islice
 from playground.data.formats import FORMATS, ROLES, language_of, last_word, plain
 from playground.data.table import Table
 from playground.errors import DataError
+from playground.sentence import N_
 
 AUTO = "auto"
-NOTHING_KNOWN = (
+NOTHING_KNOWN = N_(
     "No columns to learn from were found. The file has: {columns}. Name them prompt and completion, question and "
     "answer, instruction and output, text and label, or just text."
 )

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 from playground.data.chat import Unusable, conversation, is_open, turns
 from playground.data.column_mapping import Mapping, cell
-from playground.data.table import Sentence, Table
+from playground.data.table import Table
 from playground.errors import DataError
 from playground.protocol.messages import Message
+from playground.sentence import Sentence
 
 Writers = AbstractMapping[str, Callable[..., list[Message]]]
 LEAST = 2
@@ -47,7 +48,7 @@ class Examples:
     """
 
     usable: list[Example]
-    skipped: list[tuple[int, Unusable]]
+    skipped: list[tuple[int, Sentence]]
     unanswered: list[int]
     not_said: list[int]
 
@@ -56,18 +57,18 @@ def make_examples(table: Table, mapping: Mapping, writers: Writers) -> Examples:
     """Write every row as an example; raises `DataError` when fewer than two rows can be used."""
     write = _Writer(table, mapping, writers)
     usable: list[Example] = []
-    skipped: list[tuple[int, Unusable]] = []
+    skipped: list[tuple[int, Sentence]] = []
     for number, row in zip(table.numbers, table.rows, strict=True):
         try:
             usable.append(write.example(row, number))
-        except Unusable as reason:
-            skipped.append((number, reason))
+        except Unusable as error:
+            skipped.append((number, error.sentence))
     if len(usable) < LEAST:
         raise _too_few(len(usable), table, skipped)
     return Examples(usable, skipped, write.unanswered, write.not_said)
 
 
-def _too_few(count: int, table: Table, skipped: list[tuple[int, Unusable]]) -> DataError:
+def _too_few(count: int, table: Table, skipped: list[tuple[int, Sentence]]) -> DataError:
     first = Sentence(" Row {row}: {reason}", row=skipped[0][0], reason=skipped[0][1]) if skipped else ""
     return DataError(
         "Only {count} of the {rows} rows can be used, and at least {least} are needed.{first}",

@@ -10,6 +10,7 @@ from playground.data.excerpts import cells
 from playground.data.formats import plain
 from playground.data.table import MAX_DEPTH, MAX_FIELD_CHARS, SHOWN, Change, Problem, Table, build_table
 from playground.errors import DataError
+from playground.sentence import Sentence
 
 Row = dict[str, object]
 
@@ -47,11 +48,10 @@ def _unfold(table: Table) -> Table | None:
     ]
     if not rows:
         return None
-    told = Problem(
-        "Every row holds a list of rows under '{name}'; those are read, {count} in all.",
-        {"name": name, "count": len(rows)},
+    told = Sentence(
+        "Every row holds a list of rows under '{name}'; those are read, {count} in all.", name=name, count=len(rows)
     )
-    return build_table(enumerate(rows, 1), table.kind, [*table.problems, told])
+    return build_table(enumerate(rows, 1), table.kind, [*table.problems, Problem(told)])
 
 
 def _entries(value: object) -> list[Row]:
@@ -77,15 +77,12 @@ def open_cells(table: Table) -> Table:
             Change(table.numbers[index], cells(rows[index], (column,)), cells({column: opened[index]}))
             for index in found[:SHOWN]
         ]
-        fields: dict[str, object] = {"column": column, "count": len(found)}
-        told.append(
-            Problem(
-                "The texts in column '{column}' hold data and were read as such in rows: {count}.",
-                fields,
-                None,
-                tuple(first),
-            )
+        sentence = Sentence(
+            "The texts in column '{column}' hold data and were read as such in rows: {count}.",
+            column=column,
+            count=len(found),
         )
+        told.append(Problem(sentence, changes=tuple(first)))
         rows = [row if value is None else {**row, column: value} for row, value in zip(rows, opened, strict=True)]
     if not told:
         return table

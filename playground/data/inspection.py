@@ -13,6 +13,7 @@ from playground.data.formats import plain
 from playground.data.readers.table_reader import read_table
 from playground.data.repair import Repair, apply_repairs, find_repairs
 from playground.data.table import SHOWN, Change, Problem, Table
+from playground.sentence import N_, Sentence
 
 _PREVIEWED = 5
 _PREVIEW_CHARS = 2_000
@@ -89,18 +90,18 @@ def _rejected(table: Table, mapping: Mapping) -> list[Problem]:
     """Pairs of a better and a worse answer are for another way of teaching; here the better one is learnt."""
     chosen = next((column for column in mapping.columns.values() if plain(column) == "chosen"), "")
     worse = next((column for column in table.columns if plain(column) == "rejected"), "")
-    told = "What stands in '{worse}' is not used: only '{chosen}' is learnt."
-    return [Problem(told, {"worse": worse, "chosen": chosen})] if chosen and worse else []
+    told = Sentence("What stands in '{worse}' is not used: only '{chosen}' is learnt.", worse=worse, chosen=chosen)
+    return [Problem(told)] if chosen and worse else []
 
 
 def _unanswered(examples: Examples) -> list[Problem]:
     found = []
     if rows := examples.unanswered:
-        told = "Chats whose last question has no answer: {count} (first row {row}). It is left out."
-        found.append(Problem(told, {"count": len(rows), "row": rows[0]}))
+        told = N_("Chats whose last question has no answer: {count} (first row {row}). It is left out.")
+        found.append(Problem(Sentence(told, count=len(rows), row=rows[0])))
     if rows := examples.not_said:
-        told = "Questions that the passage does not answer: {count} (first row {row}). It learns to say so."
-        found.append(Problem(told, {"count": len(rows), "row": rows[0]}))
+        told = N_("Questions that the passage does not answer: {count} (first row {row}). It learns to say so.")
+        found.append(Problem(Sentence(told, count=len(rows), row=rows[0])))
     return found
 
 
@@ -110,9 +111,9 @@ def _skipped(examples: Examples, table: Table) -> list[Problem]:
     for shown, (row, reason) in enumerate(examples.skipped[:_SKIPPED_SHOWN]):
         change = Change(row, cells(table.rows[places[row]]))
         changes = (change,) if shown < SHOWN and change.before else ()
-        found.append(Problem("Row {row} is left out: {reason}", {"row": row, "reason": reason}, row, changes))
+        found.append(Problem(Sentence("Row {row} is left out: {reason}", row=row, reason=reason), row, changes))
     if more := len(examples.skipped) - len(found):
-        found.append(Problem("{count} more rows are left out.", {"count": more}))
+        found.append(Problem(Sentence("{count} more rows are left out.", count=more)))
     return found
 
 

@@ -17,6 +17,7 @@ from playground.data.chat import join_turns
 from playground.data.column_mapping import Mapping, cell
 from playground.data.table import SHOWN, Change, Table
 from playground.errors import DataError
+from playground.sentence import N_, Sentence
 
 EMPTY_ROWS = "empty_rows"
 NEARLY_EMPTY = "nearly_empty"
@@ -25,16 +26,16 @@ OUTER_SPACES = "outer_spaces"
 TURNS = "turns"
 LABELS = "labels"
 DUPLICATES = "duplicates"
-_TEMPLATES = {
-    EMPTY_ROWS: "Leave out empty rows: {count} ({listed})",
-    NEARLY_EMPTY: "Leave out rows without a letter or a number: {count} ({listed})",
-    LINE_ENDS: "Write stray line ends (\\r) as plain ones in rows: {count} ({listed})",
-    OUTER_SPACES: "Trim stray spaces in rows: {count} ({listed})",
-    TURNS: "Mend chats with a missing turn: {count} ({listed})",
-    LABELS: "Write labels that differ only in case the same way in rows: {count} ({listed})",
-    DUPLICATES: "Leave out repeated rows: {count} ({listed})",
+_SENTENCES = {
+    EMPTY_ROWS: N_("Leave out empty rows: {count} ({listed})"),
+    NEARLY_EMPTY: N_("Leave out rows without a letter or a number: {count} ({listed})"),
+    LINE_ENDS: N_("Write stray line ends (\\r) as plain ones in rows: {count} ({listed})"),
+    OUTER_SPACES: N_("Trim stray spaces in rows: {count} ({listed})"),
+    TURNS: N_("Mend chats with a missing turn: {count} ({listed})"),
+    LABELS: N_("Write labels that differ only in case the same way in rows: {count} ({listed})"),
+    DUPLICATES: N_("Leave out repeated rows: {count} ({listed})"),
 }
-KINDS = tuple(_TEMPLATES)
+KINDS = tuple(_SENTENCES)
 """In the order in which they are done."""
 
 _LISTED = 3
@@ -53,13 +54,13 @@ class Repair:
 
     kind: str
     rows: tuple[int, ...]
-    template: str
-    fields: dict[str, object]
+    sentence: Sentence
     changes: tuple[Change, ...]
 
     @property
     def text(self) -> str:
-        return self.template.format(**self.fields)
+        """In English."""
+        return str(self.sentence)
 
 
 def find_repairs(table: Table, mapping: Mapping) -> list[Repair]:
@@ -100,7 +101,8 @@ def _find(kind: str, table: Table, mapping: Mapping) -> Repair | None:
     if not found:
         return None
     listed = ", ".join(str(number) for number in found[:_LISTED]) + (", …" if len(found) > _LISTED else "")
-    return Repair(kind, tuple(found), _TEMPLATES[kind], {"count": len(found), "listed": listed}, tuple(changes))
+    sentence = Sentence(_SENTENCES[kind], count=len(found), listed=listed)
+    return Repair(kind, tuple(found), sentence, tuple(changes))
 
 
 def _change(table: Table, index: int, mended: Row | int | None) -> Change:

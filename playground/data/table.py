@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from playground.data.excerpts import excerpt
-from playground.errors import DataError, PlaygroundError
+from playground.errors import DataError
+from playground.sentence import N_, Sentence
 
 MAX_FILE_BYTES = 50 * 1024**2
 MAX_ROWS = 200_000
@@ -17,12 +18,8 @@ MAX_VALUES = 5_000_000
 """Cells, and what lists in cells hold: each takes memory however short it is."""
 SHOWN = 3
 """How many places of one kind are kept to be shown."""
-NAMES_TRIMMED = "Spaces around the names of columns were left out."
+NAMES_TRIMMED = N_("Spaces around the names of columns were left out.")
 _MAX_BITS = 1024
-
-
-class Sentence(PlaygroundError):
-    """Part of a longer sentence: why a row or a file cannot be used. Never raised beyond this floor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +39,14 @@ class Change:
 class Problem:
     """Something worth knowing that did not stop the reading, with a place to see it where something was changed."""
 
-    template: str
-    fields: dict[str, object] = field(default_factory=dict)
+    sentence: Sentence
     row: int | None = None
     changes: tuple[Change, ...] = ()
 
     @property
     def text(self) -> str:
-        return self.template.format(**self.fields) if self.fields else self.template
+        """In English."""
+        return str(self.sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +110,24 @@ class _Keeper:
     def problems(self) -> list[Problem]:
         found = []
         if self._renamed:
-            found.append(Problem(NAMES_TRIMMED, changes=tuple(self._renamed)))
+            found.append(Problem(Sentence(NAMES_TRIMMED), changes=tuple(self._renamed)))
         if self._broken:
             found.append(
                 Problem(
-                    "Some characters cannot be read and were replaced by \ufffd (first in row {row}).",
-                    {"row": self._broken[0]},
+                    Sentence(
+                        "Some characters cannot be read and were replaced by \ufffd (first in row {row}).",
+                        row=self._broken[0],
+                    ),
                     self._broken[0],
                 )
             )
         if self._not_numbers:
             found.append(
                 Problem(
-                    "NaN or Infinity is not a value to learn from and counts as empty (first in row {row}).",
-                    {"row": self._not_numbers[0]},
+                    Sentence(
+                        "NaN or Infinity is not a value to learn from and counts as empty (first in row {row}).",
+                        row=self._not_numbers[0],
+                    ),
                     self._not_numbers[0],
                 )
             )

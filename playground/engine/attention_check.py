@@ -10,6 +10,7 @@ from playground.engine.attention import ATTENTION
 from playground.engine.forward_batch import ForwardBatch, PrefillChunk
 from playground.engine.kv_cache import KVCache
 from playground.errors import ModelError
+from playground.sentence import N_
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ _ALIKE = 0.05
 """Of their size, logits may differ between together and alone: 16 bits round differently in other shapes."""
 _CHANGING_ROPE = {"dynamic", "longrope"}
 _UNBOUNDED = 2**31
-_CANNOT_SHARE = (
+_CANNOT_SHARE = N_(
     "This model keeps what it has read in a way that cannot be shared by many visitors here. Choose a plain "
     "transformer such as Qwen/Qwen2.5-0.5B-Instruct."
 )

@@ -22,12 +22,13 @@ from playground.engine.scheduler import Finished, Scheduler
 from playground.engine.sequence import SequenceStatus, TokenSequence
 from playground.errors import EngineError, PlaygroundError
 from playground.memory import out_of_memory
+from playground.sentence import N_
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_LATE = "The answer took longer than it was given time for. Try again, or ask for a shorter one."
+_LATE = N_("The answer took longer than it was given time for. Try again, or ask for a shorter one.")
 
 
 @dataclass(slots=True)

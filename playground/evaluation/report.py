@@ -17,12 +17,12 @@ class Report:
     course: TrainingCurve
 
     def to_dict(self) -> dict[str, object]:
-        """As JSON: `verdict` (templates and fields), `measures` (the one that fits best first), `confusion`, `rows`
-        (the worst and the best), `skills`, `best_step`, `step`."""
+        """As JSON: `verdict` (plain sentences), `measures` (the one that fits best first), `confusion`, `rows` (the
+        worst and the best), `skills`, `best_step`, `step`."""
         found = self.compared
         main = found.measures[0] if found else None
         return {
-            "verdict": [sentence.to_dict() for sentence in verdict(main, self.course, self.skills)],
+            "verdict": [sentence.to_plain() for sentence in verdict(main, self.course, self.skills)],
             "measures": [measure.to_dict() for measure in found.measures] if found else [],
             "confusion": found.confusion if found else None,
             "rows": list(found.rows) if found else [],

@@ -1,7 +1,6 @@
 """What a training was worth, in two or three plain sentences; nothing that may be chance is called progress.
 
-Each sentence is a template in English and its fields, which may be English words: the page says both in the visitor's
-language.
+The fields of a sentence may be English words, which the page says in the visitor's language too.
 """
 
 from collections.abc import Sequence
@@ -9,83 +8,69 @@ from dataclasses import dataclass
 
 from playground.evaluation.forgetting import TaskScore
 from playground.metrics.bootstrap import MIN_PAIRED_ROWS, PairedDifference
+from playground.sentence import N_, Sentence
 
 MEMORIZED = 1.02
 """Times the best held-out loss: a last one above it has risen, one below is the same."""
 MANY_SKILLS = 3
 
-UNMEASURED = "No examples were set aside, so nothing was measured: compare the answers and judge for yourself."
-FEW_ROWS = (
+UNMEASURED = N_("No examples were set aside, so nothing was measured: compare the answers and judge for yourself.")
+FEW_ROWS = N_(
     "Only {rows} examples could be asked that it never saw: too few to tell progress from chance, so compare the "
     "answers and judge for yourself."
 )
-RIGHT_MORE = "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times."
-RIGHT_CHANCE = (
+RIGHT_MORE = N_("On the {rows} examples that it never saw, it is right {after} times, the base model {before} times.")
+RIGHT_CHANCE = N_(
     "On the {rows} examples that it never saw, it is right {after} times, the base model {before} times: that may be "
     "no more than chance."
 )
-RIGHT_LESS = (
+RIGHT_LESS = N_(
     "On the {rows} examples that it never saw, it is right only {after} times, the base model {before} times: it got "
     "worse."
 )
-CLOSER = (
+CLOSER = N_(
     "On the {rows} examples that it never saw, its answers come closer to the wanted ones: {after} of 100, the base "
     "model {before} ({measure})."
 )
-CLOSER_CHANCE = (
+CLOSER_CHANCE = N_(
     "On the {rows} examples that it never saw, its answers match the wanted ones at {after} of 100, the base model's "
     "at {before} ({measure}): that may be no more than chance."
 )
-FURTHER = (
+FURTHER = N_(
     "On the {rows} examples that it never saw, its answers are further from the wanted ones: {after} of 100, the base "
     "model {before} ({measure})."
 )
-LESS_SURPRISED = (
+LESS_SURPRISED = N_(
     "The {rows} texts that it never saw surprise it less: its perplexity is {after}, the base model's {before}."
 )
-SURPRISED_CHANCE = (
+SURPRISED_CHANCE = N_(
     "The {rows} texts that it never saw surprise it as before: its perplexity is {after}, the base model's {before}, "
     "which may be no more than chance."
 )
-MORE_SURPRISED = (
+MORE_SURPRISED = N_(
     "The {rows} texts that it never saw surprise it more: its perplexity is {after}, the base model's {before}."
 )
-BEST_THEN_MEMORIZED = "It was best at step {best} of {last}; after that it memorized."
-BEST_THEN_SAME = "It was best at step {best} of {last}; after that it learnt nothing more."
-BEST_AT_END = "It was best at its last step, {last}, so longer studying may teach it more."
-ANOTHER_STEP = "This is step {step}; on the examples set aside, step {best} of {last} did best."
-ALL_KEPT = "None of the {count} built-in tasks that were tried got clearly worse."
-MANY_WORSE = "It got worse at {worse} of the {count} built-in tasks that were tried."
-WORSE_AT_TWO = "It got worse at {one} and at {other}."
+BEST_THEN_MEMORIZED = N_("It was best at step {best} of {last}; after that it memorized.")
+BEST_THEN_SAME = N_("It was best at step {best} of {last}; after that it learnt nothing more.")
+BEST_AT_END = N_("It was best at its last step, {last}, so longer studying may teach it more.")
+ANOTHER_STEP = N_("This is step {step}; on the examples set aside, step {best} of {last} did best.")
+ALL_KEPT = N_("None of the {count} built-in tasks that were tried got clearly worse.")
+MANY_WORSE = N_("It got worse at {worse} of the {count} built-in tasks that were tried.")
+WORSE_AT_TWO = N_("It got worse at {one} and at {other}.")
 WORSE_AT = {
-    "generate": "It got worse at telling little stories.",
-    "translate": "It got worse at translating.",
-    "summarize": "It got worse at summarizing.",
-    "sentiment": "It got worse at judging the mood of a text.",
-    "answer": "It got worse at answering questions about a passage.",
+    "generate": N_("It got worse at telling little stories."),
+    "translate": N_("It got worse at translating."),
+    "summarize": N_("It got worse at summarizing."),
+    "sentiment": N_("It got worse at judging the mood of a text."),
+    "answer": N_("It got worse at answering questions about a passage."),
 }
 SKILLS = {
-    "generate": "telling little stories",
-    "translate": "translating",
-    "summarize": "summarizing",
-    "sentiment": "judging the mood of a text",
-    "answer": "answering questions about a passage",
+    "generate": N_("telling little stories"),
+    "translate": N_("translating"),
+    "summarize": N_("summarizing"),
+    "sentiment": N_("judging the mood of a text"),
+    "answer": N_("answering questions about a passage"),
 }
-TEMPLATES = (
-    *(UNMEASURED, FEW_ROWS, RIGHT_MORE, RIGHT_CHANCE, RIGHT_LESS, CLOSER, CLOSER_CHANCE, FURTHER, LESS_SURPRISED),
-    *(SURPRISED_CHANCE, MORE_SURPRISED, BEST_THEN_MEMORIZED, BEST_THEN_SAME, BEST_AT_END, ANOTHER_STEP, ALL_KEPT),
-    *(MANY_WORSE, WORSE_AT_TWO, *WORSE_AT.values()),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    template: str
-    fields: dict[str, object]
-
-    def to_dict(self) -> dict[str, object]:
-        """The shape of a report's `verdict`."""
-        return {"template": self.template, "fields": self.fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +89,18 @@ def verdict(main: PairedDifference | None, course: TrainingCurve, skills: Sequen
 
 def _gained(main: PairedDifference | None) -> Sentence:
     if main is None:
-        return Sentence(UNMEASURED, {})
+        return Sentence(UNMEASURED)
     if main.rows < MIN_PAIRED_ROWS:
-        return Sentence(FEW_ROWS, {"rows": main.rows})
+        return Sentence(FEW_ROWS, rows=main.rows)
     place = 0 if main.better else 2 if main.worse else 1
-    fields: dict[str, object] = {"rows": main.rows}
     if main.name == "accuracy":
         before, after = (round(main.rows * value / 100) for value in (main.base, main.adapter))
-        return Sentence((RIGHT_MORE, RIGHT_CHANCE, RIGHT_LESS)[place], fields | {"before": before, "after": after})
-    fields |= {"before": _shown(main.base), "after": _shown(main.adapter)}
+        told = (RIGHT_MORE, RIGHT_CHANCE, RIGHT_LESS)[place]
+        return Sentence(told, rows=main.rows, before=before, after=after)
+    figures = {"rows": main.rows, "before": _shown(main.base), "after": _shown(main.adapter)}
     if main.lower_is_better:
-        return Sentence((LESS_SURPRISED, SURPRISED_CHANCE, MORE_SURPRISED)[place], fields)
-    return Sentence((CLOSER, CLOSER_CHANCE, FURTHER)[place], fields | {"measure": main.name})
+        return Sentence((LESS_SURPRISED, SURPRISED_CHANCE, MORE_SURPRISED)[place], **figures)
+    return Sentence((CLOSER, CLOSER_CHANCE, FURTHER)[place], **figures, measure=main.name)
 
 
 def _best_step(course: TrainingCurve) -> list[Sentence]:
@@ -124,11 +109,11 @@ def _best_step(course: TrainingCurve) -> list[Sentence]:
         return []
     best, last = course.best, max(losses)
     if course.step != best:
-        return [Sentence(ANOTHER_STEP, {"step": course.step, "best": best, "last": last})]
+        return [Sentence(ANOTHER_STEP, step=course.step, best=best, last=last)]
     if best == last:
-        return [Sentence(BEST_AT_END, {"last": last})]
+        return [Sentence(BEST_AT_END, last=last)]
     rose = losses[last] > MEMORIZED * losses[best]
-    return [Sentence(BEST_THEN_MEMORIZED if rose else BEST_THEN_SAME, {"best": best, "last": last})]
+    return [Sentence(BEST_THEN_MEMORIZED if rose else BEST_THEN_SAME, best=best, last=last)]
 
 
 def _lost(skills: Sequence[TaskScore]) -> list[Sentence]:
@@ -136,12 +121,12 @@ def _lost(skills: Sequence[TaskScore]) -> list[Sentence]:
     if not skills:
         return []
     if not worse:
-        return [Sentence(ALL_KEPT, {"count": len(skills)})]
+        return [Sentence(ALL_KEPT, count=len(skills))]
     if len(worse) >= MANY_SKILLS:
-        return [Sentence(MANY_WORSE, {"worse": len(worse), "count": len(skills)})]
+        return [Sentence(MANY_WORSE, worse=len(worse), count=len(skills))]
     if len(worse) == 1:
-        return [Sentence(WORSE_AT[worse[0]], {})]
-    return [Sentence(WORSE_AT_TWO, {"one": SKILLS[worse[0]], "other": SKILLS[worse[1]]})]
+        return [Sentence(WORSE_AT[worse[0]])]
+    return [Sentence(WORSE_AT_TWO, one=SKILLS[worse[0]], other=SKILLS[worse[1]])]
 
 
 def _shown(value: float) -> str:

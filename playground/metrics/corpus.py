@@ -15,6 +15,7 @@ from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.metrics.helpers import extract_all_char_ngrams
 
 from playground.metrics import scores as measures
+from playground.sentence import N_
 
 Counts = NDArray[np.float64]
 
@@ -40,10 +41,10 @@ def _mean(sums: Counts) -> Counts:
     return np.asarray(100 * sums[..., 0] / sums[..., 1])
 
 
-ACCURACY = CorpusMetric("accuracy", _scored(lambda given, wanted: float(given == wanted)), _mean)
+ACCURACY = CorpusMetric(N_("accuracy"), _scored(lambda given, wanted: float(given == wanted)), _mean)
 F1 = CorpusMetric("F1", _scored(lambda given, wanted: measures.answer_f1([given], [[wanted]]) / 100), _mean)
 EXACT_MATCH = CorpusMetric(
-    "exact match", _scored(lambda given, wanted: measures.exact_match([given], [[wanted]]) / 100), _mean
+    N_("exact match"), _scored(lambda given, wanted: measures.exact_match([given], [[wanted]]) / 100), _mean
 )
 
 
@@ -61,7 +62,7 @@ def macro_f1(labels: Sequence[str]) -> CorpusMetric:
         scores = np.divide(2 * right, both, out=np.zeros_like(right), where=there)
         return np.asarray(100 * scores.sum(-1) / np.maximum(there.sum(-1), 1))
 
-    return CorpusMetric("macro-F1", counts, value)
+    return CorpusMetric(N_("macro-F1"), counts, value)
 
 
 def _rouge(name: str, kind: str) -> CorpusMetric:
@@ -118,7 +119,7 @@ CHRF_SCORE = CorpusMetric(
     _chrf,
 )
 PERPLEXITY = CorpusMetric(
-    "perplexity",
+    N_("perplexity"),
     lambda given, _wanted: np.array(given, dtype=np.float64),
     lambda sums: np.asarray(np.exp(sums[..., 0] / sums[..., 1])),
     lower_is_better=True,

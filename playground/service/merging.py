@@ -14,6 +14,7 @@ from playground.adapters.merge.__main__ import beside
 from playground.errors import AdapterError, BusyError
 from playground.models.weights import find_weights
 from playground.process import PARENT_VARIABLE
+from playground.sentence import Sentence
 
 MAX_MERGE_S = 1800.0
 _LOOK_S = 0.25
@@ -79,8 +80,7 @@ def _check_ending(code: int, out: Path) -> None:
     if code == 0 and out.is_file():
         return
     if code == 2 and refusal.is_file():
-        told = json.loads(refusal.read_text(encoding="utf-8"))
-        raise AdapterError(told["template"], **told["fields"])
+        raise AdapterError(Sentence.from_plain(json.loads(refusal.read_text(encoding="utf-8"))))
     log_id = secrets.token_hex(4)
     log.error("no whole model was made (code %s), id %s: %s", code, log_id, beside(out, "log").read_text()[-3000:])
     raise AdapterError(

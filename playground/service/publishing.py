@@ -59,7 +59,7 @@ def handover(host: ModelHost, store: AdapterStore) -> JobHooks:
 
     def remark(job: Job) -> dict[str, Any]:
         reason = left_out(host.info, job)
-        return reason.as_plain() if reason else {}
+        return reason.sentence.to_plain() if reason else {}
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return JobHooks(

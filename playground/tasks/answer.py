@@ -14,6 +14,7 @@ from typing import Any
 from playground.protocol.client import SamplingClient, in_thread
 from playground.protocol.messages import Message
 from playground.protocol.requests import ContinuationLogprobs
+from playground.sentence import N_
 from playground.tasks.base import (
     Field,
     QuestionAnsweringOutput,
@@ -24,7 +25,7 @@ from playground.tasks.base import (
 )
 from playground.tasks.nlp.spans import Start, find_starts
 
-NOT_SAID = "The passage does not say."
+NOT_SAID = N_("The passage does not say.")
 STARTS_BY_MODEL, STARTS_BY_WORDS = 8, 16
 """Places that are tried because the model, or because the words, find them the best."""
 READING = 0.1
@@ -51,7 +52,7 @@ class _Candidate:
 
 class Answer(Task):
     name = "answer"
-    title = "Question answering"
+    title = N_("Question answering")
     action = "Ask"
     empty = "If the passage does not say, you will read so here."
     fields = (

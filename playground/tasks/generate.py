@@ -8,12 +8,13 @@ from typing import Any
 from playground.protocol.client import MIN_ANSWER_TOKENS, SamplingClient
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
+from playground.sentence import N_
 from playground.tasks.base import Field, Task, TaskExample, TextOutput, check_text
 
 
 class Generate(Task):
     name = "generate"
-    title = "Generate"
+    title = N_("Generate")
     action = "Send"
     empty = "What shall we try? Write below, or start with one of these."
     fields = (Field("prompt", "Your message", placeholder="Ask for something…"),)

@@ -6,16 +6,17 @@ from typing import Any
 
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
+from playground.sentence import N_
 from playground.tasks.base import ClassificationOutput, Field, Task, TaskExample, check_text
 
-LABELS = ("positive", "negative")
+LABELS = (N_("positive"), N_("negative"))
 
 
 class Sentiment(Task):
     name = "sentiment"
-    title = "Sentiment"
+    title = N_("Sentiment")
     action = "Judge the mood"
-    empty = "Each line gets its own verdict."
+    empty = N_("Each line gets its own verdict.")
     fields = (Field("text", "Text", placeholder="One text, or many: one on each line…"),)
     examples = (
         TaskExample("One film review", {"text": "A warm, funny film with a wonderful cast."}),

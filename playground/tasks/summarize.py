@@ -13,6 +13,7 @@ from playground.errors import InputError
 from playground.protocol.client import SamplingClient, in_thread
 from playground.protocol.messages import Message
 from playground.protocol.sampling import GREEDY
+from playground.sentence import N_
 from playground.tasks.base import Field, Task, TaskExample, TextOutput, check_choice, check_text, sentences
 from playground.tasks.nlp.extractive import best_sentences
 
@@ -29,7 +30,7 @@ class Summarize(Task):
     name = "summarize"
     title = "Summarize"
     action = "Summarize"
-    empty = "Paste up to a book chapter: long texts are read in parts."
+    empty = N_("Paste up to a book chapter: long texts are read in parts.")
     fields = (
         Field("text", "Text to summarize", placeholder="Paste a text…"),
         Field("length", "Length", kind="choice", choices=tuple(LENGTHS), default="medium"),

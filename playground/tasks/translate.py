@@ -9,6 +9,7 @@ from playground.protocol.client import SamplingClient, in_thread
 from playground.protocol.messages import Message
 from playground.protocol.model import ModelInfo
 from playground.protocol.sampling import GREEDY
+from playground.sentence import N_
 from playground.tasks.base import Field, Task, TaskExample, TextOutput, check_choice, check_text
 from playground.tasks.nlp.languages import CODES, detect_surely
 
@@ -21,7 +22,7 @@ class Translate(Task):
     name = "translate"
     title = "Translate"
     action = "Translate"
-    empty = "The translation appears here."
+    empty = N_("The translation appears here.")
     fields = (
         Field("text", "Text to translate", placeholder="Type or paste a text…"),
         Field("target", "To", kind="choice", choices=tuple(CODES), default="German"),

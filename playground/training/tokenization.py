@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from playground.data.examples import Example
-from playground.data.table import Sentence
-from playground.errors import InputError, PlaygroundError
+from playground.errors import InputError
 from playground.protocol.messages import Message
+from playground.sentence import Sentence
 
 IGNORE_INDEX = -100
 """The label of a token that the loss leaves out."""
@@ -50,7 +50,7 @@ class TokenizedDataset:
 
     rows: list[TokenizedExample]
     truncated: list[int]
-    skipped: list[tuple[int, PlaygroundError]]
+    skipped: list[tuple[int, Sentence]]
     in_pieces: list[int]
 
     @property
@@ -117,13 +117,13 @@ def encode(
 ) -> TokenizedDataset:
     """Encode all examples. A row of which nothing could be learnt is left out and reported, never trained on."""
     rows: list[TokenizedExample] = []
-    skipped: list[tuple[int, PlaygroundError]] = []
+    skipped: list[tuple[int, Sentence]] = []
     in_pieces: list[int] = []
     for example in examples:
         try:
             made = encode_rows(example, tokenizer, max_length, completion_only_loss)
         except InputError as error:
-            skipped.append((example.row, error))
+            skipped.append((example.row, error.sentence))
             continue
         if len(made) > 1:
             in_pieces.append(example.row)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from playground.errors import PlaygroundError
-from playground.ui.i18n import gettext, locale_of
+from playground.i18n.catalog import gettext, locale_of
 
 log = logging.getLogger(__name__)
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -49,9 +49,10 @@ def show_errors(handler: Handler) -> Handler:
 def _toast(error: Exception, args: tuple[Any, ...]) -> gr.Error:
     if isinstance(error, gr.Error):
         return error
-    locale = locale_of(next((arg for arg in args if isinstance(arg, gr.Request)), None))
+    request = next((arg for arg in args if isinstance(arg, gr.Request)), None)
+    locale = locale_of(request.headers if request else {})
     if isinstance(error, PlaygroundError):
-        sentence = gettext(locale, error.template, **error.fields)
+        sentence = gettext(locale, error.sentence)
     else:
         error_id = secrets.token_hex(4)
         log.error("unexpected error %s", error_id, exc_info=error)

@@ -8,10 +8,11 @@ from gradio.context import LocalContext
 from starlette.formparsers import MultiPartException
 
 from playground.data.table import MAX_FILE_BYTES
-from playground.ui.i18n import gettext, locale_of
+from playground.i18n.catalog import gettext, locale_of
+from playground.sentence import N_
 
-TOO_LARGE = "The file is larger than {limit} MB. Use a part of it."
-TOO_LARGE_ZIP = "The zip is larger than {limit} MB, more than an adapter of this model can take."
+TOO_LARGE = N_("The file is larger than {limit} MB. Use a part of it.")
+TOO_LARGE_ZIP = N_("The zip is larger than {limit} MB, more than an adapter of this model can take.")
 
 
 class BoundedForm(route_utils.GradioMultiPartParser):  # type: ignore[misc]  # Gradio's has no types
@@ -42,13 +43,14 @@ class BoundedForm(route_utils.GradioMultiPartParser):  # type: ignore[misc]  # G
         if self.upload_progress is not None:
             self.upload_progress.set_done(str(self.upload_id))
         request: Any = self  # has the headers that tell the language
-        raise MultiPartException(gettext(locale_of(request), sentence, **fields))
+        raise MultiPartException(gettext(locale_of(request.headers), sentence, **fields))
 
 
 async def refuse_address(url: str, cache_dir: str) -> NoReturn:
     """In place of Gradio's download of what stands at an address: of any size, through the memory."""
-    sentence = "Send the file itself: an address in its place is not fetched."
-    raise gr.Error(gettext(locale_of(LocalContext.request.get(None)), sentence), print_exception=False)
+    sentence = N_("Send the file itself: an address in its place is not fetched.")
+    request = LocalContext.request.get(None)
+    raise gr.Error(gettext(locale_of(request.headers if request else {}), sentence), print_exception=False)
 
 
 def bound_gradio(largest_zip: int) -> None:

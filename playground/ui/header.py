@@ -5,6 +5,7 @@ import html as escaping
 import gradio as gr
 
 from playground.protocol.messages import BASE
+from playground.sentence import N_
 from playground.service.services import Services
 from playground.ui.components import compare
 from playground.ui.components.basics import ghost, html
@@ -30,7 +31,7 @@ SHOW_CHOICE = """(picked, compare) => {
 
 The classes are not on `body`: Gradio gives every rule of ours a second, stronger form for what is inside its page only.
 """
-TIP = "4-bit: every number of the model is stored in 4 bits, so that it fits a small machine"
+TIP = N_("4-bit: every number of the model is stored in 4 bits, so that it fits a small machine")
 
 
 def build(services: Services) -> AdapterPicker:

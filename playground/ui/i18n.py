@@ -1,28 +1,16 @@
-"""Every word on the page, in English and Chinese. The English sentence is the key, as in gettext.
+"""The words of the page as Gradio shows them: the browser chooses the language, `zh_CN.po` has the Chinese.
 
-`t` gives texts that the browser chooses the language of; `gettext` those that the server must choose: toasts, and HTML
-that is made for one visitor.
+`t` gives the texts that stay as they are. What the server must choose the language of, such as toasts and HTML that is
+made for one visitor, is said by `gettext_for`.
 """
 
 import hashlib
-from http.cookies import CookieError, SimpleCookie
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from playground.errors import PlaygroundError, from_plain
-from playground.ui.texts_zh import ERRORS, FRAME, TASKS
-from playground.ui.texts_zh_corrections import CORRECTIONS
-from playground.ui.texts_zh_data import DATA
-from playground.ui.texts_zh_errors import WRONG
-from playground.ui.texts_zh_exchange import EXCHANGE
-from playground.ui.texts_zh_learnt import LEARNT
-from playground.ui.texts_zh_run import RUN
-from playground.ui.texts_zh_teach import ADAPTERS, FINETUNE
-
-ENGLISH, CHINESE = "en", "zh-CN"
-LANGUAGE_COOKIE = "playground_language"
-ZH = {**FRAME, **TASKS, **FINETUNE, **ADAPTERS, **ERRORS, **WRONG, **DATA, **RUN, **LEARNT, **EXCHANGE, **CORRECTIONS}
+from playground.i18n.catalog import CHINESE, ENGLISH, Gettext, gettext, in_chinese, locale_of
 
 GRADIO = {
     "upload_text.drop_file": ("Drop a file here", "把文件拖到这里"),
@@ -40,45 +28,30 @@ I18N = gr.I18n(
         CHINESE: {key: words[1] for key, words in GRADIO.items()},
     }
 )
-missing: set[str] = set()
-"""What was said through `t` without a Chinese text; a test holds it empty."""
 
 
 def t(english: str) -> Any:
     """The text for a label, a button, a tab, or HTML that no visitor's data is in."""
-    return framed("%s", english)
+    return _both(english, in_chinese(english))
+
+
+def pt(context: str, english: str) -> Any:
+    """As `t`, for a word that has another translation elsewhere."""
+    return _both(english, in_chinese(english, context))
 
 
 def framed(frame: str, *english: str) -> Any:
     """As `t`, with HTML around: each `%s` of `frame` takes one of the texts."""
-    key = "k" + hashlib.sha256("\0".join((frame, *english)).encode()).hexdigest()[:16]
-    missing.update(text for text in english if text not in ZH)
-    I18N.translations[ENGLISH][key] = frame % english
-    I18N.translations[CHINESE][key] = frame % tuple(ZH.get(text, text) for text in english)
+    return _both(frame % english, frame % tuple(map(in_chinese, english)))
+
+
+def gettext_for(request: gr.Request) -> Gettext:
+    """Say things in the language of the one who asks."""
+    return partial(gettext, locale_of(request.headers))
+
+
+def _both(english: str, chinese: str) -> Any:
+    key = "k" + hashlib.sha256(f"{english}\0{chinese}".encode()).hexdigest()[:16]
+    I18N.translations[ENGLISH][key] = english
+    I18N.translations[CHINESE][key] = chinese
     return I18N(key)
-
-
-def gettext(locale: str, template: str, **fields: object) -> str:
-    """The sentence in the visitor's language, with its fields filled in; a field may be a sentence itself."""
-    words = ZH.get(template, template) if locale == CHINESE else template
-    said = {name: _said(locale, value) for name, value in fields.items()}
-    return words.format(**said) if said else words
-
-
-def _said(locale: str, value: object) -> object:
-    """A field; one that is a sentence, also as a run's events keep it, is said in the same language."""
-    if isinstance(value, dict) and "template" in value:
-        value = from_plain(**value)
-    return gettext(locale, value.template, **value.fields) if isinstance(value, PlaygroundError) else value
-
-
-def locale_of(request: gr.Request | None) -> str:
-    """The language chosen with the button (a cookie), else the browser's first one."""
-    if request is None:
-        return ENGLISH
-    try:
-        chosen = SimpleCookie(request.headers.get("cookie") or "").get(LANGUAGE_COOKIE)
-    except CookieError:
-        chosen = None
-    wanted = chosen.value if chosen else (request.headers.get("accept-language") or "").split(",")[0]
-    return CHINESE if wanted.strip().lower().startswith("zh") else ENGLISH

@@ -74,7 +74,7 @@ def _one(services: Services, path: Path, label: str, found: Found) -> None:
     try:
         card = services.adopt(OWNER, "Imported", path)
     except AdapterError as error:
-        found.said[error.template] += 1
+        found.said[error.sentence.msgid] += 1
         sentence = str(error)
         if not sentence.isprintable() or "<" in sentence:
             found.wrong.append(f"{label}: says {sentence!a}")

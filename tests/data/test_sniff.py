@@ -111,7 +111,7 @@ def test_a_first_line_that_is_an_example_is_kept(tmp_path: Path, content: str, r
     """Defends the first row of a file without a header from being taken for names of columns."""
     table = _read(tmp_path, "a.csv", content)
     assert len(table.rows) == rows
-    assert [problem.template.startswith("The first line is an example") for problem in table.problems] == (
+    assert [problem.sentence.msgid.startswith("The first line is an example") for problem in table.problems] == (
         [] if table.columns[0] == "height" else [True]
     )
 

@@ -2,9 +2,8 @@
 
 from playground.evaluation import verdict as words
 from playground.evaluation.forgetting import TaskScore
-from playground.evaluation.verdict import TEMPLATES, TrainingCurve, verdict
+from playground.evaluation.verdict import TrainingCurve, verdict
 from playground.metrics.bootstrap import PairedDifference
-from playground.ui.i18n import ZH
 
 AT_ONCE = TrainingCurve(0, 0)
 UP, ALPHA, DOWN = (10.0, 50.0), (-5.0, 9.0), (-50.0, -10.0)
@@ -16,7 +15,7 @@ def found(interval: tuple[float, float], name: str = "accuracy", rows: int = 40)
 
 
 def said(main: PairedDifference | None, course: TrainingCurve = AT_ONCE, *skills: TaskScore) -> list[str]:
-    return [sentence.template.format(**sentence.fields) for sentence in verdict(main, course, skills)]
+    return [str(sentence) for sentence in verdict(main, course, skills)]
 
 
 def test_gain_chance_and_loss_are_three_sentences() -> None:
@@ -72,10 +71,3 @@ def test_it_is_never_longer_than_three_sentences() -> None:
         TaskScore("sentiment", found(ALPHA)),
     ]
     assert len(said(found(UP), TrainingCurve(1, 1, [(0, 2.0), (1, 1.0), (2, 1.5)]), *worse)) == 3
-
-
-def test_every_sentence_is_there_in_chinese() -> None:
-    assert [template for template in TEMPLATES if template not in ZH] == []
-    constants = {text for name, text in vars(words).items() if name.isupper() and isinstance(text, str)}
-    assert constants | set(words.WORSE_AT.values()) == set(TEMPLATES)
-    assert [word for word in words.SKILLS.values() if word not in ZH] == []

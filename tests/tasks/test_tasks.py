@@ -157,8 +157,8 @@ def test_a_far_too_long_text_is_refused_by_its_beginning(
     monkeypatch.setattr(tokenizer, "apply_chat_template", lambda _: 1 / 0)
     with pytest.raises(InputError, match="at once") as told:
         results(all_tasks()["sentiment"], replace(client, tokenizer=tokenizer), text=text)
-    size = int(str(told.value.fields.get("words") or told.value.fields["length"]))
-    assert told.value.fields["fits"] == pytest.approx(size * client.info.context_length / whole, rel=0.1)
+    size = int(str(told.value.sentence.fields.get("words") or told.value.sentence.fields["length"]))
+    assert told.value.sentence.fields["fits"] == pytest.approx(size * client.info.context_length / whole, rel=0.1)
 
 
 def test_a_text_without_end_is_refused_before_it_is_read(client: SamplingClient) -> None:

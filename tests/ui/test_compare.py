@@ -132,7 +132,6 @@ def test_both_moods_stand_on_one_scale() -> None:
 
 def test_a_task_without_a_view_of_its_own_compares_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("playground.ui.page.VIEWS", {})
-    monkeypatch.setattr("playground.ui.i18n.missing", set())  # some fields' labels are on no page of ours
     with build_real_page(tmp_path) as page:
         places = {component["props"].get("elem_id") for component in page.config["components"]}
     assert {f"{task}-result{side}" for task in all_tasks() for side in ("", "-base")} <= places

@@ -6,8 +6,9 @@ import pytest
 
 from playground.data.repair import Repair
 from playground.data.table import Change, Problem
+from playground.i18n.catalog import CHINESE, ENGLISH, gettext
+from playground.sentence import Sentence
 from playground.training.jobs.events import JobState
-from playground.ui.i18n import CHINESE, ENGLISH, gettext
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports.dataset import Fit
 
@@ -37,9 +38,9 @@ def state(**known: object) -> JobState:
         teach_html.facts([(EVIL, EVIL)]),
         teach_html.tile(EVIL, EVIL, EVIL, EVIL),
         teach_html.repair_table(
-            english, [Repair("spaces", (1,), "{count}", {"count": 1}, (Change(1, (EVIL,), (EVIL,)),))]
+            english, [Repair("spaces", (1,), Sentence("{count}", count=1), (Change(1, (EVIL,), (EVIL,)),))]
         ),
-        teach_html.problems(english, [Problem("{name}", {"name": EVIL}, 1, (Change(1, (EVIL,), (EVIL,)),))]),
+        teach_html.problems(english, [Problem(Sentence("{name}", name=EVIL), 1, (Change(1, (EVIL,), (EVIL,)),))]),
     ],
 )
 def test_nothing_from_outside_becomes_html(drawn: str) -> None:
@@ -78,8 +79,10 @@ def test_lengths_say_what_does_not_fit() -> None:
 
 def test_repairs_are_shown_in_the_files_order() -> None:
     """A few rows of each repair, what one does not see made visible, and how many more there are."""
-    trim = Repair("outer_spaces", (2, 9, 11), "", {}, (Change(2, (" a ",), ("a",)), Change(9, ("b\r\n",), ("b",))))
-    double = Repair("duplicates", (5,), "", {}, (Change(5, ("c", "d"), twin=3),))
+    trim = Repair(
+        "outer_spaces", (2, 9, 11), Sentence(""), (Change(2, (" a ",), ("a",)), Change(9, ("b\r\n",), ("b",)))
+    )
+    double = Repair("duplicates", (5,), Sentence(""), (Change(5, ("c", "d"), twin=3),))
     drawn = teach_html.repair_table(english, [trim, double])
     assert [drawn.index(text) for text in ("␣a␣", "c | d", "b\\r ⏎")] == sorted(
         drawn.index(text) for text in ("␣a␣", "c | d", "b\\r ⏎")

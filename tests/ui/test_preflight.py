@@ -13,6 +13,7 @@ import pytest
 
 from playground.data_dir import DataDir
 from playground.errors import InputError
+from playground.i18n.catalog import CHINESE, ENGLISH, gettext
 from playground.service.datasets import plan
 from playground.service.owners import Owners
 from playground.service.services import Services
@@ -22,7 +23,6 @@ from playground.ui.finetune import preflight as finetune_try
 from playground.ui.finetune.preflight import Trying, estimated, fitted, found, refused
 from playground.ui.finetune.presets import pace_of
 from playground.ui.finetune.state import Draft
-from playground.ui.i18n import CHINESE, ENGLISH, gettext
 from tests.tiny import make_info
 
 SAY = partial(gettext, ENGLISH)

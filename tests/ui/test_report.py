@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from playground.ui.i18n import CHINESE, ENGLISH, gettext
+from playground.i18n.catalog import CHINESE, ENGLISH, gettext
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports import report as report_html
 

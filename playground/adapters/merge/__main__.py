@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
         merge(model, adapter, out)
     except PlaygroundError as error:
         log.exception("no whole model was made")
-        write_json(beside(out, "json"), {"template": error.template, "fields": error.fields})
+        write_json(beside(out, "json"), error.sentence.to_plain())
         return 2
     except Exception:
         log.exception("no whole model was made")

@@ -9,8 +9,9 @@ from itertools import chain, islice
 from playground.data.excerpts import excerpt
 from playground.data.readers.header import LOOKED_AT, column_names, header_place, is_example, lines_above, nameless
 from playground.data.readers.json_repair import CUT_OFF
-from playground.data.table import MAX_FIELD_CHARS, SHOWN, Change, Problem, Sentence, Table, build_table
+from playground.data.table import MAX_FIELD_CHARS, SHOWN, Change, Problem, Table, build_table
 from playground.errors import DataError
+from playground.sentence import N_, Sentence
 
 _SEPARATORS = (",", ";", "\t", "|")
 _NONE = "\x1f"
@@ -56,7 +57,8 @@ def _plain_cells(line: str, separator: str) -> list[str]:
 def _escaped(text: str) -> Problem:
     line = next(line for line in text.split("\n") if _ESCAPED.search(line))
     change = Change(0, (excerpt(line),), (excerpt(line.replace('\\"', '""')),))
-    return Problem("Quotes within cells have a backslash before them. They were read as such.", {}, None, (change,))
+    told = Sentence("Quotes within cells have a backslash before them. They were read as such.")
+    return Problem(told, changes=(change,))
 
 
 def _table(text: str, kind: str, problems: list[Problem], above: int) -> Table:
@@ -78,7 +80,7 @@ def _table(text: str, kind: str, problems: list[Problem], above: int) -> Table:
     table = build_table(rows, kind, [*problems, *_other_separator(text, kind, separator, names), *notes])
     table.problems.extend(ragged.problems)
     if cut:
-        table.problems.append(Problem(CUT_OFF, {}, None, (Change(0, (excerpt(_last_line(text)),)),)))
+        table.problems.append(Problem(Sentence(CUT_OFF), changes=(Change(0, (excerpt(_last_line(text)),)),)))
     return table
 
 
@@ -86,9 +88,13 @@ def _other_separator(text: str, kind: str, separator: str, names: list[str]) -> 
     usual = "\t" if kind == "tsv" else ","
     if separator in (usual, _NONE):
         return []
-    told = "The cells are separated by {separator} rather than {usual}. The file was read like that."
+    told = Sentence(
+        "The cells are separated by {separator} rather than {usual}. The file was read like that.",
+        separator=_SIGNS[separator],
+        usual=_SIGNS[usual],
+    )
     change = Change(0, (excerpt(text.lstrip("\n").split("\n", 1)[0]),), tuple(map(excerpt, names[:4])))
-    return [Problem(told, {"separator": _SIGNS[separator], "usual": _SIGNS[usual]}, None, (change,))]
+    return [Problem(told, changes=(change,))]
 
 
 def _last_line(text: str) -> str:
@@ -174,8 +180,10 @@ class _Ragged:
             self._left_out += 1
             self._first = self._first if self._left_out > 1 else (number, line)
             self._note(
-                "Row {row} (line {line}) has {count} cells, but there are {width} columns; it is left out. "
-                "Put texts that contain the separator in quotes.",
+                N_(
+                    "Row {row} (line {line}) has {count} cells, but there are {width} columns; it is left out. "
+                    "Put texts that contain the separator in quotes."
+                ),
                 cells,
                 number,
                 line,
@@ -188,7 +196,7 @@ class _Ragged:
         if len(cells) < self._width:
             self._short += 1
             self._note(
-                "Row {row} (line {line}) has only {count} of {width} cells; the others count as empty.",
+                N_("Row {row} (line {line}) has only {count} of {width} cells; the others count as empty."),
                 cells,
                 number,
                 line,
@@ -207,13 +215,13 @@ class _Ragged:
                 line=self._first[1],
             )
 
-    def _note(self, template: str, cells: list[str], number: int, line: int, so_far: int) -> None:
+    def _note(self, msgid: str, cells: list[str], number: int, line: int, so_far: int) -> None:
         if so_far <= _TOLD:
-            fields: dict[str, object] = {"row": number, "line": line, "count": len(cells), "width": self._width}
+            told = Sentence(msgid, row=number, line=line, count=len(cells), width=self._width)
             changes = (self._change(cells, number),) if so_far <= SHOWN else ()
-            self.problems.append(Problem(template, fields, number, changes))
+            self.problems.append(Problem(told, number, changes))
         elif so_far == _TOLD + 1:
-            self.problems.append(Problem("More rows like row {row} follow.", {"row": number}, number))
+            self.problems.append(Problem(Sentence("More rows like row {row} follow.", row=number), number))
 
     def _change(self, cells: list[str], number: int) -> Change:
         before = tuple(map(excerpt, cells[:_CELLS]))

@@ -7,6 +7,7 @@ from playground.data.excerpts import excerpt
 from playground.data.readers.legacy_encodings import LEGACY, is_chinese
 from playground.data.table import Change, Problem
 from playground.errors import DataError
+from playground.sentence import N_, Sentence
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -17,11 +18,11 @@ _BOMS = (
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _TELLING = 200_000
-_BINARY = "This is not a text file. Upload CSV, TSV, JSON, JSONL, TXT, Parquet or XLSX."
-_MARKED = "The file begins with a byte-order mark, which is no part of the text. It was left out."
-_WIDE = "The file is in {encoding}. It was read as such."
-_HALF = "The file ends in the middle of a character, as if cut off. That character is left out."
-_UNREADABLE = "The text cannot be read: line {line} is not in UTF-8. Save the file as UTF-8 and upload it again."
+_BINARY = N_("This is not a text file. Upload CSV, TSV, JSON, JSONL, TXT, Parquet or XLSX.")
+_MARKED = N_("The file begins with a byte-order mark, which is no part of the text. It was left out.")
+_WIDE = N_("The file is in {encoding}. It was read as such.")
+_HALF = N_("The file ends in the middle of a character, as if cut off. That character is left out.")
+_UNREADABLE = N_("The text cannot be read: line {line} is not in UTF-8. Save the file as UTF-8 and upload it again.")
 
 
 def decode(raw: bytes) -> tuple[str, list[Problem]]:
@@ -39,8 +40,10 @@ def _line_ends(text: str) -> Problem:
     sign, name = ("\r\n", "\\r\\n") if text.startswith("\r\n", place) else ("\r", "\\r")
     start = max(text.rfind("\n", 0, place) + 1, place - 60)
     line = text[start:place]
-    told = "The lines end in {sign}, as on Windows or an old Mac. They were read as plain line ends."
-    return Problem(told, {"sign": name}, None, (Change(0, (line + sign,), (line + "\n",)),))
+    told = Sentence(
+        "The lines end in {sign}, as on Windows or an old Mac. They were read as plain line ends.", sign=name
+    )
+    return Problem(told, changes=(Change(0, (line + sign,), (line + "\n",)),))
 
 
 def _decode(raw: bytes) -> tuple[str, list[Problem]]:
@@ -50,16 +53,17 @@ def _decode(raw: bytes) -> tuple[str, list[Problem]]:
                 text = raw.decode(name)
             except UnicodeDecodeError as error:
                 raise DataError(_UNREADABLE, line=_line(raw, error)) from error
-            told = _MARKED if name == "utf-8-sig" else _WIDE
-            return text, [Problem(told, {"encoding": name.removesuffix("-sig").upper()}, None, _bytes(raw, text))]
+            told = Sentence(_MARKED) if name == "utf-8-sig" else Sentence(_WIDE, encoding=name.upper())
+            return text, [Problem(told, changes=_bytes(raw, text))]
     if (wide := _wide(raw)) is not None:
-        return wide, [Problem(_WIDE, {"encoding": "UTF-16"}, None, _bytes(raw, wide))]
+        return wide, [Problem(Sentence(_WIDE, encoding="UTF-16"), changes=_bytes(raw, wide))]
     try:
         return raw.decode("utf-8"), []
     except UnicodeDecodeError as error:
         if error.end == len(raw) and "unexpected end" in error.reason and error.start:
             text = raw[: error.start].decode("utf-8")
-            return text, [Problem(_HALF, {}, None, (Change(0, (_ending(text) + "\ufffd",), (_ending(text),)),))]
+            change = Change(0, (_ending(text) + "\ufffd",), (_ending(text),))
+            return text, [Problem(Sentence(_HALF), changes=(change,))]
         return _legacy(raw, error)
 
 
@@ -108,8 +112,8 @@ def _legacy(raw: bytes, error: UnicodeDecodeError) -> tuple[str, list[Problem]]:
         except UnicodeDecodeError:
             continue
         else:
-            told = "The file is not in UTF-8; it was read as {encoding}. Check the preview for odd characters."
-            return text, [Problem(told, {"encoding": name}, None, _odd_line(raw, error, name))]
+            told = N_("The file is not in UTF-8; it was read as {encoding}. Check the preview for odd characters.")
+            return text, [Problem(Sentence(told, encoding=name), changes=_odd_line(raw, error, name))]
     raise DataError(_UNREADABLE, line=_line(raw, error)) from error
 
 

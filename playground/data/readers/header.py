@@ -6,6 +6,7 @@ from playground.data.excerpts import excerpt
 from playground.data.formats import is_known
 from playground.data.table import MAX_COLUMNS, NAMES_TRIMMED, SHOWN, Change, Problem
 from playground.errors import DataError
+from playground.sentence import Sentence
 
 LOOKED_AT = 10
 """How many lines from the top a header may stand."""
@@ -29,10 +30,12 @@ def column_names(header: Sequence[str]) -> tuple[list[str], list[Problem]]:
         while name in names:
             name, copy = f"{wanted} ({copy})", copy + 1
         if name != wanted:
-            told = "Two columns are called '{name}'; the later is shown as '{new}'."
-            problems.append(Problem(told, {"name": wanted, "new": name}))
+            told = Sentence("Two columns are called '{name}'; the later is shown as '{new}'.", name=wanted, new=name)
+            problems.append(Problem(told))
         names.append(name)
-    return names, [Problem(NAMES_TRIMMED, changes=tuple(trimmed[:SHOWN])), *problems] if trimmed else problems
+    if trimmed:
+        problems.insert(0, Problem(Sentence(NAMES_TRIMMED), changes=tuple(trimmed[:SHOWN])))
+    return names, problems
 
 
 def header_place(lines: Sequence[Sequence[str]]) -> int:
@@ -51,8 +54,8 @@ def lines_above(lines: Sequence[Sequence[str]]) -> list[Problem]:
     """What was passed over to find the header."""
     shown = [tuple(excerpt(cell) for cell in cells if cell.strip()) for cells in lines]
     changes = tuple(Change(0, cells) for cells in shown if cells)
-    told = "Above the names of the columns stand other lines: {count}. They were left out."
-    return [Problem(told, {"count": len(lines)}, None, changes[:SHOWN])] if lines else []
+    told = Sentence("Above the names of the columns stand other lines: {count}. They were left out.", count=len(lines))
+    return [Problem(told, changes=changes[:SHOWN])] if lines else []
 
 
 def is_example(first: Sequence[str], below: Iterable[Sequence[str]]) -> bool:
@@ -72,6 +75,8 @@ def is_example(first: Sequence[str], below: Iterable[Sequence[str]]) -> bool:
 def nameless(first: Sequence[str]) -> tuple[list[str], list[Problem]]:
     """Names for the columns of a file that has none."""
     names = [f"column {place}" for place in range(1, len(first) + 1)]
-    told = "The first line is an example, so no column has a name. They are called {names}."
+    told = Sentence(
+        "The first line is an example, so no column has a name. They are called {names}.", names=", ".join(names[:4])
+    )
     change = Change(1, tuple(map(excerpt, first[:4])), tuple(names[:4]))
-    return names, [Problem(told, {"names": ", ".join(names[:4])}, None, (change,))]
+    return names, [Problem(told, changes=(change,))]

@@ -6,13 +6,14 @@ import re
 
 from playground.data.excerpts import as_text, excerpt
 from playground.data.table import MAX_FIELD_CHARS, Change, Problem
+from playground.sentence import N_, Sentence
 
 _MAX_LITERAL_CHARS = 2 * MAX_FIELD_CHARS
 """Python's own parser takes a hundred times the text in memory."""
 _SIGNS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[\]{}]', re.DOTALL)
 _LEFT_OVER = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|,(\s*[\]}])', re.DOTALL)
 _REMARK = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|//[^\n]*+|/\*.*?(?:\*/|\Z)', re.DOTALL)
-CUT_OFF = "The file ends in the middle of a row, as if cut off. That row is left out."
+CUT_OFF = N_("The file ends in the middle of a row, as if cut off. That row is left out.")
 _CLOSING = {"[": "]", "{": "}"}
 
 
@@ -63,9 +64,9 @@ def _closed(text: str, problems: list[Problem]) -> tuple[object, list[Problem]] 
         return None
     tail = text[end:].lstrip(", \n\t")
     if not tail:
-        told = Problem("The file ends too early, as if cut off. Every row in it is whole.")
+        told = Problem(Sentence("The file ends too early, as if cut off. Every row in it is whole."))
     else:
-        told = Problem(CUT_OFF, {}, None, (Change(0, (excerpt(tail),)),))
+        told = Problem(Sentence(CUT_OFF), changes=(Change(0, (excerpt(tail),)),))
     return value, [*problems, told]
 
 
@@ -96,17 +97,17 @@ def _comma(text: str) -> Problem:
     line = text.count("\n", 0, found.start()) + 1
     before = excerpt(text[max(0, found.start() - 30) : found.end()].strip())
     after = excerpt((text[max(0, found.start() - 30) : found.start()] + found[2]).strip())
-    told = "A comma too many before a closing bracket was passed over (first in line {line})."
-    return Problem(told, {"line": line}, None, (Change(0, (before,), (after,)),))
+    told = Sentence("A comma too many before a closing bracket was passed over (first in line {line}).", line=line)
+    return Problem(told, changes=(Change(0, (before,), (after,)),))
 
 
 def _remark(text: str) -> Problem:
     found = next(found for found in _REMARK.finditer(text) if not found[1])
     line = text.count("\n", 0, found.start()) + 1
-    told = "Remarks, which JSON does not know, were passed over (first in line {line})."
-    return Problem(told, {"line": line}, None, (Change(0, (excerpt(found[0]),)),))
+    told = Sentence("Remarks, which JSON does not know, were passed over (first in line {line}).", line=line)
+    return Problem(told, changes=(Change(0, (excerpt(found[0]),)),))
 
 
 def _python(text: str, value: object) -> Problem:
     change = Change(0, (excerpt(text.strip()),), (excerpt(as_text(value)),))
-    return Problem("The file is written as Python, not as JSON. It was read as such.", {}, None, (change,))
+    return Problem(Sentence("The file is written as Python, not as JSON. It was read as such."), changes=(change,))

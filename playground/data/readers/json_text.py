@@ -6,23 +6,29 @@ from collections.abc import Iterator
 
 from playground.data.excerpts import cells, excerpt
 from playground.data.readers.json_repair import CUT_OFF, is_cut_off, mended, python_literal
-from playground.data.table import MAX_DEPTH, SHOWN, Change, Problem, Sentence, Table, build_table
+from playground.data.table import MAX_DEPTH, SHOWN, Change, Problem, Table, build_table
 from playground.errors import DataError
+from playground.sentence import N_, Sentence
 
 _MAX_SIGNS = 5_000_000
 _NOT_BLANK = re.compile(r"\S")
-_LONG_NUMBER = "The JSON holds a number that is too long to read. Put it in quotes."
+_LONG_NUMBER = N_("The JSON holds a number that is too long to read. Put it in quotes.")
 _CHATS = ("messages", "conversations", "conversation")
-_TOO_DEEP = "The JSON nests too deep to be a dataset. Use a list of objects, one for each example."
+_TOO_DEEP = N_("The JSON nests too deep to be a dataset. Use a list of objects, one for each example.")
 _PLAIN_WORDS = {
-    "Expecting value": "something is missing or not in double quotes",
-    "Expecting ',' delimiter": "a comma is missing, or a quote within a text has no backslash before it",
-    "Expecting ':' delimiter": "a colon is missing",
-    "Expecting property name enclosed in double quotes": "a name is missing or not in double quotes",
-    "Unterminated string starting at": "a quote opens there and never closes",
-    "Invalid control character at": "a text holds a line break or another sign that must be written with a backslash",
+    "Expecting value": N_("something is missing or not in double quotes"),
+    "Expecting ',' delimiter": N_("a comma is missing, or a quote within a text has no backslash before it"),
+    "Expecting ':' delimiter": N_("a colon is missing"),
+    "Expecting property name enclosed in double quotes": N_("a name is missing or not in double quotes"),
+    "Unterminated string starting at": N_("a quote opens there and never closes"),
+    "Invalid \\escape": N_("Invalid \\escape"),
+    "Invalid \\uXXXX escape": N_("Invalid \\uXXXX escape"),
+    "Extra data": N_("Extra data"),
+    "Invalid control character at": N_(
+        "a text holds a line break or another sign that must be written with a backslash"
+    ),
 }
-_BAD_LINE = "Line {line} is not a JSON object ({reason}). Correct or remove that line."
+_BAD_LINE = N_("Line {line} is not a JSON object ({reason}). Correct or remove that line.")
 
 
 def read_json(text: str, problems: list[Problem]) -> Table:
@@ -82,8 +88,8 @@ def _one_after_another(text: str, problems: list[Problem]) -> Table:
             raise DataError(_LONG_NUMBER) from error
         rows.extend(_rows(value) if isinstance(value, list) else _rows([value]))
         count += 1
-    told = Problem("The file holds {count} pieces of JSON one after another. All were read.", {"count": count})
-    return build_table(enumerate(rows, 1), "json", [*problems, told])
+    told = Sentence("The file holds {count} pieces of JSON one after another. All were read.", count=count)
+    return build_table(enumerate(rows, 1), "json", [*problems, Problem(told)])
 
 
 def _next_sign(text: str, place: int) -> int:
@@ -126,13 +132,18 @@ class _Lines:
     def problems(self) -> list[Problem]:
         found = []
         if self._commas:
-            told = "Lines that end in a comma were read without it (first row {row})."
-            found.append(Problem(told, {"row": self._commas[0].row}, None, tuple(self._commas)))
+            told = Sentence(
+                "Lines that end in a comma were read without it (first row {row}).", row=self._commas[0].row
+            )
+            found.append(Problem(told, changes=tuple(self._commas)))
         if self._literals:
-            told = "Lines that are Python dictionaries, not JSON: {count} (first row {row}). They were read as such."
-            fields: dict[str, object] = {"count": self._literals, "row": self._shown[0].row}
-            found.append(Problem(told, fields, None, tuple(self._shown)))
-        return [*found, Problem(CUT_OFF, {}, None, self._cut)] if self._cut else found
+            told = Sentence(
+                "Lines that are Python dictionaries, not JSON: {count} (first row {row}). They were read as such.",
+                count=self._literals,
+                row=self._shown[0].row,
+            )
+            found.append(Problem(told, changes=tuple(self._shown)))
+        return [*found, Problem(Sentence(CUT_OFF), changes=self._cut)] if self._cut else found
 
     def _value(self, line: str, place: int, number: int) -> object:
         try:
@@ -268,5 +279,11 @@ def _whole_rows(text: str, end: int) -> int:
 
 
 def _kind(value: object) -> Sentence:
-    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
-    return Sentence(names.get(type(value), "a number"))
+    names = {
+        dict: N_("an object"),
+        list: N_("a list"),
+        str: N_("a text"),
+        bool: N_("true or false"),
+        type(None): N_("null"),
+    }
+    return Sentence(names.get(type(value), N_("a number")))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, Problem, Table, build_table
 from playground.errors import DataError
+from playground.sentence import N_, Sentence
 
 DEQUANTIZED_CACHE_BYTES = 300 * 1024**2
 _BATCH = 64
@@ -44,8 +45,8 @@ def _without(table: Table, columns: Collection[str]) -> Table:
     kept = [name for name in table.columns if name not in columns]
     if not kept:
         raise DataError("Every column holds binary data such as pictures. Upload a file with texts.")
-    told = "The column '{column}' holds binary data such as pictures. It was left out."
-    problems = [*table.problems, *(Problem(told, {"column": name}) for name in columns)]
+    told = N_("The column '{column}' holds binary data such as pictures. It was left out.")
+    problems = [*table.problems, *(Problem(Sentence(told, column=name)) for name in columns)]
     rows = [{name: value for name, value in row.items() if name not in columns} for row in table.rows]
     return replace(table, rows=rows, columns=kept, problems=problems) if columns else table
 

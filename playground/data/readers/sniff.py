@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playground.data.readers.header import header_place
 from playground.errors import DataError
+from playground.sentence import N_
 
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!")
 ZIP = b"PK\x03\x04"
@@ -15,7 +16,7 @@ _OFFICE_PARTS = ("word/", "ppt/", "content.xml")
 _WEB_PAGE = re.compile(r"\s*<(!doctype html|html)\b", re.IGNORECASE)
 _OBJECTS = re.compile(r'\s*(\[\s*)?\{\s*["\']')
 _POINTER = "version https://git-lfs.github.com/"
-_COMPRESSED = "The file '{name}' is compressed. Unpack it and upload what is inside."
+_COMPRESSED = N_("The file '{name}' is compressed. Unpack it and upload what is inside.")
 
 
 def container(path: Path, label: str, start: bytes) -> str:

@@ -11,6 +11,7 @@ from playground.data.readers.sniff import ZIP, container, held
 from playground.data.readers.workbook import read_workbook
 from playground.data.table import MAX_FILE_BYTES, Problem, Table, build_table
 from playground.errors import DataError
+from playground.sentence import N_, Sentence
 
 _KINDS = {
     ".csv": "csv",
@@ -56,8 +57,8 @@ def read_table(path: Path, name: str | None = None) -> Table:
 def _misnamed(kind: str, found: str) -> list[Problem]:
     if found == kind or {found, kind} == {"json", "jsonl"}:
         return []
-    told = "The file is called {kind}, but it holds {found}. It was read as such."
-    return [Problem(told, {"kind": kind.upper(), "found": found.upper()})]
+    told = N_("The file is called {kind}, but it holds {found}. It was read as such.")
+    return [Problem(Sentence(told, kind=kind.upper(), found=found.upper()))]
 
 
 def _read(text: str, kind: str, problems: list[Problem]) -> Table:

@@ -12,8 +12,9 @@ from playground.data.readers.header import LOOKED_AT, column_names, header_place
 from playground.data.readers.parquet import DEQUANTIZED_CACHE_BYTES, plain_value
 from playground.data.table import MAX_COLUMNS, MAX_ROWS, Problem, Table, build_table
 from playground.errors import DataError
+from playground.sentence import N_, Sentence
 
-_NO_WORKBOOK = "This is not an Excel workbook, or it is damaged. Save it as XLSX or CSV."
+_NO_WORKBOOK = N_("This is not an Excel workbook, or it is damaged. Save it as XLSX or CSV.")
 Cells = tuple[object, ...]
 
 
@@ -54,8 +55,8 @@ def _chosen_sheet(sheets: list[Any]) -> Table:
     chosen = next(known, filled[0])
     problems = []
     if len(sheets) > 1:
-        told = "Only the sheet '{sheet}' is read." if chosen else "Only the first sheet, '{sheet}', is read."
-        problems.append(Problem(told, {"sheet": sheets[chosen].title}))
+        told = N_("Only the sheet '{sheet}' is read.") if chosen else N_("Only the first sheet, '{sheet}', is read.")
+        problems.append(Problem(Sentence(told, sheet=sheets[chosen].title)))
     return _table(_rows(sheets[chosen]), tops[chosen], problems)
 
 
@@ -90,8 +91,11 @@ def _data(
             without_name += any(cell is not None and place not in names for place, cell in enumerate(row))
             yield number, {name: _text(row[place] if place < len(row) else None) for place, name in names.items()}
     if without_name:
-        told = "Cells under no heading are left out in rows: {count}. Name the column in the first row to use them."
-        problems.append(Problem(told, {"count": without_name}))
+        told = Sentence(
+            "Cells under no heading are left out in rows: {count}. Name the column in the first row to use them.",
+            count=without_name,
+        )
+        problems.append(Problem(told))
 
 
 def _is_filled(row: Cells) -> bool:

@@ -13,10 +13,10 @@ from starlette.responses import PlainTextResponse
 from playground.adapters.archive import OVERHEAD_BYTES
 from playground.data.table import MAX_FILE_BYTES
 from playground.errors import InputError
+from playground.i18n.catalog import gettext, locale_of
 from playground.service.services import Services
 from playground.service.uploads import KEPT_S, sweep
 from playground.ui.gradio_patches import bound_gradio
-from playground.ui.i18n import gettext, locale_of
 
 MAX_MESSAGE_BYTES = 8 * 2**20
 """Of everything but files: a long chat is far smaller."""
@@ -79,7 +79,7 @@ class BodyLimitMiddleware:
                 self._check(arrival.owner, there)
             except InputError as error:
                 arrival.size = 0  # what is refused leaves its room to the others
-                raise MultiPartException(gettext(locale_of(request), error.template, **error.fields)) from error
+                raise MultiPartException(gettext(locale_of(request.headers), error.sentence)) from error
 
         body = _Body(receive, check, whole=True)
 

@@ -6,25 +6,27 @@ from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from playground.sentence import N_
+
 CODES = {
-    "English": "en",
-    "German": "de",
-    "French": "fr",
-    "Chinese": "zh",
-    "Spanish": "es",
-    "Italian": "it",
-    "Portuguese": "pt",
-    "Dutch": "nl",
-    "Polish": "pl",
-    "Russian": "ru",
-    "Arabic": "ar",
-    "Hindi": "hi",
-    "Japanese": "ja",
-    "Korean": "ko",
-    "Vietnamese": "vi",
-    "Thai": "th",
-    "Indonesian": "id",
-    "Turkish": "tr",
+    N_("English"): "en",
+    N_("German"): "de",
+    N_("French"): "fr",
+    N_("Chinese"): "zh",
+    N_("Spanish"): "es",
+    N_("Italian"): "it",
+    N_("Portuguese"): "pt",
+    N_("Dutch"): "nl",
+    N_("Polish"): "pl",
+    N_("Russian"): "ru",
+    N_("Arabic"): "ar",
+    N_("Hindi"): "hi",
+    N_("Japanese"): "ja",
+    N_("Korean"): "ko",
+    N_("Vietnamese"): "vi",
+    N_("Thai"): "th",
+    N_("Indonesian"): "id",
+    N_("Turkish"): "tr",
 }
 NAMES = {code: name for name, code in CODES.items()}
 _ENOUGH = 2000

@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
-from playground.errors import PlaygroundError, from_plain
+from playground.errors import PlaygroundError
+from playground.sentence import N_, Sentence
 
 log = logging.getLogger(__name__)
 
 State = Literal["waiting", "starting", "training", "done", "stopped", "failed", "interrupted"]
-MEASURING = "Asking it what it learnt…"
+MEASURING = N_("Asking it what it learnt…")
 """Said while the result is put into the live model and measured."""
 FINISHED: tuple[State, ...] = ("done", "stopped", "failed", "interrupted")
 
@@ -46,14 +47,19 @@ class Event:
     time: float = 0.0
 
     @property
+    def sentence(self) -> Sentence:
+        """The message."""
+        return Sentence.from_plain({"template": self.template, "fields": self.fields})
+
+    @property
     def message(self) -> str:
         """The message in English."""
-        return str(from_plain(self.template, self.fields))
+        return str(self.sentence)
 
 
 def failure(error: PlaygroundError) -> Event:
     """The end of a run that this error ended."""
-    return Event("failed", **error.as_plain())
+    return Event("failed", **error.sentence.to_plain())
 
 
 class EventLog:
@@ -126,7 +132,7 @@ def _parse(line: bytes) -> Event | None:
 class JobState(TypedDict):
     """Where a run stands. The first seven keys are those of the API; `losses` and `eval_losses` are (step, loss).
 
-    `template` and `fields` are the message, to be said in other languages."""
+    `template` and `fields` are the message as a plain sentence, to be said in other languages."""
 
     state: State
     step: int

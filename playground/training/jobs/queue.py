@@ -17,6 +17,7 @@ from playground.data_dir import DataDir
 from playground.errors import BusyError, InputError, PlaygroundError
 from playground.process import STOP_FILE
 from playground.protocol.model import Quantization
+from playground.sentence import N_
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER
 from playground.training.jobs.events import FINISHED, Event, JobState, failure
 from playground.training.jobs.job import (
@@ -40,7 +41,7 @@ MAX_RUN_S = 3600.0
 """On a shared server a run ends after so long, and keeps what it learnt; a resume lets the others go first."""
 MAX_KEPT_JOBS = 20
 """So many of an owner's ended runs stay, and those whose adapter is still there."""
-GONE = "The folder of this training run is gone from the disk, so it cannot go on. Start a new run."
+GONE = N_("The folder of this training run is gone from the disk, so it cannot go on. Start a new run.")
 _FOLLOW_S = 0.2
 
 

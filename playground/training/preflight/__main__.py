@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _refusal(error: PlaygroundError) -> dict[str, object]:
-    return error.as_plain()
+    return error.sentence.to_plain()
 
 
 if __name__ == "__main__":

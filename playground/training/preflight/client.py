@@ -20,9 +20,10 @@ from typing import IO, cast
 
 from playground.data.examples import Example
 from playground.data_dir import SPEC_FILE
-from playground.errors import PlaygroundError, TrainingError, from_plain
+from playground.errors import PlaygroundError, TrainingError
 from playground.process import LOG_FILE
 from playground.protocol.model import Quantization
+from playground.sentence import Sentence
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.supervisor import environment
 from playground.training.preflight.shrink import fits, smaller
@@ -229,8 +230,7 @@ class _Process:
         self._end_in(IDLE_S)
         answer = json.loads(line)
         if "template" in answer:
-            told = from_plain(answer["template"], answer["fields"])
-            raise TrainingError(told.template, **told.fields)
+            raise TrainingError(Sentence.from_plain(answer))
         self.told = PreflightResult(values, **{name: value for name, value in answer.items() if name != "too_much"})
         return self.told
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING
 
-from playground.data.table import Sentence
 from playground.errors import PlaygroundError, TrainingError
 from playground.memory import out_of_memory, peak_bytes
 from playground.process import LOG_FILE, StopRequest, become_worker
+from playground.sentence import Sentence
 from playground.training.config import REPORTERS
 from playground.training.jobs.checkpoints import (
     ASIDE_FOLDER,

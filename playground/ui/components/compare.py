@@ -11,12 +11,13 @@ from typing import Any, Generic, TypeVar
 
 import gradio as gr
 
+from playground.i18n.catalog import gettext, locale_of
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import BASE
 from playground.service.services import Services
 from playground.ui.components.basics import ghost
 from playground.ui.events import EVENT_OPTIONS, copy_from
-from playground.ui.i18n import framed, gettext, locale_of
+from playground.ui.i18n import framed
 from playground.ui.reports.dataset import safe
 
 T = TypeVar("T")
@@ -113,7 +114,7 @@ def wire(services: Services, choice: AdapterPicker) -> None:
     def named(request: gr.Request, adapter: Any, percent: Any, *answered: bool) -> list[Any]:
         cards = services.store.list(services.owner(request))
         name = next((card.name for card in cards if card.id == adapter), None)
-        locale = locale_of(request)
+        locale = locale_of(request.headers)
         drawn = title(_at(locale, name, percent) if name else gettext(locale, "Base model"), name is not None)
         return [gr.skip() if done else drawn for done in answered]
 
@@ -143,7 +144,7 @@ async def answers(
     otherwise); an error of one ends both. `who` are the values of `AdapterPicker.inputs`.
     """
     adapter, percent, compare = who
-    owner, locale = services.owner(request), locale_of(request)
+    owner, locale = services.owner(request), locale_of(request.headers)
     if adapter == BASE:
         streams, name = [ask(await services.client(owner, BASE))], gettext(locale, "Base model")
     else:

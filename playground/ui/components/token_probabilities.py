@@ -10,15 +10,17 @@ from typing import Any
 
 import gradio as gr
 
+from playground.i18n.catalog import Gettext
 from playground.protocol.requests import TokenLogprob
+from playground.sentence import N_
 from playground.tasks.base import TextOutput
 from playground.ui.components.basics import html
-from playground.ui.reports.dataset import Gettext, safe
+from playground.ui.reports.dataset import safe
 
 DRAWN_EVERY_S = 1.0
 """While an answer grows; all words with all others are a lot to send."""
-EMPTY = "The words of the next answer appear here: the less sure the model was, the darker."
-HINT = "Click a word to see what else it considered."
+EMPTY = N_("The words of the next answer appear here: the less sure the model was, the darker.")
+HINT = N_("Click a word to see what else it considered.")
 FRAME = '<div class="quiet">%s</div>'
 
 

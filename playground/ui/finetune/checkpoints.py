@@ -7,14 +7,14 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, best_checkpoint, whole_checkpoints
 from playground.training.jobs.job import Job
 from playground.ui.components.basics import caption, second
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune.state import FinetunePage, gettext_for, picked
-from playground.ui.i18n import t
-from playground.ui.reports.dataset import Gettext
+from playground.ui.finetune.state import FinetunePage, picked
+from playground.ui.i18n import gettext_for, t
 
 INTO_VIEW = "() => { document.querySelector('.other-steps')?.scrollIntoView({ block: 'center' }); }"
 """On a phone the list stands far from its button."""

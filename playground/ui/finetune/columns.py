@@ -3,32 +3,33 @@
 import gradio as gr
 
 from playground.data.formats import ROLES, Role
+from playground.i18n.catalog import Gettext
+from playground.sentence import N_
 from playground.ui.finetune.state import Draft
 from playground.ui.i18n import t
-from playground.ui.reports.dataset import Gettext
 
 ROLE_NAMES = {
-    "messages": "The chat is in",
-    "system": "The role of the model is in (optional)",
-    "input": "What belongs to it is in (optional)",
-    "output": "The answer is in",
-    "source": "The text is in",
-    "target": "The translation is in",
-    "question": "The question is in",
-    "context": "The passage is in",
-    "answer": "The answer is in",
-    "instruction": "The instruction is in",
+    "messages": N_("The chat is in"),
+    "system": N_("The role of the model is in (optional)"),
+    "input": N_("What belongs to it is in (optional)"),
+    "output": N_("The answer is in"),
+    "source": N_("The text is in"),
+    "target": N_("The translation is in"),
+    "question": N_("The question is in"),
+    "context": N_("The passage is in"),
+    "answer": N_("The answer is in"),
+    "instruction": N_("The instruction is in"),
     "prompt": "The question is in",
-    "completion": "The answer is in",
-    "document": "The text is in",
-    "summary": "The summary is in",
-    "text": "The text is in",
-    "text2": "A second text is in (optional)",
-    "label": "The label is in",
+    "completion": N_("The answer is in"),
+    "document": N_("The text is in"),
+    "summary": N_("The summary is in"),
+    "text": N_("The text is in"),
+    "text2": N_("A second text is in (optional)"),
+    "label": N_("The label is in"),
 }
 OTHER_NAMES = {
-    ("messages", "input"): "All questions are in, as a list",
-    ("messages", "output"): "All answers are in, as a list",
+    ("messages", "input"): N_("All questions are in, as a list"),
+    ("messages", "output"): N_("All answers are in, as a list"),
 }
 """Roles that play another part in one format."""
 MAX_FORMAT_COLUMNS = max(len(roles) for roles in ROLES.values())

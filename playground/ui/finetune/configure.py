@@ -11,6 +11,7 @@ import gradio as gr
 
 from playground.adapters.info import MAX_NAME_CHARS
 from playground.errors import InputError, PlaygroundError
+from playground.i18n.catalog import Gettext
 from playground.service.datasets import MAX_PROBE_CHARS, plan, start_training
 from playground.service.services import Services
 from playground.training.preflight.client import PreflightResult
@@ -24,9 +25,8 @@ from playground.ui.finetune.presets import INTENSITIES, choices, last_pace, pace
 from playground.ui.finetune.progress import WatchParts
 from playground.ui.finetune.review import CheckParts
 from playground.ui.finetune.settings_form import Advanced
-from playground.ui.finetune.state import CHECK, TEACH, Draft, FinetunePage, gettext_for, go
-from playground.ui.i18n import t
-from playground.ui.reports.dataset import Gettext
+from playground.ui.finetune.state import CHECK, TEACH, Draft, FinetunePage, go
+from playground.ui.i18n import gettext_for, t
 
 ELSEWHERE = "Tell a story about a brave little dog."
 SMALL_TALK = "How are you today?"
@@ -69,9 +69,9 @@ def build(services: Services) -> TeachParts:
                     "While it learns, these are asked again and again, so that you can see the answers change.",
                 )
                 probes = (
-                    _probe("From your examples"),
-                    _probe("Something else, to see what it forgets", ELSEWHERE),
-                    _probe("Your own (optional)", SMALL_TALK),
+                    _probe(t("From your examples")),
+                    _probe(t("Something else, to see what it forgets"), ELSEWHERE),
+                    _probe(t("Your own (optional)"), SMALL_TALK),
                 )
         with gr.Row(elem_classes="foot"):
             back = second("Back")
@@ -229,10 +229,10 @@ def default_name(file_name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _probe(label: str, value: str = "") -> gr.Textbox:
+def _probe(label: Any, value: str = "") -> gr.Textbox:
     return gr.Textbox(
         value,
-        label=t(label),
+        label=label,
         placeholder=t("What will you ask it?"),
         lines=3,
         max_lines=3,

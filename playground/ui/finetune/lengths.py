@@ -3,12 +3,14 @@
 import sys
 
 from playground.data.examples import Example
+from playground.i18n.catalog import Gettext
+from playground.sentence import N_
 from playground.service.datasets import row_tokenizer, spread
 from playground.service.services import Services
 from playground.training.spec import TrainingConfig
 from playground.training.tokenization import TokenizedExample, encode
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Fit, Gettext
+from playground.ui.reports.dataset import Fit
 
 
 def measure(services: Services, examples: list[Example], values: TrainingConfig) -> Fit:
@@ -38,7 +40,7 @@ def beyond(rows: list[TokenizedExample], limit: int, gettext: Gettext) -> str:
     if not rows[0].truncated:
         return ""
     if not rows[0].num_loss_tokens:
-        told = "The answer begins only after {limit} places, so this example is left out."
+        told = N_("The answer begins only after {limit} places, so this example is left out.")
     else:
-        told = "Cut off here: it takes {length} places, and {limit} fit."
+        told = N_("Cut off here: it takes {length} places, and {limit} fit.")
     return f'<div class="warn">{teach_html.safe(gettext(told, length=rows[0].full_length, limit=limit))}</div>'

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.errors import InputError, PlaygroundError
+from playground.i18n.catalog import Gettext
 from playground.service.datasets import plan, prepare
 from playground.service.services import Services
 from playground.training.preflight.client import PreflightRequest, PreflightResult, sample_of
@@ -15,7 +16,7 @@ from playground.training.preflight.shrink import changes
 from playground.training.spec import TrainingConfig
 from playground.ui.finetune.state import Draft
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Gettext, duration
+from playground.ui.reports.dataset import duration
 
 SETTLED_S = 0.7
 """Values that are still being typed are not tried."""
@@ -137,7 +138,7 @@ def estimated(gettext: Gettext, seconds: float | None) -> str:
 
 
 def refused(gettext: Gettext, error: PlaygroundError) -> str:
-    return _note(gettext(error.template, **error.fields), warn=True)
+    return _note(gettext(error.sentence), warn=True)
 
 
 def _rows(gettext: Gettext, tried: PreflightResult) -> str:

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 
+from playground.i18n.catalog import Gettext
+from playground.sentence import N_
 from playground.service.datasets import plan
 from playground.service.services import Services
 from playground.training.preflight.client import PreflightResult
 from playground.ui.finetune.state import Draft
-from playground.ui.reports.dataset import Gettext, duration
+from playground.ui.reports.dataset import duration
 
 INTENSITIES: Mapping[str, tuple[str, str]] = {
-    "light": ("Light touch", "a hint of it"),
-    "normal": ("Normal", "follows the examples"),
-    "thorough": ("Thorough", "sticks to them, may forget other things"),
+    "light": (N_("Light touch"), N_("a hint of it")),
+    "normal": (N_("Normal"), N_("follows the examples")),
+    "thorough": (N_("Thorough"), N_("sticks to them, may forget other things")),
 }
 
 Pace = tuple[float, float]

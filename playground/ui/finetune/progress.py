@@ -8,6 +8,8 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from playground.i18n.catalog import Gettext
+from playground.sentence import N_, Sentence
 from playground.service.datasets import DatasetSource, origin
 from playground.service.probes import ProbeAnswers, read_probes
 from playground.service.services import Services
@@ -16,14 +18,13 @@ from playground.training.jobs.job import Job
 from playground.ui.components.basics import caption, note, primary, second
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune.state import BRING, RESULT, FinetunePage, gettext_for, go, picked, static_html
-from playground.ui.i18n import t
+from playground.ui.finetune.state import BRING, RESULT, FinetunePage, go, picked, static_html
+from playground.ui.i18n import gettext_for, t
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Gettext
 
-SEEN, ASIDE = "examples it learns from", "examples set aside"
-MEASURED = "Lower is better. If the green line climbs again, it only memorizes: then it stops by itself."
-UNMEASURED = "Lower is better. No examples are set aside, so nothing tells when it only memorizes."
+SEEN, ASIDE = N_("examples it learns from"), N_("examples set aside")
+MEASURED = N_("Lower is better. If the green line climbs again, it only memorizes: then it stops by itself.")
+UNMEASURED = N_("Lower is better. No examples are set aside, so nothing tells when it only memorizes.")
 COLOURS = {SEEN: "#8A938F", ASIDE: "#2A9D8A"}
 RECENT_S = 15 * 60
 """A run without a result that ended longer ago is not shown again to its owner who opens the tab."""
@@ -118,7 +119,7 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
     @show_errors
     async def stop(job_id: str, request: gr.Request) -> gr.Button:
         await asyncio.to_thread(jobs.stop, frame.services.known_owner(request), job_id)
-        return gr.Button(gettext_for(request)("Stopping…"), interactive=False)
+        return gr.Button(gettext_for(request)(N_("Stopping…")), interactive=False)
 
     @show_errors
     async def resume(job_id: str, request: gr.Request) -> list[Any]:
@@ -166,9 +167,8 @@ def _draw(state: JobState, known: DatasetSource | None, gettext: Gettext, told: 
     failed = ended and state["adapter"] is None
     grew = told is None or told[3:5] != _news(state)[3:]
     if failed:
-        progress = (
-            f'<div class="warn">{teach_html.safe(gettext(state["template"] or "It stopped.", **state["fields"]))}</div>'
-        )
+        why = gettext(Sentence.from_plain(state) if state["template"] else "It stopped.")
+        progress = f'<div class="warn">{teach_html.safe(why)}</div>'
     else:
         progress = teach_html.progress(gettext, state)
     line = gettext("{file}, {count} examples", file=known.file_name, count=known.learned) if known else ""

@@ -9,6 +9,7 @@ import gradio as gr
 
 from playground.adapters.info import AdapterInfo
 from playground.errors import PlaygroundError
+from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
@@ -23,11 +24,11 @@ from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import checkpoints as finetune_steps
 from playground.ui.finetune.checkpoints import StepParts
-from playground.ui.finetune.state import BRING, Draft, FinetunePage, fetched, gettext_for, go, picked, static_html
+from playground.ui.finetune.state import BRING, Draft, FinetunePage, fetched, go, picked, static_html
+from playground.ui.i18n import gettext_for
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports import report as report_html
 from playground.ui.reports import verdict as verdict_html
-from playground.ui.reports.dataset import Gettext
 
 HELD_OUT_SHOWN = 3
 SHORT_ANSWER = SamplingParams(max_new_tokens=80, temperature=0.0)
@@ -95,7 +96,7 @@ def wire(frame: FinetunePage, parts: ResultParts, file: gr.File, prompt: gr.Text
         verdict, proof = verdict_html.verdict(card, facts, gettext), verdict_html.proof(card, gettext)
         left_out = why_left_out(services.host.info, job)
         if left_out:
-            answers = answers or teach_html.caption(gettext(left_out.template, **left_out.fields))
+            answers = answers or teach_html.caption(gettext(left_out.sentence))
         yield [verdict, answers + strip, *below, taught, proof, gr.Button(visible=left_out is None)]
         if not answers:
             async for table in _answers(services, owner, job, card, gettext):
@@ -153,7 +154,7 @@ async def _answer(client: SamplingClient, messages: list[Message], gettext: Gett
             yield output.text + ("" if output.finish_reason else " ▍")
     except PlaygroundError as error:
         # One question that does not fit must not hide the answers to the others.
-        yield gettext(error.template, **error.fields)
+        yield gettext(error.sentence)
 
 
 def _table(gettext: Gettext, card: AdapterInfo, rows: list[list[str]]) -> str:

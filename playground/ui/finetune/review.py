@@ -13,6 +13,8 @@ from playground.data.formats import FORMATS, ROLES
 from playground.data.readers.table_reader import read_table
 from playground.data.table import Table
 from playground.errors import DataError, InputError
+from playground.i18n.catalog import Gettext
+from playground.sentence import N_
 from playground.service.datasets import PreparedDataset, plan, prepare, row_tokenizer
 from playground.service.services import Services
 from playground.training.tokenization import encode_rows, preview
@@ -21,25 +23,24 @@ from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import columns as finetune_roles
 from playground.ui.finetune.lengths import beyond, measure
-from playground.ui.finetune.state import BRING, Draft, FinetunePage, gettext_for, go, static_html
-from playground.ui.i18n import t
+from playground.ui.finetune.state import BRING, Draft, FinetunePage, go, static_html
+from playground.ui.i18n import gettext_for, t
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Gettext
 
 MAX_PREVIEWED_ROWS = 200
 
 FORMAT_NAMES = {
-    "messages": "whole chats",
-    "turns": "chats in two lists",
-    "translation": "texts with translations",
-    "question_context_answer": "questions about a passage",
-    "instruction": "instructions with answers",
-    "prompt_completion": "questions with answers",
-    "summary": "texts with summaries",
-    "text_label": "texts with labels",
-    "text": "plain text",
+    "messages": N_("whole chats"),
+    "turns": N_("chats in two lists"),
+    "translation": N_("texts with translations"),
+    "question_context_answer": N_("questions about a passage"),
+    "instruction": N_("instructions with answers"),
+    "prompt_completion": N_("questions with answers"),
+    "summary": N_("texts with summaries"),
+    "text_label": N_("texts with labels"),
+    "text": N_("plain text"),
 }
-MARKED = "The marked words are what it learns to write. The rest is only read before."
+MARKED = N_("The marked words are what it learns to write. The rest is only read before.")
 
 
 @dataclass(frozen=True)
@@ -173,11 +174,11 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
         probe=next((question(example) for example in prepared.held_out or prepared.learned), ""),
     )
     values = plan(services, draft.rows)
-    told = "{count} examples, read as {format}"
+    told = N_("{count} examples, read as {format}")
     if draft.usable < found.rows:
-        told = "{usable} of {count} examples can be used, read as {format}"
+        told = N_("{usable} of {count} examples can be used, read as {format}")
     summary = gettext(told, usable=draft.usable, count=found.rows, format=gettext(FORMAT_NAMES[found.format]))
-    choices = [(gettext(repair.template, **repair.fields), repair.kind) for repair in found.repairs]
+    choices = [(gettext(repair.sentence), repair.kind) for repair in found.repairs]
     kept = [repair for repair in found.repairs if repair.kind in found.made]
     return draft, [
         teach_html.title(draft.file_name, summary),
@@ -193,8 +194,8 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
 
 
 def _unmatched(draft: Draft, table: Table, gettext: Gettext, error: DataError) -> list[Any]:
-    why = gettext(error.template, **error.fields)
-    if error.template == NOTHING_KNOWN:  # a name to choose from a list need not be changed in the file
+    why = gettext(error.sentence)
+    if error.sentence.msgid == NOTHING_KNOWN:  # a name to choose from a list need not be changed in the file
         why = gettext("No column has a name that is known here. Choose which is which; below is how the file begins.")
     return [
         teach_html.title(draft.file_name, gettext("Say which column is which.")),
@@ -221,7 +222,7 @@ def _example(services: Services, draft: Draft, gettext: Gettext) -> list[str]:
         drawn = teach_html.preview(_apart(example, preview(example, row_tokenizer(services), limit)))
         drawn += beyond(encode_rows(example, row_tokenizer(services), limit), limit, gettext)
     except InputError as error:
-        drawn = f'<div class="warn">{teach_html.safe(gettext(error.template, **error.fields))}</div>'
+        drawn = f'<div class="warn">{teach_html.safe(gettext(error.sentence))}</div>'
     key = f'<span class="key"></span>{teach_html.safe(gettext(MARKED))}'
     place = gettext("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))
     return [f'{drawn}<div class="quiet marked">{key}</div>', teach_html.caption(place)]

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import gradio as gr
 
+from playground.sentence import N_
 from playground.service.services import Services
 from playground.training.config import installed_reporters
 from playground.training.spec import ALL_LINEAR, NOWHERE, Schedule, TrainingConfig
@@ -13,34 +14,34 @@ from playground.ui.components.basics import caption, html
 from playground.ui.i18n import t
 
 GROUPS: Mapping[str, Mapping[str, str]] = {
-    "How much may change": {
-        "r": "Size of the adapter.",
-        "lora_alpha": "How strongly it acts; often 2 × r.",
-        "lora_dropout": "Forgets at random, against memorizing.",
-        "target_modules": "The layers that it changes.",
-        "use_rslora": "Steadier with a large r.",
+    N_("How much may change"): {
+        "r": N_("Size of the adapter."),
+        "lora_alpha": N_("How strongly it acts; often 2 × r."),
+        "lora_dropout": N_("Forgets at random, against memorizing."),
+        "target_modules": N_("The layers that it changes."),
+        "use_rslora": N_("Steadier with a large r."),
     },
-    "How long and how fast": {
-        "epochs": "How often it reads the whole file.",
-        "max_steps": "Ends after so many steps; -1: no limit.",
-        "learning_rate": "How far each step goes.",
-        "lr_scheduler_type": "How the learning rate falls.",
-        "warmup_ratio": "Share of the steps to begin gently.",
-        "weight_decay": "Pulls weights towards zero.",
-        "early_stopping_patience": "Stops by itself after so many measurements without progress; 0: never.",
+    N_("How long and how fast"): {
+        "epochs": N_("How often it reads the whole file."),
+        "max_steps": N_("Ends after so many steps; -1: no limit."),
+        "learning_rate": N_("How far each step goes."),
+        "lr_scheduler_type": N_("How the learning rate falls."),
+        "warmup_ratio": N_("Share of the steps to begin gently."),
+        "weight_decay": N_("Pulls weights towards zero."),
+        "early_stopping_patience": N_("Stops by itself after so many measurements without progress; 0: never."),
     },
-    "How much at a time": {
-        "per_device_train_batch_size": "Examples at a time.",
-        "gradient_accumulation_steps": "Batches before each step.",
-        "max_length": "Tokens of an example; the rest is cut off.",
-        "packing": "Several short examples in one row.",
-        "gradient_checkpointing": "Less memory, more time.",
+    N_("How much at a time"): {
+        "per_device_train_batch_size": N_("Examples at a time."),
+        "gradient_accumulation_steps": N_("Batches before each step."),
+        "max_length": N_("Tokens of an example; the rest is cut off."),
+        "packing": N_("Several short examples in one row."),
+        "gradient_checkpointing": N_("Less memory, more time."),
     },
-    "What counts": {
-        "completion_only_loss": "Learns the answers alone, not the questions.",
-        "neftune_noise_alpha": "Noise on what it reads; 0: none.",
-        "seed": "The same seed, the same run.",
-        "report_to": "Where to send the curves.",
+    N_("What counts"): {
+        "completion_only_loss": N_("Learns the answers alone, not the questions."),
+        "neftune_noise_alpha": N_("Noise on what it reads; 0: none."),
+        "seed": N_("The same seed, the same run."),
+        "report_to": N_("Where to send the curves."),
     },
 }
 """Each field with what it does, in a line."""

@@ -1,7 +1,6 @@
 """What the steps of Fine-tune share: the page's pieces, and the draft that a visitor is preparing."""
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -11,8 +10,7 @@ from playground.data.examples import Example
 from playground.protocol.messages import BASE
 from playground.service.services import Services
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.i18n import gettext, locale_of, t
-from playground.ui.reports.dataset import Gettext
+from playground.ui.i18n import t
 
 FETCH = """(file) => {
   const link = document.createElement("a");
@@ -73,11 +71,6 @@ class FinetunePage:
 def go(step: int) -> gr.Walkthrough:
     """Open a step; the ones before it become reachable too."""
     return gr.Walkthrough(selected=step)
-
-
-def gettext_for(request: gr.Request) -> Gettext:
-    """Say things in the language of the one who asks."""
-    return partial(gettext, locale_of(request))
 
 
 def static_html(html: str, *classes: str) -> gr.HTML:

@@ -9,24 +9,25 @@ import gradio as gr
 
 from playground.data.readers.table_reader import SUFFIXES
 from playground.errors import DataError, InputError
+from playground.i18n.catalog import Gettext
+from playground.sentence import N_
 from playground.service.datasets import READY_FILES
 from playground.ui.components.basics import caption, head, note, primary
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import review as finetune_check
 from playground.ui.finetune.review import CheckParts
-from playground.ui.finetune.state import CHECK, Draft, FinetunePage, gettext_for, go, static_html
-from playground.ui.i18n import t
+from playground.ui.finetune.state import CHECK, Draft, FinetunePage, go, static_html
+from playground.ui.i18n import gettext_for, t
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Gettext
 
 READY = (
-    ("pirate_talk.csv", "Talk like a pirate\nQuestions, answered the pirate way"),
-    ("sort_messages.csv", "Sort messages\nMessages, each with its topic"),
-    ("polite_replies.jsonl", "Polite replies\nComplaints, answered with warmth"),
+    ("pirate_talk.csv", N_("Talk like a pirate\nQuestions, answered the pirate way")),
+    ("sort_messages.csv", N_("Sort messages\nMessages, each with its topic")),
+    ("polite_replies.jsonl", N_("Polite replies\nComplaints, answered with warmth")),
 )
 
-SAMPLE = (
+SAMPLE = N_(
     '<table class="tbl"><tr><th>question</th><th>answer</th></tr>'
     "<tr><td>Can I change my order?</td><td>Gladly! Until it ships, you can change it under My orders.</td></tr>"
     "<tr><td>My parcel is late.</td><td>I am sorry. Tell me its number, and I will look at once.</td></tr></table>"
@@ -98,7 +99,7 @@ def wire(frame: FinetunePage, parts: BringParts, check: CheckParts) -> None:
         try:
             draft, drawn = await finetune_check.read(frame.services, draft, gettext)
         except DataError as error:
-            why = f'<div class="warn">{teach_html.safe(gettext(error.template, **error.fields))}</div>'
+            why = f'<div class="warn">{teach_html.safe(gettext(error.sentence))}</div>'
             return [None, gr.HTML(why, visible=True), *without(gettext), *[gr.skip()] * len(check.drawn)]
         told = gettext("Say which column is which.")
         if draft.usable:

@@ -2,16 +2,15 @@
 
 import html
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from playground.data.excerpts import as_text, excerpt
 from playground.data.repair import Repair
 from playground.data.table import Change, Problem, Table
+from playground.i18n.catalog import Gettext
+from playground.sentence import N_
 from playground.training.jobs.events import MEASURING, JobState
-
-Gettext = Callable[..., str]
-"""Says an English sentence in the visitor's language, with its `{field}`s filled."""
 
 _BARS = 12
 _ROWS, _COLUMNS = 3, 8
@@ -65,16 +64,16 @@ def lengths(gettext: Gettext, fit: Fit) -> str:
         return ""
     lines = []
     if fit.cut:
-        told = "{count} of the examples are longer than {limit} places: their ends are cut off."
+        told = N_("{count} of the examples are longer than {limit} places: their ends are cut off.")
         lines.append(gettext(told, count=fit.cut, limit=fit.limit))
     if fit.lost:
-        told = "{count} are left out, because their answers begin only after {limit} places."
+        told = N_("{count} are left out, because their answers begin only after {limit} places.")
         lines.append(gettext(told, count=fit.lost, limit=fit.limit))
     if fit.texts:
-        told = "{count} texts are longer than {limit} places: they are learnt whole, in {pieces} pieces."
+        told = N_("{count} texts are longer than {limit} places: they are learnt whole, in {pieces} pieces.")
         lines.append(gettext(told, count=fit.texts, limit=fit.limit, pieces=fit.pieces))
     if not lines:
-        told = "All fit: the longest takes {longest} of {limit} places."
+        told = N_("All fit: the longest takes {longest} of {limit} places.")
         lines.append(gettext(told, longest=max(fit.counts), limit=fit.limit))
     if len(fit.counts) < fit.total:
         lines.append(gettext("Measured on {count} of the {total} examples.", count=len(fit.counts), total=fit.total))
@@ -101,7 +100,7 @@ def _bars(counts: Sequence[int]) -> str:
 def problems(gettext: Gettext, found: Sequence[Problem]) -> str:
     """What was noticed in the file, a line each, with the first place where something was changed for it."""
     lines = "".join(
-        f"<li>{safe(gettext(problem.template, **problem.fields))}"
+        f"<li>{safe(gettext(problem.sentence))}"
         + "".join(f'<div class="change">{_change(gettext, change)}</div>' for change in problem.changes[:1])
         + "</li>"
         for problem in found
@@ -138,7 +137,7 @@ def repair_table(gettext: Gettext, repairs: Sequence[Repair]) -> str:
     )
     more = sum(len(repair.rows) for repair in repairs) - len(changes)
     rest = caption(gettext("and {count} more", count=more)) if more else ""
-    head = "".join(f"<th>{safe(gettext(word))}</th>" for word in ("Row", "Before", "After"))
+    head = "".join(f"<th>{safe(gettext(word))}</th>" for word in (N_("Row"), N_("Before"), N_("After")))
     heading = f'<div class="h">{safe(gettext("What the repairs change"))}</div>'
     return f'<div class="rule"></div>{heading}<table class="tbl repairs"><tr>{head}</tr>{rows}</table>{rest}'
 

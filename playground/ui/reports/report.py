@@ -4,26 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from playground.evaluation.held_out import OTHER
+from playground.i18n.catalog import Gettext
+from playground.sentence import N_
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Gettext, safe
+from playground.ui.reports.dataset import safe
 
 SKILLS = {
-    "sentiment": "Sentiment",
-    "translate": "Translate",
-    "summarize": "Summarize",
-    "answer": "Question answering",
-    "generate": "Stories",
+    "sentiment": N_("Sentiment"),
+    "translate": N_("Translate"),
+    "summarize": N_("Summarize"),
+    "answer": N_("Question answering"),
+    "generate": N_("Stories"),
 }
 MEASURES = {
-    "accuracy": "Right answers",
-    "macro-F1": "Right answers, each label alike",
-    "exact match": "Exactly your answers",
-    "F1": "Words in common with yours",
-    "BLEU": "Close to them, word for word",
-    "chrF": "Close to your answers",
-    "ROUGE-1": "Close to your summaries",
-    "ROUGE-L": "Close to your summaries, in order",
-    "perplexity": "Surprise at your texts, lower is better",
+    "accuracy": N_("Right answers"),
+    "macro-F1": N_("Right answers, each label alike"),
+    "exact match": N_("Exactly your answers"),
+    "F1": N_("Words in common with yours"),
+    "BLEU": N_("Close to them, word for word"),
+    "chrF": N_("Close to your answers"),
+    "ROUGE-1": N_("Close to your summaries"),
+    "ROUGE-L": N_("Close to your summaries, in order"),
+    "perplexity": N_("Surprise at your texts, lower is better"),
 }
 MANY = 101
 """A score of 100 is the most; more is a perplexity."""
@@ -88,7 +90,7 @@ def others(report: Mapping[str, Any], gettext: Gettext) -> str:
     if not skills:
         return ""
     body = "".join(_skill(skill, gettext) for skill in skills)
-    head = "".join(f'<th class="num">{safe(gettext(word))}</th>' for word in ("before", "now"))
+    head = "".join(f'<th class="num">{safe(gettext(word))}</th>' for word in (N_("before"), N_("now")))
     advice = gettext("With {count} items each, only large losses show; none did.", count=skills[0]["rows"])
     if any(skill["worse"] for skill in skills):
         advice = gettext("Only the marked ones are more than chance. Turn the strength down there, or choose the base.")
@@ -135,7 +137,7 @@ def _skill(skill: Mapping[str, Any], gettext: Gettext) -> str:
 
 def _measure(name: str) -> str:
     """A measure by its own name, and which way it is better where that is not upwards."""
-    return "perplexity, lower is better" if name == "perplexity" else name
+    return N_("perplexity, lower is better") if name == "perplexity" else name
 
 
 def _rows(heading: str, rows: Sequence[Mapping[str, Any]], name: str, gettext: Gettext, plain: bool) -> str:

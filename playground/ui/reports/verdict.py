@@ -4,23 +4,24 @@ from typing import Any
 
 from playground.adapters.info import AdapterInfo
 from playground.evaluation.verdict import UNMEASURED
+from playground.i18n.catalog import Gettext
 from playground.metrics.bootstrap import MIN_PAIRED_ROWS
+from playground.sentence import N_
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports import report as report_html
-from playground.ui.reports.dataset import Gettext
 
 BARELY = 0.98
 """A held-out loss that stays above this share of what it was counts as hardly changed."""
 LEARNT, NO_GAIN, WORSE, STUDIED = (
-    "It learnt from your examples.",
-    "It has not clearly gained yet.",
-    "It got worse.",
-    "It has studied.",
+    N_("It learnt from your examples."),
+    N_("It has not clearly gained yet."),
+    N_("It got worse."),
+    N_("It has studied."),
 )
 ADVICE = {
-    STUDIED: "With 30 examples or more, progress can be measured.",
-    NO_GAIN: "More examples, or harder study, may help.",
-    WORSE: "Check that your examples are right, or let it study less hard. The base model is as it was.",
+    STUDIED: N_("With 30 examples or more, progress can be measured."),
+    NO_GAIN: N_("More examples, or harder study, may help."),
+    WORSE: N_("Check that your examples are right, or let it study less hard. The base model is as it was."),
 }
 
 
@@ -81,9 +82,11 @@ def words(facts: dict[str, Any], gettext: Gettext) -> tuple[str, str]:
         return gettext(STUDIED), f"{gettext(UNMEASURED)} {gettext(ADVICE[STUDIED])}"
     fields = {"count": facts.get("held_out_rows", 0), "before": f"{before:.2f}", "after": f"{after:.2f}"}
     if after < before * BARELY:
-        line = "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better."
+        line = N_(
+            "On the {count} examples that it never saw, it was off by {before}; now it is {after}. Lower is better."
+        )
         return gettext(LEARNT), gettext(line, **fields)
-    line = (
+    line = N_(
         "On the {count} examples that it never saw, it was off by {before} and is now by {after}. Bring more examples, "
         "or let it study harder."
     )

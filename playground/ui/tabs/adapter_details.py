@@ -5,12 +5,12 @@ from datetime import datetime
 from playground.adapters.check import WEIGHTS
 from playground.adapters.info import AdapterInfo
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.service.datasets import origin
 from playground.service.services import Services
 from playground.ui.reports import dataset as teach_html
 from playground.ui.reports import report as report_html
 from playground.ui.reports import verdict as verdict_html
-from playground.ui.reports.dataset import Gettext
 
 
 def line(services: Services, card: AdapterInfo, gettext: Gettext) -> str:

@@ -12,13 +12,14 @@ import gradio as gr
 from playground.adapters.info import MAX_NAME_CHARS, check_name
 from playground.errors import AdapterError, InputError
 from playground.protocol.messages import BASE
+from playground.sentence import N_
 from playground.service.downloads import sizes, whole, zipped
 from playground.service.services import Services
 from playground.ui.components.basics import caption, ghost, head, primary, second
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune.state import fetched, gettext_for, owning_tab, picked, static_html
-from playground.ui.i18n import t
+from playground.ui.finetune.state import fetched, owning_tab, picked, static_html
+from playground.ui.i18n import gettext_for, t
 from playground.ui.reports import dataset as teach_html
 from playground.ui.tabs import adapter_details as adapter_page
 
@@ -75,7 +76,7 @@ def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs) -> None:
     _wire_download(services, parts)
 
 
-_EMPTY = '<div class="big">Nothing taught yet.</div><div class="quiet">Start in Fine-tune.</div>'
+_EMPTY = N_('<div class="big">Nothing taught yet.</div><div class="quiet">Start in Fine-tune.</div>')
 
 
 def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: gr.Column) -> Parts:
@@ -211,7 +212,7 @@ def _wire_download(services: Services, parts: Parts) -> None:
         card = services.store.get(services.owner(request), _one(adapter))
         small, large = await asyncio.to_thread(sizes, services, card)
         mergeable = services.fits(card)
-        line = "Adapter: {small} MB. Whole model: {large} MB." if mergeable else "Adapter: {small} MB."
+        line = N_("Adapter: {small} MB. Whole model: {large} MB.") if mergeable else N_("Adapter: {small} MB.")
         told = gettext_for(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
         return [*_rows("taking"), teach_html.caption(told), gr.Button(visible=True), gr.Button(visible=mergeable)]
 

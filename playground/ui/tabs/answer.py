@@ -1,11 +1,11 @@
 """Question answering: the answer, how sure the model is, and where in the passage it stands."""
 
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 import gradio as gr
 
+from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.answer import TASK
@@ -14,8 +14,8 @@ from playground.ui.components.basics import caption, ghost, head, html
 from playground.ui.components.compare import AdapterPicker, answers, split
 from playground.ui.errors import show_errors
 from playground.ui.events import chips, copy_from, paced, run_and_stop_buttons, wire
-from playground.ui.i18n import gettext, locale_of, t
-from playground.ui.reports.dataset import Gettext, safe
+from playground.ui.i18n import gettext_for, t
+from playground.ui.reports.dataset import safe
 
 
 def build(services: Services, choice: AdapterPicker) -> None:
@@ -55,7 +55,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
     @show_errors
     async def answer(request: gr.Request, question: str, context: str, *who: Any) -> AsyncIterator[Any]:
-        speak = partial(gettext, locale_of(request))
+        speak = gettext_for(request)
 
         def ask(client: SamplingClient) -> AsyncIterator[QuestionAnsweringOutput]:
             return TASK.run(client, question=question, context=context)

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.protocol.messages import Message
 from playground.service.corrections import Corrections, Kept
 from playground.service.services import Services
@@ -23,8 +24,9 @@ from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import review as finetune_check
 from playground.ui.finetune.progress import latest
 from playground.ui.finetune.review import CheckParts
-from playground.ui.finetune.state import CHECK, Draft, FinetunePage, gettext_for, go, owning_tab
-from playground.ui.reports.dataset import Gettext, caption
+from playground.ui.finetune.state import CHECK, Draft, FinetunePage, go, owning_tab
+from playground.ui.i18n import gettext_for
+from playground.ui.reports.dataset import caption
 from playground.ui.tabs import generate_controls
 
 ENOUGH = 8

@@ -12,8 +12,8 @@ from playground.service.services import Services
 from playground.ui.components.basics import caption, ghost, head, second
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune.state import fetched, gettext_for, static_html
-from playground.ui.i18n import t
+from playground.ui.finetune.state import fetched, static_html
+from playground.ui.i18n import gettext_for, t
 from playground.ui.tabs.corrections import CorrectionsPanel, counted, write_file
 
 MAX_SHOWN_CHARS = 400

@@ -1,14 +1,14 @@
 """Generate: a conversation, or a text that the model continues."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
+from playground.sentence import N_
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
 from playground.tasks.generate import TASK
@@ -18,7 +18,7 @@ from playground.ui.components.compare import AdapterPicker, Ask, CompareView, an
 from playground.ui.components.token_probabilities import TokenProbabilities, place, shaded
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS, chips, paced, run_and_stop_buttons, wire
-from playground.ui.i18n import framed, gettext, locale_of, t
+from playground.ui.i18n import framed, gettext_for, t
 from playground.ui.tabs import corrections, corrections_list, generate_controls
 from playground.ui.tabs.corrections import CorrectionsPanel
 from playground.ui.tabs.generate_controls import Asked
@@ -139,7 +139,7 @@ def _text(elem_id: str) -> Half:
     return Half(text, place(elem_id))
 
 
-BEGIN = "Begin a text, and the model goes on…"
+BEGIN = N_("Begin a text, and the model goes on…")
 
 
 def _outputs(halves: CompareView) -> list[Any]:
@@ -213,10 +213,10 @@ def _asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextOutput]:
 
 
 def _shades(request: gr.Request, name: str) -> tuple[TokenProbabilities, TokenProbabilities]:
-    speak: Callable[..., str] = partial(gettext, locale_of(request))
+    speak = gettext_for(request)
     return TokenProbabilities(speak, f"{name}-base"), TokenProbabilities(speak, name)
 
 
 def _afresh(request: gr.Request) -> list[Any]:
-    no_words = shaded(partial(gettext, locale_of(request)), "", "", ())
+    no_words = shaded(gettext_for(request), "", "", ())
     return [[], [], no_words, no_words]

@@ -50,7 +50,7 @@ def draw() -> list[Any]:
         elem_classes=["seg"],
     )
     caption("Exact always gives the same answer to the same question. Inventive surprises more, and errs more.")
-    words = _slider("Longest answer, in words", 16, 512, 160, 16)
+    words = _slider(t("Longest answer, in words"), 16, 512, 160, 16)
     role = gr.Textbox(
         label=t("Role (optional)"), lines=3, placeholder=t("You are a patient teacher. Answer in two sentences.")
     )
@@ -61,10 +61,10 @@ def draw() -> list[Any]:
             elem_id="generate-sure",
             elem_classes=["switch"],
         )
-        temperature = _slider("Temperature: 0 always takes the likeliest word", 0, 2, 0.7, 0.05)
-        top_p = _slider("Top p: leave out the unlikeliest words", 0.05, 1, 0.9, 0.05)
-        top_k = _slider("Top k: choose among so many words (0: all)", 0, 200, 50, 1)
-        penalty = _slider("Repetition penalty: 1 is none", 1, 2, 1.0, 0.05)
+        temperature = _slider(t("Temperature: 0 always takes the likeliest word"), 0, 2, 0.7, 0.05)
+        top_p = _slider(t("Top p: leave out the unlikeliest words"), 0.05, 1, 0.9, 0.05)
+        top_k = _slider(t("Top k: choose among so many words (0: all)"), 0, 200, 50, 1)
+        penalty = _slider(t("Repetition penalty: 1 is none"), 1, 2, 1.0, 0.05)
         seed = gr.Number(-1, label=t("Seed: the same number gives the same answer (-1: any)"), precision=0)
 
     def preset(chosen: str) -> list[Any]:
@@ -82,8 +82,8 @@ def read(values: Sequence[Any]) -> Asked:
     return Asked(sampling, role, ALTERNATIVES if sure else 0)
 
 
-def _slider(label: str, low: float, high: float, value: float, step: float) -> gr.Slider:
-    return gr.Slider(low, high, value, step=step, label=t(label), buttons=[], interactive=True, elem_classes=["line2"])
+def _slider(label: Any, low: float, high: float, value: float, step: float) -> gr.Slider:
+    return gr.Slider(low, high, value, step=step, label=label, buttons=[], interactive=True, elem_classes=["line2"])
 
 
 def _whole(value: Any) -> Any:

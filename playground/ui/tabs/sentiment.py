@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
+from playground.sentence import N_
 from playground.service.services import Services
 from playground.tasks.base import ClassificationOutput, check_text
 from playground.tasks.sentiment import TASK
@@ -16,9 +17,9 @@ from playground.ui.components.basics import caption, ghost, head, html
 from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, title
 from playground.ui.errors import show_errors
 from playground.ui.events import chips, copy_from, paced, run_and_stop_buttons, wire
-from playground.ui.i18n import gettext, locale_of, t
-from playground.ui.reports.dataset import Gettext, safe
+from playground.ui.i18n import gettext_for, t
 from playground.ui.reports.dataset import caption as small_print
+from playground.ui.reports.dataset import safe
 
 MAX_LINES = 200
 UNDECIDED = 0.55
@@ -68,7 +69,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         lines = [line.strip() for line in check_text(text).splitlines() if line.strip()]
         if len(lines) > MAX_LINES:
             raise InputError("That is {lines} lines. Judge at most {most} at once.", lines=len(lines), most=MAX_LINES)
-        speak = partial(gettext, locale_of(request))
+        speak = gettext_for(request)
 
         async def ask(client: SamplingClient) -> AsyncIterator[Judged]:
             found: Judged = []
@@ -164,7 +165,7 @@ def _agreement(speak: Gettext, both: ComparedOutput[Judged]) -> str:
 
 
 def _mood(result: ClassificationOutput) -> str:
-    return result.label if result.confidences[0][1] >= UNDECIDED else "undecided"
+    return result.label if result.confidences[0][1] >= UNDECIDED else N_("undecided")
 
 
 def _count(speak: Gettext, found: Judged) -> str:

@@ -1,14 +1,15 @@
 """Summarize: a text or a file on the left, its summary on the right, read in parts where it is long."""
 
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
+from playground.sentence import N_
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
 from playground.tasks.summarize import OWN_SENTENCES, TASK
@@ -16,14 +17,13 @@ from playground.ui.components.basics import caption, ghost, head
 from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, split
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS, chips, copy_from, paced, run_and_stop_buttons, wire
-from playground.ui.i18n import gettext, locale_of, t
-from playground.ui.reports.dataset import Gettext
+from playground.ui.i18n import gettext_for, t
 from playground.ui.reports.dataset import caption as small_print
 
 MAX_TEXT_FILE_BYTES = 2_000_000
-EXTRACT = "The text's own best sentences, word for word: {name} is too small to write a summary."
-COMPARED = "From {before} words to {base} and {after}"
-COMPARED_EXTRACT = "From {before} words to {base} and {after}. The base model's are the text's own sentences."
+EXTRACT = N_("The text's own best sentences, word for word: {name} is too small to write a summary.")
+COMPARED = N_("From {before} words to {base} and {after}")
+COMPARED_EXTRACT = N_("From {before} words to {base} and {after}. The base model's are the text's own sentences.")
 
 
 def build(services: Services, choice: AdapterPicker) -> None:
@@ -36,7 +36,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
                 opened = gr.UploadButton(
                     t("Open a file"), file_types=[".txt", ".md"], size="sm", min_width=0, elem_classes=["ghost"]
                 )
-            text = _text("Text to summarize", "summarize-text", placeholder=t("Paste a text…"))
+            text = _text(t("Text to summarize"), "summarize-text", placeholder=t("Paste a text…"))
             with gr.Row(elem_classes=["foot", "rule"]):
                 caption()
                 length = gr.Radio(
@@ -62,7 +62,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
     @show_errors
     async def summarize(request: gr.Request, text: str, length: str, *who: Any) -> AsyncIterator[Any]:
-        speak = partial(gettext, locale_of(request))
+        speak = gettext_for(request)
 
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
             return TASK.run(client, text=text, length=length)
@@ -78,12 +78,12 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
 
 def _summary(elem_id: str) -> gr.Textbox:
-    return _text("Summary", elem_id, interactive=False, placeholder=t(TASK.empty))
+    return _text(t("Summary"), elem_id, interactive=False, placeholder=t(TASK.empty))
 
 
-def _text(label: str, elem_id: str, **options: Any) -> gr.Textbox:
+def _text(label: Any, elem_id: str, **options: Any) -> gr.Textbox:
     return gr.Textbox(
-        label=t(label),
+        label=label,
         show_label=False,
         container=False,
         lines=6,

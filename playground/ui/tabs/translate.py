@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.i18n.catalog import gettext, locale_of
 from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
@@ -14,7 +15,7 @@ from playground.ui.components.basics import caption, ghost
 from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, split
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS, chips, copy_from, paced, run_and_stop_buttons, wire
-from playground.ui.i18n import gettext, locale_of, t
+from playground.ui.i18n import pt, t
 from playground.ui.reports.dataset import caption as small_print
 
 
@@ -25,16 +26,17 @@ def build(services: Services, choice: AdapterPicker) -> None:
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head"]):
-                source = _language([(t("Detect language"), AUTO), *choices], AUTO, "From", "translate-source")
+                origins = [(t("Detect language"), AUTO), *choices]
+                source = _language(origins, AUTO, pt("language", "From"), "translate-source")
                 seen = caption()
-            text = _text("Text to translate", "translate-text", placeholder=t("Type or paste a text…"))
+            text = _text(t("Text to translate"), "translate-text", placeholder=t("Type or paste a text…"))
             with gr.Row(elem_classes=["foot", "rule"]):
                 caption("One or two sentences at a time work best.")
                 buttons = run_and_stop_buttons("Translate", "translate")
         swap = gr.Button("⇄", elem_classes=["swap"], min_width=0, size="sm", elem_id="translate-swap")
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head"]):
-                target = _language(choices, known[min(1, len(known) - 1)], "To", "translate-target")
+                target = _language(choices, known[min(1, len(known) - 1)], t("To"), "translate-target")
                 caption()
                 ghost("Copy", elem_classes=["alone"]).click(None, js=copy_from("#translate-result textarea"))
             result = split(choice, _translation, "translate-result", copied="textarea")
@@ -44,7 +46,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
     @show_errors
     async def translate(request: gr.Request, text: str, target: str, source: str, *who: Any) -> AsyncIterator[Any]:
-        locale = locale_of(request)
+        locale = locale_of(request.headers)
 
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
             return TASK.run(client, text=text, target=target, source=source)
@@ -72,11 +74,11 @@ def build(services: Services, choice: AdapterPicker) -> None:
     chips(examples, [text, target], ["text", "target"])
 
 
-def _language(choices: list[Any], value: str, label: str, elem_id: str) -> gr.Dropdown:
+def _language(choices: list[Any], value: str, label: Any, elem_id: str) -> gr.Dropdown:
     return gr.Dropdown(
         choices,
         value=value,
-        label=t(label),
+        label=label,
         container=False,
         filterable=False,
         interactive=True,
@@ -85,9 +87,9 @@ def _language(choices: list[Any], value: str, label: str, elem_id: str) -> gr.Dr
     )
 
 
-def _text(label: str, elem_id: str, **options: Any) -> gr.Textbox:
+def _text(label: Any, elem_id: str, **options: Any) -> gr.Textbox:
     return gr.Textbox(
-        label=t(label),
+        label=label,
         show_label=False,
         container=False,
         lines=6,
@@ -98,7 +100,7 @@ def _text(label: str, elem_id: str, **options: Any) -> gr.Textbox:
 
 
 def _translation(elem_id: str) -> gr.Textbox:
-    return _text("Translation", elem_id, interactive=False, placeholder=t(TASK.empty))
+    return _text(t("Translation"), elem_id, interactive=False, placeholder=t(TASK.empty))
 
 
 def _by(locale: str, found: ComparedOutput[TextOutput], known: str) -> str:

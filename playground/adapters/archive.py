@@ -15,7 +15,7 @@ from playground.adapters.model_card import model_card
 from playground.adapters.safe_zip import Files, extract, opened
 from playground.data_dir import IMPORTING
 from playground.errors import AdapterError
-from playground.files import disk_full_as_error
+from playground.files import disk_full_as_error, open_atomic
 
 OVERHEAD_BYTES = 16 * 1024**2
 """What a zip may hold beside weights."""
@@ -31,17 +31,12 @@ def export_zip(card: AdapterInfo, to: Path, base_id: str = "") -> Path:
     `base_id` is what others know the base model by, where that is not the card's name for it.
     """
     target = to / f"{file_name(card)}.zip" if to.is_dir() else to
-    aside = target.with_name(f".{target.name}.writing")
     config = json.loads((card.folder / CONFIG).read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = base_id or card.base_model  # a name, where training may have written a path
-    try:
-        with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(CONFIG, json.dumps(config, indent=2, sort_keys=True))
-            archive.write(card.folder / WEIGHTS, WEIGHTS, compress_type=zipfile.ZIP_STORED)
-            archive.writestr(README, model_card(card, base_id))
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)
+    with open_atomic(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(CONFIG, json.dumps(config, indent=2, sort_keys=True))
+        archive.write(card.folder / WEIGHTS, WEIGHTS, compress_type=zipfile.ZIP_STORED)
+        archive.writestr(README, model_card(card, base_id))
     return target
 
 

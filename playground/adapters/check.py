@@ -1,11 +1,12 @@
 """Whether a PEFT folder from a stranger may enter the live model: plain LoRA for a causal language model."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from playground.adapters.lora_config import CONFIG, is_target, rank_of, read_config
-from playground.adapters.lora_weights import LoraShape, read_lora_shapes
+from playground.adapters.lora_config import CONFIG, MAX_RANK, is_target, rank_of, read_config
+from playground.adapters.lora_weights import MAX_FILE_BYTES, LoraShape, read_lora_shapes
 from playground.errors import AdapterError
 from playground.sentence import N_
 
@@ -72,6 +73,13 @@ def check_folder(folder: Path, base_fingerprint: str | None = None) -> AdapterFa
         lora_alpha=float(config["lora_alpha"]),
         pairs=pairs,
     )
+
+
+def largest_adapter_bytes(shapes: Iterable[tuple[int, ...]]) -> int:
+    """What an adapter's weights take at most for a model with weights of these shapes: the largest rank everywhere, in
+    fp32. As much as any adapter may have where no shape is known."""
+    axes = sum(sum(shape) for shape in shapes if len(shape) == 2)
+    return min(4 * MAX_RANK * axes, MAX_FILE_BYTES) if axes else MAX_FILE_BYTES
 
 
 def _check_files(folder: Path) -> None:

@@ -1,9 +1,10 @@
-"""An adapter as people see it: its name, what it was made for, and what is known of it."""
+"""Metadata of a stored adapter, as `manifest.json` holds it."""
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
+
+from pydantic import BaseModel, Field
 
 from playground.errors import AdapterError
 from playground.protocol.engine import SwapReceipt
@@ -14,66 +15,29 @@ MAX_NAME_CHARS = 60
 ID_PATTERN = re.compile(r"a-[0-9a-f]{16}")
 
 
-@dataclass(frozen=True, slots=True)
-class AdapterInfo:
-    """What `manifest.json` says of the PEFT adapter in `folder`. `created` is ISO 8601 in UTC."""
+class AdapterInfo(BaseModel, frozen=True):
+    """What is known of the PEFT adapter in `folder`; dumped by alias, it is its `manifest.json`.
+
+    `created` is ISO 8601 in UTC. Keys that another version wrote are ignored.
+    """
 
     id: str
     name: str
-    folder: Path
+    folder: Path = Field(exclude=True)
     base_model: str
     base_fingerprint: str
     created: str
-    visibility: Visibility = "private"
-    metrics: dict[str, object] = field(default_factory=dict)
-    source: dict[str, object] = field(default_factory=dict)
+    visibility: Visibility
+    metrics: dict[str, object]
+    source: dict[str, object]
     """Where it comes from: facts of the training, or of the import."""
-    receipt: SwapReceipt | None = None
-    report: dict[str, object] = field(default_factory=dict)
+    report: dict[str, object] = Field(default_factory=dict)
     """What was measured after the training: `playground.evaluation.report`. Empty where nothing was."""
+    receipt: SwapReceipt | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The shape of `/adapters`: nothing of the disk or of the owner."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "base_model": self.base_model,
-            "created": self.created,
-            "visibility": self.visibility,
-            "metrics": self.metrics,
-        }
-
-    def to_manifest(self) -> dict[str, object]:
-        facts = {name: getattr(self, name) for name in _MANIFEST}
-        return {**facts, "receipt": self.receipt.model_dump(by_alias=True) if self.receipt else None}
-
-
-_MANIFEST = ("id", "name", "base_model", "base_fingerprint", "created", "visibility", "metrics", "source", "report")
-
-
-def from_manifest(facts: object, folder: Path) -> AdapterInfo:
-    """Read a manifest back; raises `ValueError` if it is not one, or not this folder's."""
-    if not isinstance(facts, dict) or facts.get("id") != folder.name or not ID_PATTERN.fullmatch(folder.name):
-        raise ValueError("not the manifest of this folder")
-    texts = {name: facts.get(name) for name in ("id", "name", "base_model", "base_fingerprint", "created")}
-    metrics, source, receipt = facts.get("metrics"), facts.get("source"), facts.get("receipt")
-    report = facts.get("report", {})
-    if not all(isinstance(text, str) for text in texts.values()) or facts.get("visibility") not in (
-        "private",
-        "public",
-    ):
-        raise ValueError("a fact is missing")
-    if not isinstance(metrics, dict) or not isinstance(source, dict) or not isinstance(report, dict):
-        raise ValueError("metrics, source or report are no objects")
-    return AdapterInfo(
-        **cast("dict[str, str]", texts),
-        folder=folder,
-        visibility=facts["visibility"],
-        metrics=metrics,
-        source=source,
-        receipt=SwapReceipt.model_validate(receipt) if receipt is not None else None,
-        report=report,
-    )
+        return self.model_dump(include={"id", "name", "base_model", "created", "visibility", "metrics"})
 
 
 def check_name(name: object) -> str:

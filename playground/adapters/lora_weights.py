@@ -1,17 +1,15 @@
 """The weights of an adapter: nothing but finite LoRA pairs, read without running anything that is in the file."""
 
-import json
 import re
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from playground.adapters.quote import quote
 from playground.errors import AdapterError
+from playground.safetensors_header import TensorInfo, read_header
 from playground.sentence import N_
 
 MAX_FILE_BYTES = 1024**3
@@ -36,26 +34,19 @@ class LoraShape:
     out_features: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Tensor:
-    dtype: str
-    shape: tuple[int, ...]
-    start: int
-    end: int
-
-
 def read_lora_shapes(path: Path) -> tuple[LoraShape, ...]:
     """All LoRA pairs of a safetensors file, sorted by module; raises `AdapterError` for anything else in it."""
     if path.stat().st_size > MAX_FILE_BYTES:
         raise AdapterError("The adapter's weights are larger than {limit} MB.", limit=MAX_FILE_BYTES // 1024**2)
     try:
-        offset, header = _header(path)
+        tensors = read_header(path, MAX_HEADER_BYTES)
         with safe_open(path, framework="np"):  # checks that the header's places fit the file and do not overlap
             pass
-        tensors = _tensors(header)
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError, struct.error) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise AdapterError(_DAMAGED) from error
-    sides: dict[str, dict[str, _Tensor]] = {}
+    if len(tensors) > MAX_TENSORS:
+        raise AdapterError("The adapter holds more than {limit} weights.", limit=f"{MAX_TENSORS:,}")
+    sides: dict[str, dict[str, TensorInfo]] = {}
     for name, tensor in tensors.items():
         match = _PAIR.fullmatch(name)
         if not match:
@@ -65,35 +56,8 @@ def read_lora_shapes(path: Path) -> tuple[LoraShape, ...]:
     if not sides:
         raise AdapterError("The adapter holds no weights.")
     pairs = tuple(_pair(module, sides[module]) for module in sorted(sides))
-    _check_finite(path, offset, tensors)
+    _check_finite(path, tensors)
     return pairs
-
-
-def _header(path: Path) -> tuple[int, dict[str, Any]]:
-    """Where the weights begin, and what the file says of each."""
-    with path.open("rb") as file:
-        (size,) = struct.unpack("<Q", file.read(8))
-        if size > MAX_HEADER_BYTES:
-            raise ValueError("header too long")
-        header = json.loads(file.read(size), object_pairs_hook=_without_twins)
-    header.pop("__metadata__", None)
-    if len(header) > MAX_TENSORS:
-        raise AdapterError("The adapter holds more than {limit} weights.", limit=f"{MAX_TENSORS:,}")
-    return 8 + size, header
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of two with one name, the one that is checked might not be the one that is used."""
-    facts = dict(pairs)
-    if len(facts) != len(pairs):
-        raise ValueError("a name stands there twice")
-    return facts
-
-
-def _tensors(header: dict[str, Any]) -> dict[str, _Tensor]:
-    return {
-        name: _Tensor(facts["dtype"], tuple(facts["shape"]), *facts["data_offsets"]) for name, facts in header.items()
-    }
 
 
 def _foreign(name: str) -> AdapterError:
@@ -110,7 +74,7 @@ def _foreign(name: str) -> AdapterError:
     )
 
 
-def _pair(module: str, sides: dict[str, _Tensor]) -> LoraShape:
+def _pair(module: str, sides: dict[str, TensorInfo]) -> LoraShape:
     if set(sides) != {"A", "B"}:
         raise AdapterError("The LoRA of {module} is not a pair: lora_A or lora_B is missing.", module=module)
     for tensor in sides.values():
@@ -131,11 +95,11 @@ def _pair(module: str, sides: dict[str, _Tensor]) -> LoraShape:
     return LoraShape(module, rank, in_features, out_features)
 
 
-def _check_finite(path: Path, offset: int, tensors: dict[str, _Tensor]) -> None:
+def _check_finite(path: Path, tensors: dict[str, TensorInfo]) -> None:
     with path.open("rb") as file:
         for name, tensor in tensors.items():
             kind, exponent = _BITS[tensor.dtype]
-            file.seek(offset + tensor.start)
+            file.seek(tensor.start)
             left = tensor.end - tensor.start
             while left > 0:
                 raw = file.read(min(left, _CHUNK_BYTES))

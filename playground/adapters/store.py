@@ -7,18 +7,17 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 from playground.adapters.check import WEIGHTS, check_folder
-from playground.adapters.info import AdapterInfo, Visibility, check_name, free_name, from_manifest
+from playground.adapters.info import ID_PATTERN, AdapterInfo, Visibility, check_name, free_name
 from playground.adapters.lora_config import CONFIG
 from playground.adapters.quote import quote
 from playground.data_dir import LEAVING, MANIFEST, WRITING, DataDir
 from playground.errors import AdapterError
-from playground.files import copy_synced, disk_full_as_error, sync_folder, write_json
+from playground.files import copy_synced, disk_full_as_error, publish_folder, write_json
 from playground.protocol.engine import SwapReceipt
 from playground.protocol.messages import BASE
 
@@ -81,11 +80,11 @@ class AdapterStore:
                 raise AdapterError(
                     "You have {count} adapters, the most there can be. Delete one first.", count=len(own)
                 )
-            home = self._home(owner)
+            new_id = f"a-{secrets.token_hex(8)}"
             card = AdapterInfo(
-                id=f"a-{secrets.token_hex(8)}",
+                id=new_id,
                 name=free_name(name, {other.name.lower() for other in own}),
-                folder=home,
+                folder=self._home(owner) / new_id,
                 base_model=base_model or facts.base_model,
                 base_fingerprint=base_fingerprint or facts.base_fingerprint,
                 created=datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -94,7 +93,6 @@ class AdapterStore:
                 source=_finite(source or {}),
                 receipt=receipt,
             )
-            card = replace(card, folder=home / card.id)
             self._write(card, folder)
         return card
 
@@ -105,27 +103,27 @@ class AdapterStore:
             card = self._get_own(owner, adapter)
             if any(other.id != card.id and other.name.lower() == name.lower() for other in self._own(owner)):
                 raise AdapterError("You already have an adapter called '{name}'.", name=name)
-            return self._update(replace(card, name=name))
+            return self._update(card, name=name)
 
     def share(self, owner: str, adapter: str, visibility: Visibility) -> AdapterInfo:
         with self._lock:
-            return self._update(replace(self._get_own(owner, adapter), visibility=visibility))
+            return self._update(self._get_own(owner, adapter), visibility=visibility)
 
     def note_receipt(self, owner: str, adapter: str, receipt: SwapReceipt) -> AdapterInfo:
         """Keep the proof of the swap with the adapter."""
         with self._lock:
-            return self._update(replace(self._get_own(owner, adapter), receipt=receipt))
+            return self._update(self._get_own(owner, adapter), receipt=receipt)
 
     def note_metrics(self, owner: str, adapter: str, metrics: dict[str, object]) -> AdapterInfo:
         """Add what was measured; a measure of the same name is replaced."""
         with self._lock:
             card = self._get_own(owner, adapter)
-            return self._update(replace(card, metrics={**card.metrics, **_finite(metrics)}))
+            return self._update(card, metrics={**card.metrics, **_finite(metrics)})
 
     def note_report(self, owner: str, adapter: str, report: dict[str, object]) -> AdapterInfo:
         """Keep what was measured, in place of an earlier report."""
         with self._lock:
-            return self._update(replace(self._get_own(owner, adapter), report=_finite(report)))
+            return self._update(self._get_own(owner, adapter), report=_finite(report))
 
     def delete(self, owner: str, adapter: str) -> AdapterInfo:
         """Returns the card of what is gone, so that the engine can let go of its key."""
@@ -141,25 +139,25 @@ class AdapterStore:
         return card.id
 
     def _write(self, card: AdapterInfo, folder: Path) -> None:
-        aside = card.folder.with_name(WRITING + card.id)
+        tmp = card.folder.with_name(WRITING + card.id)
         try:
             with disk_full_as_error():
-                aside.mkdir(parents=True)
+                tmp.mkdir(parents=True)
                 for name in (CONFIG, WEIGHTS):
-                    copy_synced(folder / name, aside / name)
-                check_folder(aside)
-                write_json(aside / MANIFEST, card.to_manifest())
-                aside.rename(card.folder)
-                sync_folder(card.folder.parent)
+                    copy_synced(folder / name, tmp / name)
+                check_folder(tmp)
+                _write_manifest(tmp, card)
+                publish_folder(tmp, card.folder)
         except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(tmp, ignore_errors=True)
             shutil.rmtree(card.folder, ignore_errors=True)
             raise
 
-    def _update(self, card: AdapterInfo) -> AdapterInfo:
+    def _update(self, card: AdapterInfo, **changes: object) -> AdapterInfo:
+        changed = card.model_copy(update=changes)
         with disk_full_as_error():
-            write_json(card.folder / MANIFEST, card.to_manifest())
-        return card
+            _write_manifest(card.folder, changed)
+        return changed
 
     def _get_own(self, owner: str, adapter: str) -> AdapterInfo:
         found = _find(self._own(owner), adapter)
@@ -192,9 +190,21 @@ def _cards(home: Path, wanted: Callable[[Path], bool] = lambda _: True) -> Itera
     for path in home.glob(f"a-*/{MANIFEST}"):
         try:
             if wanted(path):
-                yield from_manifest(json.loads(path.read_text(encoding="utf-8")), path.parent)
+                yield _read_manifest(path)
         except (ValueError, OSError) as error:
             _log.warning("Not listing %s: %s", path, error)
+
+
+def _write_manifest(folder: Path, info: AdapterInfo) -> None:
+    write_json(folder / MANIFEST, info.model_dump(by_alias=True))
+
+
+def _read_manifest(path: Path) -> AdapterInfo:
+    """Raises `ValueError` if it is not a manifest, or not this folder's."""
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(facts, dict) or facts.get("id") != path.parent.name or not ID_PATTERN.fullmatch(path.parent.name):
+        raise ValueError("not the manifest of this folder")
+    return AdapterInfo.model_validate({**facts, "folder": path.parent})
 
 
 def _is_public(manifest: Path) -> bool:
@@ -205,7 +215,7 @@ def _is_public(manifest: Path) -> bool:
 
 @lru_cache(maxsize=100_000)
 def _says_public(manifest: Path, _file: int, _changed_ns: int) -> bool:
-    return from_manifest(json.loads(manifest.read_text(encoding="utf-8")), manifest.parent).visibility == "public"
+    return _read_manifest(manifest).visibility == "public"
 
 
 def _finite(facts: dict[str, object]) -> dict[str, object]:

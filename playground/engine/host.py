@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from playground.adapters.check import largest_adapter_bytes
 from playground.engine.llm_engine import LLMEngine
 from playground.errors import BusyError, ModelError
 from playground.models.loader import LoadedModel, load_model
 from playground.models.resolve import resolve_model
-from playground.models.weights import largest_adapter_bytes
+from playground.models.weights import weight_shapes
 from playground.protocol.client import SamplingClient
 from playground.protocol.engine import EngineStatus, SwapReceipt
 from playground.protocol.messages import BASE
@@ -129,6 +130,6 @@ class LocalModelHost:
         self._info = loaded.info.model_copy(
             update={
                 "context_length": self._engine.context_length,
-                "max_adapter_bytes": largest_adapter_bytes(loaded.info.folder),
+                "max_adapter_bytes": largest_adapter_bytes(weight_shapes(loaded.info.folder)),
             }
         )

@@ -13,6 +13,7 @@ from typing import Any
 from playground.errors import InputError
 from playground.evaluation.benchmark import answers
 from playground.evaluation.paired import Clients, answer, negative_log_likelihood, side_by_side
+from playground.files import write_json
 from playground.metrics import corpus as summed
 from playground.metrics.bootstrap import PairedDifference, difference
 from playground.metrics.corpus import CorpusMetric
@@ -87,11 +88,9 @@ class BaselineCache:
 
     def save(self) -> None:
         """Write all that is known; a disk that refuses costs the next comparison some seconds and nothing else."""
-        draft = self._path.with_suffix(".writing")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(self.said, ensure_ascii=False), encoding="utf-8")
-            draft.replace(self._path)
+            write_json(self._path, self.said)
         except OSError:
             log.exception("what the base model said could not be kept in %s", self._path)
 

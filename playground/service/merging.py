@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from playground.adapters.merge.__main__ import beside
+from playground.adapters.merge.files import log_file, refusal_file, written_bytes
 from playground.errors import AdapterError, BusyError
 from playground.models.weights import find_weights
 from playground.process import PARENT_VARIABLE
@@ -44,7 +44,7 @@ class WholeModels:
             try:
                 end = asyncio.get_running_loop().time() + MAX_MERGE_S
                 while process.poll() is None and asyncio.get_running_loop().time() < end:
-                    yield _written(beside(out, "writing")) / max(1, size)
+                    yield written_bytes(out) / max(1, size)
                     await asyncio.sleep(_LOOK_S)
             finally:
                 if process.poll() is None:
@@ -56,33 +56,26 @@ class WholeModels:
 
 
 def _start(model: Path, adapter: Path, out: Path) -> "subprocess.Popen[bytes]":
-    with beside(out, "log").open("ab") as log_file:
+    with log_file(out).open("ab") as told:
         return subprocess.Popen(
             [sys.executable, "-m", "playground.adapters.merge", str(model), str(adapter), str(out)],
             cwd=_ROOT,
             stdin=subprocess.DEVNULL,
-            stdout=log_file,
+            stdout=told,
             stderr=subprocess.STDOUT,
             env={**os.environ, PARENT_VARIABLE: str(os.getpid())},
             start_new_session=True,  # Ctrl-C in the app's terminal is the app's to handle
         )
 
 
-def _written(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # not begun, or just put in its place
-        return 0
-
-
 def _check_ending(code: int, out: Path) -> None:
-    refusal = beside(out, "json")
+    refusal = refusal_file(out)
     if code == 0 and out.is_file():
         return
     if code == 2 and refusal.is_file():
         raise AdapterError(Sentence.from_plain(json.loads(refusal.read_text(encoding="utf-8"))))
     log_id = secrets.token_hex(4)
-    log.error("no whole model was made (code %s), id %s: %s", code, log_id, beside(out, "log").read_text()[-3000:])
+    log.error("no whole model was made (code %s), id %s: %s", code, log_id, log_file(out).read_text()[-3000:])
     raise AdapterError(
         "The whole model could not be put together; the details are in the server's log under {id}. Download the "
         "adapter alone.",

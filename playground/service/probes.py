@@ -10,6 +10,7 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.evaluation.paired import answer
+from playground.files import append_line
 from playground.protocol.messages import BASE, Message
 from playground.protocol.model import ModelHost
 from playground.training.jobs.job import Job
@@ -87,12 +88,12 @@ class ProbeRunner:
 
     def _ask(self, job: Job, folder: Path) -> None:
         if all(probed.step != BASE_STEP for probed in read_probes(job.folder)):
-            _write(job.folder, ProbeAnswers(BASE_STEP, self._answers(job, BASE)))
+            _append(job.folder, ProbeAnswers(BASE_STEP, self._answers(job, BASE)))
         step = int(folder.name.removeprefix("step-"))
         key = f"probe-{job.job_id}-{step}-{time.monotonic_ns()}"
         self._host.load_adapter(key, folder)
         try:
-            _write(job.folder, ProbeAnswers(step, self._answers(job, key)))
+            _append(job.folder, ProbeAnswers(step, self._answers(job, key)))
         finally:
             self._host.unload_adapter(key)
 
@@ -107,12 +108,8 @@ class ProbeRunner:
         return tuple(asyncio.run(all_of_them()))
 
 
-def _write(folder: Path, probed: ProbeAnswers) -> None:
-    """Append a line; one that a dead app left unfinished is ended first."""
-    path = folder / PROBES_FILE
-    torn = path.exists() and not path.read_bytes().endswith(b"\n")
-    with path.open("ab") as file:
-        file.write(b"\n" * torn + json.dumps(asdict(probed)).encode() + b"\n")
+def _append(folder: Path, probed: ProbeAnswers) -> None:
+    append_line(folder / PROBES_FILE, json.dumps(asdict(probed)))
 
 
 def _parse(line: bytes) -> ProbeAnswers | None:

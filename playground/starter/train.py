@@ -1,7 +1,6 @@
 """Trains the starter from nothing on so many tokens; may be stopped and resumed at any moment."""
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +12,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from playground.errors import DataError
+from playground.files import open_atomic
 from playground.starter.batches import Encoded, steps
 from playground.starter.corpus import Example
 from playground.starter.muon import Muon
@@ -180,7 +180,6 @@ def _learn(
 def _save(
     path: Path, recipe: Recipe, model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer], progress: Progress
 ) -> None:
-    """Write beside it, then rename: whoever is killed meanwhile keeps the previous checkpoint."""
     state: dict[str, Any] = {
         "recipe": asdict(recipe),
         "progress": asdict(progress),
@@ -188,12 +187,8 @@ def _save(
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("wb") as file:
+    with open_atomic(path) as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def _resume(path: Path, recipe: Recipe, model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer]) -> Progress:

@@ -1,14 +1,46 @@
-"""Adapters that this model cannot use as they are are refused, with the reason."""
+"""An adapter's weights arrive as they were trained; what this model cannot use as it is is refused with the reason."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoModelForCausalLM
 
+from playground.adapters.check import WEIGHTS, check_folder
+from playground.adapters.lora_load import load_lora
+from playground.adapters.merge.deltas import get_delta_weight
 from playground.engine.llm_engine import LLMEngine
 from playground.errors import AdapterError
 from playground.models.tokenizer import ChatTokenizer
 from tests.asking import greedy
 from tests.tiny import damage, make_adapter, make_llama
+
+
+def test_the_same_change_as_in_peft(tiny_model_folder: Path, adapters: list[Path]) -> None:
+    """Each layer's change of its weight is the one that PEFT computes."""
+    peft = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_model_folder), adapters[0])
+    loaded = load_lora(adapters[0], check_folder(adapters[0]))
+    assert loaded.layers
+    for name, weights in loaded.layers.items():
+        assert {weights.A.dtype, weights.B.dtype} == {torch.float32}
+        delta = get_delta_weight(weights, nn.Linear(1, 1))
+        expected = peft.base_model.model.get_submodule(name).get_delta_weight("default")
+        torch.testing.assert_close(delta.left @ delta.right, expected)
+
+
+def test_names_and_types_as_trainers_save_them(adapters: list[Path], tmp_path: Path) -> None:
+    """Weights in bf16 with PEFT's adapter name in them arrive in fp32, none of them changed."""
+    folder = shutil.copytree(adapters[0], tmp_path / "bf16")
+    saved = {name: side.bfloat16() for name, side in load_file(folder / WEIGHTS).items()}
+    save_file({name.replace(".weight", ".default.weight"): side for name, side in saved.items()}, folder / WEIGHTS)
+    for module, weights in load_lora(folder, check_folder(folder)).layers.items():
+        for side, found in (("A", weights.A), ("B", weights.B)):
+            assert found.dtype == torch.float32
+            assert found.equal(saved[f"base_model.model.{module}.lora_{side}.weight"].float())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The card that goes out with an adapter tells what was measured, and nothing of whom or where."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +47,8 @@ def card(tmp_path: Path) -> AdapterInfo:
         base_model="Starter",
         base_fingerprint="feed" * 16,
         created="2026-03-04T05:06:07+00:00",
+        visibility="private",
+        metrics={},
         source=SOURCE,
         receipt=SwapReceipt(max_logit_change=3.25, base_unchanged=True, load_s=0.1),
         report=REPORT,
@@ -81,6 +82,12 @@ def test_everything_that_was_measured(card: AdapterInfo) -> None:
     assert "# Pirate \\| \\<b\\>talk\\</b\\>" in told
 
 
+def test_the_whole_card(card: AdapterInfo) -> None:
+    """Defends every line end and empty line, which Markdown reads."""
+    info = card.model_copy(update={"source": {**SOURCE, "quantization": "4-bit"}})
+    assert model_card(info, "someone/tiny") == (Path(__file__).parent / "whole_card.md").read_text(encoding="utf-8")
+
+
 def test_nothing_of_whom_or_where(card: AdapterInfo, tmp_path: Path) -> None:
     """Defends the owner, the server's disk and the rows of the examples."""
     for merged in (False, True):
@@ -96,7 +103,7 @@ def test_front_matter_that_the_hub_reads(card: AdapterInfo) -> None:
     assert front["base_fingerprint"] == card.base_fingerprint
     whole = _front(model_card(card, "someone/tiny", merged=True))
     assert (whole["library_name"], whole["base_model_relation"]) == ("transformers", "finetune")
-    assert _front(model_card(replace(card, base_model='a: "b" # c')))["base_model"] == 'a: "b" # c'
+    assert _front(model_card(card.model_copy(update={"base_model": 'a: "b" # c'})))["base_model"] == 'a: "b" # c'
 
 
 @pytest.mark.parametrize("name", [*REPORT, None])
@@ -104,13 +111,13 @@ def test_front_matter_that_the_hub_reads(card: AdapterInfo) -> None:
 def test_reports_of_other_versions(card: AdapterInfo, name: str | None, value: object) -> None:
     """Defends the download from a report that lacks a part or shapes it otherwise."""
     report = {**REPORT, name: value} if name else {}
-    told = model_card(replace(card, report=report))
+    told = model_card(card.model_copy(update={"report": report}))
     assert "## How to use it" in told
     assert "None" not in told
 
 
 def test_an_imported_one_says_so(card: AdapterInfo) -> None:
-    told = model_card(replace(card, source={"imported": True}, report={}, receipt=None))
+    told = model_card(card.model_copy(update={"source": {"imported": True}, "report": {}, "receipt": None}))
     assert "brought to the LLM Playground" in told
     assert "## Settings" not in told
     assert "## What was measured" not in told

@@ -175,6 +175,68 @@ def test_a_manifest_moved_elsewhere_is_not_listed(store: AdapterStore, folder: P
     assert store.list("ann") == []
 
 
+MANIFEST = {
+    "id": "a-4444444444444444",
+    "name": "Old",
+    "base_model": "Starter",
+    "base_fingerprint": "feed",
+    "created": "2026-01-02T03:04:05.000006+00:00",
+    "visibility": "private",
+    "metrics": {"loss": 1.5},
+    "source": {"rows": 20, "settings": {"r": 8}},
+    "report": {"verdict": []},
+    "receipt": {"largest_change": 3.25, "base_unchanged": True, "load_s": 0.1},
+}
+
+
+def _written(store: AdapterStore, folder: Path, manifest: object) -> Path:
+    """The folder of an adapter of ann's with this manifest."""
+    card = store.publish("ann", "x", folder)
+    written = card.folder.rename(card.folder.with_name(str(MANIFEST["id"])))
+    (written / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return written
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        MANIFEST,
+        {key: value for key, value in MANIFEST.items() if key not in ("report", "receipt")},
+        {**MANIFEST, "receipt": None},
+        {**MANIFEST, "owner": "of another version"},
+    ],
+    ids=["whole", "early", "no receipt", "of another version"],
+)
+def test_stored_keys_stay(store: AdapterStore, folder: Path, earlier: dict[str, object]) -> None:
+    """Defends adapters of earlier versions: they are read, and written with the keys that those know."""
+    written = _written(store, folder, earlier)
+    (found,) = store.list("ann")
+    assert (found.name, found.source["rows"], found.folder) == ("Old", 20, written)
+    store.rename("ann", found.id, "New")
+    later = json.loads((written / "manifest.json").read_text(encoding="utf-8"))
+    assert list(later) == list(MANIFEST)
+    defaults: dict[str, object] = {"report": {}, "receipt": None}
+    assert later == {key: earlier.get(key, defaults.get(key)) for key in MANIFEST} | {"name": "New"}
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        [],
+        None,
+        *({key: value for key, value in MANIFEST.items() if key != gone} for gone in list(MANIFEST)[:8]),
+        *({**MANIFEST, key: 5} for key in MANIFEST),
+        {**MANIFEST, "visibility": "everybody"},
+        {**MANIFEST, "receipt": {}},
+        {**MANIFEST, "report": None},
+    ],
+)
+def test_a_damaged_manifest_is_not_listed(store: AdapterStore, folder: Path, manifest: object) -> None:
+    """Defends the list from what a disk made of a manifest, whichever part it is."""
+    _written(store, folder, manifest)
+    assert store.list("ann") == store.list("bob") == []
+
+
 def test_deleted_is_gone(store: AdapterStore, folder: Path) -> None:
     """Defends that deleting frees the disk and the name."""
     card = store.publish("ann", "x", folder)

@@ -176,7 +176,7 @@ def test_deleted_before_it_was_ever_used(services: Services, adapters: list[Path
     assert services.store.list("ann") == []
 
 
-@pytest.mark.parametrize("moment", range(9))
+@pytest.mark.parametrize("moment", range(13))
 def test_a_full_disk(
     services: Services, adapters: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:

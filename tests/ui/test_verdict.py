@@ -17,8 +17,22 @@ BETTER, WORSE, NEITHER = ({"better": up, "worse": down} for up, down in ((True, 
 def card(**measure: object) -> AdapterInfo:
     found = {"name": "perplexity", "base": 9.0, "adapter": 8.0, "low": -2.0, "high": 1.0, "rows": 20, **measure}
     said = [{"template": "It got worse at translating.", "fields": {}}]
-    report = {"verdict": said, "measures": [found], "skills": []}
-    return AdapterInfo("a-1", "x", Path(), "Starter", "", "2026-01-01T00:00:00+00:00", report=report)
+    return with_report({"verdict": said, "measures": [found], "skills": []})
+
+
+def with_report(report: dict[str, object]) -> AdapterInfo:
+    return AdapterInfo(
+        id="a-1",
+        name="x",
+        folder=Path(),
+        base_model="Starter",
+        base_fingerprint="",
+        created="2026-01-01T00:00:00+00:00",
+        visibility="private",
+        metrics={},
+        source={},
+        report=report,
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,6 +59,6 @@ def test_without_rows_set_aside_no_step_is_called_the_best_and_losses_are_told()
         {**facts, "held_out_rows": 4, "best_step": 12}, english
     )
     told = [{"template": UNMEASURED, "fields": {}}, {"template": "It got worse at translating.", "fields": {}}]
-    unmeasured = AdapterInfo("a-1", "x", Path(), "Starter", "", "", report={"verdict": told, "measures": []})
+    unmeasured = with_report({"verdict": told, "measures": []})
     drawn = verdict_html.verdict(unmeasured, facts, english)
     assert verdict_html.STUDIED in drawn and "It got worse at translating." in drawn

@@ -15,21 +15,22 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from playground.adapters.check import check_folder
+from playground.adapters.merge.files import log_file, refusal_file
 from playground.errors import AdapterError, PlaygroundError
-from playground.files import KEPT_FREE_BYTES, disk_full_as_error, write_json
+from playground.files import KEPT_FREE_BYTES, disk_full_as_error, open_atomic, write_json
 from playground.memory import free_beside
-from playground.models.weights import Stored, find_weights
+from playground.models.weights import WeightFile, find_weights
 from playground.process import become_worker
 
 if TYPE_CHECKING:  # brings torch, which may be imported only after `become_worker`
-    from playground.adapters.merge.deltas import Change
+    from playground.adapters.merge.deltas import DeltaWeight
 
 MAX_MERGED_BYTES = 40 * 10**9
 """Larger files seldom arrive whole through a browser."""
 MEMORY_BYTES = 2**30
 """Measured with the starter: 0.36 GB in all. The largest adapter that is taken adds as much again."""
 _PIECE_BYTES = 16 * 2**20
-_BESIDE = (
+_COPIED_FILES = (
     "tokenizer*",
     "*.jinja",
     "vocab.*",
@@ -52,12 +53,12 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m playground.adapters.merge MODEL_FOLDER ADAPTER_FOLDER OUT.zip", file=sys.stderr)
         return 2
     model, adapter, out = (Path(argument).absolute() for argument in arguments)
-    become_worker(beside(out, "log"), offline=True)
+    become_worker(log_file(out), offline=True)
     try:
         merge(model, adapter, out)
     except PlaygroundError as error:
         log.exception("no whole model was made")
-        write_json(beside(out, "json"), error.sentence.to_plain())
+        write_json(refusal_file(out), error.sentence.to_plain())
         return 2
     except Exception:
         log.exception("no whole model was made")
@@ -65,32 +66,22 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def beside(out: Path, kind: str) -> Path:
-    """The file beside OUT that tells more of it: "log", "json", or "writing" for what is not yet whole."""
-    return out.with_name(f"{out.name}.{kind}")
-
-
 def merge(model: Path, adapter: Path, out: Path) -> None:
     """Write the whole model, or nothing; raises `AdapterError` with the reason for what cannot be done."""
     facts = check_folder(adapter)
     weights = find_weights(model)
     check_room(sum(stored.size for stored in weights), out.parent)
-    from playground.adapters.merge.deltas import changes
+    from playground.adapters.merge.deltas import delta_weights
 
-    changed = changes(model, adapter, facts, weights)
-    aside = beside(out, "writing")
-    try:
-        with disk_full_as_error(), zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
-            for stored in weights:
-                entry = zipfile.ZipInfo(stored.path.name)
-                with archive.open(entry, "w", force_zip64=True) as write:
-                    _write_weights(stored, changed, write)
-            archive.writestr("config.json", _config(model))
-            for path in sorted({path for pattern in _BESIDE for path in model.glob(pattern) if path.is_file()}):
-                archive.write(path, path.name)
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
+    deltas = delta_weights(model, adapter, facts, weights)
+    with disk_full_as_error(), open_atomic(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for stored in weights:
+            entry = zipfile.ZipInfo(stored.path.name)
+            with archive.open(entry, "w", force_zip64=True) as write:
+                _write_weights(stored, deltas, write)
+        archive.writestr("config.json", _config(model))
+        for path in sorted({path for pattern in _COPIED_FILES for path in model.glob(pattern) if path.is_file()}):
+            archive.write(path, path.name)
 
 
 def check_room(size: int, folder: Path) -> None:
@@ -114,14 +105,14 @@ def check_room(size: int, folder: Path) -> None:
         )
 
 
-def _write_weights(stored: Stored, changed: "dict[str, Change]", write: IO[bytes]) -> None:
+def _write_weights(stored: WeightFile, deltas: "dict[str, DeltaWeight]", write: IO[bytes]) -> None:
     """The file again: its header as it is, since no weight changes its shape or type, then the weights in order."""
     with stored.path.open("rb") as read:
         write.write(read.read(stored.start))
-        for weight in stored.weights:
-            read.seek(stored.start + weight.start)
-            if weight.name in changed:
-                write.writelines(changed[weight.name].applied(read, weight, _PIECE_BYTES))
+        for name, weight in stored.weights.items():
+            read.seek(weight.start)
+            if name in deltas:
+                write.writelines(deltas[name].applied(read, weight, _PIECE_BYTES))
             else:
                 write.writelines(_pieces(read, weight.end - weight.start))
 

@@ -1,32 +1,36 @@
 """What an adapter adds to the stored weights of its base model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from playground.adapters.check import WEIGHTS, AdapterFacts
-from playground.adapters.lora_config import CONFIG, read_config, scaling_of
+from playground.adapters.check import AdapterFacts
+from playground.adapters.lora_load import LoraLayerWeights, load_lora
 from playground.errors import AdapterError
-from playground.models.weights import Stored, Weight
+from playground.models.weights import WeightFile
+from playground.safetensors_header import TensorInfo
 
 _TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DeltaWeight:
     """To a weight of R rows and C columns comes `left` (R, r) times `right` (r, C), both fp32, scaling contained."""
 
     left: torch.Tensor
     right: torch.Tensor
 
-    def applied(self, read: IO[bytes], weight: Weight, piece_bytes: int) -> Iterator[bytes]:
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.left.shape[0], self.right.shape[1]
+
+    def applied(self, read: IO[bytes], weight: TensorInfo, piece_bytes: int) -> Iterator[bytes]:
         """Read the weight on from here and yield it changed, rounded to the type that it is stored in."""
         dtype, (rows, columns) = _TYPES[weight.dtype], weight.shape
         at_once = max(1, piece_bytes // (4 * columns))
@@ -40,30 +44,37 @@ class Change:
             yield merged.view(torch.uint8).numpy().tobytes()
 
 
-def changes(model: Path, adapter: Path, facts: AdapterFacts, stored: Sequence[Stored]) -> dict[str, Change]:
-    """Find for each LoRA pair the stored weight that it changes, by name; raises `AdapterError` where there is none."""
-    weights = {weight.name: weight for file in stored for weight in file.weights}
+def get_delta_weight(weights: LoraLayerWeights, module: nn.Module) -> DeltaWeight:
+    """What LoRA adds to the weight of a layer, as that layer stores it: `Conv1D` holds its transposed."""
+    if isinstance(module, Conv1D):
+        return DeltaWeight(weights.A.T * weights.scaling, weights.B.T)
+    return DeltaWeight(weights.B * weights.scaling, weights.A)
+
+
+def delta_weights(
+    model: Path, adapter: Path, facts: AdapterFacts, files: Sequence[WeightFile]
+) -> dict[str, DeltaWeight]:
+    """Find for each layer of the adapter the stored weight that it changes, by that weight's name in `files`.
+
+    Raises `AdapterError` where there is none.
+    """
+    stored = {name: weight for file in files for name, weight in file.weights.items()}
     frame = _frame(model)
     modules = dict(frame.named_modules())
-    config = read_config(adapter / CONFIG)
-    sides = {
-        name.replace(".default.weight", ".weight"): side.float() for name, side in load_file(adapter / WEIGHTS).items()
-    }
     found = {}
-    for pair in facts.pairs:
-        layer = modules.get(pair.module)
-        if layer is None:
-            raise AdapterError("The adapter is for another model: this one has no layer {layer}.", layer=pair.module)
-        weight = _weight_of(pair.module, weights)
-        down, up = (sides[f"base_model.model.{pair.module}.lora_{side}.weight"] for side in "AB")
-        left, right = (down.T, up.T) if isinstance(layer, Conv1D) else (up, down)
-        if weight is None or _shared(layer, frame) or weight.dtype not in _TYPES or weight.shape != _shape(left, right):
+    for layer, weights in load_lora(adapter, facts).layers.items():
+        module = modules.get(layer)
+        if module is None:
+            raise AdapterError("The adapter is for another model: this one has no layer {layer}.", layer=layer)
+        name, delta = _stored_name(layer, stored), get_delta_weight(weights, module)
+        weight = stored.get(name)
+        if weight is None or _tied(module, frame) or weight.dtype not in _TYPES or weight.shape != delta.shape:
             raise AdapterError(
                 "The adapter changes {layer}, which the base model's files do not hold as a weight of its own. "
                 "Download the adapter alone.",
-                layer=pair.module,
+                layer=layer,
             )
-        found[weight.name] = Change(left * scaling_of(config, pair.module), right)
+        found[name] = delta
     return found
 
 
@@ -74,15 +85,12 @@ def _frame(model: Path) -> PreTrainedModel:
         return AutoModelForCausalLM.from_config(config)
 
 
-def _weight_of(module: str, weights: Mapping[str, Weight]) -> Weight | None:
+def _stored_name(layer: str, stored: Collection[str]) -> str:
     """Some models are stored without the name of their trunk, such as `transformer.`, before every weight's."""
-    return weights.get(f"{module}.weight") or weights.get(f"{module.partition('.')[2]}.weight")
+    name = f"{layer}.weight"
+    return name if name in stored else name.partition(".")[2]
 
 
-def _shared(layer: nn.Module, frame: PreTrainedModel) -> bool:
+def _tied(module: nn.Module, frame: PreTrainedModel) -> bool:
     """Whether the layer is the output's and reads its words' weights, so that changing one would change the other."""
-    return layer is frame.get_output_embeddings() and bool(frame.config.get_text_config().tie_word_embeddings)
-
-
-def _shape(left: torch.Tensor, right: torch.Tensor) -> tuple[int, ...]:
-    return left.shape[0], right.shape[1]
+    return module is frame.get_output_embeddings() and bool(frame.config.get_text_config().tie_word_embeddings)

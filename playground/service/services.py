@@ -21,12 +21,11 @@ from playground.protocol.messages import BASE
 from playground.protocol.model import ModelHost
 from playground.service.adapters import refusal
 from playground.service.merging import WholeModels
-from playground.service.owners import HEADER, Owners
+from playground.service.owners import Owners, check_known
 from playground.service.publishing import publish_step
 from playground.training.jobs.job import Job
 from playground.training.jobs.queue import JobQueue
 
-STRANGER = "stranger-"
 MIN_FREE_BYTES = 64 * 2**20
 """Of one's own disk; on a shared server `KEPT_FREE_BYTES` are left."""
 
@@ -41,22 +40,10 @@ class Services:
     whole_models: WholeModels = field(default_factory=WholeModels)
 
     def owner(self, request: gr.Request) -> str:
-        """The owner behind a request. A stranger without a key gets a name for this one request: it owns nothing."""
-        return self.owners.owner(request.headers) or STRANGER + secrets.token_hex(8)
+        return self.owners.owner(request.headers)
 
     def known_owner(self, request: gr.Request) -> str:
-        """As `owner`, for what is kept: raises `InputError` for a stranger, whose things nobody could find again."""
-        owner = self.owner(request)
-        self.check_known(owner)
-        return owner
-
-    def check_known(self, owner: str) -> None:
-        if owner.startswith(STRANGER):
-            raise InputError(
-                "This server does not know you yet. Open its page in a browser that keeps cookies, or call /new_key "
-                "and send the key in the header {header}.",
-                header=HEADER,
-            )
+        return self.owners.known_owner(request.headers)
 
     async def client(self, owner: str, adapter: object, strength: float = 1.0) -> SamplingClient:
         """Find the adapter among those the owner may use and swap it into the live model.
@@ -90,7 +77,7 @@ class Services:
 
     def adopt(self, owner: str, name: str, archive: Path) -> AdapterInfo:
         """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
-        self.check_known(owner)
+        check_known(owner)
         self.check_disk(2 * archive.stat().st_size)  # looked at in one folder, kept in another
         folder = import_zip(archive, self.data.root, self.host.info.fingerprint)
         try:

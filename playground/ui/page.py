@@ -8,7 +8,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from playground.server.middleware.body_limits import BodyLimitMiddleware
-from playground.service.owners import OwnerCookieMiddleware
+from playground.server.middleware.owner_cookie import OwnerCookieMiddleware
 from playground.service.services import Services
 from playground.tasks.registry import all_tasks
 from playground.ui import header as bar

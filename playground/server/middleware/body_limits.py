@@ -68,7 +68,7 @@ class BodyLimitMiddleware:
 
     async def _upload(self, scope: Any, receive: Any, send: Any) -> None:
         request: Any = Request(scope)
-        arrival = Arrival(self.owners.owner(request.headers), time.time())
+        arrival = Arrival(self.owners.identify(request.headers), time.time())
         there = await asyncio.to_thread(sweep, self.services.data, arrival.at)
         self._sent = [sent for sent in self._sent if arrival.at - sent.at < KEPT_S] + [arrival]
         self._arriving.append(arrival)

@@ -1,9 +1,7 @@
 """Runs a task from a tab: the button becomes Stop while it runs, and nothing is lost when it goes wrong."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -13,24 +11,6 @@ from playground.ui.i18n import t
 
 EVENT_OPTIONS: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private", "show_progress": "hidden"}
 """How the page's own events are bound: the engine admits, not Gradio's queue; none of them is public API."""
-
-STREAM_EVERY_S = 0.05
-
-
-async def paced(results: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    """Pass on the first result at once, then at most one in `STREAM_EVERY_S`, and always the last."""
-    clock = asyncio.get_running_loop().time
-    next_at = 0.0
-    held: Any = None
-    async with aclosing(results):  # type: ignore[type-var]
-        async for result in results:
-            held = result
-            if clock() >= next_at:
-                yield result
-                held = None
-                next_at = clock() + STREAM_EVERY_S
-    if held is not None:
-        yield held
 
 
 def run_and_stop_buttons(action: str, elem_id: str) -> tuple[gr.Button, gr.Button]:

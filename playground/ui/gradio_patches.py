@@ -7,9 +7,9 @@ from gradio import processing_utils, route_utils
 from gradio.context import LocalContext
 from starlette.formparsers import MultiPartException
 
-from playground.data.table import MAX_FILE_BYTES
 from playground.i18n.catalog import gettext, locale_of
 from playground.sentence import N_
+from playground.service.quota import Quota
 
 TOO_LARGE = N_("The file is larger than {limit} MB. Use a part of it.")
 TOO_LARGE_ZIP = N_("The zip is larger than {limit} MB, more than an adapter of this model can take.")
@@ -21,8 +21,8 @@ class BoundedForm(route_utils.GradioMultiPartParser):  # type: ignore[misc]  # G
     By itself Gradio has one limit for all files, and gathers in memory what is not a file.
     """
 
-    largest_zip = MAX_FILE_BYTES
-    """In bytes; what a zip with an adapter may have."""
+    limits: Quota
+    """Asked at each file, since the model may have changed."""
     _arrived = 0
 
     def on_headers_finished(self) -> None:
@@ -34,7 +34,7 @@ class BoundedForm(route_utils.GradioMultiPartParser):  # type: ignore[misc]  # G
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._arrived += end - start
         zipped = str(self._current_part.file.filename).lower().endswith(".zip")
-        most = self.largest_zip if zipped else MAX_FILE_BYTES
+        most = self.limits.max_zip_bytes() if zipped else self.limits.max_dataset_bytes()
         if self._arrived > most:
             self._refuse(TOO_LARGE_ZIP if zipped else TOO_LARGE, limit=most // 2**20)
         super().on_part_data(data, start, end)
@@ -53,8 +53,8 @@ async def refuse_address(url: str, cache_dir: str) -> NoReturn:
     raise gr.Error(gettext(locale_of(request.headers if request else {}), sentence), print_exception=False)
 
 
-def bound_gradio(largest_zip: int) -> None:
+def patch_gradio(limits: Quota) -> None:
     """Put both in the place of Gradio's own."""
-    BoundedForm.largest_zip = largest_zip
+    BoundedForm.limits = limits
     route_utils.GradioMultiPartParser = BoundedForm
     processing_utils.async_ssrf_protected_download = refuse_address

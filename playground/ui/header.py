@@ -78,7 +78,9 @@ def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
     """Fill the picker with the visitor's adapters whenever the page opens, and show what is chosen everywhere."""
 
     def choices(request: gr.Request) -> gr.Dropdown:
-        return gr.Dropdown(choices=[(t("Base model"), BASE), *services.adapter_choices(services.owner(request))])
+        return gr.Dropdown(
+            choices=[(t("Base model"), BASE), *services.adapters.choices(services.owners.owner(request.headers))]
+        )
 
     page.load(choices, None, choice.picker, **EVENT_OPTIONS)
     changes = [choice.picker.change, choice.compare.change]
@@ -88,7 +90,7 @@ def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
 
 def facts(services: Services) -> object:
     """Model, precision, device and memory as they really are; the tooltip explains the precision."""
-    info = services.host.info
+    info = services.models.info
     frame = (
         f'<div class="facts">{MARK}<b>LLM Playground</b><small title="%s"><em>{_safe(info.name)}</em> · '
         f"{_safe(info.precision)} · {_safe(info.device.upper())}"

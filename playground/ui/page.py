@@ -66,7 +66,7 @@ def launch_options(services: Services) -> dict[str, Any]:
     """What `launch` needs beside address and port."""
     here = Path(__file__).parent / "static"
     middleware = [
-        Middleware(BodyLimitMiddleware, services=services),
+        Middleware(BodyLimitMiddleware, owners=services.owners, uploads=services.uploads),
         Middleware(EarlyScriptMiddleware),
         Middleware(OwnerCookieMiddleware, owners=services.owners),
     ]

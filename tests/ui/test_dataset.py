@@ -8,9 +8,9 @@ from playground.data.repair import Repair
 from playground.data.table import Change, Problem
 from playground.i18n.catalog import CHINESE, ENGLISH, gettext
 from playground.sentence import Sentence
+from playground.service.datasets import ExampleLengths as Fit
 from playground.training.jobs.events import JobState
 from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import Fit
 
 EVIL = "<img src=x onerror=alert(1)>\ud800"
 english = partial(gettext, ENGLISH)

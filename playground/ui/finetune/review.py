@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,19 +9,17 @@ import gradio as gr
 from playground.data.column_mapping import AUTO, NOTHING_KNOWN
 from playground.data.examples import Example
 from playground.data.formats import FORMATS, ROLES
-from playground.data.readers.table_reader import read_table
 from playground.data.table import Table
 from playground.errors import DataError, InputError
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
-from playground.service.datasets import PreparedDataset, plan, prepare, row_tokenizer
+from playground.service.datasets import PreparedDataset
 from playground.service.services import Services
-from playground.training.tokenization import encode_rows, preview
 from playground.ui.components.basics import ghost, head, primary, second
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import columns as finetune_roles
-from playground.ui.finetune.lengths import beyond, measure
+from playground.ui.finetune.lengths import beyond
 from playground.ui.finetune.state import BRING, Draft, FinetunePage, go, static_html
 from playground.ui.i18n import gettext_for, t
 from playground.ui.reports import dataset as teach_html
@@ -143,13 +140,12 @@ async def _again(services: Services, draft: Draft, request: gr.Request) -> list[
 
 
 def _read(services: Services, draft: Draft, gettext: Gettext) -> tuple[Draft, list[Any]]:
-    path = Path(draft.path)
     try:
-        prepared = prepare(services, path, draft.file_name, draft.format, draft.columns, draft.repairs)
+        prepared = services.datasets.prepare(draft.file)
     except DataError as error:
-        if not path.exists():  # nothing in it could be read
+        if not draft.file.path.exists():  # nothing in it could be read
             raise
-        table = read_table(path, draft.file_name)
+        table = services.datasets.first_rows(draft.file)
         format = "prompt_completion" if draft.format == AUTO else draft.format
         known = tuple(table.columns)
         draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, rows=0, held_out=0)
@@ -173,7 +169,7 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
         held_out=len(prepared.held_out),
         probe=next((question(example) for example in prepared.held_out or prepared.learned), ""),
     )
-    values = plan(services, draft.rows)
+    values = services.finetuning.plan(draft.rows)
     told = N_("{count} examples, read as {format}")
     if draft.usable < found.rows:
         told = N_("{usable} of {count} examples can be used, read as {format}")
@@ -185,7 +181,7 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
         gr.Dropdown(value=draft.format),
         *finetune_roles.updates(draft, gettext),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
-        teach_html.lengths(gettext, measure(services, examples, values)),
+        teach_html.lengths(gettext, services.datasets.lengths(examples, values.max_length)),
         *_example(services, draft, gettext),
         teach_html.repair_table(gettext, kept) + teach_html.problems(gettext, found.problems),
         teach_html.caption(_set_aside(draft, gettext)),
@@ -216,11 +212,11 @@ def _example(services: Services, draft: Draft, gettext: Gettext) -> list[str]:
     """The shown example, and which of how many it is."""
     if not draft.preview:
         return ["", ""]
-    limit = plan(services, draft.rows).max_length
+    limit = services.finetuning.plan(draft.rows).max_length
     example = draft.preview[draft.shown]
     try:
-        drawn = teach_html.preview(_apart(example, preview(example, row_tokenizer(services), limit)))
-        drawn += beyond(encode_rows(example, row_tokenizer(services), limit), limit, gettext)
+        read = services.datasets.preview(example, limit)
+        drawn = teach_html.preview(_apart(example, read.pieces)) + beyond(read, limit, gettext)
     except InputError as error:
         drawn = f'<div class="warn">{teach_html.safe(gettext(error.sentence))}</div>'
     key = f'<span class="key"></span>{teach_html.safe(gettext(MARKED))}'

@@ -99,5 +99,5 @@ def _field(services: Services, name: str, info: str) -> gr.components.Component:
 
 def _targets(services: Services) -> list[str]:
     """All layers, or those of attention as this model calls them; others can be written in."""
-    attention = ",".join(name for name in _ATTENTION if name in services.host.info.linear_modules)
+    attention = ",".join(name for name in _ATTENTION if name in services.models.info.linear_modules)
     return [ALL_LINEAR, attention] if attention else [ALL_LINEAR]

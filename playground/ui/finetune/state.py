@@ -1,6 +1,7 @@
 """What the steps of Fine-tune share: the page's pieces, and the draft that a visitor is preparing."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -8,6 +9,7 @@ import gradio as gr
 from playground.data.column_mapping import AUTO
 from playground.data.examples import Example
 from playground.protocol.messages import BASE
+from playground.service.datasets import DatasetFile
 from playground.service.services import Services
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.i18n import t
@@ -48,6 +50,10 @@ class Draft:
     """A question from the file that is set aside, to be watched."""
 
     @property
+    def file(self) -> DatasetFile:
+        return DatasetFile(Path(self.path), self.file_name, self.format, self.columns, self.repairs)
+
+    @property
     def usable(self) -> int:
         return self.learned + self.held_out
 
@@ -80,7 +86,7 @@ def static_html(html: str, *classes: str) -> gr.HTML:
 
 def picked(services: Services, owner: str, adapter: str) -> gr.Dropdown:
     """The bar's picker with the owner's adapters as they are now, and this one chosen, where it can answer."""
-    choices = services.adapter_choices(owner)
+    choices = services.adapters.choices(owner)
     usable = any(adapter == known for _, known in choices)
     return gr.Dropdown(choices=[(t("Base model"), BASE), *choices], value=adapter if usable else BASE)
 

@@ -3,13 +3,13 @@
 import html
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from playground.data.excerpts import as_text, excerpt
 from playground.data.repair import Repair
 from playground.data.table import Change, Problem, Table
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
+from playground.service.datasets import ExampleLengths
 from playground.training.jobs.events import MEASURING, JobState
 
 _BARS = 12
@@ -44,21 +44,7 @@ def preview(pieces: Iterable[tuple[str, bool]]) -> str:
     return f'<div class="as-read" dir="auto">{shown.strip()}</div>'
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """How examples fit into `limit` tokens: their lengths, and how many are cut off, cannot be learnt at all, or are
-    texts that became pieces. `total` examples there are, of which the ones in `counts` were measured."""
-
-    counts: Sequence[int]
-    limit: int
-    total: int
-    cut: int = 0
-    lost: int = 0
-    texts: int = 0
-    pieces: int = 0
-
-
-def lengths(gettext: Gettext, fit: Fit) -> str:
+def lengths(gettext: Gettext, fit: ExampleLengths) -> str:
     """How many examples have which length, in tokens, and what becomes of those that do not fit."""
     if not fit.counts:
         return ""

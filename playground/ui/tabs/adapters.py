@@ -13,7 +13,6 @@ from playground.adapters.info import MAX_NAME_CHARS, check_name
 from playground.errors import AdapterError, InputError
 from playground.protocol.messages import BASE
 from playground.sentence import N_
-from playground.service.downloads import sizes, whole, zipped
 from playground.service.services import Services
 from playground.ui.components.basics import caption, ghost, head, primary, second
 from playground.ui.errors import show_errors
@@ -127,8 +126,8 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
 
 def _draw(services: Services, request: gr.Request, adapter: str | None) -> list[Any]:
     """Updates for `Parts.drawn`: the list as it is now, and the page of the adapter, or of the first."""
-    owner, gettext = services.owner(request), gettext_for(request)
-    cards = services.store.list(owner)
+    owner, gettext = services.owners.owner(request.headers), gettext_for(request)
+    cards = services.adapters.list(owner)
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
     choices = [(adapter_page.line(services, card, gettext), card.id) for card in cards]
     return [
@@ -138,7 +137,7 @@ def _draw(services: Services, request: gr.Request, adapter: str | None) -> list[
         adapter_page.title(services, card, gettext) if card else "",
         adapter_page.page(services, owner, card, gettext) if card else "",
         *(gr.Row(visible=False) for _ in range(3)),
-        gr.Row(visible=card is not None and services.fits(card)),
+        gr.Row(visible=card is not None and services.adapters.fits(card)),
     ]
 
 
@@ -153,20 +152,20 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts) -> None
     async def bring(path: Any, current: str, request: gr.Request) -> list[Any]:
         if not isinstance(path, str) or not path:
             raise InputError("Send a file first.")
-        owner = services.known_owner(request)
-        card = await asyncio.to_thread(services.adopt, owner, _name_of(path), Path(path))
+        owner = services.owners.known_owner(request.headers)
+        card = await asyncio.to_thread(services.adapters.import_adapter, owner, _name_of(path), Path(path))
         return [picked(services, owner, current), *_draw(services, request, card.id)]
 
     @show_errors
     async def rename(adapter: str | None, name: str, current: str, request: gr.Request) -> list[Any]:
-        owner = services.known_owner(request)
-        card = services.store.rename(owner, _one(adapter), name)
+        owner = services.owners.known_owner(request.headers)
+        card = services.adapters.rename(owner, _one(adapter), name)
         return [picked(services, owner, current), *_draw(services, request, card.id)]
 
     @show_errors
     async def delete(adapter: str | None, current: str, request: gr.Request) -> list[Any]:
-        owner = services.known_owner(request)
-        card = await asyncio.to_thread(services.remove, owner, _one(adapter))
+        owner = services.owners.known_owner(request.headers)
+        card = await asyncio.to_thread(services.adapters.delete_adapter, owner, _one(adapter))
         return [picked(services, owner, BASE if current == card.id else current), *_draw(services, request, None)]
 
     listed = [picker, *parts.drawn]
@@ -185,13 +184,13 @@ def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
 
     @show_errors
     async def ask_name(adapter: str | None, request: gr.Request) -> list[Any]:
-        card = services.store.get(services.owner(request), _one(adapter))
+        card = services.adapters.get(services.owners.owner(request.headers), _one(adapter))
         return [*_rows("renaming"), card.name]
 
     @show_errors
     async def use(adapter: str | None, request: gr.Request) -> gr.Dropdown:
-        owner = services.owner(request)
-        client = await services.client(owner, _one(adapter))
+        owner = services.owners.owner(request.headers)
+        client = await services.adapters.client(owner, _one(adapter))
         gettext = gettext_for(request)
         gr.Info(gettext("It answers in every tab now."), duration=4, title=gettext("Done"))
         return picked(services, owner, client.adapter)
@@ -209,22 +208,22 @@ def _wire_download(services: Services, parts: Parts) -> None:
 
     @show_errors
     async def ask_what(adapter: str | None, request: gr.Request) -> list[Any]:
-        card = services.store.get(services.owner(request), _one(adapter))
-        small, large = await asyncio.to_thread(sizes, services, card)
-        mergeable = services.fits(card)
+        card = services.adapters.get(services.owners.owner(request.headers), _one(adapter))
+        small, large = await asyncio.to_thread(services.downloads.sizes, card)
+        mergeable = services.adapters.fits(card)
         line = N_("Adapter: {small} MB. Whole model: {large} MB.") if mergeable else N_("Adapter: {small} MB.")
         told = gettext_for(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
         return [*_rows("taking"), teach_html.caption(told), gr.Button(visible=True), gr.Button(visible=mergeable)]
 
     @show_errors
     async def download(adapter: str | None, request: gr.Request) -> list[Any]:
-        path = await asyncio.to_thread(zipped, services, services.owner(request), _one(adapter))
+        path = await asyncio.to_thread(services.downloads.zipped, services.owners.owner(request.headers), _one(adapter))
         return [path, *_rows("")]
 
     @show_errors
     async def make(adapter: str | None, request: gr.Request) -> AsyncIterator[list[Any]]:
         gettext = gettext_for(request)
-        async with aclosing(whole(services, services.owner(request), _one(adapter))) as shares:
+        async with aclosing(services.downloads.whole(services.owners.owner(request.headers), _one(adapter))) as shares:
             async for share in shares:
                 if isinstance(share, str):
                     yield [gr.skip(), *_buttons(True), share, *_rows("")]

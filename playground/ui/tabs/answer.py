@@ -13,7 +13,7 @@ from playground.tasks.base import QuestionAnsweringOutput, Span
 from playground.ui.components.basics import caption, ghost, head, html
 from playground.ui.components.compare import AdapterPicker, answers, split
 from playground.ui.errors import show_errors
-from playground.ui.events import chips, copy_from, paced, run_and_stop_buttons, wire
+from playground.ui.events import chips, copy_from, run_and_stop_buttons, wire
 from playground.ui.i18n import gettext_for, t
 from playground.ui.reports.dataset import safe
 
@@ -60,7 +60,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[QuestionAnsweringOutput]:
             return TASK.run(client, question=question, context=context)
 
-        async for found in paced(answers(services, request, who, ask)):
+        async for found in answers(services, request, who, ask):
             yield found.drawn(lambda one: _drawn(speak, context, one))
 
     inputs = [question, context, *choice.inputs]

@@ -9,15 +9,16 @@ import gradio as gr
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.sentence import N_
+from playground.service.generation import Ask
 from playground.service.services import Services
 from playground.tasks.base import TextOutput
 from playground.tasks.generate import TASK
 from playground.ui.components.basics import caption, ghost
 from playground.ui.components.chat_history import as_messages, before_last, caught_up, with_answer
-from playground.ui.components.compare import AdapterPicker, Ask, CompareView, answers, split
+from playground.ui.components.compare import AdapterPicker, CompareView, answers, split
 from playground.ui.components.token_probabilities import TokenProbabilities, place, shaded
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, chips, paced, run_and_stop_buttons, wire
+from playground.ui.events import EVENT_OPTIONS, chips, run_and_stop_buttons, wire
 from playground.ui.i18n import framed, gettext_for, t
 from playground.ui.tabs import corrections, corrections_list, generate_controls
 from playground.ui.tabs.corrections import CorrectionsPanel
@@ -41,7 +42,7 @@ def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
 
     A model without a chat template only continues texts.
     """
-    chats = services.host.info.has_chat_template
+    chats = services.models.info.has_chat_template
     with gr.Row(elem_classes=["work", "full", "chatwork"]):
         with gr.Column(elem_classes=["card"], scale=3):
             with gr.Row(elem_classes=["head"]):
@@ -183,7 +184,7 @@ async def _spoken(
     asked = generate_controls.read(values[CHOICES:])
     shades = _shades(request, "chat")
     base_ask, ask = (_asking(services, asked, prompt=said, history=history) for history in histories)
-    async for found in paced(answers(services, request, values[:CHOICES], ask, base_ask)):
+    async for found in answers(services, request, values[:CHOICES], ask, base_ask):
         base = with_answer(histories[0], said, found.base) if found.comparing else gr.skip()
         words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
         yield [base, with_answer(histories[1], said, found.own), *words]
@@ -197,7 +198,7 @@ def _wire_text(
         asked = generate_controls.read(values[CHOICES:])
         shades = _shades(request, "text")
         ask = _asking(services, asked, prompt=begun, mode="text")
-        async for found in paced(answers(services, request, values[:CHOICES], ask)):
+        async for found in answers(services, request, values[:CHOICES], ask):
             base, own, *_ = found.drawn(lambda result: begun + result.text)
             words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
             yield [base, own, *words]

@@ -13,7 +13,7 @@ from playground.ui.api.shapes import as_api
 from playground.ui.components.basics import caption, ghost
 from playground.ui.components.compare import AdapterPicker, answers, split
 from playground.ui.errors import show_errors
-from playground.ui.events import chips, copy_from, paced, run_and_stop_buttons, wire
+from playground.ui.events import chips, copy_from, run_and_stop_buttons, wire
 from playground.ui.i18n import t
 
 
@@ -40,7 +40,7 @@ def build(services: Services, choice: AdapterPicker, task: Task) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[Any]:
             return task.run(client, **given)
 
-        async for found in paced(answers(services, request, who, ask)):
+        async for found in answers(services, request, who, ask):
             yield found.drawn(_as_text)
 
     wire([buttons[0].click], buttons, run, [*choice.inputs, *inputs], result.outputs)

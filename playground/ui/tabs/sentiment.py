@@ -16,7 +16,7 @@ from playground.tasks.sentiment import TASK
 from playground.ui.components.basics import caption, ghost, head, html
 from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, title
 from playground.ui.errors import show_errors
-from playground.ui.events import chips, copy_from, paced, run_and_stop_buttons, wire
+from playground.ui.events import chips, copy_from, run_and_stop_buttons, wire
 from playground.ui.i18n import gettext_for, t
 from playground.ui.reports.dataset import caption as small_print
 from playground.ui.reports.dataset import safe
@@ -79,11 +79,12 @@ def build(services: Services, choice: AdapterPicker) -> None:
                     yield found
                 await asyncio.sleep(0)
 
-        async for both in paced(answers(services, request, who, ask)):
+        async for both in answers(services, request, who, ask):
             if both.comparing:
                 yield _compared(speak, lines, both), small_print(_agreement(speak, both))
             else:
-                yield _verdicts(speak, both.own), small_print(_count(speak, both.own))
+                own = both.own or []
+                yield _verdicts(speak, own), small_print(_count(speak, own))
 
     wire([buttons[0].click], buttons, judge, [text, *choice.inputs], [verdicts, line])
     chips(TASK.examples, [text], ["text"])

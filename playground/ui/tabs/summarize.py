@@ -16,7 +16,7 @@ from playground.tasks.summarize import OWN_SENTENCES, TASK
 from playground.ui.components.basics import caption, ghost, head
 from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, split
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, chips, copy_from, paced, run_and_stop_buttons, wire
+from playground.ui.events import EVENT_OPTIONS, chips, copy_from, run_and_stop_buttons, wire
 from playground.ui.i18n import gettext_for, t
 from playground.ui.reports.dataset import caption as small_print
 
@@ -67,8 +67,8 @@ def build(services: Services, choice: AdapterPicker) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
             return TASK.run(client, text=text, length=length)
 
-        async for found in paced(answers(services, request, who, ask)):
-            below = _below(speak, services.host.info.name, text, found)
+        async for found in answers(services, request, who, ask):
+            below = _below(speak, services.models.info.name, text, found)
             yield [*found.drawn(lambda one: one.text), small_print(below)]
 
     inputs = [text, length, *choice.inputs]

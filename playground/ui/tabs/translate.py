@@ -14,14 +14,14 @@ from playground.tasks.translate import AUTO, TASK
 from playground.ui.components.basics import caption, ghost
 from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, split
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, chips, copy_from, paced, run_and_stop_buttons, wire
+from playground.ui.events import EVENT_OPTIONS, chips, copy_from, run_and_stop_buttons, wire
 from playground.ui.i18n import pt, t
 from playground.ui.reports.dataset import caption as small_print
 
 
 def build(services: Services, choice: AdapterPicker) -> None:
     """Draw the tab and bind its events."""
-    known = TASK.languages(services.host.info)
+    known = TASK.languages(services.models.info)
     choices = [(t(language), language) for language in known]
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
@@ -51,10 +51,12 @@ def build(services: Services, choice: AdapterPicker) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
             return TASK.run(client, text=text, target=target, source=source)
 
-        async for found in paced(answers(services, request, who, ask)):
+        async for found in answers(services, request, who, ask):
             newest = found.own or found.base
             spoken = (
-                gettext(locale, "{language}, it seems", language=gettext(locale, newest.note)) if source == AUTO else ""
+                gettext(locale, "{language}, it seems", language=gettext(locale, newest.note))
+                if newest and source == AUTO
+                else ""
             )
             line = _by(locale, found, _names(known, locale))
             yield [*found.drawn(lambda one: one.text), small_print(spoken), small_print(line)]

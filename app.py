@@ -42,28 +42,19 @@ def prepare_environment(settings: Settings) -> None:
 def serve(settings: Settings, data: DataDir) -> None:
     """Run until SIGTERM or Ctrl-C, then leave no process behind."""
     gc.disable()  # importing makes millions of objects that stay: looking for garbage among them costs seconds
-    from playground.adapters.store import AdapterStore
     from playground.engine.host import LocalModelHost
     from playground.models.loader import load_model
     from playground.server.serve import launch
-    from playground.service.owners import Owners
-    from playground.service.publishing import handover
-    from playground.service.services import Services
-    from playground.training.jobs.queue import MAX_RUN_S, JobQueue
-    from playground.training.preflight.client import Preflight
+    from playground.service.services import build_services
 
     host = LocalModelHost(load_model(settings.model, settings.quantization))
-    store = AdapterStore(data)
-    longest_run_s = MAX_RUN_S if settings.mode == "public" else None
-    preflight = Preflight(data.trials)
-    jobs = JobQueue(data, handover(host, store, preflight), longest_run_s)
-    owners = Owners(data, settings.mode)
+    services = build_services(settings, host, data)
     gc.freeze()
     gc.enable()
     try:
-        launch(Services(host, store, jobs, owners, data, preflight), settings)
+        launch(services, settings)
     finally:
-        jobs.close()
+        services.close()
         host.close()
         shutil.rmtree(data.downloads, ignore_errors=True)
 

@@ -16,14 +16,14 @@ KEPT_FREE_BYTES = 2 * 2**30
 
 
 @contextmanager
-def open_atomic(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file to write that takes the place of `path` once the block ends.
+def open_atomic(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """Open a file to write that takes the place of `path` once the block ends; `mode` is who may read it.
 
     When the block fails the old file stays, and nothing beside it.
     """
     tmp = tmp_path(path)
     try:
-        with tmp.open("wb") as file:
+        with open(tmp, "wb", opener=lambda path, flags: os.open(path, flags, mode)) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -38,9 +38,9 @@ def tmp_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.tmp")
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace the file in one step."""
-    with open_atomic(path) as file:
+def write_bytes(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Replace the file in one step; `mode` is who may read it."""
+    with open_atomic(path, mode) as file:
         file.write(data)
 
 

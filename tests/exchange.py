@@ -9,26 +9,42 @@ from playground.adapters.store import AdapterStore
 from playground.data_dir import DataDir
 from playground.engine.host import LocalModelHost
 from playground.models.loader import LoadedModel
-from playground.service.owners import Owners
-from playground.service.publishing import handover
-from playground.service.services import Services
-from playground.training.jobs.queue import JobQueue
-from playground.training.preflight.client import Preflight
+from playground.service.services import Services, build_services
+from playground.settings import Mode, Settings
 
 
 @contextmanager
-def running_services(loaded: LoadedModel, data_dir: Path) -> Iterator[Services]:
+def running_services(loaded: LoadedModel, data_dir: Path, mode: Mode = "public") -> Iterator[Services]:
     """As a start of the app makes them, from what the data folder holds."""
     data = DataDir(data_dir)
     data.move_old_layout()
     data.sweep()
-    host, store, preflight = LocalModelHost(loaded), AdapterStore(data), Preflight(data.trials)
-    jobs = JobQueue(data, handover(host, store, preflight))
+    host = LocalModelHost(loaded)
+    services = build_services(make_settings(data_dir, mode), host, data)
     try:
-        yield Services(host, store, jobs, Owners(data, "public"), data, preflight)
+        yield services
     finally:
-        jobs.close()
+        services.close()
         host.close()
+
+
+def make_settings(data_dir: Path, mode: Mode = "public") -> Settings:
+    return Settings("starter", "auto", data_dir, mode, "127.0.0.1", None)
+
+
+def host_of(services: Services) -> LocalModelHost:
+    """What no client is given."""
+    host = services.models._host
+    assert isinstance(host, LocalModelHost)
+    return host
+
+
+def store_of(services: Services) -> AdapterStore:
+    return services.adapters._store
+
+
+def data_of(services: Services) -> DataDir:
+    return services.adapters._data
 
 
 def as_kept_earlier(data: DataDir, owner: str) -> Path:

@@ -4,11 +4,10 @@ import signal
 import threading
 from types import FrameType
 
-from playground.data.table import MAX_FILE_BYTES
 from playground.errors import SettingsError
-from playground.server.middleware.body_limits import largest_zip
 from playground.service.services import Services
 from playground.settings import Settings
+from playground.ui.gradio_patches import patch_gradio
 from playground.ui.page import build_page, launch_options
 
 MAX_QUEUED_EVENTS = 64
@@ -24,12 +23,15 @@ def launch(services: Services, settings: Settings) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     page = build_page(services)
+    patch_gradio(services.quota)
     page.queue(max_size=MAX_QUEUED_EVENTS, default_concurrency_limit=None)
     try:
         page.launch(
             server_name=settings.server_name,
             server_port=settings.server_port,
-            max_file_size=max(largest_zip(services), MAX_FILE_BYTES),  # the browser's; the server knows the kinds
+            max_file_size=max(
+                services.quota.max_zip_bytes(), services.quota.max_dataset_bytes()
+            ),  # the browser's; the server knows the kinds
             prevent_thread_lock=True,
             **launch_options(services),
         )

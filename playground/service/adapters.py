@@ -1,7 +1,112 @@
-"""Which adapters the loaded model can use: an adapter is for one base model."""
+"""An owner's adapters: which there are, which the loaded model can use, and bringing them in and away."""
 
+import asyncio
+import secrets
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from playground.adapters.archive import import_zip
+from playground.adapters.info import AdapterInfo
+from playground.adapters.store import AdapterStore
+from playground.data_dir import DataDir
 from playground.errors import AdapterError
-from playground.protocol.model import ModelInfo
+from playground.protocol.client import SamplingClient
+from playground.protocol.engine import SwapReceipt
+from playground.protocol.messages import BASE
+from playground.protocol.model import ModelHost, ModelInfo
+from playground.service.owners import check_known
+from playground.service.quota import Quota
+
+
+class AdapterService:
+    """The store's adapters, and the live model's. An adapter is for one base model."""
+
+    def __init__(self, host: ModelHost, store: AdapterStore, data: DataDir, quota: Quota) -> None:
+        self._host = host
+        self._store = store
+        self._data = data
+        self._quota = quota
+
+    def list(self, owner: str) -> Sequence[AdapterInfo]:
+        """Those that the owner may use, on whatever model, the newest first."""
+        return self._store.list(owner)
+
+    def choices(self, owner: str) -> Sequence[tuple[str, str]]:
+        """(name, id) of those that the owner may use on the loaded model."""
+        return [(adapter.name, adapter.id) for adapter in self._store.list(owner) if self.fits(adapter)]
+
+    def get(self, owner: str, adapter: object) -> AdapterInfo:
+        """Find one of those that the owner may use, by id or name; raises `AdapterError`."""
+        return self._store.get(owner, str(adapter))
+
+    async def client(self, owner: str, adapter: object = BASE, strength: float = 1.0) -> SamplingClient:
+        """Find the adapter among those the owner may use and swap it into the live model.
+
+        `adapter` is `BASE`, an id or a name; raises `AdapterError` for an unknown one, or one for another model.
+        """
+        if adapter == BASE:
+            return self._host.client(owner, strength=strength)
+        found = self.get(owner, adapter)
+        await asyncio.to_thread(self.load, owner, found)
+        return self._host.client(owner, self._store.key(found), strength)
+
+    def load(self, owner: str, adapter: AdapterInfo) -> None:
+        """Swap an adapter in, where it is not yet, and keep the proof; raises `AdapterError`."""
+        self.check_base(adapter)
+        receipt = self._host.load_adapter(self._store.key(adapter), adapter.folder)
+        if adapter.receipt is not None:
+            return
+        if any(own.id == adapter.id for own in self._store.list(owner) if own.visibility == "private"):
+            self._store.note_receipt(owner, adapter.id, receipt)
+
+    def fits(self, adapter: AdapterInfo) -> bool:
+        """Whether the adapter is for the model that is loaded. Of another one it may have the shapes, not the sense."""
+        return self._host.info.serves(adapter.base_fingerprint)
+
+    def check_base(self, adapter: AdapterInfo) -> None:
+        """Raise `AdapterError` for an adapter of another model than the one that is loaded."""
+        reason = refusal(self._host.info, adapter.name, adapter.base_model, adapter.base_fingerprint)
+        if reason:
+            raise reason
+
+    def import_adapter(self, owner: str, name: str, archive: Path) -> AdapterInfo:
+        """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
+        check_known(owner)
+        self._quota.check_disk(2 * archive.stat().st_size)  # looked at in one folder, kept in another
+        folder = import_zip(archive, self._data.root, self._host.info.fingerprint)
+        try:
+            receipt = self._try_out(folder)
+            return self._store.publish(
+                owner,
+                name,
+                folder,
+                base_model=self._host.info.name,
+                base_fingerprint=self._host.info.fingerprint,
+                source={"imported": True},
+                receipt=receipt,
+            )
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def rename(self, owner: str, adapter: str, name: str) -> AdapterInfo:
+        """Rename one of the owner's adapters; raises `AdapterError`."""
+        return self._store.rename(owner, adapter, name)
+
+    def delete_adapter(self, owner: str, adapter: str) -> AdapterInfo:
+        """Delete one of the owner's adapters and let the live model go of it; raises `AdapterError`."""
+        found = self._store.own(owner, adapter)
+        with suppress(AdapterError):  # nobody has used it since the app began: the live model does not know it
+            self._host.unload_adapter(self._store.key(found))  # until then its files may be read again
+        return self._store.delete(owner, found.id)
+
+    def _try_out(self, folder: Path) -> SwapReceipt:
+        """See that the live model can use an adapter before it is anybody's; raises `AdapterError`."""
+        key = f"import-{secrets.token_hex(8)}"
+        receipt = self._host.load_adapter(key, folder)
+        self._host.unload_adapter(key)
+        return receipt
 
 
 def refusal(info: ModelInfo, adapter: str, model: str, fingerprint: str) -> AdapterError | None:

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from playground.files import write_json
 from playground.protocol.messages import Message
 from playground.tasks.inputs import check_text
 
+FILE_NAME = "corrections.jsonl"
 MAX_CORRECTIONS = 500
 MAX_CORRECTION_CHARS = 20_000
 """In one row: a longer conversation would be cut to the model's context anyway."""
@@ -100,6 +102,18 @@ class Corrections:
             json.dumps({"messages": _only_last_learnt(row.messages)}, ensure_ascii=False) for row in self.list(owner)
         )
         return "".join(f"{line}\n" for line in lines)
+
+    def write_file(self, owner: str) -> Path:
+        """All of them as they are now, in a file to fetch or to teach: later ones do not change what is prepared.
+
+        Raises `InputError` where none is kept.
+        """
+        lines = self.as_json_lines(owner)
+        if not lines:
+            raise InputError("No correction is kept. Change an answer with its pencil first.")
+        path = Path(tempfile.mkdtemp(dir=self._data.downloads)) / FILE_NAME
+        path.write_text(lines, encoding="utf-8")
+        return path
 
     def _change(self, owner: str, change: Callable[[Kept], Kept]) -> Kept:
         """Replace what is kept; the file is not touched where nothing changes."""

@@ -12,10 +12,14 @@ from playground.adapters.archive import export_zip, file_name
 from playground.adapters.check import README, WEIGHTS
 from playground.adapters.info import AdapterInfo
 from playground.adapters.model_card import model_card
+from playground.data_dir import DataDir
 from playground.errors import AdapterError
 from playground.files import disk_full_as_error
 from playground.models.catalog import hub_id
-from playground.service.services import Services
+from playground.protocol.model import ModelHost
+from playground.service.adapters import AdapterService
+from playground.service.merging import WholeModels
+from playground.service.quota import Quota
 
 KEPT_S = 3600.0
 MAX_MERGED_MODELS = 2
@@ -25,36 +29,50 @@ MAX_ADAPTER_DOWNLOAD_BYTES = 4 * 2**30
 _ADAPTER, _WHOLE = "adapter-", "whole-"
 
 
-def zipped(services: Services, owner: str, adapter: str) -> str:
-    """The adapter as a zip file for its owner to fetch; raises `AdapterError`."""
-    card = services.store.get(owner, adapter)
-    services.check_disk((card.folder / WEIGHTS).stat().st_size)
-    with _still_there(card), disk_full_as_error():
-        return str(export_zip(card, _new_folder(services.data.downloads, _ADAPTER), hub_id(card.base_model)))
+class DownloadService:
+    """Puts files where their owners fetch them."""
 
+    def __init__(self, host: ModelHost, adapters: AdapterService, data: DataDir, quota: Quota) -> None:
+        self._host = host
+        self._adapters = adapters
+        self._data = data
+        self._quota = quota
+        self._whole_models = WholeModels()
 
-async def whole(services: Services, owner: str, adapter: str) -> AsyncGenerator[float | str, None]:
-    """Put the whole model together; yields the share that is done, and at last the zip for its owner to fetch.
+    def zipped(self, owner: str, adapter: str) -> str:
+        """The adapter as a zip file for its owner to fetch; raises `AdapterError`."""
+        card = self._adapters.get(owner, adapter)
+        self._quota.check_disk((card.folder / WEIGHTS).stat().st_size)
+        with _still_there(card), disk_full_as_error():
+            return str(export_zip(card, _new_folder(self._data.downloads, _ADAPTER), hub_id(card.base_model)))
 
-    Raises `AdapterError`, also for one of another model, and `BusyError`. Closing the iterator ends the work; only a
-    finished zip stays.
-    """
-    card = services.store.get(owner, adapter)
-    services.check_base(card)
-    base_id = hub_id(card.base_model)
-    folder = _new_folder(services.data.downloads, _WHOLE)
-    out = folder / f"{file_name(card)}-whole-model.zip"
-    try:
-        with _still_there(card):
-            async with aclosing(services.whole_models.make(services.host.info.folder, card.folder, out)) as shares:
-                async for share in shares:
-                    yield share
-            with disk_full_as_error(), zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
-                archive.writestr(README, model_card(card, base_id, merged=True))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    yield str(out)
+    async def whole(self, owner: str, adapter: str) -> AsyncGenerator[float | str, None]:
+        """Put the whole model together; yields the share that is done, and at last the zip for its owner to fetch.
+
+        Raises `AdapterError`, also for one of another model, and `BusyError`. Closing the iterator ends the work; only
+        a finished zip stays.
+        """
+        card = self._adapters.get(owner, adapter)
+        self._adapters.check_base(card)
+        base_id = hub_id(card.base_model)
+        folder = _new_folder(self._data.downloads, _WHOLE)
+        out = folder / f"{file_name(card)}-whole-model.zip"
+        try:
+            with _still_there(card):
+                async with aclosing(self._whole_models.make(self._host.info.folder, card.folder, out)) as shares:
+                    async for share in shares:
+                        yield share
+                with disk_full_as_error(), zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
+                    archive.writestr(README, model_card(card, base_id, merged=True))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        yield str(out)
+
+    def sizes(self, card: AdapterInfo) -> tuple[int, int]:
+        """The bytes that the adapter alone and the whole model take."""
+        model = sum(path.stat().st_size for path in self._host.info.folder.glob("*.safetensors"))
+        return (card.folder / WEIGHTS).stat().st_size, model
 
 
 @contextmanager
@@ -68,12 +86,6 @@ def _still_there(card: AdapterInfo) -> Iterator[None]:
                 "There is no adapter '{adapter}' any more. Choose another.", adapter=card.name
             ) from error
         raise
-
-
-def sizes(services: Services, card: AdapterInfo) -> tuple[int, int]:
-    """The bytes that the adapter alone and the whole model take."""
-    model = sum(path.stat().st_size for path in services.host.info.folder.glob("*.safetensors"))
-    return (card.folder / WEIGHTS).stat().st_size, model
 
 
 def sweep(downloads: Path, now: float) -> None:

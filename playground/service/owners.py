@@ -6,75 +6,77 @@ that nothing stored tells the key. A key that was not issued here counts as none
 
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
-from typing import Any
+
+from itsdangerous import Signer
 
 from playground.data_dir import OPERATOR, DataDir
+from playground.errors import InputError, SettingsError
+from playground.files import write_bytes
 from playground.settings import Mode
 
 COOKIE = "playground_key"
 HEADER = "x-playground-key"
-_YEAR_S = 365 * 24 * 3600
+STRANGER = "stranger-"
+SECRET_BYTES = 32
 
 
 class Owners:
     """Issues keys and turns them into owners. The signing secret is kept in the data folder, across restarts."""
 
     def __init__(self, data: DataDir, mode: Mode) -> None:
+        """Raises `SettingsError` for a damaged signing secret."""
         self.mode = mode
         self._secret = _read_or_make_secret(data.signing_key)
+        self._signer = Signer(self._secret, salt="playground.key", digest_method=hashlib.sha256)
 
     def issue(self) -> str:
-        nonce = secrets.token_hex(16)
-        return f"{nonce}.{self._sign(nonce)}"
+        return self._signer.sign(secrets.token_hex(16)).decode("ascii")
 
-    def owner(self, headers: Mapping[str, str]) -> str:
+    def identify(self, headers: Mapping[str, str]) -> str:
         """The owner behind a request's headers; "" for a stranger without a key."""
         if self.mode == "local":
             return OPERATOR
         key = self._valid(headers.get(HEADER)) or self._valid(_cookie(headers.get("cookie")))
         return hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
 
+    def owner(self, headers: Mapping[str, str]) -> str:
+        """As `identify`, but a stranger gets a name for this one request: it owns nothing."""
+        return self.identify(headers) or STRANGER + secrets.token_hex(8)
+
+    def known_owner(self, headers: Mapping[str, str]) -> str:
+        """As `owner`, for what is kept: raises `InputError` for a stranger, whose things nobody could find again."""
+        owner = self.owner(headers)
+        check_known(owner)
+        return owner
+
     def has_key(self, headers: Mapping[str, str]) -> bool:
         return self.mode == "local" or bool(self._valid(_cookie(headers.get("cookie"))))
 
     def _valid(self, key: str | None) -> str | None:
+        """The key, if it is just as it was issued: another spelling of its signature would be another owner."""
         nonce, _, signature = (key or "").partition(".")
         if not nonce.isascii() or not signature.isascii():
             return None
-        return key if hmac.compare_digest(signature, self._sign(nonce)) else None
+        known = (self._signer.get_signature(nonce).decode("ascii"), self._earlier_signature(nonce))
+        return key if any(hmac.compare_digest(signature, one) for one in known) else None
 
-    def _sign(self, nonce: str) -> str:
+    def _earlier_signature(self, nonce: str) -> str:
+        """As keys were signed once; visitors still hold such, and own what they own by them."""
         return hmac.new(self._secret, nonce.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-class OwnerCookieMiddleware:
-    """ASGI middleware: a browser that opens the page without a key gets one."""
-
-    def __init__(self, app: Any, owners: Owners) -> None:
-        self.app = app
-        self.owners = owners
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope.get("headers", ())}
-        if scope["type"] != "http" or scope["path"] != "/" or self.owners.has_key(headers):
-            await self.app(scope, receive, send)
-            return
-        # Inside the frame of a Space the cookie is a third party's, which browsers allow only like this.
-        https = "https" in (scope.get("scheme"), headers.get("x-forwarded-proto", "").split(",")[0])
-        attributes = "SameSite=None; Secure; Partitioned" if https else "SameSite=Lax"
-        cookie = f"{COOKIE}={self.owners.issue()}; Path=/; Max-Age={_YEAR_S}; HttpOnly; {attributes}"
-
-        async def send_with_key(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], (b"set-cookie", cookie.encode("latin-1"))]}
-            await send(message)
-
-        await self.app(scope, receive, send_with_key)
+def check_known(owner: str) -> None:
+    """Raise `InputError` for a stranger."""
+    if owner.startswith(STRANGER):
+        raise InputError(
+            "This server does not know you yet. Open its page in a browser that keeps cookies, or call /new_key "
+            "and send the key in the header {header}.",
+            header=HEADER,
+        )
 
 
 def _cookie(header: str | None) -> str | None:
@@ -86,9 +88,15 @@ def _cookie(header: str | None) -> str | None:
 
 
 def _read_or_make_secret(path: Path) -> bytes:
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-    except FileExistsError:
-        pass
-    return path.read_bytes()
+    if not path.exists():
+        write_bytes(path, secrets.token_bytes(SECRET_BYTES), mode=0o600)
+    secret = path.read_bytes()
+    if len(secret) < SECRET_BYTES:
+        raise SettingsError(
+            "{path}, by which visitors are known again, is damaged: it has {size} bytes and not {whole}. Bring it back "
+            "from a backup, or delete it: then nobody reaches any more what they have kept here.",
+            path=path,
+            size=len(secret),
+            whole=SECRET_BYTES,
+        )
+    return secret

@@ -13,10 +13,10 @@ from gradio.utils import get_function_params
 from gradio_client import utils as client_utils
 from starlette.formparsers import MultiPartException
 
-from playground.data.table import MAX_FILE_BYTES
 from playground.errors import InputError
 from playground.i18n.catalog import gettext, locale_of
 from playground.sentence import N_
+from playground.service.quota import Quota
 from playground.ui.errors import toast
 
 SESSIONS_KEPT = 200
@@ -31,8 +31,8 @@ class BoundedForm(route_utils.GradioMultiPartParser):  # type: ignore[misc]  # G
     By itself Gradio has one limit for all files, and gathers in memory what is not a file.
     """
 
-    largest_zip = MAX_FILE_BYTES
-    """In bytes; what a zip with an adapter may have."""
+    limits: Quota
+    """Asked at each file, since the model may have changed."""
     _arrived = 0
 
     def on_headers_finished(self) -> None:
@@ -44,7 +44,7 @@ class BoundedForm(route_utils.GradioMultiPartParser):  # type: ignore[misc]  # G
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._arrived += end - start
         zipped = str(self._current_part.file.filename).lower().endswith(".zip")
-        most = self.largest_zip if zipped else MAX_FILE_BYTES
+        most = self.limits.max_zip_bytes() if zipped else self.limits.max_dataset_bytes()
         if self._arrived > most:
             self._refuse(TOO_LARGE_ZIP if zipped else TOO_LARGE, limit=most // 2**20)
         super().on_part_data(data, start, end)
@@ -172,9 +172,9 @@ _begin_session, _end_call = SessionState.__init__, Queue.reset_iterators
 _take_values, _process = gr.Blocks.preprocess_data, gr.Blocks.process_api
 
 
-def bound_gradio(largest_zip: int) -> None:
+def patch_gradio(limits: Quota) -> None:
     """Put all of them in the place of Gradio's own."""
-    BoundedForm.largest_zip = largest_zip
+    BoundedForm.limits = limits
     route_utils.GradioMultiPartParser = BoundedForm
     processing_utils.async_ssrf_protected_download = refuse_address
     SessionState.__init__ = begin_session

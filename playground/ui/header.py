@@ -32,6 +32,6 @@ def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
 
 def facts(services: Services) -> object:
     """Model, precision, device and memory as they really are; the tooltip explains the precision."""
-    info = services.host.info
+    info = services.models.info
     known = (info.name, info.precision, info.device.upper(), f"{info.memory_gib:.2f}")
     return framed(str(snippet("loaded", "%s", *(value.replace("%", "%%") for value in known))), TIP)

@@ -9,7 +9,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from playground.server.middleware.body_limits import BodyLimitMiddleware
-from playground.service.owners import OwnerCookieMiddleware
+from playground.server.middleware.owner_cookie import OwnerCookieMiddleware
 from playground.service.services import Services
 from playground.tasks.base import Task
 from playground.tasks.registry import all_tasks
@@ -65,7 +65,7 @@ def build_view(services: Services, choice: AdapterPicker, task: Task[Any]) -> Co
 def launch_options(services: Services) -> dict[str, Any]:
     """What `launch` needs beside address and port."""
     middleware = [
-        Middleware(BodyLimitMiddleware, services=services),
+        Middleware(BodyLimitMiddleware, owners=services.owners, uploads=services.uploads),
         Middleware(EarlyScriptMiddleware),
         Middleware(OwnerCookieMiddleware, owners=services.owners),
     ]

@@ -13,62 +13,48 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from playground.adapters.store import AdapterStore
-from playground.data_dir import DataDir
-from playground.engine.host import LocalModelHost
 from playground.evaluation.forgetting import baseline_cache, measure_forgetting
 from playground.evaluation.held_out import compare
 from playground.models.loader import load_model
-from playground.service.datasets import start_training
-from playground.service.owners import Owners
+from playground.service.datasets import DatasetFile
 from playground.service.probes import read_probes
-from playground.service.publishing import handover, publish_step
 from playground.service.services import Services
 from playground.training.jobs.job import Job
-from playground.training.jobs.queue import JobQueue
-from playground.training.preflight.client import Preflight
 from playground.training.spec import HELD_OUT_FILE, load_examples
+from tests.exchange import data_of, host_of, running_services, store_of
 
 OWNER = "bench"
 
 
 def main() -> None:
     arguments = _arguments()
-    with tempfile.TemporaryDirectory() as folder:
-        data = DataDir(Path(folder))
-        host = LocalModelHost(load_model("starter", "auto"))
-        store = AdapterStore(data)
-        preflight = Preflight(data.trials)
-        jobs = JobQueue(data, handover(host, store, preflight))
-        try:
-            services = Services(host, store, jobs, Owners(data, "local"), data, preflight)
-            job = _train(services, arguments.file, arguments.probe)
-            _tell(services, job)
-        finally:
-            jobs.close()
-            host.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_services(load_model("starter", "auto"), Path(folder), "local") as services,
+    ):
+        _tell(services, _train(services, arguments.file, arguments.probe))
 
 
 def _train(services: Services, file: Path, probes: list[str]) -> Job:
-    job_id = start_training(services, OWNER, file, file_name=file.name, name="Bench", probes=probes)
+    job_id = services.finetuning.start(OWNER, DatasetFile(file, file.name), "Bench", probes=probes)
 
     async def follow() -> Any:
-        return [state async for state in services.jobs.follow(OWNER, job_id)][-1]
+        return [state async for state in services.finetuning.follow(OWNER, job_id)][-1]
 
     last = asyncio.run(follow())
     if last["state"] != "done":
         raise SystemExit(last["message"])
-    return services.jobs.job(OWNER, job_id)
+    return services.finetuning._job(OWNER, job_id)
 
 
 def _tell(services: Services, job: Job) -> None:
-    card = services.store.get(OWNER, job.state()["adapter"] or "")
+    card = services.adapters.get(OWNER, job.state()["adapter"] or "")
     report: Any = card.report
     events = job.log.read()
     ended = next(event.time for event in events if event.state == "done")
-    clients = services.host.client(OWNER), services.host.client(OWNER, services.store.key(card))
+    clients = host_of(services).client(OWNER), host_of(services).client(OWNER, store_of(services).key(card))
     held_out = load_examples(job.folder / HELD_OUT_FILE)
-    cache = baseline_cache(services.data.downloads / "again", "bench")
+    cache = baseline_cache(data_of(services).downloads / "again", "bench")
     lines = [
         ("training, from asking for it to the last step", ended - events[0].time),
         ("from the last step to the verdict", events[-1].time - ended),
@@ -78,7 +64,7 @@ def _tell(services: Services, job: Job) -> None:
     ]
     began = time.monotonic()
     step = job.facts()["steps"]
-    publish_step(services.host, services.store, job, step)
+    services.finetuning.publish_step(OWNER, job.job_id, step)
     lines.append((f"another step ({step}) published and measured", time.monotonic() - began))
     print("| what | seconds |\n|---|---|")
     print("\n".join(f"| {name} | {seconds:.1f} |" for name, seconds in lines))

@@ -20,10 +20,9 @@ import torch
 
 from playground.errors import AdapterError
 from playground.models.loader import LoadedModel, load_model
-from playground.service.downloads import zipped
 from playground.service.services import Services
 from tests.bench.adapter_mutations import Parts, mutated
-from tests.exchange import running_services
+from tests.exchange import host_of, running_services, store_of
 from tests.tiny import make_adapter, make_llama
 
 OWNER = "somebody"
@@ -72,7 +71,7 @@ def attack(loaded: LoadedModel, folder: Path, count: int, seed: int) -> Found:
 def _one(services: Services, path: Path, label: str, found: Found) -> None:
     start, there = time.perf_counter(), _files(path.parent)
     try:
-        card = services.adopt(OWNER, "Imported", path)
+        card = services.adapters.import_adapter(OWNER, "Imported", path)
     except AdapterError as error:
         found.said[error.sentence.msgid] += 1
         sentence = str(error)
@@ -82,15 +81,15 @@ def _one(services: Services, path: Path, label: str, found: Found) -> None:
         found.wrong.append(f"{label}: {type(error).__name__}: {str(error)[:200]!a}")
     else:
         found.said["taken"] += 1
-        services.load(OWNER, card)
+        services.adapters.load(OWNER, card)
         if card.receipt is None or not card.receipt.base_unchanged:
             found.wrong.append(f"{label}: the base model answers differently")
-        services.remove(OWNER, card.id)
+        services.adapters.delete_adapter(OWNER, card.id)
     took = time.perf_counter() - start
     found.slowest_s = max(found.slowest_s, took)
     if took > HANGS_S:
         found.wrong.append(f"{label}: took {took:.1f} s")
-    if _files(path.parent) != there or services.host.status().adapters_resident:
+    if _files(path.parent) != there or host_of(services).status().adapters_resident:
         found.wrong.append(f"{label}: left something behind")
 
 
@@ -103,13 +102,13 @@ def _good_ones(services: Services, model: Path, folder: Path) -> list[Parts]:
     ]
     goods = []
     for source in made:
-        card = services.store.publish(OWNER, source.name, source, base_model="tiny")
-        path = Path(zipped(services, OWNER, card.id))
-        services.store.delete(OWNER, card.id)
+        card = store_of(services).publish(OWNER, source.name, source, base_model="tiny")
+        path = Path(services.downloads.zipped(OWNER, card.id))
+        store_of(services).delete(OWNER, card.id)
         with zipfile.ZipFile(path) as archive:
             goods.append({name: archive.read(name) for name in archive.namelist()})
-        again = services.adopt(OWNER, "Good", path)
-        services.remove(OWNER, again.id)
+        again = services.adapters.import_adapter(OWNER, "Good", path)
+        services.adapters.delete_adapter(OWNER, again.id)
     return goods
 
 

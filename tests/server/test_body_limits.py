@@ -24,16 +24,17 @@ from playground.adapters.lora_weights import MAX_FILE_BYTES
 from playground.data_dir import DataDir
 from playground.models.loader import LoadedModel
 from playground.models.weights import weight_shapes
-from playground.server.middleware import body_limits as uploads
-from playground.service import services as module
+from playground.server.middleware import body_limits as middleware
+from playground.service import quota as module
+from playground.service import uploads
 from playground.service.owners import HEADER
+from playground.service.quota import Quota
 from playground.service.services import Services
 from playground.service.uploads import KEPT_S, ZIP_KEPT_S, sweep
-from playground.ui import gradio_patches as upload_forms
-from playground.ui.gradio_patches import SESSIONS_KEPT
+from playground.ui.gradio_patches import SESSIONS_KEPT, patch_gradio
 from playground.ui.page import build_page, launch_options
 from tests.asking import until
-from tests.exchange import running_services
+from tests.exchange import data_of, running_services
 from tests.page import real_services
 
 KB = 1024
@@ -76,10 +77,11 @@ def test_visits_are_few_and_light(page: gr.Blocks) -> None:
 @pytest.fixture
 def services(loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     """A public server that takes files of 100 KB, zips of 200 KB, and 800 KB a day from one visitor."""
-    monkeypatch.setattr(upload_forms, "MAX_FILE_BYTES", 100 * KB)
-    monkeypatch.setattr(uploads, "MAX_FILE_BYTES", 0)
-    monkeypatch.setattr(uploads, "largest_zip", lambda _: 200 * KB)
+    monkeypatch.setattr(Quota, "max_dataset_bytes", lambda _: 100 * KB)
+    monkeypatch.setattr(Quota, "max_zip_bytes", lambda _: 200 * KB)
+    monkeypatch.setattr(Quota, "max_bytes_a_day", lambda _: 800 * KB)
     with running_services(loaded, tmp_path) as running:
+        patch_gradio(running.quota)
         yield running
 
 
@@ -96,10 +98,10 @@ async def _size(request: Request) -> Response:
     return JSONResponse(len(await request.body()))
 
 
-def guarded(services: Services) -> uploads.BodyLimitMiddleware:
+def guarded(services: Services) -> middleware.BodyLimitMiddleware:
     inner = Starlette(routes=[Route("/upload", _upload, methods=["POST"]), Route("/call", _size, methods=["POST"])])
-    inner.state.folder = services.data.uploads
-    return uploads.BodyLimitMiddleware(inner, services)
+    inner.state.folder = data_of(services).uploads
+    return middleware.BodyLimitMiddleware(inner, services.owners, services.uploads)
 
 
 def send(services: Services, *calls: httpx.Request) -> list[httpx.Response]:
@@ -120,7 +122,7 @@ def a_file(name: str, size: int, key: str = "") -> httpx.Request:
 
 
 def left(services: Services) -> list[str]:
-    return sorted(path.name for path in services.data.uploads.rglob("*") if path.is_file())
+    return sorted(path.name for path in data_of(services).uploads.rglob("*") if path.is_file())
 
 
 def test_each_kind_has_its_own_bound(services: Services) -> None:
@@ -139,12 +141,12 @@ def test_each_kind_has_its_own_bound(services: Services) -> None:
 
 def test_what_is_no_file_is_not_gathered_in_memory(services: Services) -> None:
     no_file = httpx.Request("POST", "http://x/upload", files={"files": (None, b"words")})
-    long = httpx.Request("POST", "http://x/call", content=bytes(uploads.MAX_MESSAGE_BYTES + 1))
-    fits = httpx.Request("POST", "http://x/call", content=bytes(uploads.MAX_MESSAGE_BYTES))
+    long = httpx.Request("POST", "http://x/call", content=bytes(middleware.MAX_MESSAGE_BYTES + 1))
+    fits = httpx.Request("POST", "http://x/call", content=bytes(middleware.MAX_MESSAGE_BYTES))
     first, second, third = send(services, no_file, long, fits)
     assert first.text == "Send a file first."
     assert second.status_code >= 400
-    assert third.json() == uploads.MAX_MESSAGE_BYTES
+    assert third.json() == middleware.MAX_MESSAGE_BYTES
     assert left(services) == []
 
 
@@ -164,7 +166,7 @@ def test_all_together_may_send_only_so_much(services: Services, monkeypatch: pyt
     assert any("no room for more files" in answer.text for answer in answers)
     (later,) = send(services, a_file("later.csv", 99 * KB))
     assert later.status_code == (200 if len(left(services)) < 4 else 400)
-    assert sum(path.stat().st_size for path in services.data.uploads.rglob("*") if path.is_file()) <= 400 * KB
+    assert sum(path.stat().st_size for path in data_of(services).uploads.rglob("*") if path.is_file()) <= 400 * KB
 
 
 def test_a_disk_that_is_nearly_full(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +180,7 @@ def test_a_disk_that_is_nearly_full(services: Services, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("ending", ["leaves", "falls silent"])
 def test_what_breaks_off_leaves_nothing(services: Services, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
     """Defends the disk from what Gradio forgets: what arrived of a file that never came in whole."""
-    monkeypatch.setattr(uploads, "MAX_SILENCE_S", 0.1)
+    monkeypatch.setattr(middleware, "MAX_SILENCE_S", 0.1)
     start = b'--B\r\nContent-Disposition: form-data; name="files"; filename="rows.csv"\r\n\r\n' + bytes(50 * KB)
     seen: list[int] = []
     said: list[dict[str, object]] = []
@@ -204,17 +206,19 @@ def test_what_breaks_off_leaves_nothing(services: Services, monkeypatch: pytest.
 
 def test_old_uploads_go(services: Services) -> None:
     """Defends the disk over months, and whoever has chosen a file and not yet taught it."""
-    zipped, broken, rows, fresh = (services.data.uploads / name for name in ("a/a.zip", "tmp1", "b/b.csv", "c/c.csv"))
-    kept = services.data.downloads / "adapter-1" / "mine.zip"
+    zipped, broken, rows, fresh = (
+        data_of(services).uploads / name for name in ("a/a.zip", "tmp1", "b/b.csv", "c/c.csv")
+    )
+    kept = data_of(services).downloads / "adapter-1" / "mine.zip"
     for path in (zipped, broken, rows, fresh, kept):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(bytes(5000))
     now = time.time()
-    assert sweep(services.data, now) >= 20_000
-    sweep(services.data, now + ZIP_KEPT_S + 60)
+    assert sweep(data_of(services), now) >= 20_000
+    sweep(data_of(services), now + ZIP_KEPT_S + 60)
     assert left(services) == ["b.csv", "c.csv", "mine.zip"]
     os.utime(fresh, (now + KEPT_S, now + KEPT_S))
-    sweep(services.data, now + KEPT_S + 60)
+    sweep(data_of(services), now + KEPT_S + 60)
     assert left(services) == ["c.csv", "mine.zip"]
     assert not rows.parent.exists()
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -11,17 +11,9 @@ from playground.data_dir import DataDir
 from playground.errors import AdapterError, DataError, InputError, PlaygroundError
 from playground.models.loader import load_model
 from playground.models.tokenizer import ChatTokenizer
-from playground.service.datasets import (
-    READY_FILES,
-    check_probes,
-    inspect_upload,
-    plan,
-    prepare,
-    row_tokenizer,
-    start_training,
-)
-from playground.service.owners import Owners
-from playground.service.services import Services
+from playground.service.datasets import READY_FILES, DatasetFile, DatasetService, PreparedDataset
+from playground.service.finetuning import FinetuningService, check_probes
+from playground.service.runs import DatasetSource
 from playground.training.jobs.queue import JobQueue
 from playground.training.jobs.runner import JobHooks
 from playground.training.tokenization import tokenize_examples
@@ -41,7 +33,7 @@ class RecordingJobs:
 
     def job(self, owner: str, job_id: str) -> Any:
         self.root.mkdir(exist_ok=True)
-        return type("Job", (), {"folder": self.root})()
+        return SimpleNamespace(folder=self.root, job_id=job_id)
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +41,36 @@ def tokenizer(tiny_model_folder: Path) -> ChatTokenizer:
     return load_model(str(tiny_model_folder), "none").tokenizer
 
 
-@pytest.fixture
-def services(tokenizer: ChatTokenizer, tmp_path: Path) -> Services:
-    host = SimpleNamespace(info=make_info(linear_modules=()), tokenizer=tokenizer)
-    jobs = RecordingJobs(tmp_path / "job")
+@dataclass
+class Parts:
+    datasets: DatasetService
+    finetuning: FinetuningService
+    tokenizer: ChatTokenizer
+    jobs: RecordingJobs
+
+
+def make_parts(tokenizer: ChatTokenizer, folder: Path, jobs: Any) -> Parts:
+    host: Any = SimpleNamespace(info=make_info(linear_modules=()), tokenizer=tokenizer)
     nothing: Any = None
-    data = DataDir(tmp_path)
-    return Services(cast(Any, host), nothing, cast(Any, jobs), Owners(data, "public"), data, nothing)
+    datasets = DatasetService(host, DataDir(folder))
+    return Parts(datasets, FinetuningService(host, nothing, jobs, nothing, datasets, "public"), tokenizer, jobs)
 
 
-def started(services: Services) -> list[tuple[Any, ...]]:
-    return cast(RecordingJobs, services.jobs).started
+@pytest.fixture
+def services(tokenizer: ChatTokenizer, tmp_path: Path) -> Parts:
+    return make_parts(tokenizer, tmp_path, RecordingJobs(tmp_path / "job"))
+
+
+def prepare(services: Parts, path: Path, **reading: Any) -> PreparedDataset:
+    return services.datasets.prepare(DatasetFile(path, **reading))
+
+
+def start(services: Parts, path: Path, name: str = "Sums", **given: Any) -> str:
+    """`given` as programs give it: how to read the file, how to teach, and training values."""
+    reading = {key: given.pop(key) for key in ("format", "columns", "repairs") if key in given}
+    teaching = {key: given.pop(key) for key in ("intensity", "probes") if key in given}
+    file = DatasetFile(path, path.name, **reading)
+    return services.finetuning.start("ann", file, name, overrides=given, **teaching)
 
 
 def write(folder: Path, rows: int, name: str = "pairs.csv") -> Path:
@@ -76,20 +87,20 @@ def write(folder: Path, rows: int, name: str = "pairs.csv") -> Path:
         ("polite_replies.jsonl", "prompt_completion"),
     ],
 )
-def test_the_ready_files_can_be_taught(services: Services, name: str, format: str) -> None:
+def test_the_ready_files_can_be_taught(services: Parts, name: str, format: str) -> None:
     """The three files that the page offers are recognised whole, with nothing to repair."""
-    found = inspect_upload(services, READY_FILES / name)
+    found = services.datasets.inspect(DatasetFile(READY_FILES / name))
     assert found.format == format
     assert len(found.examples.usable) == found.rows >= 100
     assert not found.repairs
 
 
-def test_start_hands_on_what_was_shown(services: Services, tmp_path: Path) -> None:
+def test_start_hands_on_what_was_shown(services: Parts, tmp_path: Path) -> None:
     """The run gets the split rows, checked values and trimmed questions of exactly this file."""
     path = write(tmp_path, 30)
-    job_id = start_training(services, "ann", path, "pairs.csv", " Sums ", probes=["  Hello? ", ""], r=4, epochs=2)
+    job_id = start(services, path, " Sums ", probes=["  Hello? ", ""], r=4, epochs=2)
     assert job_id == "j1"
-    owner, name, (learned, held_out), values, named = started(services)[0]
+    owner, name, (learned, held_out), values, named = services.jobs.started[0]
     assert (owner, name) == ("ann", "Sums")
     assert len(learned) == 24
     assert len(held_out) == 6
@@ -98,20 +109,24 @@ def test_start_hands_on_what_was_shown(services: Services, tmp_path: Path) -> No
     assert named["base_fingerprint"] == "f" * 64
 
 
-def test_long_texts_count_as_the_pieces_that_they_become(services: Services, tmp_path: Path) -> None:
+def test_long_texts_count_as_the_pieces_that_they_become(services: Parts, tmp_path: Path) -> None:
     """Steps and times follow the rows that training makes, which for long plain texts are more than the texts."""
     path = tmp_path / "stories.txt"
     path.write_text("\n\n".join(f"Story {n}. " + "The dog ran on. " * 400 for n in range(12)), encoding="utf-8")
     prepared = prepare(services, path)
-    limit = plan(services, prepared.rows).max_length
-    pieces = len(tokenize_examples(prepared.learned, row_tokenizer(services), limit).rows)
+    limit = services.finetuning.plan(prepared.rows).max_length
+    pieces = len(tokenize_examples(prepared.learned, services.tokenizer, limit).rows)
     assert prepared.rows == pieces > 2 * len(prepared.learned)
-    start_training(services, "ann", path, "stories.txt", "Stories")
-    assert started(services)[0][3] == plan(services, pieces) != plan(services, len(prepared.learned))
+    start(services, path, "Stories")
+    assert (
+        services.jobs.started[0][3]
+        == services.finetuning.plan(pieces)
+        != services.finetuning.plan(len(prepared.learned))
+    )
     assert prepare(services, write(tmp_path, 12)).rows == 10
 
 
-def test_repairs_are_made_only_when_asked_for(services: Services, tmp_path: Path) -> None:
+def test_repairs_are_made_only_when_asked_for(services: Parts, tmp_path: Path) -> None:
     """Repeated rows stay unless their repair was ticked."""
     path = tmp_path / "double.csv"
     path.write_text("question,answer\n" + "Who?,Me.\n" * 12 + "Where?,Here.\n", encoding="utf-8")
@@ -119,12 +134,12 @@ def test_repairs_are_made_only_when_asked_for(services: Services, tmp_path: Path
     assert prepare(services, path, repairs=("duplicates",)).usable == 2
 
 
-def test_columns_can_be_chosen_by_hand(services: Services, tmp_path: Path) -> None:
+def test_columns_can_be_chosen_by_hand(services: Parts, tmp_path: Path) -> None:
     """Columns that nothing recognises are usable once a person says which is which."""
     path = tmp_path / "odd.csv"
     path.write_text("qqq,zzz\nWho?,Me.\nWhere?,Here.\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"(?i)columns"):
-        inspect_upload(services, path)
+        services.datasets.inspect(DatasetFile(path))
     prepared = prepare(services, path, format="prompt_completion", columns={"prompt": "qqq", "completion": "zzz"})
     messages = prepared.learned[0].messages
     assert messages is not None
@@ -155,50 +170,47 @@ def test_columns_can_be_chosen_by_hand(services: Services, tmp_path: Path) -> No
     ],
 )
 def test_bad_values_start_nothing(
-    services: Services, tmp_path: Path, named: dict[str, Any], kind: type[PlaygroundError]
+    services: Parts, tmp_path: Path, named: dict[str, Any], kind: type[PlaygroundError]
 ) -> None:
     """Each wrong value gives one sentence of its own, and no run begins."""
     given = {"name": "Sums", **named}
     with pytest.raises(kind) as told:
-        start_training(services, "ann", write(tmp_path, 20), "pairs.csv", **given)
+        start(services, write(tmp_path, 20), **given)
     assert str(told.value).rstrip().endswith(".")
-    assert not started(services)
+    assert not services.jobs.started
 
 
 @pytest.mark.parametrize("rows", [0, 1])
-def test_too_few_rows_start_nothing(services: Services, tmp_path: Path, rows: int) -> None:
+def test_too_few_rows_start_nothing(services: Parts, tmp_path: Path, rows: int) -> None:
     """Fewer than two usable rows are refused with a sentence that says so."""
     with pytest.raises(DataError, match=r"two|2|row|empty"):
-        start_training(services, "ann", write(tmp_path, rows), "pairs.csv", "Sums")
-    assert not started(services)
+        start(services, write(tmp_path, rows))
+    assert not services.jobs.started
 
 
-def test_a_missing_file_is_told(services: Services, tmp_path: Path) -> None:
+def test_a_missing_file_is_told(services: Parts, tmp_path: Path) -> None:
     """A path with no file behind it, as a forged one, ends in a sentence and not in a traceback."""
     with pytest.raises(DataError, match="no longer there"):
-        start_training(services, "ann", tmp_path / "gone.csv", "gone.csv", "Sums")
+        start(services, tmp_path / "gone.csv")
 
 
-def test_an_upload_that_cannot_be_read_is_removed(
-    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_upload_that_cannot_be_read_is_removed(services: Parts, tmp_path: Path) -> None:
     """A refused file leaves nothing behind; one whose columns are only unknown stays, and so does any other file."""
     uploads = tmp_path / "uploads"
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
     files = {place: uploads / place / "a.csv" for place in ("broken", "odd")}
     files["outside"] = tmp_path / "a.csv"
     for place, path in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"qqq,zzz\nWho?,Me.\nHow?,So.\n" if place == "odd" else bytes(range(256)) * 20)
         with pytest.raises(DataError):
-            inspect_upload(services, path)
+            services.datasets.inspect(DatasetFile(path))
     assert [place for place, path in files.items() if path.exists()] == ["odd", "outside"]
     assert not files["broken"].parent.exists()
 
 
-def test_harder_study_means_more_steps(services: Services) -> None:
+def test_harder_study_means_more_steps(services: Parts) -> None:
     """The three intensities differ in how long they teach."""
-    steps = [plan(services, 128, intensity).total_steps(128) for intensity in ("light", "normal", "thorough")]
+    steps = [services.finetuning.plan(128, intensity).total_steps(128) for intensity in ("light", "normal", "thorough")]
     assert steps == sorted(set(steps))
 
 
@@ -207,15 +219,17 @@ def test_questions_to_watch_are_kept_in_order() -> None:
     assert check_probes(["b", " ", "a "]) == ("b", "a")
 
 
-def test_a_real_queue_takes_the_run(tokenizer: ChatTokenizer, services: Services, tmp_path: Path) -> None:
+def test_a_real_queue_takes_the_run(tokenizer: ChatTokenizer, tmp_path: Path) -> None:
     """The arguments fit the real `JobQueue`, and the origin is kept beside the run's spec."""
     jobs = JobQueue(DataDir(tmp_path / "data"), JobHooks(on_trained=lambda _job, _folder: "a-0"))
-    real = Services(services.host, services.store, jobs, services.owners, services.data, services.preflight)
+    real = make_parts(tokenizer, tmp_path, jobs)
     try:
-        job_id = start_training(real, "ann", write(tmp_path, 20), "pairs.csv", "Sums")
+        job_id = start(real, write(tmp_path, 20))
         job = jobs.job("ann", job_id)
         assert job.name == "Sums"
         assert (job.folder / "origin.json").exists()
+        source = real.finetuning.source("ann", job_id)
+        assert source == DatasetSource("pairs.csv", "prompt_completion", "normal", 16, 4)
         with pytest.raises(InputError):
             jobs.job("bob", job_id)
     finally:

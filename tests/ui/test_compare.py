@@ -11,9 +11,10 @@ import pytest
 
 from playground.errors import BusyError
 from playground.protocol.requests import TokenLogprob
+from playground.service.generation import merged
 from playground.tasks.outputs import ClassificationOutput, TextOutput
 from playground.tasks.registry import all_tasks
-from playground.ui.components.compare import ComparedOutput, merged
+from playground.ui.components.compare import ComparedOutput
 from playground.ui.components.token_probabilities import DRAWN_EVERY_S, TokenProbabilities, in_place, shaded
 from playground.ui.tabs.sentiment import _compared
 from tests.page import build_real_page

@@ -8,10 +8,10 @@ from playground.data.repair import Repair
 from playground.data.table import Change, Problem
 from playground.i18n.catalog import CHINESE, ENGLISH, gettext
 from playground.sentence import Sentence
+from playground.service.datasets import ExampleLengths as Fit
 from playground.training.jobs.state import JobState
 from playground.ui.components import snippets
 from playground.ui.reports import dataset, report, run
-from playground.ui.reports.dataset import Fit
 
 EVIL = '<img src=x onerror=alert(1)>" onclick="alert(1)\ud800'
 english = partial(gettext, ENGLISH)

@@ -8,9 +8,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from playground.data_dir import DataDir
 from playground.errors import InputError
-from playground.service.owners import COOKIE, HEADER, OPERATOR, OwnerCookieMiddleware, Owners
 from playground.ui.errors import show_errors
 from tests.i18n.test_extraction import read_catalog
 from tests.page import build_real_page
@@ -86,45 +84,3 @@ def test_a_reader_who_leaves_closes_the_handler() -> None:
 
     asyncio.run(leave())
     assert closed == [True]
-
-
-def test_owners_are_known_by_keys_that_this_server_issued(tmp_path: Path) -> None:
-    owners = Owners(DataDir(tmp_path), "public")
-    key, other = owners.issue(), owners.issue()
-    assert owners.owner({"cookie": f"{COOKIE}={key}"}) == owners.owner({HEADER: key}) != ""
-    assert owners.owner({HEADER: key}) != owners.owner({HEADER: other})
-    assert key not in owners.owner({HEADER: key})
-    assert Owners(DataDir(tmp_path), "public").owner({HEADER: key}) == owners.owner({HEADER: key})
-    for forged in ("", "x", key[:-1], key[:-1] + "é", "0" * 32 + "." + "0" * 32, key.replace(".", "")):
-        assert owners.owner({HEADER: forged}) == ""
-    assert Owners(DataDir(tmp_path), "local").owner({}) == OPERATOR
-
-
-def test_the_signing_secret_is_for_the_server_alone(tmp_path: Path) -> None:
-    Owners(DataDir(tmp_path), "public")
-    assert (tmp_path / "signing.key").stat().st_mode & 0o077 == 0
-
-
-def test_a_browser_without_a_key_gets_one_it_cannot_read(tmp_path: Path) -> None:
-    owners = Owners(DataDir(tmp_path), "public")
-
-    async def page(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    def cookies(headers: list[tuple[bytes, bytes]]) -> list[bytes]:
-        sent: list[Any] = []
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        scope = {"type": "http", "path": "/", "scheme": "http", "headers": headers}
-        asyncio.run(OwnerCookieMiddleware(page, owners)(scope, None, send))
-        return [value for name, value in sent[0]["headers"] if name == b"set-cookie"]
-
-    (cookie,) = cookies([])
-    assert b"HttpOnly" in cookie
-    kept = cookie.split(b";")[0]
-    assert cookies([(b"cookie", kept)]) == []
-    (secure,) = cookies([(b"x-forwarded-proto", b"https")])
-    assert b"Secure" in secure

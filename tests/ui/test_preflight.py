@@ -14,15 +14,13 @@ import pytest
 from playground.data_dir import DataDir
 from playground.errors import InputError
 from playground.i18n.catalog import CHINESE, ENGLISH, gettext
-from playground.service.datasets import plan
-from playground.service.owners import Owners
-from playground.service.services import Services
+from playground.service import preflight as preflight_service
+from playground.service.datasets import DatasetFile, DatasetService
+from playground.service.finetuning import FinetuningService
 from playground.training.config import TrainingConfig
 from playground.training.preflight.result import PreflightRequest, PreflightResult
-from playground.ui.finetune import preflight as finetune_try
-from playground.ui.finetune.preflight import Trying, estimated, fitted, found, refused
+from playground.ui.finetune.preflight import estimated, fitted, found, refused
 from playground.ui.finetune.presets import pace_of
-from playground.ui.finetune.state import Draft
 from tests.configs import changed
 from tests.tiny import make_info
 
@@ -52,34 +50,37 @@ class SlowPreflight:
 
 @pytest.fixture
 def preflight(monkeypatch: pytest.MonkeyPatch) -> SlowPreflight:
-    monkeypatch.setattr(finetune_try, "SETTLED_S", 0.05)
-    monkeypatch.setattr(finetune_try, "_LOOK_S", 0.01)
+    monkeypatch.setattr(preflight_service, "SETTLED_S", 0.05)
+    monkeypatch.setattr(preflight_service, "_LOOK_S", 0.01)
     return SlowPreflight()
 
 
 @pytest.fixture
-def services(preflight: SlowPreflight, tmp_path: Path) -> Services:
-    host, data, nothing = SimpleNamespace(info=make_info()), DataDir(tmp_path), cast(Any, None)
-    return Services(cast(Any, host), nothing, nothing, Owners(data, "public"), data, cast(Any, preflight))
+def finetuning(preflight: SlowPreflight, tmp_path: Path) -> FinetuningService:
+    host: Any = SimpleNamespace(info=make_info())
+    nothing: Any = None
+    datasets = DatasetService(host, DataDir(tmp_path))
+    return FinetuningService(host, nothing, nothing, cast(Any, preflight), datasets, "public")
 
 
 @pytest.fixture
-def draft(tmp_path: Path) -> Draft:
+def file(tmp_path: Path) -> DatasetFile:
     path = tmp_path / "pairs.csv"
     path.write_text("question,answer\n" + "".join(f"What is {i}?,It is {i}.\n" for i in range(20)), encoding="utf-8")
-    return Draft(str(path), "pairs.csv", learned=18, held_out=2)
+    return DatasetFile(path)
 
 
 async def read(answers: AsyncIterator[PreflightResult | None]) -> list[PreflightResult]:
     return [answer async for answer in answers if answer is not None]
 
 
-def test_the_newest_question_alone_is_tried(services: Services, preflight: SlowPreflight, draft: Draft) -> None:
+def test_the_newest_question_alone_is_tried(
+    finetuning: FinetuningService, preflight: SlowPreflight, file: DatasetFile
+) -> None:
     """Of values that are still being typed nothing is tried, and an older trial's answer is not shown over a newer."""
 
     async def ask() -> tuple[list[PreflightResult], ...]:
-        trying = Trying(services)
-        ask = partial(trying.answers, "ann", draft, "normal")
+        ask = partial(finetuning.preflight, "ann", file, "normal")
         typing = asyncio.create_task(read(ask({"r": 1})))
         await asyncio.sleep(0.01)
         first = asyncio.create_task(read(ask({"r": 16})))
@@ -98,11 +99,11 @@ def test_the_newest_question_alone_is_tried(services: Services, preflight: SlowP
     assert preflight.stopped == []
 
 
-def test_who_leaves_ends_the_trial(services: Services, preflight: SlowPreflight, draft: Draft) -> None:
+def test_who_leaves_ends_the_trial(finetuning: FinetuningService, preflight: SlowPreflight, file: DatasetFile) -> None:
     """A page that is closed closes the generator; the process must not go on for nobody."""
 
     async def leave() -> None:
-        answers: Any = Trying(services).answers("ann", draft, "normal", {})
+        answers: Any = finetuning.preflight("ann", file, "normal", {})
         assert await anext(answers) is None
         await answers.aclose()
 
@@ -110,20 +111,24 @@ def test_who_leaves_ends_the_trial(services: Services, preflight: SlowPreflight,
     assert preflight.stopped == ["ann"]
 
 
-def test_wrong_values_are_told_and_not_tried(services: Services, preflight: SlowPreflight, draft: Draft) -> None:
+def test_wrong_values_are_told_and_not_tried(
+    finetuning: FinetuningService, preflight: SlowPreflight, file: DatasetFile
+) -> None:
     """The sentence stands where the figures would."""
     with pytest.raises(InputError, match=r"^r is 0\.") as caught:
-        asyncio.run(read(Trying(services).answers("ann", draft, "normal", {"r": 0})))
+        asyncio.run(read(finetuning.preflight("ann", file, "normal", {"r": 0})))
     assert "r is 0. Use 1 to 256." in refused(SAY, caught.value)
     assert preflight.asked == []
 
 
-def test_strangers_cannot_make_the_server_report(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strangers_cannot_make_the_server_report(
+    finetuning: FinetuningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a shared server nobody's run talks to another machine."""
     monkeypatch.setattr("playground.training.config.find_spec", lambda name: name)
     with pytest.raises(InputError, match="shared server"):
-        plan(services, 20, "normal", {"report_to": "wandb"})
-    assert plan(services, 20, "normal", {"report_to": "none"}).report_to == "none"
+        finetuning.plan(20, "normal", {"report_to": "wandb"})
+    assert finetuning.plan(20, "normal", {"report_to": "none"}).report_to == "none"
 
 
 def test_sentences() -> None:

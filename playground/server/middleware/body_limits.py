@@ -1,62 +1,33 @@
 """What visitors send: bounded while it arrives, so that no stranger fills the memory or the disk."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
+from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from playground.adapters.archive import OVERHEAD_BYTES
-from playground.data.table import MAX_FILE_BYTES
 from playground.errors import InputError
 from playground.i18n.catalog import gettext, locale_of
-from playground.service.services import Services
-from playground.service.uploads import KEPT_S, sweep
-from playground.ui.gradio_patches import bound_gradio
+from playground.service.owners import Owners
+from playground.service.uploads import Uploads
 
 MAX_MESSAGE_BYTES = 8 * 2**20
 """Of everything but files: a long chat is far smaller."""
-MAX_UPLOADS_BYTES = 10 * 2**30
 MAX_SILENCE_S = 60.0
 _MAX_DRAINED_BYTES = 2**30
 
 
-def largest_zip(services: Services) -> int:
-    """What a zip with an adapter of the loaded model may have, in bytes."""
-    return services.host.info.max_adapter_bytes + OVERHEAD_BYTES
-
-
-@dataclass(slots=True)
-class Arrival:
-    """What one visitor sends in one request; `size` in bytes, so far."""
-
-    owner: str
-    at: float
-    size: int = 0
-
-
 class BodyLimitMiddleware:
-    """ASGI middleware: what is too large or too much is refused with one sentence and leaves nothing behind.
+    """ASGI middleware: what is too large or too much is refused with one sentence and leaves nothing behind."""
 
-    The daily bound of one visitor holds off accidents, since keys are free; the bound of all together holds off
-    malice.
-    """
-
-    def __init__(self, app: Any, services: Services) -> None:
+    def __init__(self, app: ASGIApp, owners: Owners, uploads: Uploads) -> None:
         self.app = app
-        self.services = services
-        self.owners = services.owners
-        zip_bytes = largest_zip(services)
-        bound_gradio(zip_bytes)
-        self.most_a_day = 4 * zip_bytes + 20 * MAX_FILE_BYTES
-        self._sent: list[Arrival] = []
-        self._arriving: list[Arrival] = []
+        self.owners = owners
+        self.uploads = uploads
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
         elif scope["path"].endswith("/process_recording"):  # would keep whatever comes; nothing here records
@@ -66,45 +37,28 @@ class BodyLimitMiddleware:
         else:
             await self.app(scope, _Body(receive, _short_enough).receive, send)
 
-    async def _upload(self, scope: Any, receive: Any, send: Any) -> None:
-        request: Any = Request(scope)
-        arrival = Arrival(self.owners.owner(request.headers), time.time())
-        there = await asyncio.to_thread(sweep, self.services.data, arrival.at)
-        self._sent = [sent for sent in self._sent if arrival.at - sent.at < KEPT_S] + [arrival]
-        self._arriving.append(arrival)
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        upload = await self.uploads.begin(self.owners.identify(headers))
 
         def check(size: int) -> None:
-            arrival.size = size
             try:
-                self._check(arrival.owner, there)
+                self.uploads.grow(upload, size)
             except InputError as error:
-                arrival.size = 0  # what is refused leaves its room to the others
-                raise MultiPartException(gettext(locale_of(request.headers), error.sentence)) from error
+                raise MultiPartException(gettext(locale_of(headers), error.sentence)) from error
 
         body = _Body(receive, check, whole=True)
 
-        async def send_at_the_end(message: Any) -> None:
+        async def send_at_the_end(message: Message) -> None:
             if message["type"] == "http.response.start":
-                arrival.size = arrival.size if message["status"] == 200 else 0
+                upload.size = upload.size if message["status"] == 200 else 0
                 await body.drain()  # a browser that is cut off while it sends never reads why
             await send(message)
 
         try:
             await self.app(scope, body.receive, send_at_the_end)
         finally:
-            self._arriving.remove(arrival)
-
-    def _check(self, owner: str, there: int) -> None:
-        """Raise `InputError` where the visitor, or all together, have sent too much."""
-        sent = sum(arrival.size for arrival in self._sent if arrival.owner == owner)
-        if self.owners.mode == "public" and sent > self.most_a_day:
-            raise InputError(
-                "You have sent {size} GB within a day, the most there can be. Try again tomorrow.",
-                size=f"{self.most_a_day / 1e9:.1f}",
-            )
-        if there + sum(arrival.size for arrival in self._arriving) > MAX_UPLOADS_BYTES:
-            raise InputError("The server has no room for more files now. Try again in some hours.")
-        self.services.check_disk()
+            self.uploads.end(upload)
 
 
 class _Body:
@@ -114,16 +68,14 @@ class _Body:
     the kind after which Gradio removes what it has written.
     """
 
-    def __init__(
-        self, receive: Callable[[], Awaitable[Any]], check: Callable[[int], None], whole: bool = False
-    ) -> None:
+    def __init__(self, receive: Receive, check: Callable[[int], None], whole: bool = False) -> None:
         self._receive = receive
         self._check = check
         self._whole = whole
         self._size = 0
         self._more = True
 
-    async def receive(self) -> Any:
+    async def receive(self) -> Message:
         if not self._more:
             return await self._receive()
         message = await self._next()
@@ -138,7 +90,7 @@ class _Body:
         except MultiPartException:  # it comes no further
             self._more = False
 
-    async def _next(self) -> Any:
+    async def _next(self) -> Message:
         try:
             message = await asyncio.wait_for(self._receive(), MAX_SILENCE_S if self._whole else None)
         except TimeoutError as error:

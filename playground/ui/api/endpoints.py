@@ -7,7 +7,7 @@ their texts, the engine its sampling. Endpoints that take a file hang on a real 
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict
+from contextlib import aclosing
 from typing import Any
 
 import gradio as gr
@@ -20,7 +20,6 @@ from playground.tasks.registry import all_tasks
 from playground.ui.api import files as api_files
 from playground.ui.api.shapes import adapter_as_api, as_text
 from playground.ui.errors import show_errors
-from playground.ui.events import paced
 
 
 def build(services: Services) -> None:
@@ -54,10 +53,11 @@ def _add_generate(services: Services) -> None:
         strength: float = 1.0,
     ) -> AsyncIterator[str]:
         params = SamplingParams(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
-        client = await services.client(services.owner(request), adapter, strength)
-        task = all_tasks()["generate"]
-        async for result in paced(task.ask(client, prompt=prompt, system=system, params=params)):
-            yield result.to_api()
+        owner, task = services.owners.owner(request.headers), all_tasks()["generate"]
+        given = {"prompt": prompt, "system": system, "params": params}
+        async with aclosing(services.generation.run(owner, task, adapter, strength, **given)) as results:
+            async for result in results:
+                yield result.to_api()
 
     _add(_returning(generate, str), "generate", "Continue a chat; streams the whole text so far.")
 
@@ -69,10 +69,10 @@ def _task_endpoint(services: Services, task: Task[Any]) -> Callable[..., Any]:
     @show_errors
     async def endpoint(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         *inputs, adapter, strength = values
-        client = await services.client(services.owner(request), adapter, strength)
-        given = dict(zip(fields, inputs, strict=True))
-        async for result in paced(task.ask(client, **given)):
-            yield result.to_api()
+        owner, given = services.owners.owner(request.headers), dict(zip(fields, inputs, strict=True))
+        async with aclosing(services.generation.run(owner, task, adapter, strength, **given)) as results:
+            async for result in results:
+                yield result.to_api()
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter("request", kind, annotation=gr.Request)]
@@ -97,24 +97,18 @@ def _returning(function: Callable[..., Any], kind: type) -> Callable[..., Any]:
 def _add_adapter_endpoints(services: Services) -> None:
     @show_errors
     async def adapters(request: gr.Request) -> list[dict[str, Any]]:
-        return [adapter_as_api(card) for card in services.store.list(services.owner(request))]
+        return [adapter_as_api(card) for card in services.adapters.list(services.owners.owner(request.headers))]
 
     @show_errors
     async def delete_adapter(request: gr.Request, adapter: str) -> str:
-        card = await asyncio.to_thread(services.remove, services.known_owner(request), as_text(adapter, "adapter"))
+        card = await asyncio.to_thread(
+            services.adapters.delete_adapter, services.owners.known_owner(request.headers), as_text(adapter, "adapter")
+        )
         return f"Deleted {card.name}."
 
     @show_errors
     async def status(request: gr.Request) -> dict[str, Any]:
-        info, moving = services.host.info, services.host.status()
-        return {
-            "model": info.name,
-            "device": info.device,
-            "quantization": info.precision,
-            "memory_gib": info.memory_gib,
-            "context_length": info.context_length,
-            **asdict(moving),
-        }
+        return services.models.status()
 
     @show_errors
     async def new_key(request: gr.Request) -> str:
@@ -129,20 +123,20 @@ def _add_adapter_endpoints(services: Services) -> None:
 def _add_job_endpoints(services: Services) -> None:
     @show_errors
     async def jobs(request: gr.Request) -> list[dict[str, Any]]:
-        states = await asyncio.to_thread(services.jobs.list, services.owner(request))
+        states = await asyncio.to_thread(services.finetuning.list, services.owners.owner(request.headers))
         return [dict(state) for state in states]
 
     @show_errors
     async def stop_job(request: gr.Request, job_id: str) -> dict[str, Any]:
-        owner = services.known_owner(request)
-        await asyncio.to_thread(services.jobs.stop, owner, as_text(job_id, "job_id"))
-        return dict(await asyncio.to_thread(services.jobs.get, owner, job_id))
+        owner = services.owners.known_owner(request.headers)
+        await asyncio.to_thread(services.finetuning.stop, owner, as_text(job_id, "job_id"))
+        return dict(await asyncio.to_thread(services.finetuning.state, owner, job_id))
 
     @show_errors
     async def resume_job(request: gr.Request, job_id: str) -> dict[str, Any]:
-        owner = services.known_owner(request)
-        await asyncio.to_thread(services.jobs.resume, owner, as_text(job_id, "job_id"))
-        return dict(await asyncio.to_thread(services.jobs.get, owner, job_id))
+        owner = services.owners.known_owner(request.headers)
+        await asyncio.to_thread(services.finetuning.resume, owner, as_text(job_id, "job_id"))
+        return dict(await asyncio.to_thread(services.finetuning.state, owner, job_id))
 
     _add(jobs, "jobs", "Your training runs, the newest first.")
     _add(stop_job, "stop_job", "Stop a run and keep what it learnt.")

@@ -11,8 +11,7 @@ import gradio as gr
 from gradio.components.api_component import Api
 
 from playground.errors import InputError
-from playground.service.datasets import inspect_upload, start_training
-from playground.service.downloads import whole, zipped
+from playground.service.datasets import DatasetFile
 from playground.service.services import Services
 from playground.training.config import TrainingConfig
 from playground.training.setting import settings
@@ -48,7 +47,8 @@ def build(services: Services, config_class: type[TrainingConfig] = TrainingConfi
 def _inspect(services: Services) -> Callable[..., Any]:
     @show_errors
     async def inspect_dataset(request: gr.Request, file: Any, format: Any = "auto") -> Any:
-        inspection = await asyncio.to_thread(inspect_upload, services, _path(file), as_text(format, "format"))
+        wanted = DatasetFile(_path(file), format=as_text(format, "format"))
+        inspection = await asyncio.to_thread(services.datasets.inspect, wanted)
         return inspection.to_dict()
 
     return inspect_dataset
@@ -59,20 +59,14 @@ def _train(services: Services, config_class: type[TrainingConfig]) -> Callable[.
 
     @show_errors
     async def train(request: gr.Request, file: Any, name: Any, format: Any, *values: Any) -> AsyncIterator[Any]:
-        owner, path = services.known_owner(request), _path(file)
+        owner, path = services.owners.known_owner(request.headers), _path(file)
         given = {wish: value for wish, value in zip(names, values, strict=True) if value is not None}
+        name, repairs = as_text(name, "name"), _as_repairs(given.pop("repairs", []))
+        wanted = DatasetFile(path, path.name, as_text(format, "format"), repairs=repairs)
         job_id = await asyncio.to_thread(
-            start_training,
-            services,
-            owner,
-            path,
-            file_name=path.name,
-            name=as_text(name, "name"),
-            format=as_text(format, "format"),
-            repairs=_as_repairs(given.pop("repairs", [])),
-            **given,
+            services.finetuning.start, owner, wanted, name, probes=given.pop("probes", ()), overrides=given
         )
-        async for state in services.jobs.follow(owner, job_id):
+        async for state in services.finetuning.follow(owner, job_id):
             yield dict(state)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -85,13 +79,13 @@ def _train(services: Services, config_class: type[TrainingConfig]) -> Callable[.
 def _export(services: Services) -> Callable[..., Any]:
     @show_errors
     async def export_adapter(request: gr.Request, adapter: Any, merged: Any = False) -> AsyncIterator[Any]:
-        owner, adapter = services.owner(request), as_text(adapter, "adapter")
+        owner, adapter = services.owners.owner(request.headers), as_text(adapter, "adapter")
         if not isinstance(merged, bool):
             raise InputError("merged must be true or false.")
         if not merged:
-            yield await asyncio.to_thread(zipped, services, owner, adapter)
+            yield await asyncio.to_thread(services.downloads.zipped, owner, adapter)
             return
-        async with aclosing(whole(services, owner, adapter)) as shares:
+        async with aclosing(services.downloads.whole(owner, adapter)) as shares:
             async for share in shares:  # between two of them Gradio sees whether the visitor has left
                 yield share if isinstance(share, str) else None
 
@@ -101,8 +95,8 @@ def _export(services: Services) -> Callable[..., Any]:
 def _import(services: Services) -> Callable[..., Any]:
     @show_errors
     async def import_adapter(request: gr.Request, file: Any, name: Any) -> Any:
-        owner = services.known_owner(request)
-        card = await asyncio.to_thread(services.adopt, owner, as_text(name, "name"), _path(file))
+        owner = services.owners.known_owner(request.headers)
+        card = await asyncio.to_thread(services.adapters.import_adapter, owner, as_text(name, "name"), _path(file))
         return adapter_as_api(card)
 
     return import_adapter

@@ -70,7 +70,7 @@ def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
     """Fill the picker with the visitor's adapters whenever the page opens, and show in the bar what is chosen."""
 
     def choices(request: gr.Request) -> gr.Dropdown:
-        return picked(services, services.owner(request))
+        return picked(services, services.owners.owner(request.headers))
 
     page.load(choices, None, choice.picker, **EVENT_OPTIONS)
     changes = [choice.picker.change, choice.compare.change]
@@ -80,7 +80,7 @@ def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
 
 def picked(services: Services, owner: str, adapter: str | None = None) -> gr.Dropdown:
     """The bar's picker with the owner's adapters as they are now, and this one chosen, if any, where it can answer."""
-    choices = [(t("Base model"), BASE), *services.adapter_choices(owner)]
+    choices = [(t("Base model"), BASE), *services.adapters.choices(owner)]
     if adapter is None:
         return gr.Dropdown(choices=choices)
     return gr.Dropdown(choices=choices, value=adapter if any(adapter == known for _, known in choices) else BASE)

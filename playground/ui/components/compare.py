@@ -3,8 +3,7 @@
 A tab draws the place for its results with `split` and asks with `answers`; everything else about comparing is here.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -12,8 +11,7 @@ from typing import Any, Generic, TypeVar
 import gradio as gr
 
 from playground.i18n.catalog import gettext, locale_of
-from playground.protocol.client import SamplingClient
-from playground.protocol.messages import BASE
+from playground.service.generation import Ask
 from playground.service.services import Services
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import AdapterPicker
@@ -22,8 +20,6 @@ from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import framed
 
 T = TypeVar("T")
-Ask = Callable[[SamplingClient], AsyncIterator[T]]
-"""Asks one of them; yields results, the last one whole."""
 
 WHO = '<div class="quiet dot">%s</div>'
 
@@ -96,7 +92,7 @@ def wire(services: Services, choice: AdapterPicker) -> None:
     """Have every place without a result name who would answer; call when all are drawn."""
 
     def named(request: gr.Request, adapter: Any, percent: Any, *answered: bool) -> list[Any]:
-        cards = services.store.list(services.owner(request))
+        cards = services.adapters.list(services.owners.owner(request.headers))
         name = next((card.name for card in cards if card.id == adapter), None)
         locale = locale_of(request.headers)
         drawn = snippets.who(_at(locale, name, percent) if name else gettext(locale, "Base model"), name is not None)
@@ -123,48 +119,11 @@ async def answers(
     otherwise); an error of one ends both. `who` are the values of `AdapterPicker.inputs`.
     """
     adapter, percent, compare = who
-    owner, locale = services.owner(request), locale_of(request.headers)
-    if adapter == BASE:
-        streams, name = [ask(await services.client(owner, BASE))], gettext(locale, "Base model")
-    else:
-        client = await services.client(owner, adapter, percent / 100 if _is_number(percent) else percent)
-        streams, name = [ask(client)], _at(locale, services.store.get(owner, str(adapter)).name, percent)
-        if compare:
-            streams = [(ask_base or ask)(await services.client(owner, BASE)), *streams]
-    async with aclosing(merged(streams)) as newest:
-        async for *base, own in newest:
-            yield ComparedOutput(base[0] if base else None, own, name, adapter != BASE, bool(base))
-
-
-async def merged(streams: Sequence[AsyncIterator[T]]) -> AsyncGenerator[list[T | None], None]:
-    """Read all streams at the same time; yields the newest result of each, skipping what the reader is too slow for.
-
-    The first error is raised. However it ends, all streams are closed, so that none keeps the model busy.
-    """
-    newest: list[T | None] = [None] * len(streams)
-    changed = asyncio.Event()
-
-    async def read(place: int, stream: AsyncIterator[T]) -> None:
-        async for result in stream:
-            newest[place] = result
-            changed.set()
-
-    readers = [asyncio.create_task(read(place, stream)) for place, stream in enumerate(streams)]
-    for reader in readers:
-        reader.add_done_callback(lambda _: changed.set())
-    try:
-        while True:
-            await changed.wait()
-            changed.clear()
-            over = [reader for reader in readers if reader.done()]
-            for reader in over:
-                reader.result()
-            yield list(newest)
-            if len(over) == len(readers):
-                return
-    finally:
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
-        for stream in streams:
-            await stream.aclose()  # type: ignore[attr-defined]
+    owner, locale = services.owners.owner(request.headers), locale_of(request.headers)
+    strength = percent / 100 if _is_number(percent) else percent
+    asked = services.generation.answers(owner, adapter, strength, ask, compare, ask_base)
+    async with aclosing(asked) as newest:
+        async for found in newest:
+            taught = found.adapter is not None
+            name = _at(locale, found.adapter.name, percent) if found.adapter else gettext(locale, "Base model")
+            yield ComparedOutput(found.base, found.own, name, taught, found.comparing)

@@ -1,6 +1,7 @@
 """Fine-tune, step 4: another step of the run than the best one, as an adapter of its own."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +9,7 @@ import gradio as gr
 
 from playground.errors import InputError
 from playground.i18n.catalog import Gettext
-from playground.training.jobs.checkpoints import LEARNT_FOLDER, best_checkpoint, whole_checkpoints
-from playground.training.jobs.job import Job
+from playground.service.runs import KeptStep
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, second
 from playground.ui.errors import show_errors
@@ -43,17 +43,15 @@ def wire(frame: FinetunePage, parts: StepParts) -> None:
     async def open_list(job_id: str, shown: bool, request: gr.Request) -> list[Any]:
         if shown:
             return [gr.Column(visible=False), gr.skip(), False]
-        job = services.jobs.job(services.owner(request), job_id)
-        choices = await asyncio.to_thread(_choices, job, gettext_for(request))
-        return [gr.Column(visible=True), gr.Radio(choices=choices, value=None), True]
+        kept = await asyncio.to_thread(services.finetuning.kept_steps, services.owners.owner(request.headers), job_id)
+        return [gr.Column(visible=True), gr.Radio(choices=_choices(kept, gettext_for(request)), value=None), True]
 
     @show_errors
     async def take(job_id: str, step: Any, request: gr.Request) -> list[Any]:
         if not isinstance(step, int):
             raise InputError("Choose a step first.")
-        owner = services.known_owner(request)
-        job = services.jobs.job(owner, job_id)
-        adapter = await asyncio.to_thread(services.publish_step, job, step)
+        owner = services.owners.known_owner(request.headers)
+        adapter = await asyncio.to_thread(services.finetuning.publish_step, owner, job_id, step)
         return [adapter, picked(services, owner, adapter), gr.Column(visible=False), False]
 
     shown = gr.State(False)
@@ -68,20 +66,18 @@ def wire(frame: FinetunePage, parts: StepParts) -> None:
         outcome(lambda: gr.Button(t("Make it an adapter"), interactive=True), None, parts.take, **EVENT_OPTIONS)
 
 
-def _choices(job: Job, gettext: Gettext) -> list[tuple[str, int]]:
+def _choices(kept: Sequence[KeptStep], gettext: Gettext) -> list[tuple[str, int]]:
     """The steps that were kept, each with how far off it was on the examples set aside."""
-    kept = whole_checkpoints(job.folder / LEARNT_FOLDER)
     if not kept:
         raise InputError("Nothing of this run was kept but its adapter.")
-    best = best_checkpoint(kept)
     choices = []
-    for checkpoint in kept:
-        fields = {"step": checkpoint.step, "loss": f"{checkpoint.eval_loss or 0:.2f}"}
-        if checkpoint.eval_loss is None:
-            told = gettext("Step {step}", step=checkpoint.step)
-        elif checkpoint is best:
+    for one in kept:
+        fields = {"step": one.step, "loss": f"{one.eval_loss or 0:.2f}"}
+        if one.eval_loss is None:
+            told = gettext("Step {step}", step=one.step)
+        elif one.best:
             told = gettext("Step {step}: off by {loss}, the best", **fields)
         else:
             told = gettext("Step {step}: off by {loss}", **fields)
-        choices.append((told, checkpoint.step))
+        choices.append((told, one.step))
     return choices

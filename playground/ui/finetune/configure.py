@@ -12,7 +12,8 @@ import gradio as gr
 from playground.adapters.info import MAX_NAME_CHARS
 from playground.errors import InputError, PlaygroundError
 from playground.i18n.catalog import Gettext
-from playground.service.datasets import MAX_PROBE_CHARS, plan, start_training
+from playground.service.datasets import DatasetFile
+from playground.service.finetuning import MAX_PROBE_CHARS
 from playground.service.services import Services
 from playground.training.preflight.result import PreflightResult
 from playground.ui.components.basics import caption, head, primary, second
@@ -20,8 +21,7 @@ from playground.ui.components.defaults import Defaults
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import preflight, settings_form
-from playground.ui.finetune.preflight import Trying
-from playground.ui.finetune.presets import INTENSITIES, choices, last_pace, pace_of, seconds_of
+from playground.ui.finetune.presets import INTENSITIES, choices, pace_of, seconds_of
 from playground.ui.finetune.progress import WatchParts
 from playground.ui.finetune.review import CheckParts
 from playground.ui.finetune.settings_form import Advanced
@@ -91,7 +91,7 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
         if not draft.usable:
             raise InputError("Bring a file of examples first.")
         gettext = gettext_for(request)
-        pace = await asyncio.to_thread(last_pace, services, services.owner(request))
+        pace = await asyncio.to_thread(services.finetuning.last_pace, services.owners.owner(request.headers))
         return [
             open_step(TEACH),
             gr.Column(visible=True),
@@ -113,7 +113,7 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
         return defaults.offer(suited(draft, intensity))
 
     def suited(draft: Draft, intensity: str) -> dict[Any, Any]:
-        values = parts.advanced.showing(plan(services, draft.rows, intensity))
+        values = parts.advanced.showing(services.finetuning.plan(draft.rows, intensity))
         return dict(zip(advanced, values, strict=True))
 
     stage = [frame.steps, parts.before, watch.running]
@@ -131,14 +131,14 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
 
 def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
     """Try the values whenever they are new, after the events that `filled` them in too; make them fit when asked."""
-    services, trying = frame.services, Trying(frame.services)
+    services = frame.services
     asked = {frame.draft, parts.intensity, *parts.advanced.components}
 
     @show_errors
     async def attempt(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
-        gettext, owner, draft = gettext_for(request), services.owner(request), values[frame.draft]
-        if await asyncio.to_thread(services.jobs.busy):
-            pace = await asyncio.to_thread(last_pace, services, owner)
+        gettext, owner, draft = gettext_for(request), services.owners.owner(request.headers), values[frame.draft]
+        if await asyncio.to_thread(services.finetuning.busy):
+            pace = await asyncio.to_thread(services.finetuning.last_pace, owner)
             yield [
                 preflight.estimated(gettext, seconds_of(services, draft, values[parts.intensity], pace)),
                 _hidden(),
@@ -146,9 +146,10 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
             ]
             return
         yield [preflight.trying(gettext), _hidden(), _same()]
-        questions = trying.answers(owner, draft, values[parts.intensity], parts.advanced.given(values))
+        given = parts.advanced.given(values)
         try:
-            async with aclosing(questions) as answers:  # type: ignore[type-var]
+            questions = services.finetuning.preflight(owner, _file(draft), values[parts.intensity], given)
+            async with aclosing(questions) as answers:
                 async for tried in answers:
                     yield [_same()] * 3 if tried is None else _told(services, draft, gettext, tried)
         except PlaygroundError as error:
@@ -156,14 +157,14 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
 
     @show_errors
     async def fit(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
-        gettext, draft = gettext_for(request), values[frame.draft]
-        given = parts.advanced.given(values)
-        before = plan(services, draft.rows, values[parts.intensity], given)
+        gettext, owner, draft = gettext_for(request), services.owners.owner(request.headers), values[frame.draft]
+        given, intensity = parts.advanced.given(values), values[parts.intensity]
+        before = services.finetuning.plan(draft.rows, intensity, given)
         unchanged = [_same()] * (1 + len(parts.advanced.fields))
         yield [preflight.trying(gettext), _hidden(), *unchanged]
-        questions = trying.answers(services.owner(request), draft, values[parts.intensity], given, smaller=True)
         try:
-            async with aclosing(questions) as answers:  # type: ignore[type-var]
+            questions = services.finetuning.preflight(owner, _file(draft), intensity, given, smaller=True)
+            async with aclosing(questions) as answers:
                 async for tried in answers:
                     if tried is None:
                         yield [_same(), _same(), *unchanged]
@@ -182,6 +183,12 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
     parts.fit.click(fit, asked, [*told, *parts.advanced.components], **EVENT_OPTIONS)
 
 
+def _file(draft: Draft) -> DatasetFile:
+    if not draft.usable:
+        raise InputError("Bring a file of examples first.")
+    return draft.file
+
+
 def _same() -> Any:
     return gr.skip()
 
@@ -193,7 +200,7 @@ def _hidden() -> gr.Button:
 def _told(services: Services, draft: Draft, gettext: Gettext, tried: PreflightResult) -> list[Any]:
     """A trial's line, the button where it does not fit, and the intensities with the times that it showed."""
     return [
-        preflight.found(gettext, tried, services.jobs.longest_run_s),
+        preflight.found(gettext, tried, services.finetuning.max_run_s),
         gr.Button(visible=not tried.fits),
         _timed(services, draft, gettext, tried),
     ]
@@ -210,22 +217,15 @@ def _beginning(frame: FinetunePage, parts: TeachParts) -> Callable[..., Any]:
 
     @show_errors
     async def begin(values: dict[Any, Any], request: gr.Request) -> list[Any]:
-        owner, draft = services.known_owner(request), values[frame.draft]
-        if not draft.usable:
-            raise InputError("Bring a file of examples first.")
+        owner, draft = services.owners.known_owner(request.headers), values[frame.draft]
         job_id = await asyncio.to_thread(
-            start_training,
-            services,
+            services.finetuning.start,
             owner,
-            Path(draft.path),
-            draft.file_name,
+            _file(draft),
             values[parts.name],
-            draft.format,
-            draft.columns,
-            draft.repairs or (),
             values[parts.intensity],
             [values[probe] or "" for probe in parts.probes],
-            **parts.advanced.given(values),
+            parts.advanced.given(values),
         )
         return [gr.Column(visible=False), gr.Column(visible=True), job_id, None, "", gr.Timer(active=True)]
 

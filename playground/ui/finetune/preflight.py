@@ -1,86 +1,16 @@
 """Fine-tune, step 3: a line that tells what the run will take, found out by trying it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import Future
-from itertools import count
-from pathlib import Path
-from typing import Any
-
 from markupsafe import Markup
 
-from playground.errors import InputError, PlaygroundError
+from playground.errors import PlaygroundError
 from playground.i18n.catalog import Gettext
-from playground.service.datasets import plan, prepare
-from playground.service.services import Services
 from playground.training.config import TrainingConfig
-from playground.training.preflight.result import PreflightRequest, PreflightResult, preflight_request
+from playground.training.preflight.result import PreflightResult
 from playground.training.preflight.shrink import changes
-from playground.ui.finetune.state import Draft
 from playground.ui.reports.run import duration
 from playground.ui.templates import render
 
-SETTLED_S = 0.7
-"""Values that are still being typed are not tried."""
-_LOOK_S = 0.4
 _GB = 1e9
-
-
-class Trying:
-    """Answers what a visitor's values would take: the newest question of each owner alone."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._newest: dict[str, int] = {}
-        self._numbers = count()
-
-    async def answers(
-        self, owner: str, draft: Draft, intensity: str, given: Mapping[str, Any], smaller: bool = False
-    ) -> AsyncIterator[PreflightResult | None]:
-        """None again and again while it is tried, so that whoever has left is noticed; then the answer.
-
-        With `smaller` the values are changed until they fit. Ends without an answer when another question came.
-        Raises `PlaygroundError` for values that cannot be used.
-        """
-        mine = self._newest[owner] = next(self._numbers)
-        await asyncio.sleep(SETTLED_S)
-        if self._newest.get(owner) != mine:
-            return
-        sample, values = await asyncio.to_thread(self._sample, owner, draft, intensity, given)
-        preflight = self._services.preflight
-        future: Future[PreflightResult] = (preflight.fit if smaller else preflight.measure)(sample, values)
-        try:
-            while not future.done():
-                yield None
-                await asyncio.sleep(_LOOK_S)
-                if self._newest.get(owner) != mine:
-                    return
-            yield future.result()
-        finally:
-            future.cancel()
-            if self._newest.get(owner) == mine:
-                del self._newest[owner]
-                if not future.done():
-                    preflight.stop(owner)
-
-    def _sample(
-        self, owner: str, draft: Draft, intensity: str, given: Mapping[str, Any]
-    ) -> tuple[PreflightRequest, TrainingConfig]:
-        if not draft.usable:
-            raise InputError("Bring a file of examples first.")
-        prepared = prepare(
-            self._services, Path(draft.path), draft.file_name, draft.format, draft.columns, draft.repairs or ()
-        )
-        values = plan(self._services, prepared.rows, intensity, given)
-        info = self._services.host.info
-        sample = preflight_request(
-            owner,
-            prepared.learned,
-            prepared.held_out,
-            model=str(info.folder),
-            quantization=info.quantization,
-        )
-        return sample, values
 
 
 def trying(gettext: Gettext) -> Markup:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
-from playground.service.datasets import plan
 from playground.service.services import Services
 from playground.training.preflight.result import PreflightResult
 from playground.ui.finetune.state import Draft
@@ -34,7 +33,7 @@ def choices(services: Services, draft: Draft, gettext: Gettext, pace: Pace | Non
         seconds = seconds_of(services, draft, value, pace)
         fields = {"name": gettext(name), "effect": gettext(effect)}
         if seconds is None:
-            steps = plan(services, draft.rows, value).total_steps(draft.rows)
+            steps = services.finetuning.plan(draft.rows, value).total_steps(draft.rows)
             shown.append((gettext("{name}, {steps} steps: {effect}", steps=steps, **fields), value))
         else:
             time = duration(gettext, seconds)
@@ -46,19 +45,6 @@ def seconds_of(services: Services, draft: Draft, intensity: str, pace: Pace | No
     """What an intensity takes at this pace."""
     if pace is None:
         return None
-    values = plan(services, draft.rows, intensity)
+    values = services.finetuning.plan(draft.rows, intensity)
     seen = values.total_steps(draft.rows) * values.per_device_train_batch_size * values.gradient_accumulation_steps
     return pace[0] + pace[1] * seen
-
-
-def last_pace(services: Services, owner: str) -> Pace | None:
-    """Of the owner's newest finished run on the loaded model; None without one."""
-    for state in services.jobs.list(owner) if owner else []:
-        job = services.jobs.job(owner, state["job_id"])
-        comparable = state["state"] == "done" and services.host.info.serves(job.spec.base_fingerprint)
-        facts = job.facts() if comparable else {}
-        if facts.get("steps") and facts.get("seconds"):
-            settings = facts["settings"]
-            batch = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]
-            return max(0.0, state["seconds"] - facts["seconds"]), facts["seconds"] / (facts["steps"] * batch)
-    return None

@@ -12,11 +12,9 @@ from markupsafe import Markup
 from playground.i18n.catalog import Gettext
 from playground.protocol.messages import BASE
 from playground.sentence import N_, Sentence
-from playground.service.datasets import DatasetSource, origin
-from playground.service.probes import ProbeAnswers, read_probes
-from playground.service.services import Services
+from playground.service.probes import ProbeAnswers
+from playground.service.runs import DatasetSource
 from playground.training.jobs.events import FINISHED
-from playground.training.jobs.job import Job
 from playground.training.jobs.state import JobState
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import picked
@@ -32,10 +30,6 @@ SEEN, ASIDE = N_("examples it learns from"), N_("examples set aside")
 MEASURED = N_("Lower is better. If the green line climbs again, it only memorizes: then it stops by itself.")
 UNMEASURED = N_("Lower is better. No examples are set aside, so nothing tells when it only memorizes.")
 COLOURS = {SEEN: "#8A938F", ASIDE: "#2A9D8A"}
-RECENT_S = 15 * 60
-"""A run without a result that ended longer ago is not shown again to its owner who opens the tab."""
-SEEN_FILE = "seen"
-"""Lies in a run's folder once its end was on the owner's screen, or was dismissed."""
 
 
 @dataclass(frozen=True)
@@ -95,24 +89,24 @@ def build() -> WatchParts:
 
 def wire(frame: FinetunePage, parts: WatchParts) -> None:
     """Bind the clock and the buttons."""
-    jobs = frame.services.jobs
+    finetuning = frame.services.finetuning
 
     @show_errors
     async def tick(job_id: str, told: Any, choice: str, request: gr.Request) -> list[Any]:
-        owner = frame.services.owner(request)
+        owner = frame.services.owners.owner(request.headers)
         if not job_id:
             return [gr.skip()] * (5 + len(parts.drawn))
-        state = await asyncio.to_thread(jobs.get, owner, job_id)
-        job = jobs.job(owner, job_id)
-        strip = await asyncio.to_thread(read_probes, job.folder)
-        news = (*_news(state), len(strip))
+        state = await asyncio.to_thread(finetuning.state, owner, job_id)
+        answered = await asyncio.to_thread(finetuning.probe_answers, owner, job_id)
+        news = (*_news(state), len(answered))
         if news == told:
             return [gr.skip()] * (5 + len(parts.drawn))
         gettext = gettext_for(request)
         ended = state["state"] in FINISHED
         has_result = ended and state["adapter"] is not None
+        strip = strip_of(finetuning.probes(owner, job_id), answered, gettext)
         if has_result:
-            (job.folder / SEEN_FILE).touch()
+            finetuning.mark_seen(owner, job_id)
         return [
             news,
             gr.Timer(active=not ended),
@@ -121,22 +115,22 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
             picked(frame.services, owner, str(state["adapter"]) if choice == BASE else None)
             if has_result
             else gr.skip(),
-            *_draw(state, origin(job), gettext, told, strip_of(job, strip, gettext)),
+            *_draw(state, finetuning.source(owner, job_id), gettext, told, strip),
         ]
 
     @show_errors
     async def stop(job_id: str, request: gr.Request) -> gr.Button:
-        await asyncio.to_thread(jobs.stop, frame.services.known_owner(request), job_id)
+        await asyncio.to_thread(finetuning.stop, frame.services.owners.known_owner(request.headers), job_id)
         return gr.Button(gettext_for(request)(N_("Stopping…")), interactive=False)
 
     @show_errors
     async def resume(job_id: str, request: gr.Request) -> list[Any]:
-        await asyncio.to_thread(jobs.resume, frame.services.known_owner(request), job_id)
+        await asyncio.to_thread(finetuning.resume, frame.services.owners.known_owner(request.headers), job_id)
         return [gr.Timer(active=True), None, gr.Button(visible=False), gr.Button(visible=False)]
 
     @show_errors
     async def again(job_id: str, request: gr.Request) -> list[Any]:
-        (jobs.job(frame.services.owner(request), job_id).folder / SEEN_FILE).touch()
+        finetuning.mark_seen(frame.services.owners.owner(request.headers), job_id)
         return [open_step(BRING), ""]
 
     watched = [frame.told, frame.clock, frame.steps, frame.adapter, frame.picker, *parts.drawn]
@@ -147,22 +141,9 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
     parts.next.click(lambda: open_step(RESULT), None, frame.steps, **EVENT_OPTIONS)
 
 
-def latest(services: Services, owner: str, now: float) -> JobState | None:
-    """The owner's run to come back to: one that goes on, else the newest, if its end was not seen yet."""
-    states = services.jobs.list(owner)
-    for state in states:
-        if state["state"] not in FINISHED:
-            return state
-    newest = next(iter(states), None)
-    if newest is None or (services.jobs.job(owner, newest["job_id"]).folder / SEEN_FILE).exists():
-        return None
-    ended = services.jobs.events(owner, newest["job_id"])[-1].time
-    return newest if newest["adapter"] is not None or now - ended < RECENT_S else None
-
-
-def strip_of(job: Job, lines: Sequence[ProbeAnswers], gettext: Gettext) -> str:
+def strip_of(probes: Sequence[str], lines: Sequence[ProbeAnswers], gettext: Gettext) -> str:
     """Questions as rows, checkpoints as columns: the base's answers first, the newest marked."""
-    return run.probes(gettext, job.spec.probes, [(line.step, line.answers) for line in lines])
+    return run.probes(gettext, probes, [(line.step, line.answers) for line in lines])
 
 
 def _news(state: JobState) -> tuple[Any, ...]:

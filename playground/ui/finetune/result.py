@@ -13,12 +13,7 @@ from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
-from playground.service.downloads import zipped
-from playground.service.probes import read_probes
-from playground.service.publishing import left_out as why_left_out
 from playground.service.services import Services
-from playground.training.jobs.job import Job
-from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import head, primary, second, static_html
@@ -32,7 +27,6 @@ from playground.ui.finetune.state import BRING, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for
 from playground.ui.reports import report, run, verdict
 
-HELD_OUT_SHOWN = 3
 SHORT_ANSWER = SamplingParams(max_new_tokens=80, temperature=0.0)
 REDRAWN_S = 0.25
 """The table with all answers is redrawn at most this often."""
@@ -93,34 +87,35 @@ def wire(
         if not adapter:
             yield ["", "", "", "", "", "", gr.skip()]
             return
-        owner, gettext = services.owner(request), gettext_for(request)
-        job, card = services.jobs.job(owner, job_id), services.store.get(owner, adapter)
-        facts: dict[str, Any] = {**job.facts(), **card.metrics}
-        lines = [(line.step, line.answers) for line in read_probes(job.folder)]
-        probes = run.probes(gettext, job.spec.probes, lines, kept=facts.get("step", facts.get("best_step")))
+        owner, gettext = services.owners.owner(request.headers), gettext_for(request)
+        taught_by, card = services.finetuning, services.adapters.get(owner, adapter)
+        facts: dict[str, Any] = {**taught_by.facts(owner, job_id), **card.metrics}
+        lines = [(line.step, line.answers) for line in taught_by.probe_answers(owner, job_id)]
+        kept = facts.get("step", facts.get("best_step"))
+        probes = run.probes(gettext, taught_by.probes(owner, job_id), lines, kept=kept)
         answers = report.answers(card.report, card.name, gettext)
         below = report.behind(card.report, card.name, gettext), report.others(card.report, gettext)
         taught = snippets.facts(verdict.how_taught(facts, gettext))
         found, proof = verdict.verdict(card, facts, gettext), verdict.proof(card, gettext)
-        left_out = why_left_out(services.host.info, job)
+        left_out = taught_by.left_out(owner, job_id)
         if left_out:
-            answers = answers or snippets.caption(gettext(left_out.sentence))
+            answers = answers or snippets.caption(gettext(left_out))
         yield [found, answers + probes, *below, taught, proof, gr.Button(visible=left_out is None)]
         if not answers:
-            async for table in _answers(services, owner, job, card, gettext):
+            async for table in _answers(services, owner, job_id, card, gettext):
                 yield [gr.skip(), table + probes, *[gr.skip()] * 5]
 
     @show_errors
     async def use(adapter: str, job_id: str, request: gr.Request, written: str = "") -> list[Any]:
-        owner = services.owner(request)
-        questions = services.jobs.job(owner, job_id).spec.probes
+        owner = services.owners.owner(request.headers)
+        questions = services.finetuning.probes(owner, job_id)
         # A first question stands ready to be sent, unless something is written there already.
         ready = [questions[0] if questions and not written.strip() else gr.skip()] * (prompt is not None)
         return [gr.Tabs(selected="generate"), picked(services, owner, adapter), *ready]
 
     @show_errors
     async def download(adapter: str, request: gr.Request) -> str:
-        return await asyncio.to_thread(zipped, services, services.owner(request), adapter)
+        return await asyncio.to_thread(services.downloads.zipped, services.owners.owner(request.headers), adapter)
 
     shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof, parts.use]
     frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT_OPTIONS)
@@ -139,11 +134,13 @@ def wire(
     )
 
 
-async def _answers(services: Services, owner: str, job: Job, card: AdapterInfo, gettext: Gettext) -> AsyncIterator[str]:
+async def _answers(
+    services: Services, owner: str, job_id: str, card: AdapterInfo, gettext: Gettext
+) -> AsyncIterator[str]:
     """The table of questions with both answers, growing as the live model writes them."""
-    asked = await asyncio.to_thread(_questions, job)
+    asked = await asyncio.to_thread(services.finetuning.sample_rows, owner, job_id)
     rows = [[messages[-1]["content"], "", "", wanted] for messages, wanted in asked]
-    clients = services.host.client(owner), await services.client(owner, card.id)
+    clients = await services.adapters.client(owner), await services.adapters.client(owner, card.id)
     clock = asyncio.get_running_loop().time
     next_at = 0.0
     for row, (messages, _) in zip(rows, asked, strict=True):
@@ -170,16 +167,3 @@ async def _answer(client: SamplingClient, messages: list[Message], gettext: Gett
 def _table(gettext: Gettext, card: AdapterInfo, rows: list[list[str]]) -> str:
     heading = gettext("Asked now, without and with it")
     return report.answers_table(gettext, heading, card.name, [(row[0], row[1], row[2], row[3]) for row in rows])
-
-
-def _questions(job: Job) -> list[tuple[list[Message], str]]:
-    """Prompts to compare on, with the wanted answers: some that were set aside, else some it learnt; then those that
-    the person wanted to watch, without."""
-    examples = load_examples(job.folder / HELD_OUT_FILE) or load_examples(job.folder / TRAIN_FILE)
-    rows = [example.messages for example in examples if example.messages and len(example.messages) > 1]
-    found = [(list(row[:-1]), row[-1]["content"]) for row in rows[:HELD_OUT_SHOWN]]
-    known = {prompt[-1]["content"] for prompt, _ in found}
-    watched: list[tuple[list[Message], str]] = [
-        ([{"role": "user", "content": probe}], "") for probe in job.spec.probes if probe not in known
-    ]
-    return [*found, *watched]

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,21 +9,19 @@ import gradio as gr
 from playground.data.column_mapping import AUTO, NOTHING_KNOWN
 from playground.data.examples import Example
 from playground.data.formats import FORMATS
-from playground.data.readers.table_reader import read_table
 from playground.data.table import Table
 from playground.errors import DataError, InputError
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
-from playground.service.datasets import PreparedDataset, plan, prepare, row_tokenizer
+from playground.service.datasets import PreparedDataset
 from playground.service.services import Services
-from playground.training.tokenization import preview, tokenize_example
 from playground.ui.components import snippets
 from playground.ui.components.basics import ghost, head, primary, second, static_html
 from playground.ui.components.defaults import Defaults
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import columns
-from playground.ui.finetune.lengths import beyond, measure
+from playground.ui.finetune.lengths import beyond
 from playground.ui.finetune.state import BRING, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
 from playground.ui.reports import dataset
@@ -157,13 +154,12 @@ async def _again(services: Services, draft: Draft, request: gr.Request) -> list[
 
 
 def _read(services: Services, draft: Draft, gettext: Gettext) -> tuple[Draft, list[Any]]:
-    path = Path(draft.path)
     try:
-        prepared = prepare(services, path, draft.file_name, draft.format, draft.columns, draft.repairs)
+        prepared = services.datasets.prepare(draft.file)
     except DataError as error:
-        if not path.exists():  # nothing in it could be read
+        if not draft.file.path.exists():  # nothing in it could be read
             raise
-        table = read_table(path, draft.file_name)
+        table = services.datasets.first_rows(draft.file)
         format = "prompt_completion" if draft.format == AUTO else draft.format
         known = tuple(table.columns)
         draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, rows=0, held_out=0)
@@ -187,7 +183,7 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
         held_out=len(prepared.held_out),
         probe=next((question(example) for example in prepared.held_out or prepared.learned), ""),
     )
-    values = plan(services, draft.rows)
+    values = services.finetuning.plan(draft.rows)
     told = N_("{count} examples, read as {format}")
     if draft.usable < found.rows:
         told = N_("{usable} of {count} examples can be used, read as {format}")
@@ -199,7 +195,7 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
         gr.Dropdown(value=draft.format),
         *columns.updates(draft, gettext),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
-        dataset.lengths(gettext, measure(services, examples, values)),
+        dataset.lengths(gettext, services.datasets.lengths(examples, values.max_length)),
         *_example(services, draft, gettext),
         dataset.repair_table(gettext, kept) + dataset.problems(gettext, found.problems),
         snippets.caption(_set_aside(draft, gettext)),
@@ -230,11 +226,11 @@ def _example(services: Services, draft: Draft, gettext: Gettext) -> list[str]:
     """The shown example, and which of how many it is."""
     if not draft.preview:
         return ["", ""]
-    limit = plan(services, draft.rows).max_length
+    limit = services.finetuning.plan(draft.rows).max_length
     example = draft.preview[draft.shown]
     try:
-        drawn: str = dataset.preview(gettext, _apart(example, preview(example, row_tokenizer(services), limit)))
-        drawn += beyond(tokenize_example(example, row_tokenizer(services), limit), limit, gettext)
+        read = services.datasets.preview(example, limit)
+        drawn: str = dataset.preview(gettext, _apart(example, read.pieces)) + beyond(read, limit, gettext)
     except InputError as error:
         drawn = snippets.warning(gettext(error.sentence))
     place = gettext("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))

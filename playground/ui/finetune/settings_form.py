@@ -51,7 +51,7 @@ def build(services: Services, config_class: type[TrainingConfig] = TrainingConfi
 def _field(services: Services, name: str, info: FieldInfo, setting: Setting) -> gr.components.Component:
     common: dict[str, Any] = {"label": name, "info": t(setting.help), "value": info.default, "interactive": True}
     if setting.choices:
-        context = ConfigContext(services.host.info.context_length, services.host.info.linear_modules)
+        context = ConfigContext(services.models.info.context_length, services.models.info.linear_modules)
         offered = [setting.choices.alone, *setting.choices.offered(context)]
         return gr.Dropdown(offered, allow_custom_value=True, elem_classes="pill", **common)
     if info.annotation is bool:

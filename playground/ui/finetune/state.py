@@ -1,11 +1,13 @@
 """What the steps of Fine-tune share: the page's pieces, and the draft that a visitor is preparing."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import gradio as gr
 
 from playground.data.column_mapping import AUTO
 from playground.data.examples import Example
+from playground.service.datasets import DatasetFile
 from playground.service.services import Services
 
 BRING, CHECK, TEACH, RESULT = 1, 2, 3, 4
@@ -33,6 +35,10 @@ class Draft:
     held_out: int = 0
     probe: str = ""
     """A question from the file that is set aside, to be watched."""
+
+    @property
+    def file(self) -> DatasetFile:
+        return DatasetFile(Path(self.path), self.file_name, self.format, self.columns, self.repairs)
 
     @property
     def usable(self) -> int:

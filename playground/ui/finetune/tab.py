@@ -68,8 +68,8 @@ def _attach(frame: FinetunePage, tab: gr.Tab, teach: TeachParts, watch: WatchPar
 
     @show_errors
     async def find(job_id: str, request: gr.Request) -> list[Any]:
-        owner = frame.services.owner(request)
-        state = None if job_id else await asyncio.to_thread(progress.latest, frame.services, owner, time.time())
+        owner = frame.services.owners.owner(request.headers)
+        state = None if job_id else await asyncio.to_thread(frame.services.finetuning.latest, owner, time.time())
         if state is None:
             return [gr.skip()] * 5
         # The clock's next tick draws the run; at its end it moves on to the result by itself.

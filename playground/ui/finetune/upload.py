@@ -7,11 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from playground.data.readers.table_reader import SUFFIXES
 from playground.errors import DataError, InputError
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
-from playground.service.datasets import READY_FILES
+from playground.service.datasets import READY_FILES, DatasetService
 from playground.ui.components import snippets
 from playground.ui.components.basics import caption, head, note, primary, static_html
 from playground.ui.errors import show_errors
@@ -61,7 +60,7 @@ def build() -> BringParts:
                 label=t("Examples"),
                 show_label=False,
                 container=False,
-                file_types=list(SUFFIXES),
+                file_types=list(DatasetService.suffixes),
                 elem_classes=["grow", "drop"],
                 height=220,
             )

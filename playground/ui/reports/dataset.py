@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -10,6 +9,7 @@ from playground.data.excerpts import as_text, excerpt
 from playground.data.repair import Repair
 from playground.data.table import Problem, Table
 from playground.i18n.catalog import Gettext
+from playground.service.datasets import ExampleLengths
 from playground.ui.templates import render
 
 _BARS = 12
@@ -30,21 +30,7 @@ def preview(gettext: Gettext, pieces: Iterable[tuple[str, bool]]) -> Markup:
     return render("preview", gettext, pieces=shown)
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """How examples fit into `limit` tokens: their lengths, and how many are cut off, cannot be learnt at all, or are
-    texts that became pieces. `total` examples there are, of which the ones in `counts` were measured."""
-
-    counts: Sequence[int]
-    limit: int
-    total: int
-    cut: int = 0
-    lost: int = 0
-    texts: int = 0
-    pieces: int = 0
-
-
-def lengths(gettext: Gettext, fit: Fit) -> str:
+def lengths(gettext: Gettext, fit: ExampleLengths) -> str:
     """How many examples have which length, in tokens, and what becomes of those that do not fit."""
     return render("lengths", gettext, fit=fit, bars=_bars(fit.counts)) if fit.counts else ""
 

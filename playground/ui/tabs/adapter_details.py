@@ -8,7 +8,6 @@ from playground.adapters.check import WEIGHTS
 from playground.adapters.info import AdapterInfo
 from playground.errors import InputError
 from playground.i18n.catalog import Gettext
-from playground.service.datasets import origin
 from playground.service.services import Services
 from playground.ui.components import snippets
 from playground.ui.reports import report, verdict
@@ -51,7 +50,7 @@ def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) ->
 
 
 def _foreign(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
-    return "" if services.fits(card) else gettext("for another model: {name}", name=card.base_model or "?")
+    return "" if services.adapters.fits(card) else gettext("for another model: {name}", name=card.base_model or "?")
 
 
 def _time(card: AdapterInfo) -> str:
@@ -61,7 +60,7 @@ def _time(card: AdapterInfo) -> str:
 def _file(services: Services, owner: str, card: AdapterInfo) -> str:
     """The file that it was taught from; "" where that is not known (any more)."""
     try:
-        known = origin(services.jobs.job(owner, card.source.get("job_id")))
+        known = services.finetuning.source(owner, card.source.get("job_id"))
     except InputError:  # imported, or somebody else's
         return ""
     return known.file_name if known else ""

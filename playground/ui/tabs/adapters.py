@@ -13,7 +13,6 @@ from playground.adapters.info import MAX_NAME_CHARS, check_name
 from playground.errors import AdapterError, InputError
 from playground.protocol.messages import BASE
 from playground.sentence import N_
-from playground.service.downloads import sizes, whole, zipped
 from playground.service.services import Services
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import picked
@@ -131,8 +130,8 @@ def _draw(services: Services, request: gr.Request, adapter: str | None, seen: st
 
     What was `seen` to be chosen in the list is not chosen anew: another may be by now.
     """
-    owner, gettext = services.owner(request), gettext_for(request)
-    cards = services.store.list(owner)
+    owner, gettext = services.owners.owner(request.headers), gettext_for(request)
+    cards = services.adapters.list(owner)
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
     choices = [(adapter_details.line(services, card, gettext), card.id) for card in cards]
     shown = card.id if card else None
@@ -143,7 +142,7 @@ def _draw(services: Services, request: gr.Request, adapter: str | None, seen: st
         adapter_details.title(services, card, gettext) if card else "",
         adapter_details.page(services, owner, card, gettext) if card else "",
         *(gr.Row(visible=False) for _ in range(3)),
-        gr.Row(visible=card is not None and services.fits(card)),
+        gr.Row(visible=card is not None and services.adapters.fits(card)),
     ]
 
 
@@ -158,20 +157,20 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts) -> None
     async def bring(path: Any, request: gr.Request) -> list[Any]:
         if not isinstance(path, str) or not path:
             raise InputError("Send a file first.")
-        owner = services.known_owner(request)
-        card = await asyncio.to_thread(services.adopt, owner, _name_of(path), Path(path))
+        owner = services.owners.known_owner(request.headers)
+        card = await asyncio.to_thread(services.adapters.import_adapter, owner, _name_of(path), Path(path))
         return [picked(services, owner), *_draw(services, request, card.id)]
 
     @show_errors
     async def rename(adapter: str | None, name: str, request: gr.Request) -> list[Any]:
-        owner = services.known_owner(request)
-        card = services.store.rename(owner, _one(adapter), name)
+        owner = services.owners.known_owner(request.headers)
+        card = services.adapters.rename(owner, _one(adapter), name)
         return [picked(services, owner), *_draw(services, request, card.id)]
 
     @show_errors
     async def delete(adapter: str | None, current: str, request: gr.Request) -> list[Any]:
-        owner = services.known_owner(request)
-        card = await asyncio.to_thread(services.remove, owner, _one(adapter))
+        owner = services.owners.known_owner(request.headers)
+        card = await asyncio.to_thread(services.adapters.delete_adapter, owner, _one(adapter))
         return [picked(services, owner, BASE if current == card.id else None), *_draw(services, request, None)]
 
     listed = [picker, *parts.drawn]
@@ -189,13 +188,13 @@ def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
 
     @show_errors
     async def ask_name(adapter: str | None, request: gr.Request) -> list[Any]:
-        card = services.store.get(services.owner(request), _one(adapter))
+        card = services.adapters.get(services.owners.owner(request.headers), _one(adapter))
         return [*_rows("renaming"), card.name]
 
     @show_errors
     async def use(adapter: str | None, request: gr.Request) -> gr.Dropdown:
-        owner = services.owner(request)
-        client = await services.client(owner, _one(adapter))
+        owner = services.owners.owner(request.headers)
+        client = await services.adapters.client(owner, _one(adapter))
         gettext = gettext_for(request)
         gr.Info(gettext("It answers in every tab now."), duration=4, title=gettext("Done"))
         return picked(services, owner, client.adapter)
@@ -213,22 +212,22 @@ def _wire_download(services: Services, parts: Parts) -> None:
 
     @show_errors
     async def ask_what(adapter: str | None, request: gr.Request) -> list[Any]:
-        card = services.store.get(services.owner(request), _one(adapter))
-        small, large = await asyncio.to_thread(sizes, services, card)
-        mergeable = services.fits(card)
+        card = services.adapters.get(services.owners.owner(request.headers), _one(adapter))
+        small, large = await asyncio.to_thread(services.downloads.sizes, card)
+        mergeable = services.adapters.fits(card)
         line = N_("Adapter: {small} MB. Whole model: {large} MB.") if mergeable else N_("Adapter: {small} MB.")
         told = gettext_for(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
         return [*_rows("taking"), snippets.caption(told), gr.Button(visible=True), gr.Button(visible=mergeable)]
 
     @show_errors
     async def download(adapter: str | None, request: gr.Request) -> list[Any]:
-        path = await asyncio.to_thread(zipped, services, services.owner(request), _one(adapter))
+        path = await asyncio.to_thread(services.downloads.zipped, services.owners.owner(request.headers), _one(adapter))
         return [path, *_rows("")]
 
     @show_errors
     async def make(adapter: str | None, request: gr.Request) -> AsyncIterator[list[Any]]:
         gettext = gettext_for(request)
-        async with aclosing(whole(services, services.owner(request), _one(adapter))) as shares:
+        async with aclosing(services.downloads.whole(services.owners.owner(request.headers), _one(adapter))) as shares:
             async for share in shares:
                 if isinstance(share, str):
                     yield [gr.skip(), *_buttons(True), share, *_rows("")]

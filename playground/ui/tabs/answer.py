@@ -17,7 +17,7 @@ from playground.ui.components.compare import answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import in_browser, paced
+from playground.ui.events import in_browser
 from playground.ui.i18n import gettext_for, t
 from playground.ui.templates import render
 
@@ -64,7 +64,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[QuestionAnsweringOutput]:
             return TASK.ask(client, question=question, context=context)
 
-        async for found in paced(answers(services, request, who, ask)):
+        async for found in answers(services, request, who, ask):
             yield found.drawn(lambda one: _drawn(gettext, context, one))
 
     inputs = [question, context, *choice.inputs]

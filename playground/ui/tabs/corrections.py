@@ -1,11 +1,9 @@
 """Teach by correcting: the note beside a chat that counts corrected answers, and the way from there to Fine-tune."""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,7 +11,7 @@ import gradio as gr
 from playground.errors import InputError
 from playground.i18n.catalog import Gettext
 from playground.protocol.messages import Message
-from playground.service.corrections import Corrections, Kept
+from playground.service.corrections import FILE_NAME, Corrections, Kept
 from playground.service.services import Services
 from playground.tasks.inputs import check_text
 from playground.training.jobs.events import FINISHED
@@ -23,7 +21,6 @@ from playground.ui.components.snippets import caption
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import review
-from playground.ui.finetune.progress import latest
 from playground.ui.finetune.review import CheckParts
 from playground.ui.finetune.state import CHECK, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for
@@ -31,7 +28,6 @@ from playground.ui.tabs import generate_controls
 
 ENOUGH = 8
 """So many corrections are worth a training."""
-FILE_NAME = "corrections.jsonl"
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ def draw(services: Services, visible: bool, prompt: gr.Textbox) -> CorrectionsPa
         with gr.Row(visible=False, elem_classes=["foot"]) as buttons:
             look = second("Look at them", elem_id="corrections-look")
             teach = second("Teach these", visible=False, elem_id="corrections-teach")
-    return CorrectionsPanel(Corrections(services.data), box, look, teach, prompt, (count, buttons, teach))
+    return CorrectionsPanel(services.corrections, box, look, teach, prompt, (count, buttons, teach))
 
 
 def counted(gettext: Gettext, kept: Kept) -> list[Any]:
@@ -75,7 +71,7 @@ def wire(services: Services, note: CorrectionsPanel, chat: gr.Chatbot, controls:
 
     @show_errors
     async def corrected(edit: gr.EditData, request: gr.Request, shown: Any, *asked_with: Any) -> AsyncIterator[Any]:
-        turns, owner = as_turns(shown), services.known_owner(request)
+        turns, owner = as_turns(shown), services.owners.known_owner(request.headers)
         was, answer = _text(edit.previous_value), _text(edit.value)
         asked = asked_before(as_messages(shown), edit.index)
         role = generate_controls.read(asked_with).role
@@ -93,7 +89,9 @@ def wire(services: Services, note: CorrectionsPanel, chat: gr.Chatbot, controls:
 
     @show_errors
     async def opened(request: gr.Request) -> list[Any]:
-        return counted(gettext_for(request), await asyncio.to_thread(note.kept.list, services.owner(request)))
+        return counted(
+            gettext_for(request), await asyncio.to_thread(note.kept.list, services.owners.owner(request.headers))
+        )
 
     tab = owning_tab()
     if tab is not None:
@@ -106,11 +104,11 @@ def send_to_finetune(frame: FinetunePage, note: CorrectionsPanel, check: CheckPa
 
     @show_errors
     async def teach(request: gr.Request) -> list[Any]:
-        owner = services.known_owner(request)
-        state = await asyncio.to_thread(latest, services, owner, time.time())
+        owner = services.owners.known_owner(request.headers)
+        state = await asyncio.to_thread(services.finetuning.latest, owner, time.time())
         if state and state["state"] not in FINISHED:
             raise InputError("A training run of yours is still going on. When it is done, you can teach these.")
-        path = await asyncio.to_thread(write_file, services, note.kept, owner)
+        path = await asyncio.to_thread(services.corrections.write_file, owner)
         draft = Draft(path=str(path), file_name=FILE_NAME)
         draft, drawn = await review.read(services, draft, gettext_for(request))
         # A run whose end was not seen counts as taken up: else Fine-tune, once open, would turn to it.
@@ -119,16 +117,6 @@ def send_to_finetune(frame: FinetunePage, note: CorrectionsPanel, check: CheckPa
 
     led = [frame.tabs, frame.steps, frame.job, frame.told, frame.clock, frame.draft, *check.drawn]
     note.teach.click(teach, None, led, **EVENT_OPTIONS)
-
-
-def write_file(services: Services, kept: Corrections, owner: str) -> Path:
-    """The corrections as they are now, in a file of its own: later ones do not change what is being prepared."""
-    lines = kept.as_json_lines(owner)
-    if not lines:
-        raise InputError("No correction is kept. Change an answer with its pencil first.")
-    path = Path(tempfile.mkdtemp(dir=services.data.downloads)) / FILE_NAME
-    path.write_text(lines, encoding="utf-8")
-    return path
 
 
 def _text(value: Any) -> str:

@@ -14,7 +14,7 @@ from playground.ui.components.file_download import download_after, hidden_downlo
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import gettext_for, t
-from playground.ui.tabs.corrections import CorrectionsPanel, counted, write_file
+from playground.ui.tabs.corrections import CorrectionsPanel, counted
 
 MAX_SHOWN_CHARS = 400
 """Characters of a question or an answer in the list."""
@@ -69,22 +69,22 @@ def wire(services: Services, note: CorrectionsPanel, parts: ListParts, chat: gr.
 
     @show_errors
     async def look(request: gr.Request) -> list[Any]:
-        rows = await asyncio.to_thread(kept.list, services.owner(request))
+        rows = await asyncio.to_thread(kept.list, services.owners.owner(request.headers))
         return [*_stages(bool(rows)), *_listed(rows), *counted(gettext_for(request), rows)]
 
     @show_errors
     async def drop(chosen: Any, request: gr.Request) -> list[Any]:
-        rows = await asyncio.to_thread(kept.drop, services.known_owner(request), chosen)
+        rows = await asyncio.to_thread(kept.drop, services.owners.known_owner(request.headers), chosen)
         return [*_stages(bool(rows)), *_listed(rows), *counted(gettext_for(request), rows)]
 
     @show_errors
     async def clear(request: gr.Request) -> list[Any]:
-        await asyncio.to_thread(kept.clear, services.known_owner(request))
+        await asyncio.to_thread(kept.clear, services.owners.known_owner(request.headers))
         return [*_stages(False), *_listed([]), *counted(gettext_for(request), [])]
 
     @show_errors
     async def download(request: gr.Request) -> str:
-        return str(await asyncio.to_thread(write_file, services, kept, services.known_owner(request)))
+        return str(await asyncio.to_thread(kept.write_file, services.owners.known_owner(request.headers)))
 
     everything = [*stages, *listed, *note.drawn]
     note.look.click(look, None, everything, **EVENT_OPTIONS).success(None, js=in_browser("toTop"), **EVENT_OPTIONS)

@@ -8,6 +8,7 @@ import gradio as gr
 
 from playground.protocol.client import SamplingClient
 from playground.sentence import N_
+from playground.service.generation import Ask
 from playground.service.services import Services
 from playground.tasks.generate import TASK
 from playground.tasks.outputs import TextOutput
@@ -24,12 +25,12 @@ from playground.ui.components.chat_history import (
     signatures,
     with_answer,
 )
-from playground.ui.components.compare import Ask, CompareView, answers, split
+from playground.ui.components.compare import CompareView, answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.components.token_probabilities import TokenProbabilities, place, shaded
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, in_browser, paced
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import framed, gettext_for, t
 from playground.ui.tabs import corrections, corrections_list, generate_controls
 from playground.ui.tabs.corrections import CorrectionsPanel
@@ -55,7 +56,7 @@ def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
 
     A model without a chat template only continues texts.
     """
-    chats = services.host.info.has_chat_template
+    chats = services.models.info.has_chat_template
     with gr.Row(elem_classes=["work", "full", "chatwork"]):
         with gr.Column(elem_classes=["card"], scale=3):
             with gr.Row(elem_classes=["head"]):
@@ -223,7 +224,7 @@ async def _spoken(
     base_ask, ask = (_asking(services, asked, prompt=said, history=as_messages(history)) for history in histories)
     by_base = author(gettext_for(request)("Base model"), False)
     signed: list[Any] = []
-    async for found in paced(answers(services, request, values[:CHOICES], ask, base_ask)):
+    async for found in answers(services, request, values[:CHOICES], ask, base_ask):
         by = author(found.name, found.taught)
         base = with_answer(histories[0], said, found.base, by_base) if found.comparing else gr.skip()
         if signed:  # once is enough
@@ -245,7 +246,7 @@ def _wire_text(
         asked = generate_controls.read(values[CHOICES:])
         shades = _shades(request, "text")
         ask = _asking(services, asked, prompt=begun, mode="text")
-        async for found in paced(answers(services, request, values[:CHOICES], ask)):
+        async for found in answers(services, request, values[:CHOICES], ask):
             base, own, *who = found.drawn(lambda result: begun + result.text)
             words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
             yield [base, own, *words, *who]

@@ -15,7 +15,7 @@ from playground.ui.components.compare import answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import in_browser, paced
+from playground.ui.events import in_browser
 from playground.ui.i18n import t
 
 
@@ -42,7 +42,7 @@ def build(services: Services, choice: AdapterPicker, task: Task[Any]) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[Any]:
             return task.ask(client, **given)
 
-        async for found in paced(answers(services, request, who, ask)):
+        async for found in answers(services, request, who, ask):
             yield found.drawn(lambda output: output.to_text())
 
     wire([buttons[0].click], buttons, run, [*choice.inputs, *inputs], result.outputs)
@@ -65,7 +65,7 @@ def _output(task: Task[Any], elem_id: str) -> gr.Textbox:
 def _input(services: Services, task: Task[Any], name: str, ask: Ask) -> Any:
     options: dict[str, Any] = {"label": t(ask.label), "elem_id": f"{task.name}-{name}"}
     default = task.Inputs.model_fields[name].get_default()
-    if choices := task.Inputs.choices(name, services.host.info):
+    if choices := task.Inputs.choices(name, services.models.info):
         value = default if default in choices else choices[0]
         named = [(t(choice), choice) for choice in choices]
         return gr.Dropdown(named, value=value, interactive=True, elem_classes=["pill"], **options)

@@ -22,7 +22,7 @@ from playground.ui.components.compare import ComparedOutput, answers
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import in_browser, paced
+from playground.ui.events import in_browser
 from playground.ui.i18n import gettext_for, t
 from playground.ui.templates import render
 
@@ -83,11 +83,12 @@ def build(services: Services, choice: AdapterPicker) -> None:
                     yield found
                 await asyncio.sleep(0)
 
-        async for both in paced(answers(services, request, who, ask)):
+        async for both in answers(services, request, who, ask):
             if both.comparing:
                 yield _compared(gettext, lines, both), snippets.caption(_agreement(gettext, both))
             else:
-                yield _verdicts(gettext, both.own), snippets.caption(_count(gettext, both.own))
+                own = both.own or []
+                yield _verdicts(gettext, own), snippets.caption(_count(gettext, own))
 
     wire([buttons[0].click], buttons, judge, [text, *choice.inputs], [verdicts, line])
     chips(TASK.examples, [text], ["text"])

@@ -20,7 +20,7 @@ from playground.ui.components.compare import ComparedOutput, answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, in_browser, paced
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import gettext_for, t
 
 MAX_TEXT_FILE_BYTES = 2_000_000
@@ -70,8 +70,8 @@ def build(services: Services, choice: AdapterPicker) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
             return TASK.ask(client, text=text, length=length)
 
-        async for found in paced(answers(services, request, who, ask)):
-            below = _below(gettext, services.host.info.name, text, found)
+        async for found in answers(services, request, who, ask):
+            below = _below(gettext, services.models.info.name, text, found)
             yield [*found.drawn(lambda one: one.text), snippets.caption(below)]
 
     inputs = [text, length, *choice.inputs]

@@ -19,13 +19,13 @@ from playground.ui.components.compare import ComparedOutput, answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, in_browser, paced
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import pt, t
 
 
 def build(services: Services, choice: AdapterPicker) -> None:
     """Draw the tab and bind its events."""
-    known = known_languages(services.host.info)
+    known = known_languages(services.models.info)
     choices = [(t(language), language) for language in known]
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
@@ -55,10 +55,12 @@ def build(services: Services, choice: AdapterPicker) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
             return TASK.ask(client, text=text, target=target, source=source)
 
-        async for found in paced(answers(services, request, who, ask)):
+        async for found in answers(services, request, who, ask):
             newest = found.own or found.base
             spoken = (
-                gettext(locale, "{language}, it seems", language=gettext(locale, newest.note)) if source == AUTO else ""
+                gettext(locale, "{language}, it seems", language=gettext(locale, newest.note))
+                if newest and source == AUTO
+                else ""
             )
             line = _by(locale, found, _names(known, locale))
             yield [*found.drawn(lambda one: one.text), snippets.caption(spoken), snippets.caption(line)]

@@ -1,0 +1,35 @@
+"""Gives a browser that opens the page the key by which its visitor is known again."""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from playground.service.owners import COOKIE, Owners
+
+_YEAR_S = 365 * 24 * 3600
+
+
+class OwnerCookieMiddleware:
+    """ASGI middleware: a browser that opens the page without a key gets one."""
+
+    def __init__(self, app: ASGIApp, owners: Owners) -> None:
+        self.app = app
+        self.owners = owners
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != "/" or self.owners.has_key(Headers(scope=scope)):
+            await self.app(scope, receive, send)
+            return
+        cookie = f"{COOKIE}={self.owners.issue()}; Path=/; Max-Age={_YEAR_S}; HttpOnly; {_attributes(scope)}"
+
+        async def send_with_key(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).append("set-cookie", cookie)
+            await send(message)
+
+        await self.app(scope, receive, send_with_key)
+
+
+def _attributes(scope: Scope) -> str:
+    """Inside the frame of a Space the cookie is a third party's, which browsers allow only like this."""
+    forwarded = Headers(scope=scope).get("x-forwarded-proto", "").split(",")[0]
+    return "SameSite=None; Secure; Partitioned" if "https" in (scope.get("scheme"), forwarded) else "SameSite=Lax"

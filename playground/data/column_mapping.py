@@ -1,10 +1,10 @@
 """Which column plays which role: recognised from the header, or chosen by a person."""
 
-from collections.abc import Mapping as AbstractMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from playground.data.formats import FORMATS, ROLES, language_of, last_word, plain
+from playground.data.column_names import FORMATS, ROLES, language_of, last_word, plain
 from playground.data.table import Table
 from playground.errors import DataError
 from playground.sentence import N_
@@ -18,7 +18,7 @@ NOTHING_KNOWN = N_(
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class ColumnMapping:
     """A format of `ROLES`, and the column for each role that is filled. A column may be a path: "answers.text"."""
 
     format: str
@@ -30,18 +30,18 @@ class Mapping:
         return language_of(self.columns.get("target", "")) if self.format == "translation" else ""
 
 
-def recognize(table: Table) -> Mapping:
+def recognize(table: Table) -> ColumnMapping:
     """The first format whose required roles all find a column; raises `DataError` that lists the columns."""
     for name in FORMATS:
         columns = _match(table, name)
         if columns is not None:
-            return Mapping(name, columns)
+            return ColumnMapping(name, columns)
     if len(table.columns) == 1 and _shape(table, table.columns[0]) is str:
-        return Mapping("text", {"text": table.columns[0]})
+        return ColumnMapping("text", {"text": table.columns[0]})
     raise DataError(NOTHING_KNOWN, columns=_listed(table.columns))
 
 
-def resolve(table: Table, format: str = AUTO, columns: AbstractMapping[str, str] | None = None) -> Mapping:
+def resolve(table: Table, format: str = AUTO, columns: Mapping[str, str] | None = None) -> ColumnMapping:
     """What a person chose, completed by what can be recognised; raises `DataError` for a wrong name."""
     chosen = {role: column for role, column in (columns or {}).items() if column}
     if format == AUTO:
@@ -78,7 +78,7 @@ def resolve(table: Table, format: str = AUTO, columns: AbstractMapping[str, str]
             missing=", ".join(missing),
             columns=_listed(table.columns),
         )
-    return Mapping(format, {name: found[name] for name in known if name in found})
+    return ColumnMapping(format, {name: found[name] for name in known if name in found})
 
 
 def cell(row: dict[str, object], column: str) -> object:
@@ -105,7 +105,7 @@ def _match(table: Table, format: str) -> dict[str, str] | None:
     return None if _missing(format, found) else found
 
 
-def _missing(format: str, found: AbstractMapping[str, str]) -> list[str]:
+def _missing(format: str, found: Mapping[str, str]) -> list[str]:
     if format == "messages" and "input" in found and "output" in found:
         return []
     return [role.name for role in ROLES[format] if role.required and role.name not in found]
@@ -173,7 +173,7 @@ def _shape(table: Table, column: str) -> type:
     return str
 
 
-def _suiting(table: Table, chosen: AbstractMapping[str, str]) -> str:
+def _suiting(table: Table, chosen: Mapping[str, str]) -> str:
     """The recognised format if it has the chosen roles, otherwise the first whose needs the choice fills."""
     filled = [
         name

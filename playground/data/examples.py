@@ -11,18 +11,17 @@ to a question that its passage does not answer; without it such rows cannot be u
 """
 
 import random
-from collections.abc import Callable
-from collections.abc import Mapping as AbstractMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from playground.data.chat import Unusable, conversation, is_open, turns
-from playground.data.column_mapping import Mapping, cell
+from playground.data.column_mapping import ColumnMapping, cell
 from playground.data.table import Table
 from playground.errors import DataError
 from playground.protocol.messages import Message
 from playground.sentence import Sentence
 
-Writers = AbstractMapping[str, Callable[..., list[Message]]]
+Writers = Mapping[str, Callable[..., list[Message]]]
 LEAST = 2
 TELLING = 20
 """So many rows held out tell a real progress from chance."""
@@ -55,7 +54,7 @@ class Examples:
     not_said: list[int]
 
 
-def make_examples(table: Table, mapping: Mapping, writers: Writers) -> Examples:
+def make_examples(table: Table, mapping: ColumnMapping, writers: Writers) -> Examples:
     """Write every row as an example; raises `DataError` when fewer than two rows can be used."""
     write = _Writer(table, mapping, writers)
     usable: list[Example] = []
@@ -119,7 +118,7 @@ def _content(example: Example) -> object:
 class _Writer:
     """Writes rows of one table under one mapping."""
 
-    def __init__(self, table: Table, mapping: Mapping, writers: Writers) -> None:
+    def __init__(self, table: Table, mapping: ColumnMapping, writers: Writers) -> None:
         self._mapping = mapping
         self._writers = writers
         self.unanswered: list[int] = []

@@ -5,9 +5,9 @@ import json
 from collections.abc import Callable
 
 from playground.data.chat import spoken
-from playground.data.column_mapping import Mapping, is_answer, is_chat
+from playground.data.column_mapping import ColumnMapping, is_answer, is_chat
+from playground.data.column_names import plain
 from playground.data.excerpts import cells
-from playground.data.formats import plain
 from playground.data.table import MAX_DEPTH, MAX_FIELD_CHARS, SHOWN, Change, Problem, Table, build_table
 from playground.errors import DataError
 from playground.sentence import Sentence
@@ -15,7 +15,7 @@ from playground.sentence import Sentence
 Row = dict[str, object]
 
 
-def fitted(table: Table, resolve: Callable[[Table], Mapping]) -> tuple[Table, Mapping]:
+def fitted(table: Table, resolve: Callable[[Table], ColumnMapping]) -> tuple[Table, ColumnMapping]:
     """The table as it must be unfolded for its columns to be recognised, and the mapping.
 
     Raises the `DataError` about the table as it is when no unfolding helps.

@@ -1,15 +1,14 @@
 """Look at a dataset file before learning from it: rows, roles, problems, and the first examples as written."""
 
-from collections.abc import Collection
-from collections.abc import Mapping as AbstractMapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from playground.data.column_mapping import AUTO, Mapping, resolve
+from playground.data.column_mapping import AUTO, ColumnMapping, resolve
+from playground.data.column_names import plain
 from playground.data.examples import Example, Examples, Writers, make_examples
 from playground.data.excerpts import cells
 from playground.data.flatten import fitted
-from playground.data.formats import plain
 from playground.data.readers.table_reader import read_table
 from playground.data.repair import Repair, apply_repairs, find_repairs
 from playground.data.table import SHOWN, Change, Problem, Table
@@ -31,7 +30,7 @@ class Inspection:
     kind: str
     format: str
     columns: list[str]
-    mapping: Mapping
+    mapping: ColumnMapping
     problems: list[Problem]
     preview: list[Example]
     repairs: list[Repair]
@@ -56,7 +55,7 @@ class Inspection:
 def inspect(
     path: Path,
     format: str = AUTO,
-    columns: AbstractMapping[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
     *,
     writers: Writers,
     name: str | None = None,
@@ -86,7 +85,7 @@ def inspect(
     )
 
 
-def _rejected(table: Table, mapping: Mapping) -> list[Problem]:
+def _rejected(table: Table, mapping: ColumnMapping) -> list[Problem]:
     """Pairs of a better and a worse answer are for another way of teaching; here the better one is learnt."""
     chosen = next((column for column in mapping.columns.values() if plain(column) == "chosen"), "")
     worse = next((column for column in table.columns if plain(column) == "rejected"), "")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from playground.data import excerpts as showing
 from playground.data.chat import join_turns
-from playground.data.column_mapping import Mapping, cell
+from playground.data.column_mapping import ColumnMapping, cell
 from playground.data.table import SHOWN, Change, Table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
@@ -63,12 +63,12 @@ class Repair:
         return str(self.sentence)
 
 
-def find_repairs(table: Table, mapping: Mapping) -> list[Repair]:
+def find_repairs(table: Table, mapping: ColumnMapping) -> list[Repair]:
     """Every kind that would change something, in the order in which they are done."""
     return [repair for kind in KINDS if (repair := _find(kind, table, mapping))]
 
 
-def apply_repairs(table: Table, mapping: Mapping, kinds: Collection[str]) -> Table:
+def apply_repairs(table: Table, mapping: ColumnMapping, kinds: Collection[str]) -> Table:
     """A mended copy of the table; raises `DataError` for an unknown kind."""
     for kind in kinds:
         if kind not in KINDS:
@@ -87,7 +87,7 @@ def apply_repairs(table: Table, mapping: Mapping, kinds: Collection[str]) -> Tab
     return replace(table, rows=rows, numbers=numbers)
 
 
-def _find(kind: str, table: Table, mapping: Mapping) -> Repair | None:
+def _find(kind: str, table: Table, mapping: ColumnMapping) -> Repair | None:
     mend = _PLANS[kind](table, mapping)
     found: list[int] = []
     changes: list[Change] = []
@@ -113,11 +113,11 @@ def _change(table: Table, index: int, mended: Row | int | None) -> Change:
     return Change(number, showing.cells(row, touched), showing.cells(mended, touched))
 
 
-def _leave_out_empty(table: Table, mapping: Mapping) -> _Mend:
+def _leave_out_empty(table: Table, mapping: ColumnMapping) -> _Mend:
     return lambda _, row: None if _is_empty(row) else row
 
 
-def _leave_out_nearly_empty(table: Table, mapping: Mapping) -> _Mend:
+def _leave_out_nearly_empty(table: Table, mapping: ColumnMapping) -> _Mend:
     """Only rows in which no column that is learnt from holds more than points and dashes."""
 
     def mend(_: int, row: Row) -> Row | None:
@@ -127,23 +127,23 @@ def _leave_out_nearly_empty(table: Table, mapping: Mapping) -> _Mend:
     return mend
 
 
-def _mend_line_ends(table: Table, mapping: Mapping) -> _Mend:
+def _mend_line_ends(table: Table, mapping: ColumnMapping) -> _Mend:
     """Excel writes a carriage return inside a cell as _x000D_."""
     return lambda _, row: _each_text(row, lambda text: _LINE_END.sub("\n", text))
 
 
-def _trim(table: Table, mapping: Mapping) -> _Mend:
+def _trim(table: Table, mapping: ColumnMapping) -> _Mend:
     return lambda _, row: _each_text(row, _tidied)
 
 
-def _mend_turns(table: Table, mapping: Mapping) -> _Mend:
+def _mend_turns(table: Table, mapping: ColumnMapping) -> _Mend:
     column = mapping.columns.get("messages", "")
     if not column:
         return lambda _, row: row
     return lambda _, row: {**row, column: join_turns(row[column])} if column in row else row
 
 
-def _even_labels(table: Table, mapping: Mapping) -> _Mend:
+def _even_labels(table: Table, mapping: ColumnMapping) -> _Mend:
     """The spelling that most rows have wins, the first one among equals."""
     column = mapping.columns.get("label", "") if mapping.format == "text_label" else ""
     labels = [row[column] for row in table.rows if isinstance(row.get(column), str)] if column else []
@@ -160,11 +160,11 @@ def _even_labels(table: Table, mapping: Mapping) -> _Mend:
     return mend
 
 
-def _leave_out_doubles(table: Table, mapping: Mapping) -> _Mend:
+def _leave_out_doubles(table: Table, mapping: ColumnMapping) -> _Mend:
     return _twins(table, mapping).get
 
 
-_PLANS: dict[str, Callable[[Table, Mapping], _Mend]] = {
+_PLANS: dict[str, Callable[[Table, ColumnMapping], _Mend]] = {
     EMPTY_ROWS: _leave_out_empty,
     NEARLY_EMPTY: _leave_out_nearly_empty,
     LINE_ENDS: _mend_line_ends,
@@ -175,7 +175,7 @@ _PLANS: dict[str, Callable[[Table, Mapping], _Mend]] = {
 }
 
 
-def _twins(table: Table, mapping: Mapping) -> dict[int, int]:
+def _twins(table: Table, mapping: ColumnMapping) -> dict[int, int]:
     """The index of each row that teaches the same as an earlier one, and of that one; rows that teach nothing aside."""
     columns = tuple(mapping.columns.values())
     first: dict[bytes, int] = {}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from playground.data.column_mapping import Mapping, recognize, resolve
-from playground.data.formats import FORMATS
+from playground.data.column_mapping import ColumnMapping, recognize, resolve
+from playground.data.column_names import FORMATS
 from playground.data.table import Table, build_table
 from playground.errors import DataError
 
@@ -100,7 +100,7 @@ _CASES: list[tuple[dict[str, object], str, dict[str, str]]] = [
 @pytest.mark.parametrize(("row", "format", "columns"), _CASES)
 def test_recognised(row: dict[str, object], format: str, columns: dict[str, str]) -> None:
     """Defends the headers that the datasets of the world use."""
-    assert recognize(_table(row)) == resolve(_table(row)) == Mapping(format, columns)
+    assert recognize(_table(row)) == resolve(_table(row)) == ColumnMapping(format, columns)
     assert format in FORMATS
 
 
@@ -115,7 +115,7 @@ def test_a_person_may_choose() -> None:
     table = _table({"text": "a", "label": "b", "comment": "c"})
     assert resolve(table).columns == {"text": "text", "label": "label"}
     assert resolve(table, columns={"text": "comment"}).columns == {"text": "comment", "label": "label"}
-    assert resolve(table, "prompt_completion", {"prompt": "text", "completion": "comment"}) == Mapping(
+    assert resolve(table, "prompt_completion", {"prompt": "text", "completion": "comment"}) == ColumnMapping(
         "prompt_completion", {"prompt": "text", "completion": "comment"}
     )
     assert resolve(_table({"foo": "a", "bar": "b"}), columns={"prompt": "foo", "completion": "bar"}).format == (

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from playground.data.column_names import is_known
 from playground.data.excerpts import excerpt
-from playground.data.formats import is_known
 from playground.data.table import MAX_COLUMNS, NAMES_TRIMMED, SHOWN, Change, Problem
 from playground.errors import DataError
 from playground.sentence import Sentence

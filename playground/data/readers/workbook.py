@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from playground.data.formats import is_known
+from playground.data.column_names import is_known
 from playground.data.readers.header import LOOKED_AT, column_names, header_place, is_example, lines_above, nameless
 from playground.data.readers.parquet import DEQUANTIZED_CACHE_BYTES, plain_value
 from playground.data.table import MAX_COLUMNS, MAX_ROWS, Problem, Table, build_table

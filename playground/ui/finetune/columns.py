@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.data.formats import ROLES, Role
+from playground.data.column_names import ROLES, Role
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
 from playground.ui.finetune.state import Draft

@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 
 from playground.data.column_mapping import AUTO, NOTHING_KNOWN
+from playground.data.column_names import FORMATS
 from playground.data.examples import Example
-from playground.data.formats import FORMATS
 from playground.data.table import Table
 from playground.errors import DataError, InputError
 from playground.i18n.catalog import Gettext

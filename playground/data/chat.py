@@ -27,6 +27,14 @@ class Unusable(DataError):
     """A row that cannot be learned from."""
 
 
+def user(content: str) -> Message:
+    return {"role": "user", "content": content}
+
+
+def assistant(content: str) -> Message:
+    return {"role": "assistant", "content": content}
+
+
 def conversation(value: object, system: str = "") -> list[Message]:
     """Messages of `{"role", "content"}`, `{"from", "value"}` or `{"human", "assistant"}`, cut after the assistant's
     last; raises `Unusable`."""

@@ -1,11 +1,12 @@
-"""Which column plays which role: recognised from the header, or chosen by a person."""
+"""Which columns of a file are a format's: recognised from the header, or chosen by a person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from playground.data.column_names import FORMATS, ROLES, language_of, last_word, plain
-from playground.data.table import Table
+from playground.data.column_names import language_of, last_word, plain
+from playground.data.formats import TEXT, Column, DatasetFormat, Formats
+from playground.data.table import Table, cell
 from playground.errors import DataError
 from playground.sentence import N_
 
@@ -19,58 +20,45 @@ NOTHING_KNOWN = N_(
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """A format of `ROLES`, and the column for each role that is filled. A column may be a path: "answers.text"."""
+    """A format, and the file's column for each of its own that is filled. It may be a path: "answers.text"."""
 
-    format: str
+    format: DatasetFormat
     columns: dict[str, str]
 
-    @property
-    def target_language(self) -> str:
-        """The English name of the language that a translation's target column is named after, or ""."""
-        return language_of(self.columns.get("target", "")) if self.format == "translation" else ""
 
-
-def recognize(table: Table) -> ColumnMapping:
-    """The first format whose required roles all find a column; raises `DataError` that lists the columns."""
-    for name in FORMATS:
-        columns = _match(table, name)
-        if columns is not None:
-            return ColumnMapping(name, columns)
+def recognize(table: Table, formats: Formats) -> ColumnMapping:
+    """The first format whose required columns are all found; raises `DataError` that lists the file's."""
+    for format in formats.values():
+        found = _found(table, format, set())
+        if not _missing(format, found):
+            return ColumnMapping(format, found)
     if len(table.columns) == 1 and _shape(table, table.columns[0]) is str:
-        return ColumnMapping("text", {"text": table.columns[0]})
+        return _only_texts(table)
     raise DataError(NOTHING_KNOWN, columns=_listed(table.columns))
 
 
-def resolve(table: Table, format: str = AUTO, columns: Mapping[str, str] | None = None) -> ColumnMapping:
+def _only_texts(table: Table) -> ColumnMapping:
+    """A file with a single column needs no known name for it."""
+    return ColumnMapping(TEXT, {TEXT.columns[0].name: table.columns[0]})
+
+
+def resolve(
+    table: Table, formats: Formats, format: str = AUTO, columns: Mapping[str, str] | None = None
+) -> ColumnMapping:
     """What a person chose, completed by what can be recognised; raises `DataError` for a wrong name."""
-    chosen = {role: column for role, column in (columns or {}).items() if column}
-    if format == AUTO:
-        format = _suiting(table, chosen)
-    if format not in ROLES:
+    chosen = {name: column for name, column in (columns or {}).items() if column}
+    if format != AUTO and format not in formats:
         raise DataError(
             "The format '{format}' is not known. Use one of: {known}.",
             format=str(format)[:40],
-            known=", ".join((AUTO, *FORMATS)),
+            known=", ".join((AUTO, *formats)),
         )
-    known = [role.name for role in ROLES[format]]
-    for role, column in chosen.items():
-        if role not in known:
-            raise DataError(
-                "The format {format} has no part '{role}'. Its parts are: {known}.",
-                format=format,
-                role=str(role)[:40],
-                known=", ".join(known),
-            )
-        if column not in _paths(table):
-            raise DataError(
-                "There is no column '{column}'. The file has: {columns}.",
-                column=str(column)[:60],
-                columns=_listed(table.columns),
-            )
-    found = {**_found(table, format, set(chosen.values())), **chosen}
-    if format == "text" and not found and len(table.columns) == 1:
-        found = {"text": table.columns[0]}
-    missing = _missing(format, found)
+    resolved = _suiting(table, formats, chosen) if format == AUTO else formats[format]
+    _check_chosen(table, resolved, chosen)
+    found = {**_found(table, resolved, set(chosen.values())), **chosen}
+    if resolved == TEXT and not found and len(table.columns) == 1:
+        return _only_texts(table)
+    missing = _missing(resolved, found)
     if missing:
         raise DataError(
             "No column was found for: {missing}. The file has: {columns}. Choose the columns, or rename "
@@ -78,78 +66,88 @@ def resolve(table: Table, format: str = AUTO, columns: Mapping[str, str] | None 
             missing=", ".join(missing),
             columns=_listed(table.columns),
         )
-    return ColumnMapping(format, {name: found[name] for name in known if name in found})
+    return ColumnMapping(resolved, {name: found[name] for name in resolved.column_names if name in found})
 
 
-def cell(row: dict[str, object], column: str) -> object:
-    """The value of a column or of a path into one ("answers.text"); None where the row has none."""
-    if column in row or "." not in column:
-        return row.get(column)
-    outer, inner = column.split(".", 1)
-    value = row.get(outer)
-    return cell(value, inner) if isinstance(value, dict) else None
+def _check_chosen(table: Table, format: DatasetFormat, chosen: Mapping[str, str]) -> None:
+    for name, column in chosen.items():
+        if name not in format.column_names:
+            raise DataError(
+                "The format {format} has no part '{role}'. Its parts are: {known}.",
+                format=format.name,
+                role=str(name)[:40],
+                known=", ".join(format.column_names),
+            )
+        if column not in _paths(table):
+            raise DataError(
+                "There is no column '{column}'. The file has: {columns}.",
+                column=str(column)[:60],
+                columns=_listed(table.columns),
+            )
 
 
-def is_chat(column: str) -> bool:
-    """Whether a column's name says that its cells hold structure: the turns of a chat, or a pair of languages."""
-    return plain(column) in (*ROLES["messages"][0].names, "translation")
+def _suiting(table: Table, formats: Formats, chosen: Mapping[str, str]) -> DatasetFormat:
+    """The recognised format if it has the chosen columns, otherwise the first whose needs the choice fills."""
+    filled = [
+        format
+        for format in formats.values()
+        if chosen and not _missing(format, chosen) and set(chosen) <= set(format.column_names)
+    ]
+    try:
+        recognised = recognize(table, formats).format
+    except DataError:
+        if not filled:
+            raise
+        return filled[0]
+    return recognised if set(chosen) <= set(recognised.column_names) or not filled else filled[0]
 
 
-def is_answer(column: str) -> bool:
-    """Whether a column's name says that it may hold several people's answers."""
-    return plain(column) in ("answer", "answers")
+def _missing(format: DatasetFormat, found: Mapping[str, str]) -> list[str]:
+    absent = [column for column in format.columns if column.required and column.name not in found]
+    return [column.name for column in absent if not (column.instead and all(name in found for name in column.instead))]
 
 
-def _match(table: Table, format: str) -> dict[str, str] | None:
-    found = _found(table, format, set())
-    return None if _missing(format, found) else found
-
-
-def _missing(format: str, found: Mapping[str, str]) -> list[str]:
-    if format == "messages" and "input" in found and "output" in found:
-        return []
-    return [role.name for role in ROLES[format] if role.required and role.name not in found]
-
-
-def _found(table: Table, format: str, taken: set[str]) -> dict[str, str]:
-    """Columns by header, first synonym first; lists where the format wants lists, texts everywhere else."""
-    if format == "translation" and (pair := _language_pair(table, taken)):
-        return pair
-    by_name = {plain(column): column for column in reversed(table.columns)}
-    by_last_word = {last_word(column): column for column in reversed(table.columns)}
+def _found(table: Table, format: DatasetFormat, taken: set[str]) -> dict[str, str]:
+    """Columns by header, first synonym first; each with cells of the shape that it is to hold."""
+    if format.by_languages and (pair := _language_pair(table, taken)):
+        return dict(zip(format.column_names, pair, strict=True))
+    by_name = {plain(header): header for header in reversed(table.columns)}
+    by_last_word = {last_word(header): header for header in reversed(table.columns)}
     found: dict[str, str] = {}
-    for role in ROLES[format]:
-        if format == "messages" and "messages" in found and role.name in ("input", "output"):
+    needless: set[str] = set()
+    for column in format.columns:
+        if column.name in needless:
             continue
-        for name in role.names:
-            column = by_name.get(name) or (by_last_word.get(name) if role.name == "label" else None)
-            if column is None or column in taken or column in found.values():
+        for name in column.names:
+            header = by_name.get(name) or (by_last_word.get(name) if column.holds == "label" else None)
+            if header is None or header in taken or header in found.values():
                 continue
-            path = _fitting(table, column, format, role.name)
+            path = _fitting(table, header, column)
             if path:
-                found[role.name] = path
+                found[column.name] = path
+                needless.update(column.instead)
                 break
     return found
 
 
-def _fitting(table: Table, column: str, format: str, role: str) -> str:
-    """The column if its cells are of the right shape, SQuAD's place of answers inside it, or ""."""
-    shape = _shape(table, column)
-    if format == "messages" and role != "system":
-        return column if shape is list else ""
-    if role in ("answer", "completion") and shape is dict:
-        return f"{column}.text" if f"{column}.text" in _paths(table) else ""
-    return column if shape is str or (role in ("answer", "completion") and shape is list) else ""
+def _fitting(table: Table, header: str, column: Column) -> str:
+    """The header if its cells are of the right shape, SQuAD's place of answers inside it, or ""."""
+    shape = _shape(table, header)
+    if column.holds == "turns":
+        return header if shape is list else ""
+    if column.holds == "answers" and shape is dict:
+        return f"{header}.text" if f"{header}.text" in _paths(table) else ""
+    return header if shape is str or (column.holds == "answers" and shape is list) else ""
 
 
-def _language_pair(table: Table, taken: set[str]) -> dict[str, str] | None:
+def _language_pair(table: Table, taken: set[str]) -> list[str] | None:
     """Exactly two columns named after two languages, also inside one column called "translation"."""
     named = [path for path in _paths(table) if path not in taken and language_of(path)]
     nested = [path for path in named if "." in path]
     pair = nested if len(nested) == 2 else [path for path in named if "." not in path]
     pair = [path for path in pair if plain(path) != "id"] if len(pair) == 3 else pair
     if len(pair) == 2 and language_of(pair[0]) != language_of(pair[1]) and all(_shape(table, p) is str for p in pair):
-        return {"source": pair[0], "target": pair[1]}
+        return pair
     return None
 
 
@@ -171,23 +169,6 @@ def _shape(table: Table, column: str) -> type:
         if first and all(isinstance(value, kind) for value in first):
             return kind
     return str
-
-
-def _suiting(table: Table, chosen: Mapping[str, str]) -> str:
-    """The recognised format if it has the chosen roles, otherwise the first whose needs the choice fills."""
-    filled = [
-        name
-        for name, roles in ROLES.items()
-        if chosen and not _missing(name, chosen) and set(chosen) <= {role.name for role in roles}
-    ]
-    try:
-        recognised = recognize(table).format
-    except DataError:
-        if not filled:
-            raise
-        return filled[0]
-    fits = set(chosen) <= {role.name for role in ROLES[recognised]}
-    return recognised if fits or not filled else filled[0]
 
 
 def _listed(columns: list[str]) -> str:

@@ -1,17 +1,9 @@
-"""The parts that columns can play in each format, and the headers, English and Chinese, that stand for them."""
+"""The words that headers of columns use, in English and Chinese, and how a header is compared with them.
+
+A word stands here in lower case, in simplified characters, and without spaces and signs, as `plain` writes headers.
+"""
 
 import re
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """A part that a column can play; `names` are the headers that stand for it, in lower case without spaces."""
-
-    name: str
-    required: bool
-    names: tuple[str, ...]
-
 
 _LANGUAGES = {
     "English": ("en", "eng", "英文", "英语"),
@@ -40,146 +32,50 @@ _SIMPLIFIED = str.maketrans(
 )
 """Headers are compared in simplified characters."""
 
-_QUESTION = ("question", "query", "问题", "提问", "问", "询问", "问句", "用户问题")
-_ANSWER = ("answer", "answers", "reply", "答案", "回答", "答复", "答", "答句", "标准答案", "参考答案")
-_TEXT = ("text", "content", "sentence", "review", "message", "正文", "文本", "内容", "句子", "评论", "文字")
 
-ROLES: dict[str, tuple[Role, ...]] = {
-    "messages": (
-        Role(
-            "messages",
-            True,
-            (
-                "messages",
-                "conversations",
-                "conversation",
-                "chat",
-                "dialog",
-                "dialogue",
-                "chosen",
-                "对话",
-                "会话",
-                "消息",
-                "聊天",
-            ),
-        ),
-        Role("input", False, ("input", "inputs", "prompt", "输入")),
-        Role("output", False, ("output", "outputs", "completion", "输出")),
-        Role("system", False, ("system", "systemprompt", "系统")),
-    ),
-    "translation": (
-        Role("source", True, ("source", "sourcetext", "src", "original", "原文", "源文", "源语言")),
-        Role("target", True, ("target", "targettext", "tgt", "translation", "译文", "翻译", "目标", "目标语言")),
-    ),
-    "question_context_answer": (
-        Role("question", True, _QUESTION),
-        Role(
-            "context",
-            True,
-            ("context", "passage", "paragraph", "background", "上下文", "段落", "背景", "语境", "文章", "材料"),
-        ),
-        Role("answer", True, _ANSWER),
-    ),
-    "instruction": (
-        Role("instruction", True, ("instruction", "task", "指令", "说明", "任务")),
-        Role("input", False, ("input", "context", "输入", "上下文")),
-        Role("output", True, ("output", "response", "answer", "completion", "reply", "输出", "回答", "回复", "答案")),
-        Role("system", False, ("system", "systemprompt", "系统")),
-    ),
-    "prompt_completion": (
-        Role("prompt", True, ("prompt", *_QUESTION, "input", "user", "human", "ask", "提示", "提示词", "输入", "用户")),
-        Role(
-            "completion",
-            True,
-            (
-                "completion",
-                *_ANSWER,
-                "response",
-                "output",
-                "assistant",
-                "bot",
-                "chosen",
-                "target",
-                "输出",
-                "回复",
-                "回应",
-                "补全",
-                "完成",
-                "续写",
-                "助手",
-            ),
-        ),
-        Role("system", False, ("system", "systemprompt", "系统")),
-    ),
-    "summary": (
-        Role(
-            "document",
-            True,
-            ("document", "dialogue", "article", "report", "文章", "文档", "原文", "对话", "会话", *_TEXT),
-        ),
-        Role(
-            "summary",
-            True,
-            ("summary", "highlights", "abstract", "tldr", "headline", "headlines", "摘要", "总结", "概要", "概括"),
-        ),
-    ),
-    "text_label": (
-        Role(
-            "text",
-            True,
-            (
-                *_TEXT,
-                "sentence1",
-                "text1",
-                "premise",
-                "question1",
-                "comment",
-                "tweet",
-                "reviewtext",
-                "headline",
-                "title",
-            ),
-        ),
-        Role("text2", False, ("sentence2", "text2", "hypothesis", "question2")),
-        Role(
-            "label",
-            True,
-            (
-                "label",
-                "labels",
-                "category",
-                "class",
-                "sentiment",
-                "intent",
-                "emotion",
-                "polarity",
-                "stars",
-                "rating",
-                "标签",
-                "类别",
-                "分类",
-                "情感",
-                "情绪",
-                "意图",
-                "评分",
-                "星级",
-            ),
-        ),
-    ),
-    "text": (Role("text", True, (*_TEXT, "document", "article", "story", "文章", "文档")),),
-}
-"""Each format's roles, in the order in which formats are tried. Chats may also come as `input` and `output`, two
-lists of turns, in the place of `messages`."""
-
-FORMATS: tuple[str, ...] = tuple(ROLES)
+def _words(listed: str) -> tuple[str, ...]:
+    return tuple(listed.split())
 
 
+QUESTION = _words("question query 问题 提问 问 询问 问句 用户问题")
+ANSWER = _words("answer answers reply 答案 回答 答复 答 答句 标准答案 参考答案")
+_TEXT = _words("text content sentence review message 正文 文本 内容 句子 评论 文字")
+
+CHAT = _words("messages conversations conversation chat dialog dialogue chosen 对话 会话 消息 聊天")
+CHAT_QUESTIONS = _words("input inputs prompt 输入")
+CHAT_ANSWERS = _words("output outputs completion 输出")
+SYSTEM = _words("system systemprompt 系统")
+SOURCE = _words("source sourcetext src original 原文 源文 源语言")
+TARGET = _words("target targettext tgt translation 译文 翻译 目标 目标语言")
+CONTEXT = _words("context passage paragraph background 上下文 段落 背景 语境 文章 材料")
+INSTRUCTION = _words("instruction task 指令 说明 任务")
+INSTRUCTION_INPUT = _words("input context 输入 上下文")
+INSTRUCTION_OUTPUT = _words("output response answer completion reply 输出 回答 回复 答案")
+PROMPT = ("prompt", *QUESTION, *_words("input user human ask 提示 提示词 输入 用户"))
+COMPLETION = (
+    "completion",
+    *ANSWER,
+    *_words("response output assistant bot chosen target 输出 回复 回应 补全 完成 续写 助手"),
+)
+DOCUMENT = (*_words("document dialogue article report 文章 文档 原文 对话 会话"), *_TEXT)
+SUMMARY = _words("summary highlights abstract tldr headline headlines 摘要 总结 概要 概括")
+FIRST_TEXT = (*_TEXT, *_words("sentence1 text1 premise question1 comment tweet reviewtext headline title"))
+SECOND_TEXT = _words("sentence2 text2 hypothesis question2")
+LABEL = _words(
+    "label labels category class sentiment intent emotion polarity stars rating 标签 类别 分类 情感 情绪 意图 评分 星级"
+)
+PLAIN_TEXT = (*_TEXT, *_words("document article story 文章 文档"))
+
+_KNOWN: frozenset[str] = frozenset().union(
+    *(CHAT, CHAT_QUESTIONS, CHAT_ANSWERS, SYSTEM, SOURCE, TARGET, QUESTION, CONTEXT, ANSWER),
+    *(INSTRUCTION, INSTRUCTION_INPUT, INSTRUCTION_OUTPUT, PROMPT, COMPLETION, DOCUMENT, SUMMARY),
+    *(FIRST_TEXT, SECOND_TEXT, LABEL, PLAIN_TEXT),
+)
 _MAX_NAME_CHARS = 60
-_KNOWN = frozenset(name for roles in ROLES.values() for role in roles for name in role.names)
 
 
 def is_known(column: str) -> bool:
-    """Whether a header stands for a part in any format."""
+    """Whether a header uses a word that some format knows."""
     return len(column) <= _MAX_NAME_CHARS and plain(column) in _KNOWN
 
 

@@ -1,34 +1,20 @@
-"""Rows to what a model learns from: a conversation that ends with the assistant, or a plain text.
-
-Prompts are written by the `writers` that are passed in, so that a taught model is asked later in exactly the words
-it was taught with:
-
-- `translate(text, target_text)` and, optionally, `translate_to(text, language)` for columns named after a language
-- `summarize(text)`, `sentiment(text)`, `answer(question, context)`
-
-Each returns the prompt's messages without the answer, which is the row's. Optionally, `not_said()` returns the answer
-to a question that its passage does not answer; without it such rows cannot be used.
-"""
+"""Rows to what a model learns from: a conversation that ends with the assistant, or a plain text."""
 
 import random
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from playground.data.chat import Unusable, conversation, is_open, turns
-from playground.data.column_mapping import ColumnMapping, cell
+from playground.data.chat import Unusable
+from playground.data.column_mapping import ColumnMapping
+from playground.data.formats import DatasetFormat
+from playground.data.mapped_table import MappedRow, MappedTable
 from playground.data.table import Table
 from playground.errors import DataError
 from playground.protocol.messages import Message
 from playground.sentence import Sentence
 
-Writers = Mapping[str, Callable[..., list[Message]]]
 LEAST = 2
 TELLING = 20
 """So many rows held out tell a real progress from chance."""
-_MAX_LISTED_LABELS = 30
-_MOST_LABELS_CHARS = 3_000
-"""Of all labels together: they stand in every prompt."""
-_SENTIMENTS = {"positive": "positive", "pos": "positive", "negative": "negative", "neg": "negative"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +30,37 @@ class Example:
 class Examples:
     """What can be learned from, and the rows that cannot, each with the reason.
 
-    `unanswered` are the usable chats that end with a question nobody answers, which is left out; `not_said` the
-    questions that their passages do not answer.
+    `remarks` are those of the format that apply to some of the usable rows, by their words, with these rows.
     """
 
     usable: list[Example]
     skipped: list[tuple[int, Sentence]]
-    unanswered: list[int]
-    not_said: list[int]
+    remarks: dict[str, list[int]]
 
 
-def make_examples(table: Table, mapping: ColumnMapping, writers: Writers) -> Examples:
+def make_examples(table: Table, mapping: ColumnMapping) -> Examples:
     """Write every row as an example; raises `DataError` when fewer than two rows can be used."""
-    write = _Writer(table, mapping, writers)
     usable: list[Example] = []
     skipped: list[tuple[int, Sentence]] = []
-    for number, row in zip(table.numbers, table.rows, strict=True):
+    remarks: dict[str, list[int]] = {}
+    for row in MappedTable(table, mapping.columns):
         try:
-            usable.append(write.example(row, number))
+            usable.append(_example(row, mapping.format))
         except Unusable as error:
-            skipped.append((number, error.sentence))
+            skipped.append((row.number, error.sentence))
+            continue
+        for remark in mapping.format.remarks:
+            if remark.applies(row):
+                remarks.setdefault(remark.msgid, []).append(row.number)
     if len(usable) < LEAST:
         raise _too_few(len(usable), table, skipped)
-    return Examples(usable, skipped, write.unanswered, write.not_said)
+    return Examples(usable, skipped, remarks)
+
+
+def _example(row: MappedRow, format: DatasetFormat) -> Example:
+    if format.to_messages is None:
+        return Example(None, row.need(format.columns[0].name), row.number)
+    return Example(tuple(format.to_messages(row)), None, row.number)
 
 
 def _too_few(count: int, table: Table, skipped: list[tuple[int, Sentence]]) -> DataError:
@@ -113,137 +107,3 @@ def _content(example: Example) -> object:
     if example.messages is None:
         return example.text
     return tuple((message["role"], message["content"]) for message in example.messages)
-
-
-class _Writer:
-    """Writes rows of one table under one mapping."""
-
-    def __init__(self, table: Table, mapping: ColumnMapping, writers: Writers) -> None:
-        self._mapping = mapping
-        self._writers = writers
-        self.unanswered: list[int] = []
-        self.not_said: list[int] = []
-        labels = self._all_labels(table) if mapping.format == "text_label" else []
-        self._are_sentiments = all(label.strip().lower() in _SENTIMENTS for label in labels)
-        few = len(labels) <= _MAX_LISTED_LABELS and sum(map(len, labels)) <= _MOST_LABELS_CHARS
-        self._listed = f": {', '.join(labels)}" if few else ""
-        self._by_format: dict[str, Callable[[dict[str, object]], list[Message]]] = {
-            "messages": self._messages,
-            "instruction": self._instruction,
-            "prompt_completion": self._prompt_completion,
-            "question_context_answer": self._question_context_answer,
-            "text_label": self._text_label,
-            "translation": self._translation,
-            "summary": self._summary,
-        }
-
-    def example(self, row: dict[str, object], number: int) -> Example:
-        if self._mapping.format == "text":
-            return Example(None, self._need(row, "text"), number)
-        example = Example(tuple(self._by_format[self._mapping.format](row)), None, number)
-        if self._mapping.format == "messages" and self._is_open(row):
-            self.unanswered.append(number)
-        if self._mapping.format == "question_context_answer" and self._is_not_said(row):
-            self.not_said.append(number)
-        return example
-
-    def _messages(self, row: dict[str, object]) -> list[Message]:
-        columns = self._mapping.columns
-        system = self._text(row, "system")
-        if "messages" in columns:
-            return conversation(cell(row, columns["messages"]), system)
-        return turns(cell(row, columns["input"]), cell(row, columns["output"]), system)
-
-    def _is_open(self, row: dict[str, object]) -> bool:
-        columns = self._mapping.columns
-        if "messages" in columns:
-            return is_open(cell(row, columns["messages"]))
-        asked, answered = (cell(row, columns[role]) for role in ("input", "output"))
-        return isinstance(asked, list) and isinstance(answered, list) and len(asked) > len(answered)
-
-    def _instruction(self, row: dict[str, object]) -> list[Message]:
-        prompt = self._need(row, "instruction")
-        given = self._text(row, "input")
-        content = f"{prompt}\n\n{given}" if given.strip() else prompt
-        return [*self._system(row), {"role": "user", "content": content}, _answer(self._need(row, "output"))]
-
-    def _prompt_completion(self, row: dict[str, object]) -> list[Message]:
-        prompt = self._need(row, "prompt")
-        return [*self._system(row), {"role": "user", "content": prompt}, _answer(self._need(row, "completion"))]
-
-    def _system(self, row: dict[str, object]) -> list[Message]:
-        system = self._text(row, "system")
-        return [{"role": "system", "content": system}] if system.strip() else []
-
-    def _question_context_answer(self, row: dict[str, object]) -> list[Message]:
-        question, context = self._need(row, "question"), self._need(row, "context")
-        asked = self._writers["answer"](question, context)
-        if self._is_not_said(row):
-            return [*asked, *self._writers["not_said"]()]
-        return [*asked, _answer(self._need(row, "answer"))]
-
-    def _is_not_said(self, row: dict[str, object]) -> bool:
-        """SQuAD's way of saying that the passage holds no answer: a list of answers with none in it."""
-        value = cell(row, self._mapping.columns["answer"])
-        value = value.get("text") if isinstance(value, dict) else value
-        return value == [] and "not_said" in self._writers
-
-    def _translation(self, row: dict[str, object]) -> list[Message]:
-        source, target = self._need(row, "source"), self._need(row, "target")
-        language = self._mapping.target_language
-        if language and "translate_to" in self._writers:
-            return [*self._writers["translate_to"](source, language), _answer(target)]
-        return [*self._writers["translate"](source, target), _answer(target)]
-
-    def _summary(self, row: dict[str, object]) -> list[Message]:
-        return [*self._writers["summarize"](self._need(row, "document")), _answer(self._need(row, "summary"))]
-
-    def _text_label(self, row: dict[str, object]) -> list[Message]:
-        text, label = self._need(row, "text"), self._need(row, "label")
-        second = self._text(row, "text2")
-        if second.strip():
-            text = f"{text}\n{second}"
-        if self._are_sentiments:
-            return [*self._writers["sentiment"](text), _answer(_SENTIMENTS[label.strip().lower()])]
-        return [{"role": "user", "content": f"Which of these fits{self._listed}?\n{text}"}, _answer(label)]
-
-    def _all_labels(self, table: Table) -> list[str]:
-        found: dict[str, None] = {}
-        for row in table.rows:
-            try:
-                found[self._need(row, "label")] = None
-            except Unusable:
-                continue
-        return sorted(found)
-
-    def _need(self, row: dict[str, object], role: str) -> str:
-        text = self._text(row, role)
-        if not text.strip():
-            raise Unusable("The column '{column}' is empty.", column=self._mapping.columns[role])
-        return text
-
-    def _text(self, row: dict[str, object], role: str) -> str:
-        column = self._mapping.columns.get(role)
-        value = cell(row, column) if column else None
-        if role in ("answer", "completion"):
-            value = _first_answer(value)
-        if value is None:
-            return ""
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, (list, dict)):
-            raise Unusable("The column '{column}' holds a list rather than text.", column=column)
-        return str(value)
-
-
-def _first_answer(value: object) -> object:
-    """SQuAD gives several people's answers to a question: the first is taken."""
-    if isinstance(value, dict) and "text" in value:
-        value = value["text"]
-    if isinstance(value, list):
-        return _first_answer(value[0]) if value else None
-    return value
-
-
-def _answer(text: str) -> Message:
-    return {"role": "assistant", "content": text}

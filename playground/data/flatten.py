@@ -5,14 +5,12 @@ import json
 from collections.abc import Callable
 
 from playground.data.chat import spoken
-from playground.data.column_mapping import ColumnMapping, is_answer, is_chat
-from playground.data.column_names import plain
+from playground.data.column_mapping import ColumnMapping
+from playground.data.column_names import CHAT, plain
 from playground.data.excerpts import cells
-from playground.data.table import MAX_DEPTH, MAX_FIELD_CHARS, SHOWN, Change, Problem, Table, build_table
+from playground.data.table import MAX_DEPTH, MAX_FIELD_CHARS, SHOWN, Change, Problem, Row, Table, build_table
 from playground.errors import DataError
 from playground.sentence import Sentence
-
-Row = dict[str, object]
 
 
 def fitted(table: Table, resolve: Callable[[Table], ColumnMapping]) -> tuple[Table, ColumnMapping]:
@@ -69,7 +67,7 @@ def open_cells(table: Table) -> Table:
     rows = table.rows
     told: list[Problem] = []
     for column in table.columns:
-        if not (is_chat(column) or is_answer(column)):
+        if not (_holds_structure(column) or _holds_answers(column)):
             continue
         opened = [_opened(row.get(column), column) for row in rows]
         found = [index for index, value in enumerate(opened) if value is not None]
@@ -91,9 +89,19 @@ def open_cells(table: Table) -> Table:
     return build_table(zip(table.numbers, rows, strict=True), table.kind, [*table.problems, *told])
 
 
+def _holds_structure(column: str) -> bool:
+    """Whether a column's name promises the turns of a chat, or a pair of languages."""
+    return plain(column) in (*CHAT, "translation")
+
+
+def _holds_answers(column: str) -> bool:
+    """Whether a column's name promises an answer, which may be several people's."""
+    return plain(column) in ("answer", "answers")
+
+
 def _opened(value: object, column: str) -> object:
     found = _structure(value)
-    if is_answer(column):  # an answer may be JSON to be learnt: only SQuAD's way of keeping several is read
+    if _holds_answers(column):  # an answer may be JSON to be learnt: only SQuAD's way of keeping several is read
         return found if isinstance(found, dict) and "text" in found and "answer_start" in found else None
     if found is None and isinstance(value, str) and plain(column) == "chosen":  # as in the hh-rlhf data
         return spoken(value)

@@ -1,4 +1,4 @@
-"""Look at a dataset file before learning from it: rows, roles, problems, and the first examples as written."""
+"""Look at a dataset file before learning from it: rows, columns, problems, and the first examples as written."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -6,13 +6,14 @@ from pathlib import Path
 
 from playground.data.column_mapping import AUTO, ColumnMapping, resolve
 from playground.data.column_names import plain
-from playground.data.examples import Example, Examples, Writers, make_examples
+from playground.data.examples import Example, Examples, make_examples
 from playground.data.excerpts import cells
 from playground.data.flatten import fitted
+from playground.data.formats import Formats
 from playground.data.readers.table_reader import read_table
 from playground.data.repair import Repair, apply_repairs, find_repairs
 from playground.data.table import SHOWN, Change, Problem, Table
-from playground.sentence import N_, Sentence
+from playground.sentence import Sentence
 
 _PREVIEWED = 5
 _PREVIEW_CHARS = 2_000
@@ -57,27 +58,27 @@ def inspect(
     format: str = AUTO,
     columns: Mapping[str, str] | None = None,
     *,
-    writers: Writers,
+    formats: Formats,
     name: str | None = None,
     repairs: Collection[str] | None = (),
 ) -> Inspection:
     """Read and map a file and make the `repairs` that are named; raises `DataError` when it cannot be learned from.
 
-    `columns` overrides the recognised column of a role; `name` is the file's own name where `path` is temporary;
+    `columns` overrides what is recognised; `name` is the file's own name where `path` is temporary;
     `repairs=None` makes every one that is offered.
     """
-    table, mapping = fitted(read_table(path, name), lambda read: resolve(read, format, columns))
+    table, mapping = fitted(read_table(path, name), lambda read: resolve(read, formats, format, columns))
     offered = find_repairs(table, mapping)
     made = tuple(repair.kind for repair in offered) if repairs is None else tuple(repairs)
     mended = apply_repairs(table, mapping, made)
-    examples = make_examples(mended, mapping, writers)
+    examples = make_examples(mended, mapping)
     return Inspection(
         rows=len(table.rows),
         kind=table.kind,
-        format=mapping.format,
+        format=mapping.format.name,
         columns=table.columns,
         mapping=mapping,
-        problems=[*table.problems, *_rejected(table, mapping), *_unanswered(examples), *_skipped(examples, mended)],
+        problems=[*table.problems, *_rejected(table, mapping), *_remarks(examples), *_skipped(examples, mended)],
         preview=examples.usable[:_PREVIEWED],
         repairs=offered,
         made=made,
@@ -93,15 +94,8 @@ def _rejected(table: Table, mapping: ColumnMapping) -> list[Problem]:
     return [Problem(told)] if chosen and worse else []
 
 
-def _unanswered(examples: Examples) -> list[Problem]:
-    found = []
-    if rows := examples.unanswered:
-        told = N_("Chats whose last question has no answer: {count} (first row {row}). It is left out.")
-        found.append(Problem(Sentence(told, count=len(rows), row=rows[0])))
-    if rows := examples.not_said:
-        told = N_("Questions that the passage does not answer: {count} (first row {row}). It learns to say so.")
-        found.append(Problem(Sentence(told, count=len(rows), row=rows[0])))
-    return found
+def _remarks(examples: Examples) -> list[Problem]:
+    return [Problem(Sentence(remark, count=len(rows), row=rows[0])) for remark, rows in examples.remarks.items()]
 
 
 def _skipped(examples: Examples, table: Table) -> list[Problem]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from playground.data import excerpts as showing
 from playground.data.chat import join_turns
-from playground.data.column_mapping import ColumnMapping, cell
-from playground.data.table import SHOWN, Change, Table
+from playground.data.column_mapping import ColumnMapping
+from playground.data.table import SHOWN, Change, Row, Table, cell
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
@@ -42,7 +42,6 @@ _LISTED = 3
 _BLANKS = "\u200b\u2060\ufeff"
 _LINE_END = re.compile(r"_x000[dD]_\n?|\r\n?")
 _INDENT = re.compile(r"(?:[^\S\n]*+\n)*+( {4,}+|\t++|\u3000{2,}+| {2,}+(?=.*\n\s*\S))(?=[^\s\u200b\u2060\ufeff])")
-Row = dict[str, object]
 _Mend = Callable[[int, Row], Row | int | None]
 """From the index of a row and the row, the row as mended: the same one where nothing is wrong; to leave it out, None or
 the index of the row that it repeats."""
@@ -145,7 +144,7 @@ def _mend_turns(table: Table, mapping: ColumnMapping) -> _Mend:
 
 def _even_labels(table: Table, mapping: ColumnMapping) -> _Mend:
     """The spelling that most rows have wins, the first one among equals."""
-    column = mapping.columns.get("label", "") if mapping.format == "text_label" else ""
+    column = next((mapping.columns.get(part.name, "") for part in mapping.format.columns if part.holds == "label"), "")
     labels = [row[column] for row in table.rows if isinstance(row.get(column), str)] if column else []
     spellings: dict[str, Counter[str]] = {}
     for label in map(str, labels):

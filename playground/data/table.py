@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from playground.data.excerpts import excerpt
 from playground.errors import DataError
@@ -20,6 +20,7 @@ SHOWN = 3
 """How many places of one kind are kept to be shown."""
 NAMES_TRIMMED = N_("Spaces around the names of columns were left out.")
 _MAX_BITS = 1024
+Row = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,13 @@ def build_table(rows: Iterable[tuple[int, dict[str, object]]], kind: str, proble
     return Table(kept, list(columns), kind, [*problems, *keeper.problems()], numbers)
 
 
-def with_rows(table: Table, keep: Iterable[int]) -> Table:
-    """The table with only the rows at these indices."""
-    indices = list(keep)
-    return replace(table, rows=[table.rows[i] for i in indices], numbers=[table.numbers[i] for i in indices])
+def cell(row: Row, column: str) -> object:
+    """The value of a column or of a path into one ("answers.text"); None where the row has none."""
+    if column in row or "." not in column:
+        return row.get(column)
+    outer, inner = column.split(".", 1)
+    value = row.get(outer)
+    return cell(value, inner) if isinstance(value, dict) else None
 
 
 class _Keeper:

@@ -15,7 +15,7 @@ from playground.data.table import Table
 from playground.data_dir import DataDir
 from playground.errors import DataError
 from playground.protocol.model import ModelHost
-from playground.tasks.registry import prompt_writers
+from playground.tasks.registry import dataset_formats
 from playground.training.defaults import defaults_for
 from playground.training.tokenization import RowTokenizer, preview, tokenize_example, tokenize_examples
 
@@ -105,7 +105,7 @@ class DatasetService:
                 file.path,
                 file.format,
                 file.columns,
-                writers=prompt_writers(),
+                formats=dataset_formats(),
                 name=file.name,
                 repairs=file.repairs,
             )

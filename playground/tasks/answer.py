@@ -11,6 +11,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from playground.data import column_names as names
+from playground.data.chat import assistant
+from playground.data.formats import Column, DatasetFormat, Remark
+from playground.data.mapped_table import MappedRow
 from playground.metrics.corpus import EXACT_MATCH, F1
 from playground.metrics.scores import answer_f1, exact_match
 from playground.protocol.client import SamplingClient, in_thread
@@ -47,6 +51,17 @@ class _Candidate:
     read: float
     unread: float
     hint: float
+
+
+def _row_to_messages(row: MappedRow) -> list[Message]:
+    asked = TASK.prompt(question=row.need("question"), context=row.need("context"))
+    return [*asked, assistant(NOT_SAID if _is_not_said(row) else row.need_answer("answer"))]
+
+
+def _is_not_said(row: MappedRow) -> bool:
+    """SQuAD's way of saying that the passage holds no answer: a list of answers with none in it."""
+    value = row.value("answer")
+    return (value.get("text") if isinstance(value, dict) else value) == []
 
 
 def _scores(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -88,6 +103,25 @@ class Answer(Task[QuestionAnsweringOutput]):
                 "and carried coal trains until 1964. Today it is a path for walkers and cyclists.",
                 "question": "Who composed the national anthem?",
             },
+        ),
+    )
+    formats = (
+        DatasetFormat(
+            "question_context_answer",
+            "questions about a passage",
+            30,
+            (
+                Column("question", "The question is in", names.QUESTION),
+                Column("context", "The passage is in", names.CONTEXT),
+                Column("answer", "The answer is in", names.ANSWER, holds="answers"),
+            ),
+            _row_to_messages,
+            remarks=(
+                Remark(
+                    "Questions that the passage does not answer: {count} (first row {row}). It learns to say so.",
+                    _is_not_said,
+                ),
+            ),
         ),
     )
     metrics = (F1, EXACT_MATCH)

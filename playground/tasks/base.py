@@ -12,6 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+from playground.data.formats import DatasetFormat
 from playground.metrics.corpus import CorpusMetric
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
@@ -77,6 +78,8 @@ class Task(ABC, Generic[Result]):
     Inputs: ClassVar[type[TaskInputs]]
     Output: ClassVar[type[TaskOutput]]
     examples: ClassVar[tuple[TaskExample, ...]] = ()
+    formats: ClassVar[tuple[DatasetFormat, ...]] = ()
+    """How files hold rows for it, which become the very prompts that the tab writes."""
     metrics: ClassVar[tuple[CorpusMetric | Callable[[Sequence[str]], CorpusMetric], ...]] = ()
     """By which rows of its formats are judged, the leading one first; one may depend on what should be said."""
     forgetting: ClassVar[Forgetting | None] = None

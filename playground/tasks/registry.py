@@ -2,15 +2,12 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 from playground import tasks
-from playground.protocol.messages import Message
-from playground.tasks.answer import NOT_SAID
+from playground.data.formats import GENERAL_FORMATS, Formats
 from playground.tasks.base import Task
-from playground.tasks.nlp.languages import detect
 
 
 @cache
@@ -22,14 +19,8 @@ def all_tasks() -> dict[str, Task[Any]]:
     return {task.name: task for task in sorted(known, key=lambda task: (task.order, task.name))}
 
 
-def prompt_writers() -> Mapping[str, Callable[..., list[Message]]]:
-    """How rows of a training file become the very prompts that the tabs use."""
-    known = all_tasks()
-    return {
-        "translate": lambda text, target_text: known["translate"].prompt(text=text, target=detect(target_text)),
-        "translate_to": lambda text, language: known["translate"].prompt(text=text, target=language),
-        "summarize": lambda text: known["summarize"].prompt(text=text, length="short"),
-        "sentiment": lambda text: known["sentiment"].prompt(text=text),
-        "answer": lambda question, context: known["answer"].prompt(question=question, context=context),
-        "not_said": lambda: [{"role": "assistant", "content": NOT_SAID}],
-    }
+@cache
+def dataset_formats() -> Formats:
+    """All ways in which a file may hold examples: those for anything, and those of the tasks."""
+    known = [*GENERAL_FORMATS, *(format for task in all_tasks().values() for format in task.formats)]
+    return {format.name: format for format in sorted(known, key=lambda format: (format.order, format.name))}

@@ -2,8 +2,13 @@
 
 import math
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
+from playground.data import column_names as names
+from playground.data.chat import assistant, user
+from playground.data.formats import Column, DatasetFormat
+from playground.data.mapped_table import MappedRow, MappedTable
 from playground.metrics.corpus import ACCURACY, CorpusMetric, macro_f1
 from playground.metrics.scores import accuracy
 from playground.metrics.scores import macro_f1 as macro_f1_of
@@ -15,6 +20,36 @@ from playground.tasks.inputs import Ask, TaskInputs, Text
 from playground.tasks.outputs import ClassificationOutput
 
 LABELS = (N_("positive"), N_("negative"))
+SPELLINGS = {"positive": "positive", "pos": "positive", "negative": "negative", "neg": "negative"}
+"""Of the labels, in files."""
+MAX_LISTED_LABELS = 30
+MAX_LISTED_CHARS = 3_000
+"""Of all labels together: they stand in every prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    are_moods: bool
+    listed: str
+    """Behind a question for the right one; "" for too many of them."""
+
+
+def _labels(table: MappedTable) -> _Labels:
+    labels = table.distinct("label")
+    few = len(labels) <= MAX_LISTED_LABELS and sum(map(len, labels)) <= MAX_LISTED_CHARS
+    are_moods = all(label.strip().lower() in SPELLINGS for label in labels)
+    return _Labels(are_moods, f": {', '.join(labels)}" if few else "")
+
+
+def _row_to_messages(row: MappedRow) -> list[Message]:
+    """As the tab asks where all labels of the file are moods, else by their names."""
+    text, label, second = row.need("text"), row.need("label"), row.text("text2")
+    if second.strip():
+        text = f"{text}\n{second}"
+    labels = row.table.once(_labels)
+    if labels.are_moods:
+        return [*TASK.prompt(text=text), assistant(SPELLINGS[label.strip().lower()])]
+    return [user(f"Which of these fits{labels.listed}?\n{text}"), assistant(label)]
 
 
 def _macro_f1(references: Sequence[str]) -> CorpusMetric:
@@ -44,6 +79,19 @@ class Sentiment(Task[ClassificationOutput]):
             },
         ),
         TaskExample("Mixed feelings", {"text": "The story is dull, but the music is beautiful."}),
+    )
+    formats = (
+        DatasetFormat(
+            "text_label",
+            "texts with labels",
+            70,
+            (
+                Column("text", "The text is in", names.FIRST_TEXT),
+                Column("text2", "A second text is in (optional)", names.SECOND_TEXT, required=False),
+                Column("label", "The label is in", names.LABEL, holds="label"),
+            ),
+            _row_to_messages,
+        ),
     )
     metrics = (ACCURACY, _macro_f1)
     forgetting = Forgetting(

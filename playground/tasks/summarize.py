@@ -9,6 +9,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
 
+from playground.data import column_names as names
+from playground.data.chat import assistant
+from playground.data.formats import Column, DatasetFormat
+from playground.data.mapped_table import MappedRow
 from playground.errors import InputError
 from playground.metrics.corpus import ROUGE_1, ROUGE_L
 from playground.metrics.scores import rouge
@@ -29,6 +33,10 @@ SENTENCES = {"short": 1, "medium": 3, "long": 6}
 OWN_SENTENCES = "extract"
 """The note on such a summary."""
 MAX_PARTS = 200
+
+
+def _row_to_messages(row: MappedRow) -> list[Message]:
+    return [*TASK.prompt(text=row.need("document"), length="short"), assistant(row.need("summary"))]
 
 
 def _scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
@@ -66,6 +74,18 @@ class Summarize(Task[TextOutput]):
                 "step. In experiments on image classification and language modelling, it reaches the same accuracy "
                 "as the full-precision optimizer while it uses a quarter of the memory."
             },
+        ),
+    )
+    formats = (
+        DatasetFormat(
+            "summary",
+            "texts with summaries",
+            60,
+            (
+                Column("document", "The text is in", names.DOCUMENT),
+                Column("summary", "The summary is in", names.SUMMARY),
+            ),
+            _row_to_messages,
         ),
     )
     metrics = (ROUGE_1, ROUGE_L)

@@ -4,6 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Annotated
 
+from playground.data import column_names as names
+from playground.data.chat import assistant
+from playground.data.formats import Column, DatasetFormat
+from playground.data.mapped_table import MappedRow
 from playground.errors import InputError
 from playground.metrics.corpus import CHRF_SCORE, CorpusMetric, bleu
 from playground.metrics.scores import bleu as bleu_of
@@ -23,7 +27,7 @@ from playground.tasks.inputs import (
     known_languages,
     known_source_languages,
 )
-from playground.tasks.nlp.languages import NAMES, detect_with_probability
+from playground.tasks.nlp.languages import NAMES, detect, detect_with_probability
 from playground.tasks.outputs import TextOutput
 
 SURE = 0.95
@@ -32,6 +36,13 @@ SURE = 0.95
 
 def _bleu(references: Sequence[str]) -> CorpusMetric:
     return bleu(chinese=not has_spaces(references))
+
+
+def _row_to_messages(row: MappedRow) -> list[Message]:
+    """Into the language that the column is named after, else the one that the translation seems to be in."""
+    text, translation = row.need("source"), row.need("target")
+    language = names.language_of(row.table.columns["target"]) or detect(translation)
+    return [*TASK.prompt(text=text, target=language), assistant(translation)]
 
 
 def _benchmark(name: str, file: str, source: str, target: str) -> Benchmark:
@@ -66,6 +77,19 @@ class Translate(Task[TextOutput]):
         TaskExample("Two children play on the beach.", {"text": "Two children play on the beach.", "target": "French"}),
         TaskExample("Ein Mann liest ein Buch.", {"text": "Ein Mann liest ein Buch.", "target": "English"}),
         TaskExample("I like music.", {"text": "I like music.", "target": "Chinese"}),
+    )
+    formats = (
+        DatasetFormat(
+            "translation",
+            "texts with translations",
+            20,
+            (
+                Column("source", "The text is in", names.SOURCE),
+                Column("target", "The translation is in", names.TARGET),
+            ),
+            _row_to_messages,
+            by_languages=True,
+        ),
     )
     metrics = (CHRF_SCORE, _bleu)
     forgetting = Forgetting(

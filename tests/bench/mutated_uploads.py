@@ -21,7 +21,7 @@ from playground.data.inspection import inspect
 from playground.errors import DataError, InputError
 from playground.models.loader import load_tokenizer
 from playground.models.tokenizer import ChatTokenizer
-from playground.tasks.registry import prompt_writers
+from playground.tasks.registry import dataset_formats
 from playground.training.tokenization import tokenize_examples
 from tests.mutations import File, damaged, own_files
 
@@ -78,7 +78,7 @@ def teach(path: Path, tokenizer: ChatTokenizer) -> tuple[str, str]:
     Anything but a sentence for people is raised.
     """
     try:
-        found = inspect(path, writers=prompt_writers(), repairs=None)
+        found = inspect(path, formats=dataset_formats(), repairs=None)
         json.dumps(found.to_dict(), allow_nan=False).encode()
         learned, held_out = split(found.examples.usable)
         encoded = tokenize_examples([*learned, *held_out], tokenizer, MAX_LENGTH)

@@ -17,7 +17,7 @@ from playground.data.inspection import inspect
 from playground.data_dir import SPEC_FILE
 from playground.models.catalog import STARTER_FOLDER
 from playground.process import worker_environment
-from playground.tasks.registry import prompt_writers
+from playground.tasks.registry import dataset_formats
 from playground.training.config import TrainingConfig
 from playground.training.defaults import defaults_for
 from playground.training.jobs.events import Event, EventLog
@@ -177,7 +177,7 @@ def alone() -> dict[str, str]:
 
 
 def ready(name: str) -> Examples:
-    found = inspect(ROOT / "assets" / "examples" / name, writers=prompt_writers())
+    found = inspect(ROOT / "assets" / "examples" / name, formats=dataset_formats())
     return split(found.examples.usable)
 
 

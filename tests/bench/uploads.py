@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playground.data.inspection import Inspection, inspect
 from playground.errors import DataError
-from playground.tasks.registry import prompt_writers
+from playground.tasks.registry import dataset_formats
 
 HEAD = ("file", "read as", "format", "rows", "usable", "which column is which", "repairs offered", "noticed")
 
@@ -22,7 +22,7 @@ def main() -> None:
 
 def _cells(path: Path) -> Sequence[str]:
     try:
-        found = inspect(path, writers=prompt_writers())
+        found = inspect(path, formats=dataset_formats())
     except DataError as refusal:
         return (path.name, "refused", "", "", "", "", "", str(refusal))
     return (path.name, *_facts(found))

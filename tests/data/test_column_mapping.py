@@ -3,9 +3,12 @@
 import pytest
 
 from playground.data.column_mapping import ColumnMapping, recognize, resolve
-from playground.data.column_names import FORMATS
+from playground.data.formats import PROMPT_COMPLETION
 from playground.data.table import Table, build_table
 from playground.errors import DataError
+from playground.tasks.registry import dataset_formats
+
+FORMATS = dataset_formats()
 
 
 def _table(*rows: dict[str, object]) -> Table:
@@ -100,27 +103,26 @@ _CASES: list[tuple[dict[str, object], str, dict[str, str]]] = [
 @pytest.mark.parametrize(("row", "format", "columns"), _CASES)
 def test_recognised(row: dict[str, object], format: str, columns: dict[str, str]) -> None:
     """Defends the headers that the datasets of the world use."""
-    assert recognize(_table(row)) == resolve(_table(row)) == ColumnMapping(format, columns)
-    assert format in FORMATS
+    assert recognize(_table(row), FORMATS) == resolve(_table(row), FORMATS) == ColumnMapping(FORMATS[format], columns)
 
 
 def test_unknown_columns_are_listed() -> None:
     """Defends a person from guessing which names are expected."""
     with pytest.raises(DataError, match=r"The file has: foo, bar\. Name them prompt and completion"):
-        recognize(_table({"foo": "a", "bar": "b"}))
+        recognize(_table({"foo": "a", "bar": "b"}), FORMATS)
 
 
 def test_a_person_may_choose() -> None:
     """Defends the dropdowns: a choice wins over what was recognised, the rest is completed."""
     table = _table({"text": "a", "label": "b", "comment": "c"})
-    assert resolve(table).columns == {"text": "text", "label": "label"}
-    assert resolve(table, columns={"text": "comment"}).columns == {"text": "comment", "label": "label"}
-    assert resolve(table, "prompt_completion", {"prompt": "text", "completion": "comment"}) == ColumnMapping(
-        "prompt_completion", {"prompt": "text", "completion": "comment"}
+    assert resolve(table, FORMATS).columns == {"text": "text", "label": "label"}
+    assert resolve(table, FORMATS, columns={"text": "comment"}).columns == {"text": "comment", "label": "label"}
+    assert resolve(table, FORMATS, "prompt_completion", {"prompt": "text", "completion": "comment"}) == ColumnMapping(
+        PROMPT_COMPLETION, {"prompt": "text", "completion": "comment"}
     )
-    assert resolve(_table({"foo": "a", "bar": "b"}), columns={"prompt": "foo", "completion": "bar"}).format == (
-        "prompt_completion"
-    )
+    assert resolve(
+        _table({"foo": "a", "bar": "b"}), FORMATS, columns={"prompt": "foo", "completion": "bar"}
+    ) == ColumnMapping(PROMPT_COMPLETION, {"prompt": "foo", "completion": "bar"})
 
 
 @pytest.mark.parametrize(
@@ -135,10 +137,4 @@ def test_a_person_may_choose() -> None:
 def test_wrong_choices(format: str, columns: dict[str, str], reason: str) -> None:
     """Defends against training on something other than what was asked for."""
     with pytest.raises(DataError, match=reason):
-        resolve(_table({"text": "a", "label": "b"}), format, columns)
-
-
-def test_language_of_the_target() -> None:
-    """Defends the prompt "to German" for a column called "de"."""
-    assert recognize(_table({"en": "a", "de": "b"})).target_language == "German"
-    assert recognize(_table({"source": "a", "target": "b"})).target_language == ""
+        resolve(_table({"text": "a", "label": "b"}), FORMATS, format, columns)

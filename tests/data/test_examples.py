@@ -1,4 +1,4 @@
-"""Rows become examples in the tabs' own words, and rows that cannot are named with the reason."""
+"""Rows become examples, and rows that cannot are named with the reason."""
 
 import pytest
 
@@ -6,19 +6,7 @@ from playground.data.column_mapping import resolve
 from playground.data.examples import Example, Examples, make_examples, split
 from playground.data.table import Table, build_table
 from playground.errors import DataError
-from playground.protocol.messages import Message
-
-
-def _user(text: str) -> list[Message]:
-    return [{"role": "user", "content": text}]
-
-
-WRITERS = {
-    "translate": lambda text, target_text: _user(f"Translate {text} as in {target_text}"),
-    "summarize": lambda text: _user(f"Summarize {text}"),
-    "sentiment": lambda text: _user(f"Feel {text}"),
-    "answer": lambda question, context: _user(f"Ask {question} of {context}"),
-}
+from playground.tasks.registry import dataset_formats
 
 
 def _table(*rows: dict[str, object]) -> Table:
@@ -27,56 +15,11 @@ def _table(*rows: dict[str, object]) -> Table:
 
 def _made(*rows: dict[str, object], format: str = "auto") -> Examples:
     table = _table(*rows)
-    return make_examples(table, resolve(table, format), WRITERS)
+    return make_examples(table, resolve(table, dataset_formats(), format))
 
 
 def _said(*rows: dict[str, object]) -> list[tuple[str, ...]]:
     return [tuple(message["content"] for message in example.messages or ()) for example in _made(*rows).usable]
-
-
-def test_prompts_are_the_tabs_own() -> None:
-    """Defends that a taught model is asked later in the words it was taught with."""
-    pair = {"en": "a", "fr": "b"}
-    assert _said(pair, pair)[0] == ("Translate a as in b", "b")
-    assert _said({"text": "a", "summary": "b"}, {"text": "c", "summary": "d"})[1] == ("Summarize c", "d")
-    rows = [{"question": "q", "context": "c", "answers": {"text": ["x", "y"]}}] * 2
-    assert _said(*rows)[0] == ("Ask q of c", "x")
-
-
-def test_what_the_passage_does_not_say_is_learnt() -> None:
-    """Defends SQuAD's unanswerable questions; an answer that is merely missing is left out."""
-    rows: list[dict[str, object]] = [{"question": "q", "context": "c", "answers": given} for given in (["x"], [], None)]
-    table = _table(*rows)
-    writers = {**WRITERS, "not_said": lambda: [{"role": "assistant", "content": "It does not say."}]}
-    made = make_examples(table, resolve(table), writers)
-    assert (made.usable[1].messages or ())[-1]["content"] == "It does not say."
-    assert (made.not_said, [row for row, _ in made.skipped]) == ([2], [3])
-
-
-def test_a_named_language_is_told_to_the_writer() -> None:
-    """Defends short texts, whose language nobody can detect, when the header names it."""
-    table = _table({"en": "Hi", "de": "Hallo"}, {"en": "Bye", "de": "Ciao"})
-    writers = {**WRITERS, "translate_to": lambda text, language: _user(f"To {language}: {text}")}
-    first = make_examples(table, resolve(table), writers).usable[0]
-    assert first.messages == ({"role": "user", "content": "To German: Hi"}, {"role": "assistant", "content": "Hallo"})
-
-
-def test_sentiment_labels() -> None:
-    """Defends that mood labels train the Sentiment tab, and that numbers are never guessed to be moods."""
-    assert _said({"text": "a", "label": "POS"}, {"text": "b", "label": "negative"}) == [
-        ("Feel a", "positive"),
-        ("Feel b", "negative"),
-    ]
-    assert _said({"text": "a", "label": 1}, {"text": "b", "label": 0})[0] == ("Which of these fits: 0, 1?\na", "1")
-
-
-def test_other_labels_are_listed() -> None:
-    """Defends that a model asked to sort knows the choices."""
-    rows = [
-        {"sentence1": "a", "sentence2": "b", "label": "same"},
-        {"sentence1": "c", "sentence2": "d", "label": "other"},
-    ]
-    assert _said(*rows)[0] == ("Which of these fits: other, same?\na\nb", "same")
 
 
 def test_instruction_with_and_without_input() -> None:
@@ -104,8 +47,8 @@ def test_conversations() -> None:
     assert _said(pairs, spoken) == [("a", "b", "c", "d"), ("s", "a", "b", "c", "d")]
     parts = {"prompt": [{"role": "user", "content": "a"}], "completion": [{"role": "assistant", "content": "b"}]}
     assert _said(parts, parts)[0] == ("a", "b")
-    assert _made(*rows).unanswered == [2]
-    assert _made(*[{"input": ["a", "b"], "output": ["c"]}] * 2).unanswered == [1, 2]
+    assert list(_made(*rows).remarks.values()) == [[2]]
+    assert list(_made(*[{"input": ["a", "b"], "output": ["c"]}] * 2).remarks.values()) == [[1, 2]]
 
 
 def test_skipped_rows_say_why() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from playground.data.inspection import Inspection, inspect
 from playground.errors import DataError
-from tests.data.test_examples import WRITERS
+from playground.tasks.registry import all_tasks, dataset_formats
 
 CHAT = [{"from": "human", "value": "it's"}, {"from": "gpt", "value": "b"}]
 
@@ -16,7 +16,7 @@ CHAT = [{"from": "human", "value": "it's"}, {"from": "gpt", "value": "b"}]
 def _inspected(folder: Path, content: object) -> Inspection:
     path = folder / "a.json"
     path.write_text(json.dumps(content), encoding="utf-8")
-    return inspect(path, writers=WRITERS)
+    return inspect(path, formats=dataset_formats())
 
 
 def test_questions_within_paragraphs_within_articles(tmp_path: Path) -> None:
@@ -27,8 +27,13 @@ def test_questions_within_paragraphs_within_articles(tmp_path: Path) -> None:
     ]
     found = _inspected(tmp_path, {"version": "1.1", "data": articles})
     assert (found.format, found.rows) == ("question_context_answer", 3)
-    said = [[message["content"] for message in example.messages or ()] for example in found.examples.usable]
-    assert said == [["Ask q0 of c1", "a0"], ["Ask q1 of c1", "a1"], ["Ask q2 of c2", "a2"]]
+    asked = [
+        all_tasks()["answer"].prompt(question=question, context=context)
+        for question, context in (("q0", "c1"), ("q1", "c1"), ("q2", "c2"))
+    ]
+    answers = [{"role": "assistant", "content": answer} for answer in ("a0", "a1", "a2")]
+    written = [list(example.messages or ()) for example in found.examples.usable]
+    assert written == [[*question, answer] for question, answer in zip(asked, answers, strict=True)]
     assert ["'paragraphs'" in problem.text for problem in found.problems] == [True, False]
 
 
@@ -53,7 +58,7 @@ def test_chats_in_cells_of_a_table(tmp_path: Path, write: object) -> None:
         csv.writer(file, lineterminator="\n").writerows(
             [["id", "conversations"], *([n, write(CHAT)] for n in range(3))]
         )  # type: ignore[operator]
-    found = inspect(path, writers=WRITERS)
+    found = inspect(path, formats=dataset_formats())
     assert (found.format, len(found.examples.usable)) == ("messages", 3)
     (told,) = found.problems
     assert "'conversations'" in told.text
@@ -74,7 +79,7 @@ def test_json_to_be_learnt_stays_text(tmp_path: Path) -> None:
     """Defends answers that are JSON because the model is to write JSON."""
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps({"prompt": f"p{n}", "completion": '{"a": [1]}'}) + "\n" for n in range(2)))
-    found = inspect(path, writers=WRITERS)
+    found = inspect(path, formats=dataset_formats())
     assert found.problems == []
     assert found.preview[0].messages is not None
     assert found.preview[0].messages[-1]["content"] == '{"a": [1]}'

@@ -8,7 +8,7 @@ import pytest
 from playground.data.inspection import inspect
 from playground.data.repair import KINDS
 from playground.errors import DataError
-from tests.data.test_examples import WRITERS
+from playground.tasks.registry import dataset_formats
 
 UPLOADS = Path(__file__).resolve().parents[3] / "shared" / "uploads"
 EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
@@ -49,7 +49,7 @@ def _upload(name: str) -> Path:
 def test_real_uploads_are_read(name: str) -> None:
     """Defends what people really upload: rows counted, roles found, every row usable."""
     rows, format, mapping = READ[name]
-    found = inspect(_upload(name), writers=WRITERS)
+    found = inspect(_upload(name), formats=dataset_formats())
     assert (found.rows, found.format, found.mapping.columns) == (rows, format, mapping or ALPACA)
     skipped = [row for row, _ in found.examples.skipped]
     assert (len(found.examples.usable), skipped) == (rows - len(skipped), EMPTY_ANSWERS.get(name, []))
@@ -59,7 +59,7 @@ def test_real_uploads_are_read(name: str) -> None:
 def test_real_uploads_are_refused(name: str) -> None:
     """Defends the place in the sentence about a file that cannot be used."""
     with pytest.raises(DataError, match=REFUSED[name]):
-        inspect(_upload(name), writers=WRITERS)
+        inspect(_upload(name), formats=dataset_formats())
 
 
 def test_no_real_upload_is_forgotten() -> None:
@@ -72,7 +72,7 @@ def test_shape_of_the_answer(tmp_path: Path) -> None:
     rows = ["text,label", "Hello there,greeting", "Bye,farewell", ",greeting", "Bye,farewell"]
     path = tmp_path / "upload"
     path.write_text("\n".join(rows), encoding="utf-8")
-    answer = inspect(path, name="mine.csv", writers=WRITERS).to_dict()
+    answer = inspect(path, name="mine.csv", formats=dataset_formats()).to_dict()
     assert list(answer) == ["rows", "format", "columns", "mapping", "problems", "repairs", "preview"]
     assert (answer["rows"], answer["format"], answer["columns"]) == (4, "text_label", ["text", "label"])
     assert answer["mapping"] == {"text": "text", "label": "label"}
@@ -95,7 +95,7 @@ def test_repairs_that_were_made_are_told(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("text,label\n hi,a\nbye,b\nbye,b\n", encoding="utf-8")
     for asked, made, usable in [((), (), 3), (("duplicates",), ("duplicates",), 2), (None, KINDS, 2)]:
-        found = inspect(path, writers=WRITERS, repairs=asked)
+        found = inspect(path, formats=dataset_formats(), repairs=asked)
         assert [repair.kind for repair in found.repairs] == ["outer_spaces", "duplicates"]
         assert (set(found.made) & set(KINDS), len(found.examples.usable)) == (
             set(made) & {"outer_spaces", "duplicates"},
@@ -109,8 +109,8 @@ def test_repairs_can_be_what_makes_a_file_usable(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     path.write_text((json.dumps({"messages": chat}) + "\n") * 2, encoding="utf-8")
     with pytest.raises(DataError, match="take turns"):
-        inspect(path, writers=WRITERS)
-    found = inspect(path, writers=WRITERS, repairs=["turns"])
+        inspect(path, formats=dataset_formats())
+    found = inspect(path, formats=dataset_formats(), repairs=["turns"])
     assert found.examples.usable[0].messages == tuple(GOOD)
 
 
@@ -124,7 +124,7 @@ def test_repairs_can_be_what_makes_a_file_usable(tmp_path: Path) -> None:
 )
 def test_shipped_examples(name: str, format: str, least: int) -> None:
     """Defends the first thing that a visitor tries: each shipped file is whole, with nothing to mend."""
-    found = inspect(EXAMPLES / name, writers=WRITERS)
+    found = inspect(EXAMPLES / name, formats=dataset_formats())
     assert found.format == format
     assert len(found.examples.usable) >= least
     assert (found.problems, found.repairs) == ([], [])

@@ -6,6 +6,7 @@ from playground.data.column_mapping import resolve
 from playground.data.repair import KINDS, Repair, apply_repairs, find_repairs
 from playground.data.table import Change, Table, build_table
 from playground.errors import DataError
+from playground.tasks.registry import dataset_formats
 
 
 def _table(*rows: dict[str, object]) -> Table:
@@ -17,11 +18,11 @@ def _pairs(*answers: str) -> Table:
 
 
 def _offers(table: Table) -> dict[str, Repair]:
-    return {repair.kind: repair for repair in find_repairs(table, resolve(table))}
+    return {repair.kind: repair for repair in find_repairs(table, resolve(table, dataset_formats()))}
 
 
 def _mended(table: Table, *kinds: str) -> Table:
-    return apply_repairs(table, resolve(table), kinds)
+    return apply_repairs(table, resolve(table, dataset_formats()), kinds)
 
 
 TEXTS = _table(*({"text": text} for text in ["a", " a ", "", "b", "a", "…"]))

@@ -133,13 +133,13 @@ import resource, sys
 from pathlib import Path
 from playground.data.inspection import inspect
 from playground.errors import DataError
-from playground.tasks.registry import prompt_writers
+from playground.tasks.registry import dataset_formats
 
 held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (held + 600 * 2**20, resource.RLIM_INFINITY))
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 try:
-    inspect(Path(sys.argv[1]), writers=prompt_writers(), repairs=None if sys.argv[2:] else ())
+    inspect(Path(sys.argv[1]), formats=dataset_formats(), repairs=None if sys.argv[2:] else ())
     print("read")
 except DataError as error:
     print(error)

@@ -10,7 +10,7 @@ from playground.engine.host import LocalModelHost
 from playground.evaluation import held_out
 from playground.evaluation.held_out import ROWS, compare, fitting_kind
 from playground.protocol.messages import Message
-from playground.tasks.registry import prompt_writers
+from playground.tasks.registry import all_tasks
 
 LONG = "It is a long answer with more words than a name has."
 
@@ -39,13 +39,13 @@ def test_the_kind_fits_the_answers(wanted: list[str], kind: str) -> None:
 
 
 def test_the_kind_fits_what_is_asked_by_the_tabs_own_prompts() -> None:
-    write = prompt_writers()
-    translations = answered([write["translate_to"]("A dog.", "German")] * 2, ["Ein Hund.", "Der Hund."])
+    translate, summarize = (all_tasks()[name] for name in ("translate", "summarize"))
+    translations = answered([translate.prompt(text="A dog.", target="German")] * 2, ["Ein Hund.", "Der Hund."])
     assert fitting_kind(translations) == "translations"
     assert (
         fitting_kind([row(1, "翻译成中文：A dog.", "一只狗。"), row(2, "翻译：A cat.", "一只猫。")]) == "translations"
     )
-    assert fitting_kind(answered([write["summarize"](LONG)] * 2, ["Short.", "Also short."])) == "summaries"
+    assert fitting_kind(answered([summarize.prompt(text=LONG)] * 2, ["Short.", "Also short."])) == "summaries"
     assert fitting_kind([row(1, "Why translate?", LONG), row(2, "What is a summary?", LONG)]) == "texts"
     assert fitting_kind([Example(None, "A text.", 1)]) == "plain texts"
 
@@ -90,10 +90,12 @@ def test_the_confusion_matrix_has_a_line_for_each_wanted_label() -> None:
 
 
 def test_translations_summaries_and_short_answers_have_two_measures(host: LocalModelHost) -> None:
-    write, both = prompt_writers(), (host.client(), host.client())
+    translate, summarize = (all_tasks()[name] for name in ("translate", "summarize"))
+    both = host.client(), host.client()
+    into_german = translate.prompt(text="A dog.", target="German")
     cases = {
-        ("chrF", "BLEU"): answered([write["translate_to"]("A dog.", "German")] * 3, ["Ein Hund.", "Hund", "Der Hund."]),
-        ("ROUGE-1", "ROUGE-L"): answered([write["summarize"](LONG)] * 2, ["A short one.", "It is long."]),
+        ("chrF", "BLEU"): answered([into_german] * 3, ["Ein Hund.", "Hund", "Der Hund."]),
+        ("ROUGE-1", "ROUGE-L"): answered([summarize.prompt(text=LONG)] * 2, ["A short one.", "It is long."]),
         ("F1", "exact match"): [row(1, "Where?", "Paris"), row(2, "When?", "in 1972")],
     }
     for names, rows in cases.items():

@@ -14,6 +14,7 @@ from playground.errors import InputError
 from playground.protocol.messages import Message
 from playground.service import corrections as module
 from playground.service.corrections import Corrections, Kept
+from playground.tasks.registry import dataset_formats
 
 OWNER = "a" * 32
 
@@ -136,7 +137,7 @@ def test_the_file_is_one_that_fine_tune_reads(kept: Corrections, tmp_path: Path)
     path = tmp_path / "corrections.jsonl"
     path.write_text(kept.as_json_lines(OWNER), encoding="utf-8")
     table = read_table(path)
-    examples = make_examples(table, recognize(table), {})
+    examples = make_examples(table, recognize(table, dataset_formats()))
     read = [example.messages or () for example in examples.usable]
     assert [[(said["role"], said["content"]) for said in row] for row in read] == [
         [(said["role"], said["content"]) for said in row.messages] for row in kept.list(OWNER)

@@ -10,19 +10,25 @@ from typing import Any
 import pytest
 
 from playground import tasks
+from playground.data.inspection import inspect
 from playground.engine.host import LocalModelHost
 from playground.errors import InputError
 from playground.evaluation import forgetting
 from playground.evaluation.forgetting import TaskScore, items
 from playground.evaluation.verdict import TrainingCurve, verdict
 from playground.metrics.bootstrap import PairedDifference
-from playground.tasks.registry import all_tasks
+from playground.tasks.registry import all_tasks, dataset_formats
+from playground.ui.finetune import columns
+from playground.ui.finetune.state import Draft
 from tests.page import build_real_page
 
 FILE = """
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
+from playground.data.chat import assistant
+from playground.data.formats import Column, DatasetFormat
+from playground.data.mapped_table import MappedRow
 from playground.metrics.corpus import EXACT_MATCH
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
@@ -30,6 +36,10 @@ from playground.protocol.sampling import SamplingParams
 from playground.tasks.base import Forgetting, Task, TaskExample
 from playground.tasks.inputs import Ask, TaskInputs, Text
 from playground.tasks.outputs import TextOutput
+
+
+def row_to_messages(row: MappedRow) -> list[Message]:
+    return [*TASK.prompt(word=row.need("word"), kind="full"), assistant(row.need("rhyme"))]
 
 
 class Rhyme(Task[TextOutput]):
@@ -42,6 +52,15 @@ class Rhyme(Task[TextOutput]):
 
     Output = TextOutput
     examples = (TaskExample("Cat", {"word": "cat"}),)
+    formats = (
+        DatasetFormat(
+            "rhymes",
+            "words with rhymes",
+            75,
+            (Column("word", "The word is in", ("word",)), Column("rhyme", "The rhyme is in", ("rhyme", "reim"))),
+            row_to_messages,
+        ),
+    )
     metrics = (EXACT_MATCH,)
     forgetting = Forgetting(
         EXACT_MATCH,
@@ -79,6 +98,7 @@ def rhyme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 def _forget() -> None:
     all_tasks.cache_clear()
+    dataset_formats.cache_clear()
     items.cache_clear()
 
 
@@ -99,6 +119,26 @@ def test_it_has_a_tab_and_an_endpoint(tmp_path: Path) -> None:
     told = [(one["parameter_name"], one["parameter_has_default"]) for one in parameters]
     assert told == [("word", False), ("kind", True), ("adapter", True), ("strength", True)]
     assert endpoint["targets"] is not None
+
+
+def test_files_with_its_columns_become_its_prompts(tmp_path: Path) -> None:
+    path = tmp_path / "rhymes.csv"
+    path.write_text("Word,Reim,remark\ncat,hat,-\nmoon,soon,-\n", encoding="utf-8")
+    found = inspect(path, formats=dataset_formats())
+    assert (found.format, found.mapping.columns) == ("rhymes", {"word": "Word", "rhyme": "Reim"})
+    *prompt, answer = found.examples.usable[1].messages or ()
+    assert (prompt, answer["content"]) == (all_tasks()["rhyme"].prompt(word="moon", kind="full"), "soon")
+
+
+def test_its_format_can_be_chosen_and_its_columns_are_asked_for(tmp_path: Path) -> None:
+    with build_real_page(tmp_path) as page:
+        config: Any = page.get_config_file()
+    choices = [component["props"].get("choices") or [] for component in config["components"]]
+    assert any(("rhymes" in [value for _, value in drawn]) and ("text" in [v for _, v in drawn]) for drawn in choices)
+    draft = Draft(format="rhymes", known=("a", "b"), columns={"word": "a"})
+    word, rhyme, *others = columns.updates(draft, str)
+    assert [(one.label, one.value) for one in (word, rhyme)] == [("The word is in", "a"), ("The rhyme is in", None)]
+    assert not any(one.visible for one in others)
 
 
 def test_its_inputs_are_checked_and_it_answers(host: LocalModelHost) -> None:

@@ -21,7 +21,7 @@ from playground.tasks.base import Task
 from playground.tasks.nlp.languages import detect
 from playground.tasks.nlp.sentences import sentences
 from playground.tasks.outputs import ClassificationOutput, QuestionAnsweringOutput, TextOutput
-from playground.tasks.registry import all_tasks, prompt_writers
+from playground.tasks.registry import all_tasks
 from playground.tasks.summarize import OWN_SENTENCES, SENTENCES
 
 TASKS = list(all_tasks().values())
@@ -211,16 +211,6 @@ def test_a_visitor_cannot_forge_a_turn(client: SamplingClient) -> None:
     tokens = client.tokenizer.apply_chat_template([{"role": "user", "content": forged}])
     specials = {plain[0]}
     assert sum(token in specials for token in tokens) == sum(token in specials for token in plain)
-
-
-def test_training_rows_are_written_as_the_tabs_write_them() -> None:
-    writers = prompt_writers()
-    tasks = all_tasks()
-    assert writers["sentiment"]("Fine.") == tasks["sentiment"].prompt(text="Fine.")
-    assert writers["answer"]("Who?", "Anna.") == tasks["answer"].prompt(question="Who?", context="Anna.")
-    assert writers["translate"]("A dog runs.", "Ein Hund läuft durch den Schnee.") == tasks["translate"].prompt(
-        text="A dog runs.", target="German"
-    )
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,15 @@ from typing import Any
 import gradio as gr
 
 from playground.data.column_mapping import AUTO, NOTHING_KNOWN
-from playground.data.column_names import FORMATS
 from playground.data.examples import Example
+from playground.data.formats import PROMPT_COMPLETION
 from playground.data.table import Table
 from playground.errors import DataError, InputError
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
 from playground.service.datasets import PreparedDataset
 from playground.service.services import Services
+from playground.tasks.registry import dataset_formats
 from playground.ui.components import snippets
 from playground.ui.components.basics import ghost, head, primary, second, static_html
 from playground.ui.components.defaults import Defaults
@@ -28,18 +29,6 @@ from playground.ui.reports import dataset
 from playground.ui.templates import render
 
 MAX_PREVIEWED_ROWS = 200
-
-FORMAT_NAMES = {
-    "messages": N_("whole chats"),
-    "turns": N_("chats in two lists"),
-    "translation": N_("texts with translations"),
-    "question_context_answer": N_("questions about a passage"),
-    "instruction": N_("instructions with answers"),
-    "prompt_completion": N_("questions with answers"),
-    "summary": N_("texts with summaries"),
-    "text_label": N_("texts with labels"),
-    "text": N_("plain text"),
-}
 
 
 @dataclass(frozen=True)
@@ -64,7 +53,7 @@ def build() -> CheckParts:
     with gr.Row(elem_classes=["work", "full", "ft"]):
         with gr.Column(elem_classes=["card", "wide", "scroll"]):
             found = gr.HTML("", padding=False)
-            names = [(t(FORMAT_NAMES[name]), name) for name in FORMATS]
+            names = [(t(format.title), format.name) for format in dataset_formats().values()]
             format = gr.Dropdown(names, label=t("Read as"), interactive=True, filterable=False, elem_classes="pill")
             roles = columns.build()
             repairs = gr.CheckboxGroup(
@@ -160,7 +149,7 @@ def _read(services: Services, draft: Draft, gettext: Gettext) -> tuple[Draft, li
         if not draft.file.path.exists():  # nothing in it could be read
             raise
         table = services.datasets.first_rows(draft.file)
-        format = "prompt_completion" if draft.format == AUTO else draft.format
+        format = PROMPT_COMPLETION.name if draft.format == AUTO else draft.format
         known = tuple(table.columns)
         draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, rows=0, held_out=0)
         return draft, _unmatched(draft, table, gettext, error)
@@ -187,7 +176,7 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
     told = N_("{count} examples, read as {format}")
     if draft.usable < found.rows:
         told = N_("{usable} of {count} examples can be used, read as {format}")
-    summary = gettext(told, usable=draft.usable, count=found.rows, format=gettext(FORMAT_NAMES[found.format]))
+    summary = gettext(told, usable=draft.usable, count=found.rows, format=gettext(found.mapping.format.title))
     choices = [(gettext(repair.sentence), repair.kind) for repair in found.repairs]
     kept = [repair for repair in found.repairs if repair.kind in found.made]
     return draft, [

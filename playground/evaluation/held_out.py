@@ -12,8 +12,11 @@ from playground.evaluation.paired import Clients, answer, negative_log_likelihoo
 from playground.metrics import corpus
 from playground.metrics.bootstrap import PairedDifference, gains, paired_difference
 from playground.metrics.corpus import CorpusMetric
+from playground.metrics.scores import has_spaces
 from playground.protocol.client import SamplingClient
 from playground.protocol.model import Tokenizer
+from playground.tasks.base import Task
+from playground.tasks.registry import task_of
 
 ROWS = 40
 """At most so many rows are asked, drawn by `SEED`, so that an adapter is judged soon."""
@@ -46,10 +49,19 @@ class Compared:
 
 
 async def compare(
-    clients: Clients, held_out: Sequence[Example], train_examples: Sequence[Example] = (), budget_s: float = BUDGET_S
+    clients: Clients,
+    held_out: Sequence[Example],
+    train_examples: Sequence[Example] = (),
+    format: str = "",
+    budget_s: float = BUDGET_S,
 ) -> Compared | None:
-    """Ask both; None when there is nothing to ask. `train_examples` only help to see what kind of rows these are."""
-    kind = fitting_kind([*held_out, *train_examples])
+    """Ask both; None when there is nothing to ask.
+
+    `format` is the one that the rows were read as: where it is a task's, they are judged by the task's metrics. Of
+    others, `train_examples` help to see what kind of rows these are.
+    """
+    task = task_of(format)
+    kind = _kind_of(task) if task else fitting_kind([*held_out, *train_examples])
     tokenizer = clients[0].tokenizer
     of_kind = [row for row in held_out if (row.messages is None) == (kind == "plain texts")]
     of_kind = [row for row in of_kind if _can_be_read(tokenizer, row)]
@@ -62,7 +74,11 @@ async def compare(
         return await answer(client, (row.messages or ())[:-1], min(max_tokens, MAX_ANSWER_TOKENS))
 
     predictions = await side_by_side(predict, clients, rows, budget_s)
-    return _judged(kind, rows[: len(predictions)], predictions) if predictions else None
+    return _judged(kind, rows[: len(predictions)], predictions, task) if predictions else None
+
+
+def _kind_of(task: Task[Any]) -> Kind:
+    return "labels" if corpus.ACCURACY in task.metrics else "texts"
 
 
 def fitting_kind(rows: Sequence[Example]) -> Kind:
@@ -76,7 +92,7 @@ def fitting_kind(rows: Sequence[Example]) -> Kind:
         return "labels"
     if _most(talks, _TRANSLATE):
         return "translations"
-    if not _spaced(references):
+    if not has_spaces(references):
         return "texts"
     if _most(talks, _SUMMARIZE):
         return "summaries"
@@ -96,7 +112,9 @@ def _can_be_read(tokenizer: Tokenizer, row: Example) -> bool:
     return True
 
 
-def _judged(kind: Kind, rows: Sequence[Example], predictions: Sequence[tuple[str, str]]) -> Compared:
+def _judged(
+    kind: Kind, rows: Sequence[Example], predictions: Sequence[tuple[str, str]], task: Task[Any] | None
+) -> Compared:
     references = [_reference(row) for row in rows]
     base, adapter = [one for one, _ in predictions], [one for _, one in predictions]
     confusion = None
@@ -105,7 +123,7 @@ def _judged(kind: Kind, rows: Sequence[Example], predictions: Sequence[tuple[str
         texts = references, base, adapter
         references, base, adapter = ([_label(text) for text in each] for each in texts)
         confusion = _confusion(shown, references, base, adapter)
-    metrics = _metrics(kind, references)
+    metrics = task.metrics_for(references) if task else _metrics(kind, references)
     main = gains(metrics[0], base, adapter, references)
     return Compared(
         tuple(paired_difference(metric, base, adapter, references) for metric in metrics),
@@ -118,7 +136,7 @@ def _metrics(kind: Kind, references: Sequence[str]) -> list[CorpusMetric]:
     if kind == "labels":
         return [corpus.ACCURACY, corpus.macro_f1(sorted(set(references)))]
     if kind == "translations":
-        return [corpus.CHRF_SCORE, corpus.bleu(chinese=not _spaced(references))]
+        return [corpus.CHRF_SCORE, corpus.bleu(chinese=not has_spaces(references))]
     if kind == "summaries":
         return [corpus.ROUGE_1, corpus.ROUGE_L]
     return [corpus.F1, corpus.EXACT_MATCH] if kind == "short answers" else [corpus.CHRF_SCORE]
@@ -184,11 +202,6 @@ def _label(text: str) -> str:
 def _most(rows: Sequence[Example], prompt: re.Pattern[str]) -> bool:
     asked = [message["content"] for row in rows for message in (row.messages or ())[:-1] if message["role"] == "user"]
     return 2 * sum(bool(prompt.match(text)) for text in asked) > len(asked)
-
-
-def _spaced(texts: Sequence[str]) -> bool:
-    """Whether words stand apart, as they do not in Chinese."""
-    return sum(len(text) < 20 * max(1, len(text.split())) for text in texts) * 2 > len(texts)
 
 
 def _short(text: str) -> str:

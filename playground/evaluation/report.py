@@ -51,7 +51,8 @@ async def measure(
     train_examples: Sequence[Example],
     curve: TrainingCurve,
     cache: BaselineCache,
+    format: str = "",
 ) -> Report:
-    """Compare on rows that were set aside, then on the built-in tasks; each within its own time."""
-    compared = await compare(clients, held_out, train_examples)
+    """Compare on rows that were set aside, read as `format`, then on the tasks; each within its own time."""
+    compared = await compare(clients, held_out, train_examples, format)
     return Report(compared, await measure_forgetting(clients, cache), curve)

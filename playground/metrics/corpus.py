@@ -28,6 +28,8 @@ class CorpusMetric:
     statistics: Callable[[Sequence[Any], Sequence[Any]], Statistics]
     score: Callable[[Statistics], Statistics]
     lower_is_better: bool = False
+    by_words: bool = False
+    """Whether it needs texts with spaces between their words."""
 
 
 def _scored(score: Callable[[Any, Any], float]) -> Callable[[Sequence[Any], Sequence[Any]], Statistics]:
@@ -43,7 +45,10 @@ def _mean(sums: Statistics) -> Statistics:
 
 ACCURACY = CorpusMetric(N_("accuracy"), _scored(lambda prediction, reference: float(prediction == reference)), _mean)
 F1 = CorpusMetric(
-    "F1", _scored(lambda prediction, reference: scores.answer_f1([prediction], [[reference]]) / 100), _mean
+    "F1",
+    _scored(lambda prediction, reference: scores.answer_f1([prediction], [[reference]]) / 100),
+    _mean,
+    by_words=True,
 )
 EXACT_MATCH = CorpusMetric(
     N_("exact match"),
@@ -75,7 +80,7 @@ def _rouge(name: str, kind: str) -> CorpusMetric:
     def score(prediction: str, reference: str) -> float:
         return float(scorer.score(reference, prediction)[kind].fmeasure)
 
-    return CorpusMetric(name, _scored(score), _mean)
+    return CorpusMetric(name, _scored(score), _mean, by_words=True)
 
 
 ROUGE_1, ROUGE_L = _rouge("ROUGE-1", "rouge1"), _rouge("ROUGE-L", "rougeL")

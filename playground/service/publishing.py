@@ -18,6 +18,7 @@ from playground.evaluation.verdict import TrainingCurve
 from playground.protocol.model import ModelHost, ModelInfo
 from playground.service.adapters import refusal
 from playground.service.probes import ProbeRunner
+from playground.service.runs import read_source
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, whole_checkpoints
 from playground.training.jobs.job import Job
 from playground.training.jobs.runner import JobHooks
@@ -160,10 +161,12 @@ class _Publisher:
         try:
             best = job.facts()["best_step"]
             curve = TrainingCurve(best if step is None else step, best, job.state()["eval_losses"])
-            held_out, learnt = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
+            held_out, train_examples = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
+            source = read_source(job)
+            format = source.format if source else ""
             info = self.host.info
             cache = baseline_cache(self.store.data.base_answers, f"{info.fingerprint} {info.quantization}")
-            report = asyncio.run(self._while_open(measure(clients, held_out, learnt, curve, cache)))
+            report = asyncio.run(self._while_open(measure(clients, held_out, train_examples, curve, cache, format)))
             if report is None:
                 log.info("the adapter %s was not measured, as the app is closing", card.id)
                 return

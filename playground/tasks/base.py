@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from playground.data.formats import DatasetFormat
-from playground.metrics.corpus import CorpusMetric
+from playground.metrics.corpus import CHRF_SCORE, CorpusMetric
+from playground.metrics.scores import has_spaces
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.protocol.model import ModelInfo
@@ -92,6 +93,12 @@ class Task(ABC, Generic[Result]):
     @abstractmethod
     def run(self, client: SamplingClient, inputs: Any) -> AsyncIterator[Result]:
         """Ask the model for the `Inputs`, and yield results; the last one is whole. Raises `InputError`."""
+
+    def metrics_for(self, references: Sequence[str]) -> tuple[CorpusMetric, ...]:
+        """Its metrics as they fit what should be said: those that count words give way where words have no spaces."""
+        made = [metric(references) if callable(metric) else metric for metric in self.metrics]
+        spaced = has_spaces(references)
+        return tuple(dict.fromkeys(metric if spaced or not metric.by_words else CHRF_SCORE for metric in made))
 
     def read_inputs(self, values: Mapping[str, object], info: ModelInfo) -> Any:
         """Make `Inputs` of what a stranger gave, for the model that is loaded; raises `InputError`."""

@@ -24,3 +24,9 @@ def dataset_formats() -> Formats:
     """All ways in which a file may hold examples: those for anything, and those of the tasks."""
     known = [*GENERAL_FORMATS, *(format for task in all_tasks().values() for format in task.formats)]
     return {format.name: format for format in sorted(known, key=lambda format: (format.order, format.name))}
+
+
+def task_of(format: str) -> Task[Any] | None:
+    """The task that rows of this format are for; None for those that may be for anything."""
+    known = (task for task in all_tasks().values() for found in task.formats if found.name == format)
+    return next(known, None)

@@ -57,9 +57,8 @@ def test_an_adapter_that_breaks_the_model_got_worse_and_the_base_did_not(
     cache = baseline_cache(tmp_path, "starter")
     same = by_task(asyncio.run(measure_forgetting((broken.client(), broken.client()), cache, budget_s=300)))
     assert set(same) == set(all_tasks()) and not any(skill.difference.worse for skill in same.values())
-    assert all(
-        skill.difference.rows == 7 and skill.difference.base == skill.difference.adapter for skill in same.values()
-    )
+    found = [skill.difference for skill in same.values()]
+    assert all(one.rows == 7 and one.base == pytest.approx(one.adapter, rel=1e-5) for one in found)  # other company
     assert (
         same["sentiment"].difference.base > 60 and 1 < same["generate"].difference.base < 6
     )  # the starter knows these

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from playground import tasks
+from playground.data.examples import Example
 from playground.data.inspection import inspect
 from playground.engine.host import LocalModelHost
 from playground.errors import InputError
 from playground.evaluation import forgetting
 from playground.evaluation.forgetting import TaskScore, items
+from playground.evaluation.held_out import compare
 from playground.evaluation.verdict import TrainingCurve, verdict
 from playground.metrics.bootstrap import PairedDifference
 from playground.tasks.registry import all_tasks, dataset_formats
@@ -128,6 +130,13 @@ def test_files_with_its_columns_become_its_prompts(tmp_path: Path) -> None:
     assert (found.format, found.mapping.columns) == ("rhymes", {"word": "Word", "rhyme": "Reim"})
     *prompt, answer = found.examples.usable[1].messages or ()
     assert (prompt, answer["content"]) == (all_tasks()["rhyme"].prompt(word="moon", kind="full"), "soon")
+
+
+def test_rows_of_its_format_are_judged_by_its_metric(host: LocalModelHost) -> None:
+    prompt = all_tasks()["rhyme"].prompt(word="moon", kind="full")
+    rows = [Example((*prompt, {"role": "assistant", "content": "soon"}), None, number) for number in range(2)]
+    found = asyncio.run(compare((host.client(), host.client()), rows, format="rhymes"))
+    assert found and [difference.name for difference in found.differences] == ["exact match"]
 
 
 def test_its_format_can_be_chosen_and_its_columns_are_asked_for(tmp_path: Path) -> None:

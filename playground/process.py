@@ -1,21 +1,70 @@
-"""How a worker process behaves beside a live model: quiet, few threads, never outliving the app, and easy to stop."""
+"""Child processes, both ends: starting and ending one, and what one does to be a quiet neighbour of the live model."""
 
 import contextlib
 import ctypes
 import logging
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import FrameType
 
 STOP_FILE = "stop"
 LOG_FILE = "worker.log"
-PARENT_VARIABLE = "PLAYGROUND_TRAINING_PARENT"
+_PARENT_VARIABLE = "PLAYGROUND_TRAINING_PARENT"
 _PR_SET_PDEATHSIG = 1
+_PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
-def become_worker(log_file: Path, offline: bool) -> None:
+def start_worker(module: str, *args: str, log: Path, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
+    """Start `python -m module args`: few and quiet threads, and a session of its own; it dies with its parent.
+
+    What it prints is appended to `log`; with `stdin=PIPE` it is talked to, and answers by a pipe of text. Linux ends it
+    with the thread that started it, so that thread must outlive it.
+    """
+    with log.open("ab") as log_file:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *args],
+            stdin=stdin,
+            stdout=subprocess.PIPE if stdin == subprocess.PIPE else log_file,
+            stderr=log_file,
+            env=worker_environment(),
+            encoding="utf-8",
+            start_new_session=True,  # Ctrl-C in the app's terminal is the app's to handle
+        )
+
+
+def stop(process: "subprocess.Popen[str]", grace_s: float = 0.0) -> bool:
+    """Ask a process to end, kill it after `grace_s` seconds, and wait until it is gone; whether it ended by itself."""
+    if grace_s > 0:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(grace_s)
+    ended = process.poll() is not None
+    if not ended:
+        process.kill()
+        process.wait()
+    return ended
+
+
+def worker_threads() -> int:
+    """CPU threads for a worker: half of the cores, so that the live model keeps the others."""
+    return max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
+
+
+def worker_environment() -> dict[str, str]:
+    """This package on the path, few and quiet threads, and whose child it is."""
+    paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_WAIT_POLICY": "passive",
+        "OMP_NUM_THREADS": str(worker_threads()),
+        _PARENT_VARIABLE: str(os.getpid()),
+    }
+
+
+def become_worker(log: Path, offline: bool) -> None:
     """Prepare this process; call before torch is imported.
 
     Half of the cores: the live model goes on answering on the others. OpenMP's default of spinning while it waits
@@ -30,7 +79,7 @@ def become_worker(log_file: Path, offline: bool) -> None:
         os.nice(10)
     _die_with_parent()
     _prefer_oom_kill()
-    descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(descriptor, 1)
@@ -41,7 +90,7 @@ def become_worker(log_file: Path, offline: bool) -> None:
 
 def _die_with_parent() -> None:
     """Let the kernel end this process when the app that started it is gone, however it went (Linux only)."""
-    parent = os.environ.get(PARENT_VARIABLE)
+    parent = os.environ.get(_PARENT_VARIABLE)
     if parent is None or not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

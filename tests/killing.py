@@ -10,9 +10,10 @@ from pathlib import Path
 
 from safetensors.numpy import load_file
 
-from playground.training.jobs.checkpoints import ASIDE_FOLDER, CHECKPOINTS_FOLDER, MANIFEST, whole_checkpoints
-from playground.training.jobs.events import FINISHED, JobState
+from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER, MANIFEST, TMP_FOLDER, whole_checkpoints
+from playground.training.jobs.events import FINISHED
 from playground.training.jobs.queue import JobQueue
+from playground.training.jobs.state import JobState
 
 PATIENCE_S = 300.0
 
@@ -82,9 +83,9 @@ class Victim:
 
     def _open_saves(self) -> Iterator[Path]:
         """What a save that is not over has on the disk: a folder aside, or one in place without its manifest."""
-        for root in (self.folder / ASIDE_FOLDER, self.folder / CHECKPOINTS_FOLDER):
+        for root in (self.folder / TMP_FOLDER, self.folder / CHECKPOINTS_FOLDER):
             for folder in root.glob("[!.]*-*"):
-                if root.name == ASIDE_FOLDER or not (folder / MANIFEST).exists():
+                if root.name == TMP_FOLDER or not (folder / MANIFEST).exists():
                     yield folder
 
     def _saving_beyond(self, step: int) -> bool:

@@ -38,6 +38,23 @@ def test_sigterm_while_training_leaves_no_process_and_a_run_to_resume(tmp_path: 
         assert left["can_resume"]
 
 
+def test_a_wrong_setting_is_one_sentence_alone(tmp_path: Path) -> None:
+    """Also where the libraries that load a model have something to say when they are imported."""
+    settings = {"PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_MODEL": str(tmp_path / "nothing-here")}
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    assert done.returncode == 2
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("There is no model")
+
+
 def test_a_taken_port_is_one_sentence_and_code_2(tmp_path: Path) -> None:
     """It is told before the model is looked for, which may be a long download."""
     with socket.socket() as listener:

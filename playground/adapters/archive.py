@@ -25,18 +25,18 @@ MAX_EXPANSION = 32
 _LIMITS = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_FILE_BYTES, README: 256 * 1024}
 
 
-def export_zip(card: AdapterInfo, to: Path, base_id: str = "") -> Path:
+def export_zip(info: AdapterInfo, to: Path, base_id: str = "") -> Path:
     """Write the adapter as a zip that PEFT reads once unpacked; `to` is a folder, or the file to write.
 
-    `base_id` is what others know the base model by, where that is not the card's name for it.
+    `base_id` is what others know the base model by, where that is not `info`'s name for it.
     """
-    target = to / f"{file_name(card)}.zip" if to.is_dir() else to
-    config = json.loads((card.folder / CONFIG).read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = base_id or card.base_model  # a name, where training may have written a path
+    target = to / f"{file_name(info)}.zip" if to.is_dir() else to
+    config = json.loads((info.folder / CONFIG).read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = base_id or info.base_model  # a name, where training may have written a path
     with open_atomic(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(CONFIG, json.dumps(config, indent=2, sort_keys=True))
-        archive.write(card.folder / WEIGHTS, WEIGHTS, compress_type=zipfile.ZIP_STORED)
-        archive.writestr(README, model_card(card, base_id))
+        archive.write(info.folder / WEIGHTS, WEIGHTS, compress_type=zipfile.ZIP_STORED)
+        archive.writestr(README, model_card(info, base_id))
     return target
 
 
@@ -49,9 +49,9 @@ def import_zip(path: Path, into: Path | None = None, base_fingerprint: str | Non
         folder = Path(tempfile.mkdtemp(prefix=IMPORTING, dir=into))
     try:
         with opened(path, MAX_ZIP_BYTES) as (archive, files):
-            most = OVERHEAD_BYTES + MAX_EXPANSION * path.stat().st_size
-            for name, entry in _wanted(files).items():
-                extract(archive, entry, folder / name, min(most, _LIMITS[name]))
+            max_bytes = OVERHEAD_BYTES + MAX_EXPANSION * path.stat().st_size
+            for name, entry in _adapter_files(files).items():
+                extract(archive, entry, folder / name, min(max_bytes, _LIMITS[name]))
         check_folder(folder, base_fingerprint)
     except BaseException:
         shutil.rmtree(folder)
@@ -59,12 +59,12 @@ def import_zip(path: Path, into: Path | None = None, base_fingerprint: str | Non
     return folder
 
 
-def file_name(card: AdapterInfo) -> str:
+def file_name(info: AdapterInfo) -> str:
     """The adapter's name as part of a file's."""
-    return re.sub(r"[^\w-]+", "-", card.name).strip("-") or "adapter"
+    return re.sub(r"[^\w-]+", "-", info.name).strip("-") or "adapter"
 
 
-def _wanted(files: Files) -> dict[str, zipfile.ZipInfo]:
+def _adapter_files(files: Files) -> dict[str, zipfile.ZipInfo]:
     """The adapter's files by their plain names, from the one folder that holds a configuration.
 
     Checkpoints of the training may lie in folders below it: the outermost is what was meant.

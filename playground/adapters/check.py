@@ -52,13 +52,13 @@ def check_folder(folder: Path, base_fingerprint: str | None = None) -> AdapterFa
                 "The adapter holds weights for {module}, which its configuration does not name as a target.",
                 module=pair.module,
             )
-        wanted = rank_of(config, pair.module)
-        if pair.r != wanted:
+        expected = rank_of(config, pair.module)
+        if pair.r != expected:
             raise AdapterError(
                 "The LoRA of {module} has rank {found}, but the configuration says {wanted}.",
                 module=pair.module,
                 found=pair.r,
-                wanted=wanted,
+                wanted=expected,
             )
     named = _named_fingerprint(folder / README)
     if base_fingerprint and named and named != base_fingerprint:

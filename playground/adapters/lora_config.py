@@ -123,16 +123,16 @@ def is_target(config: dict[str, Any], module: str) -> bool:
 
     Source: `check_target_module_exists` of PEFT 0.21, for plain names in place of regular expressions.
     """
-    excluded, wanted = config.get("exclude_modules"), config.get("target_modules")
+    excluded, targets = config.get("exclude_modules"), config.get("target_modules")
     if excluded and _named(excluded, module):
         return False
-    if wanted in (None, "all-linear"):
+    if targets in (None, "all-linear"):
         return True
     layers = config.get("layers_to_transform")
-    if isinstance(wanted, str) or module in wanted or layers in (None, frozenset()):
-        return _named(wanted, module)
+    if isinstance(targets, str) or module in targets or layers in (None, frozenset()):
+        return _named(targets, module)
     index = _layer_index(config.get("layers_pattern") or [], module)
-    return _named(wanted, module) and index in (layers if isinstance(layers, frozenset) else {layers})
+    return _named(targets, module) and index in (layers if isinstance(layers, frozenset) else {layers})
 
 
 def _named(names: str | frozenset[str], module: str) -> bool:

@@ -14,7 +14,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from playground.adapters.info import AdapterInfo
-from playground.sentence import Sentence
 
 _RUN = {
     "rows": "Examples learnt from",
@@ -79,7 +78,7 @@ def _verdict(info: AdapterInfo) -> str:
 def _sentence(part: Mapping[str, Any]) -> str:
     """A sentence of the verdict; "" for one that lacks a field, which another version may have written."""
     try:
-        return str(Sentence.from_plain(part))
+        return str(part["template"]).format(**part.get("fields", {}))
     except (KeyError, IndexError, ValueError, AttributeError, TypeError):
         return ""
 

@@ -2,11 +2,11 @@
 
 from playground.sentence import N_
 
-_LONGEST = 60
+_MAX_CHARS = 60
 _FAR = 10**15
 
 
-def quote(found: object, longest: int = _LONGEST) -> str:
+def quote(found: object, max_chars: int = _MAX_CHARS) -> str:
     """Show a name or value as plain characters, cut where it is long.
 
     What could break a line, a page or the visitor's connection (controls, markup, lone surrogates, signs that turn
@@ -15,5 +15,5 @@ def quote(found: object, longest: int = _LONGEST) -> str:
     if isinstance(found, list | dict):
         return N_("a list") if isinstance(found, list) else N_("an object")
     text = N_("a number") if isinstance(found, int) and abs(found) > _FAR else str(found)
-    shown = "".join(sign if sign.isprintable() and sign not in "<>&" else "?" for sign in text[:longest])
-    return shown + ("…" if len(text) > longest else "")
+    shown = "".join(sign if sign.isprintable() and sign not in "<>&" else "?" for sign in text[:max_chars])
+    return shown + ("…" if len(text) > max_chars else "")

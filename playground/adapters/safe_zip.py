@@ -27,11 +27,11 @@ Files = dict[PurePosixPath, zipfile.ZipInfo]
 
 
 @contextmanager
-def opened(path: Path, most_bytes: int) -> Iterator[tuple[zipfile.ZipFile, Files]]:
+def opened(path: Path, max_bytes: int) -> Iterator[tuple[zipfile.ZipFile, Files]]:
     """Open a zip and list its files by their places in it; raises `AdapterError`, also for what goes wrong inside."""
     try:
-        if path.stat().st_size > most_bytes:
-            raise AdapterError("The zip is larger than {limit} MB.", limit=most_bytes // 1024**2)
+        if path.stat().st_size > max_bytes:
+            raise AdapterError("The zip is larger than {limit} MB.", limit=max_bytes // 1024**2)
         _check_index(path)
         with disk_full_as_error(), zipfile.ZipFile(path) as archive:
             yield archive, _files(archive.infolist())

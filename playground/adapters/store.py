@@ -24,7 +24,7 @@ from playground.protocol.messages import BASE
 MAX_ADAPTERS_PER_OWNER = 50
 _log = logging.getLogger(__name__)
 
-Cards = list[AdapterInfo]
+AdapterInfos = list[AdapterInfo]
 
 
 class AdapterStore:
@@ -34,7 +34,7 @@ class AdapterStore:
         self.data = data
         self._lock = threading.RLock()
 
-    def list(self, owner: str) -> Cards:
+    def list(self, owner: str) -> AdapterInfos:
         """The owner's adapters, then those that others made public; newest first in each."""
         with self._lock:
             return [*self._own(owner), *self._public(owner)]
@@ -81,7 +81,7 @@ class AdapterStore:
                     "You have {count} adapters, the most there can be. Delete one first.", count=len(own)
                 )
             new_id = f"a-{secrets.token_hex(8)}"
-            card = AdapterInfo(
+            info = AdapterInfo(
                 id=new_id,
                 name=free_name(name, {other.name.lower() for other in own}),
                 folder=self._home(owner) / new_id,
@@ -93,17 +93,17 @@ class AdapterStore:
                 source=_finite(source or {}),
                 receipt=receipt,
             )
-            self._write(card, folder)
-        return card
+            self._write(info, folder)
+        return info
 
     def rename(self, owner: str, adapter: str, name: str) -> AdapterInfo:
         """Raises `AdapterError` for a name that another of the owner's adapters has."""
         name = check_name(name)
         with self._lock:
-            card = self._get_own(owner, adapter)
-            if any(other.id != card.id and other.name.lower() == name.lower() for other in self._own(owner)):
+            info = self._get_own(owner, adapter)
+            if any(other.id != info.id and other.name.lower() == name.lower() for other in self._own(owner)):
                 raise AdapterError("You already have an adapter called '{name}'.", name=name)
-            return self._update(card, name=name)
+            return self._update(info, name=name)
 
     def share(self, owner: str, adapter: str, visibility: Visibility) -> AdapterInfo:
         with self._lock:
@@ -117,8 +117,8 @@ class AdapterStore:
     def note_metrics(self, owner: str, adapter: str, metrics: dict[str, object]) -> AdapterInfo:
         """Add what was measured; a measure of the same name is replaced."""
         with self._lock:
-            card = self._get_own(owner, adapter)
-            return self._update(card, metrics={**card.metrics, **_finite(metrics)})
+            info = self._get_own(owner, adapter)
+            return self._update(info, metrics={**info.metrics, **_finite(metrics)})
 
     def note_report(self, owner: str, adapter: str, report: dict[str, object]) -> AdapterInfo:
         """Keep what was measured, in place of an earlier report."""
@@ -126,37 +126,37 @@ class AdapterStore:
             return self._update(self._get_own(owner, adapter), report=_finite(report))
 
     def delete(self, owner: str, adapter: str) -> AdapterInfo:
-        """Returns the card of what is gone, so that the engine can let go of its key."""
+        """Returns what is known of what is gone, so that the engine can let go of its key."""
         with self._lock:
-            card = self._get_own(owner, adapter)
-            leaving = card.folder.with_name(LEAVING + card.id)
-            card.folder.rename(leaving)
+            info = self._get_own(owner, adapter)
+            leaving = info.folder.with_name(LEAVING + info.id)
+            info.folder.rename(leaving)
             shutil.rmtree(leaving)
-            return card
+            return info
 
-    def key(self, card: AdapterInfo) -> str:
+    def key(self, info: AdapterInfo) -> str:
         """The name under which the engine holds this adapter: its id, which no other owner's adapter has."""
-        return card.id
+        return info.id
 
-    def _write(self, card: AdapterInfo, folder: Path) -> None:
-        tmp = card.folder.with_name(WRITING + card.id)
+    def _write(self, info: AdapterInfo, folder: Path) -> None:
+        tmp = info.folder.with_name(WRITING + info.id)
         try:
             with disk_full_as_error():
                 tmp.mkdir(parents=True)
                 for name in (CONFIG, WEIGHTS):
                     copy_synced(folder / name, tmp / name)
                 check_folder(tmp)
-                _write_manifest(tmp, card)
-                publish_folder(tmp, card.folder)
+                _write_manifest(tmp, info)
+                publish_folder(tmp, info.folder)
         except BaseException:
             shutil.rmtree(tmp, ignore_errors=True)
-            shutil.rmtree(card.folder, ignore_errors=True)
+            shutil.rmtree(info.folder, ignore_errors=True)
             raise
 
-    def _update(self, card: AdapterInfo, **changes: object) -> AdapterInfo:
-        changed = card.model_copy(update=changes)
+    def _update(self, info: AdapterInfo, **changes: object) -> AdapterInfo:
+        changed = info.model_copy(update=changes)
         with disk_full_as_error():
-            _write_manifest(card.folder, changed)
+            _write_manifest(info.folder, changed)
         return changed
 
     def _get_own(self, owner: str, adapter: str) -> AdapterInfo:
@@ -169,27 +169,27 @@ class AdapterStore:
         self.data.adopt(owner)
         return self.data.adapters(owner)
 
-    def _own(self, owner: str) -> Cards:
-        return sorted(_cards(self._home(owner)), key=lambda card: card.created, reverse=True)
+    def _own(self, owner: str) -> AdapterInfos:
+        return sorted(_infos(self._home(owner)), key=lambda info: info.created, reverse=True)
 
-    def _public(self, owner: str) -> Cards:
+    def _public(self, owner: str) -> AdapterInfos:
         mine = self._home(owner)
         homes = [home for home in self.data.all_adapters() if home != mine]
-        found = [card for home in homes for card in _cards(home, _is_public)]
-        return sorted(found, key=lambda card: card.created, reverse=True)
+        found = [info for home in homes for info in _infos(home, _is_public)]
+        return sorted(found, key=lambda info: info.created, reverse=True)
 
 
-def _find(cards: Cards, adapter: object) -> AdapterInfo | None:
+def _find(infos: AdapterInfos, adapter: object) -> AdapterInfo | None:
     """By id, else by name; no name looks like an id."""
     name = str(adapter).strip().lower()
-    named = (card for card in cards if card.name.lower() == name)
-    return next((card for card in cards if card.id == adapter), None) or next(named, None)
+    named = (info for info in infos if info.name.lower() == name)
+    return next((info for info in infos if info.id == adapter), None) or next(named, None)
 
 
-def _cards(home: Path, wanted: Callable[[Path], bool] = lambda _: True) -> Iterator[AdapterInfo]:
+def _infos(home: Path, is_listed: Callable[[Path], bool] = lambda _: True) -> Iterator[AdapterInfo]:
     for path in home.glob(f"a-*/{MANIFEST}"):
         try:
-            if wanted(path):
+            if is_listed(path):
                 yield _read_manifest(path)
         except (ValueError, OSError) as error:
             _log.warning("Not listing %s: %s", path, error)

@@ -73,20 +73,19 @@ def join_turns(value: object) -> object:
     """
     if not isinstance(value, list) or not all(isinstance(item, dict) and _speaker(item) for item in value):
         return value
-    kept: list[dict[str, object]] = []
+    kept: list[tuple[dict[str, object], list[str]]] = []
     for item in value:
-        words = _words(item)
-        said = item.get(words)
+        said = item.get(_words(item))
         if said is None or (isinstance(said, str) and not said.strip()):
             continue
         if not isinstance(said, str):
             return value
-        if kept and _speaker(kept[-1]) == _speaker(item):
-            before = _words(kept[-1])
-            kept[-1] = {**kept[-1], before: f"{kept[-1][before]}\n\n{said}"}
-        elif _speaker(item) != "assistant" or any(_speaker(other) == "user" for other in kept):
-            kept.append(item)
-    return kept if any(_speaker(item) == "assistant" for item in kept) else value
+        if kept and _speaker(kept[-1][0]) == _speaker(item):
+            kept[-1][1].append(said)
+        elif _speaker(item) != "assistant" or any(_speaker(other) == "user" for other, _ in kept):
+            kept.append((item, [said]))
+    joined = [{**item, _words(item): "\n\n".join(said)} for item, said in kept]
+    return joined if any(_speaker(item) == "assistant" for item in joined) else value
 
 
 def spoken(text: str) -> list[dict[str, object]] | None:
@@ -125,8 +124,8 @@ def _words(item: dict[str, object]) -> str:
 def _checked(found: list[Message], system: str) -> list[Message]:
     if system and found and found[0]["role"] != "system":
         found = [{"role": "system", "content": system}, *found]
-    while found and found[-1]["role"] != "assistant":
-        found = found[:-1]
+    last = max((place for place, message in enumerate(found, 1) if message["role"] == "assistant"), default=0)
+    found = found[:last]
     spoken = found[1:] if found and found[0]["role"] == "system" else found
     if not spoken:
         raise Unusable("The assistant says nothing in this conversation.")

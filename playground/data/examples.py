@@ -27,6 +27,8 @@ LEAST = 2
 TELLING = 20
 """So many rows held out tell a real progress from chance."""
 _MAX_LISTED_LABELS = 30
+_MOST_LABELS_CHARS = 3_000
+"""Of all labels together: they stand in every prompt."""
 _SENTIMENTS = {"positive": "positive", "pos": "positive", "negative": "negative", "neg": "negative"}
 
 
@@ -122,7 +124,10 @@ class _Writer:
         self._writers = writers
         self.unanswered: list[int] = []
         self.not_said: list[int] = []
-        self._labels = self._all_labels(table) if mapping.format == "text_label" else []
+        labels = self._all_labels(table) if mapping.format == "text_label" else []
+        self._are_sentiments = all(label.strip().lower() in _SENTIMENTS for label in labels)
+        few = len(labels) <= _MAX_LISTED_LABELS and sum(map(len, labels)) <= _MOST_LABELS_CHARS
+        self._listed = f": {', '.join(labels)}" if few else ""
         self._by_format: dict[str, Callable[[dict[str, object]], list[Message]]] = {
             "messages": self._messages,
             "instruction": self._instruction,
@@ -199,10 +204,9 @@ class _Writer:
         second = self._text(row, "text2")
         if second.strip():
             text = f"{text}\n{second}"
-        if all(known.strip().lower() in _SENTIMENTS for known in self._labels):
+        if self._are_sentiments:
             return [*self._writers["sentiment"](text), _answer(_SENTIMENTS[label.strip().lower()])]
-        listed = f": {', '.join(self._labels)}" if len(self._labels) <= _MAX_LISTED_LABELS else ""
-        return [{"role": "user", "content": f"Which of these fits{listed}?\n{text}"}, _answer(label)]
+        return [{"role": "user", "content": f"Which of these fits{self._listed}?\n{text}"}, _answer(label)]
 
     def _all_labels(self, table: Table) -> list[str]:
         found: dict[str, None] = {}

@@ -41,17 +41,19 @@ def _unfold(table: Table) -> Table | None:
     if len(names) != 1:
         return None
     name = names[0]
-    rows = [
+    rows = (
         {**{other: value for other, value in row.items() if other != name}, **entry}
         for row in table.rows
         for entry in _entries(row.get(name))
-    ]
-    if not rows:
-        return None
-    told = Sentence(
-        "Every row holds a list of rows under '{name}'; those are read, {count} in all.", name=name, count=len(rows)
     )
-    return build_table(enumerate(rows, 1), table.kind, [*table.problems, Problem(told)])
+    unfolded = build_table(enumerate(rows, 1), table.kind, table.problems)
+    told = Sentence(
+        "Every row holds a list of rows under '{name}'; those are read, {count} in all.",
+        name=name,
+        count=len(unfolded.rows),
+    )
+    unfolded.problems.append(Problem(told))
+    return unfolded
 
 
 def _entries(value: object) -> list[Row]:

@@ -56,7 +56,7 @@ class LLMEngine:
         max_total_tokens = max_total_tokens or kv_cache_capacity(support.bytes_per_token, loaded.device)
         room = min(tokenizer.context_length, support.max_context, max_total_tokens)
         vocabulary = loaded.model.get_input_embeddings().num_embeddings
-        ends = tuple(token for token in tokenizer.end_tokens if 0 <= token < vocabulary)
+        ends = tuple(token for token in tokenizer.eos_token_ids if 0 <= token < vocabulary)
         self._served = ServedModel(loaded.model, tokenizer.decode, ends, room)
         self._lora = MultiLora(loaded.model, loaded.device, adapter_cache_bytes)
         self._lock = threading.Lock()

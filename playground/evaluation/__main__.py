@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def measure(model: str, data: Path, rows: int, quantization: Quantization, adapter: Path | None = None) -> str:
-    """Load the model as the app does and return the Markdown table, with the signatures of its measures."""
+    """Load the model as the app does and return the Markdown table, with the signatures of its metrics."""
     host = LocalModelHost(load_model(model, quantization))
     try:
         if adapter:

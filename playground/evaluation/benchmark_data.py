@@ -69,3 +69,12 @@ def stories(folder: Path) -> tuple[list[str], list[str]]:
     whole = [piece.strip() for piece in pieces if piece.strip()]
     held = min(LAST_STORIES, len(whole) // 4)
     return whole[: len(whole) - held], whole[len(whole) - held :]
+
+
+def held_out_rows(folder: Path, file: str) -> list[Row]:
+    """The rows of one of the files that measure: all of them, or the part that is never trained on."""
+    if file == CHINESE_FILE:
+        return chinese_pairs(folder)[1]
+    if file == QUESTIONS_FILE:
+        return questions(folder)[1]
+    return read_rows(folder / file)

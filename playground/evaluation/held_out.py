@@ -1,4 +1,4 @@
-"""What an adapter changed on rows that it never saw: its answers and the base's, by the measures that fit them."""
+"""What an adapter changed on rows that it never saw: its answers and the base's, by the metrics that fit them."""
 
 import random
 import re
@@ -9,8 +9,8 @@ from typing import Any, Literal
 from playground.data.examples import Example
 from playground.errors import InputError
 from playground.evaluation.paired import Clients, answer, negative_log_likelihood, side_by_side
-from playground.metrics import corpus as summed
-from playground.metrics.bootstrap import PairedDifference, difference, gains
+from playground.metrics import corpus
+from playground.metrics.bootstrap import PairedDifference, gains, paired_difference
 from playground.metrics.corpus import CorpusMetric
 from playground.protocol.client import SamplingClient
 from playground.protocol.model import Tokenizer
@@ -29,7 +29,7 @@ SHOWN_ROWS = 3
 """Of the worst and of the best."""
 SHOWN_CHARACTERS = 600
 OTHER = "other"
-"""Stands in the confusion matrix for all answers that are none of the wanted labels."""
+"""Stands in the confusion matrix for all answers that are none of the reference labels."""
 
 Kind = Literal["labels", "translations", "summaries", "short answers", "texts", "plain texts"]
 _TRANSLATE = re.compile(r"\W*(please )?translate\b|.{0,8}翻译|\W*(bitte )?übersetze|\W*traduis", re.IGNORECASE)
@@ -38,18 +38,18 @@ _SUMMARIZE = re.compile(r"\W*(please )?summari[sz]e\b|.{0,8}(总结|摘要|概�
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """`measures` has the one that fits best first; `confusion` and `rows` have the shapes of a report."""
+    """`differences` has the metric that fits best first; `confusion` and `rows` have the shapes of a report."""
 
-    measures: tuple[PairedDifference, ...]
+    differences: tuple[PairedDifference, ...]
     rows: tuple[dict[str, object], ...]
     confusion: dict[str, object] | None = None
 
 
 async def compare(
-    clients: Clients, held_out: Sequence[Example], learnt: Sequence[Example] = (), budget_s: float = BUDGET_S
+    clients: Clients, held_out: Sequence[Example], train_examples: Sequence[Example] = (), budget_s: float = BUDGET_S
 ) -> Compared | None:
-    """Ask both; None when there is nothing to ask. `learnt` rows only help to see what kind of rows these are."""
-    kind = fitting_kind([*held_out, *learnt])
+    """Ask both; None when there is nothing to ask. `train_examples` only help to see what kind of rows these are."""
+    kind = fitting_kind([*held_out, *train_examples])
     tokenizer = clients[0].tokenizer
     of_kind = [row for row in held_out if (row.messages is None) == (kind == "plain texts")]
     of_kind = [row for row in of_kind if _can_be_read(tokenizer, row)]
@@ -57,12 +57,12 @@ async def compare(
     if kind == "plain texts":
         return await _texts(clients, rows, budget_s)
 
-    async def say(client: SamplingClient, row: Example) -> str:
-        most = 8 + 2 * len(client.tokenizer.encode_continuation(_wanted(row)))
-        return await answer(client, (row.messages or ())[:-1], min(most, MAX_ANSWER_TOKENS))
+    async def predict(client: SamplingClient, row: Example) -> str:
+        max_tokens = 8 + 2 * len(client.tokenizer.encode_continuation(_reference(row)))
+        return await answer(client, (row.messages or ())[:-1], min(max_tokens, MAX_ANSWER_TOKENS))
 
-    said = await side_by_side(say, clients, rows, budget_s)
-    return _judged(kind, rows[: len(said)], said) if said else None
+    predictions = await side_by_side(predict, clients, rows, budget_s)
+    return _judged(kind, rows[: len(predictions)], predictions) if predictions else None
 
 
 def fitting_kind(rows: Sequence[Example]) -> Kind:
@@ -70,57 +70,58 @@ def fitting_kind(rows: Sequence[Example]) -> Kind:
     talks = [row for row in rows if row.messages]
     if not talks or 2 * len(talks) < len(rows):
         return "plain texts"
-    wanted = [_wanted(row) for row in talks]
-    short = sum(len(text.split()) <= SHORT_WORDS for text in wanted)
-    if short == len(wanted) and len({_label(text) for text in wanted}) <= min(FEW_LABELS, len(wanted) // 2):
+    references = [_reference(row) for row in talks]
+    short = sum(len(text.split()) <= SHORT_WORDS for text in references)
+    if short == len(references) and len({_label(text) for text in references}) <= min(FEW_LABELS, len(references) // 2):
         return "labels"
     if _most(talks, _TRANSLATE):
         return "translations"
-    if not _spaced(wanted):
+    if not _spaced(references):
         return "texts"
     if _most(talks, _SUMMARIZE):
         return "summaries"
-    return "short answers" if short >= SHORT_SHARE * len(wanted) else "texts"
+    return "short answers" if short >= SHORT_SHARE * len(references) else "texts"
 
 
 def _can_be_read(tokenizer: Tokenizer, row: Example) -> bool:
-    """Rows that the model's codec refuses are not learnt from either."""
+    """Rows that the tokenizer refuses are not trained on either."""
     try:
         if row.messages is None:
             tokenizer.encode(row.text or "")
         else:
             tokenizer.apply_chat_template(row.messages[:-1])
-            tokenizer.encode_continuation(_wanted(row))
+            tokenizer.encode_continuation(_reference(row))
     except InputError:
         return False
     return True
 
 
-def _judged(kind: Kind, rows: Sequence[Example], said: Sequence[tuple[str, str]]) -> Compared:
-    wanted, base, adapter = [_wanted(row) for row in rows], [one for one, _ in said], [one for _, one in said]
+def _judged(kind: Kind, rows: Sequence[Example], predictions: Sequence[tuple[str, str]]) -> Compared:
+    references = [_reference(row) for row in rows]
+    base, adapter = [one for one, _ in predictions], [one for _, one in predictions]
     confusion = None
     if kind == "labels":
-        shown = {_label(text): text.strip() for text in wanted}
-        texts = wanted, base, adapter
-        wanted, base, adapter = ([_label(text) for text in each] for each in texts)
-        confusion = _confusion(shown, wanted, base, adapter)
-    measures = _measures(kind, wanted)
-    main = gains(measures[0], base, adapter, wanted)
+        shown = {_label(text): text.strip() for text in references}
+        texts = references, base, adapter
+        references, base, adapter = ([_label(text) for text in each] for each in texts)
+        confusion = _confusion(shown, references, base, adapter)
+    metrics = _metrics(kind, references)
+    main = gains(metrics[0], base, adapter, references)
     return Compared(
-        tuple(difference(measure, base, adapter, wanted) for measure in measures),
-        _worst_and_best([_row(row, *both, gain) for row, both, gain in zip(rows, said, main, strict=True)]),
+        tuple(paired_difference(metric, base, adapter, references) for metric in metrics),
+        _worst_and_best([_row(row, *both, gain) for row, both, gain in zip(rows, predictions, main, strict=True)]),
         confusion,
     )
 
 
-def _measures(kind: Kind, wanted: Sequence[str]) -> list[CorpusMetric]:
+def _metrics(kind: Kind, references: Sequence[str]) -> list[CorpusMetric]:
     if kind == "labels":
-        return [summed.ACCURACY, summed.macro_f1(sorted(set(wanted)))]
+        return [corpus.ACCURACY, corpus.macro_f1(sorted(set(references)))]
     if kind == "translations":
-        return [summed.CHRF_SCORE, summed.bleu(chinese=not _spaced(wanted))]
+        return [corpus.CHRF_SCORE, corpus.bleu(chinese=not _spaced(references))]
     if kind == "summaries":
-        return [summed.ROUGE_1, summed.ROUGE_L]
-    return [summed.F1, summed.EXACT_MATCH] if kind == "short answers" else [summed.CHRF_SCORE]
+        return [corpus.ROUGE_1, corpus.ROUGE_L]
+    return [corpus.F1, corpus.EXACT_MATCH] if kind == "short answers" else [corpus.CHRF_SCORE]
 
 
 async def _texts(clients: Clients, rows: Sequence[Example], budget_s: float) -> Compared | None:
@@ -128,34 +129,34 @@ async def _texts(clients: Clients, rows: Sequence[Example], budget_s: float) -> 
     read = [(row, clients[0].tokenizer.encode(row.text or "")) for row in rows]
     read = [(row, tokens) for row, tokens in read if len(tokens) > 1]
 
-    async def say(client: SamplingClient, tokens: list[int]) -> tuple[float, int]:
+    async def score(client: SamplingClient, tokens: list[int]) -> tuple[float, int]:
         nats, read = await negative_log_likelihood(client, tokens[:1], tokens[1:])
         return nats, len(read)
 
-    said = await side_by_side(say, clients, [tokens for _, tokens in read], budget_s)
-    if not said:
+    scores = await side_by_side(score, clients, [tokens for _, tokens in read], budget_s)
+    if not scores:
         return None
-    base, adapter = [one for one, _ in said], [one for _, one in said]
-    found = difference(summed.PERPLEXITY, base, adapter, base)
-    alone = [summed.PERPLEXITY.value(summed.PERPLEXITY.counts(given, ())) for given in (base, adapter)]
-    by_row = gains(summed.PERPLEXITY, base, adapter, base)
+    base, adapter = [one for one, _ in scores], [one for _, one in scores]
+    found = paired_difference(corpus.PERPLEXITY, base, adapter, base)
+    alone = [corpus.PERPLEXITY.score(corpus.PERPLEXITY.statistics(one, ())) for one in (base, adapter)]
+    by_row = gains(corpus.PERPLEXITY, base, adapter, base)
     told = zip(read, *alone, by_row, strict=False)
     shown = [_row(row, f"{before:.1f}", f"{after:.1f}", gain) for (row, _), before, after, gain in told]
     return Compared((found,), _worst_and_best(shown))
 
 
 def _confusion(
-    shown: dict[str, str], wanted: Sequence[str], base: Sequence[str], adapter: Sequence[str]
+    shown: dict[str, str], references: Sequence[str], base: Sequence[str], adapter: Sequence[str]
 ) -> dict[str, object]:
-    """Square: a line for each wanted label, a column for each answered one."""
+    """Square: a line for each reference label, a column for each predicted one."""
     labels = sorted(shown)
     strange = any(text not in shown for text in (*base, *adapter))
     names = [shown[label] for label in labels] + [OTHER] * strange
 
-    def matrix(given: Sequence[str]) -> list[list[int]]:
+    def matrix(predictions: Sequence[str]) -> list[list[int]]:
         found = [[0] * len(names) for _ in names]
-        for one, other in zip(wanted, given, strict=True):
-            found[labels.index(one)][labels.index(other) if other in shown else -1] += 1
+        for reference, prediction in zip(references, predictions, strict=True):
+            found[labels.index(reference)][labels.index(prediction) if prediction in shown else -1] += 1
         return found
 
     return {"labels": names, "base": matrix(base), "adapter": matrix(adapter)}
@@ -163,8 +164,7 @@ def _confusion(
 
 def _row(row: Example, base: str, adapter: str, gain: float) -> dict[str, object]:
     asked = row.messages[-2]["content"] if row.messages and len(row.messages) > 1 else row.text or ""
-    wanted = _wanted(row) if row.messages else ""
-    texts = {"asked": asked, "wanted": wanted, "base": base, "adapter": adapter}
+    texts = {"asked": asked, "wanted": _reference(row), "base": base, "adapter": adapter}
     return {"row": row.row, **{name: _short(text) for name, text in texts.items()}, "gain": round(gain, 2)}
 
 
@@ -173,7 +173,7 @@ def _worst_and_best(rows: list[dict[str, Any]]) -> tuple[dict[str, object], ...]
     return tuple(rows if len(rows) <= 2 * SHOWN_ROWS else [*rows[:SHOWN_ROWS], *rows[-SHOWN_ROWS:]])
 
 
-def _wanted(row: Example) -> str:
+def _reference(row: Example) -> str:
     return row.messages[-1]["content"] if row.messages else ""
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playground.data.examples import Example
-from playground.evaluation.forgetting import BaselineCache, TaskScore, measure_forgetting
+from playground.evaluation.baseline_cache import BaselineCache
+from playground.evaluation.forgetting import TaskScore, measure_forgetting
 from playground.evaluation.held_out import Compared, compare
 from playground.evaluation.paired import Clients
 from playground.evaluation.verdict import TrainingCurve, verdict
@@ -14,28 +15,28 @@ from playground.evaluation.verdict import TrainingCurve, verdict
 class Report:
     compared: Compared | None
     skills: Sequence[TaskScore]
-    course: TrainingCurve
+    curve: TrainingCurve
 
     def to_dict(self) -> dict[str, object]:
         """As JSON: `verdict` (plain sentences), `measures` (the one that fits best first), `confusion`, `rows` (the
         worst and the best), `skills`, `best_step`, `step`."""
         found = self.compared
-        main = found.measures[0] if found else None
+        main = found.differences[0] if found else None
         return {
-            "verdict": [sentence.to_plain() for sentence in verdict(main, self.course, self.skills)],
-            "measures": [measure.to_dict() for measure in found.measures] if found else [],
+            "verdict": [sentence.to_plain() for sentence in verdict(main, self.curve, self.skills)],
+            "measures": [difference.to_dict() for difference in found.differences] if found else [],
             "confusion": found.confusion if found else None,
             "rows": list(found.rows) if found else [],
             "skills": [skill.to_dict() for skill in self.skills],
-            "best_step": self.course.best,
-            "step": self.course.step,
+            "best_step": self.curve.best,
+            "step": self.curve.step,
         }
 
     def figures(self) -> dict[str, object]:
-        """The main measure alone, for the card's metrics; empty where nothing was measured."""
+        """The main metric alone, for the card's metrics; empty where nothing was measured."""
         if self.compared is None:
             return {}
-        main = self.compared.measures[0]
+        main = self.compared.differences[0]
         return {
             "measure": main.name,
             "measured_rows": main.rows,
@@ -47,10 +48,10 @@ class Report:
 async def measure(
     clients: Clients,
     held_out: Sequence[Example],
-    learnt: Sequence[Example],
-    course: TrainingCurve,
-    memory: BaselineCache,
+    train_examples: Sequence[Example],
+    curve: TrainingCurve,
+    cache: BaselineCache,
 ) -> Report:
     """Compare on rows that were set aside, then on the built-in tasks; each within its own time."""
-    compared = await compare(clients, held_out, learnt)
-    return Report(compared, await measure_forgetting(clients, memory), course)
+    compared = await compare(clients, held_out, train_examples)
+    return Report(compared, await measure_forgetting(clients, cache), curve)

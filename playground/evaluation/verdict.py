@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from playground.evaluation.forgetting import TaskScore
 from playground.metrics.bootstrap import MIN_PAIRED_ROWS, PairedDifference
 from playground.sentence import N_, Sentence
+from playground.tasks.registry import all_tasks
 
 MEMORIZED = 1.02
 """Times the best held-out loss: a last one above it has risen, one below is the same."""
@@ -57,20 +58,6 @@ ANOTHER_STEP = N_("This is step {step}; on the examples set aside, step {best} o
 ALL_KEPT = N_("None of the {count} built-in tasks that were tried got clearly worse.")
 MANY_WORSE = N_("It got worse at {worse} of the {count} built-in tasks that were tried.")
 WORSE_AT_TWO = N_("It got worse at {one} and at {other}.")
-WORSE_AT = {
-    "generate": N_("It got worse at telling little stories."),
-    "translate": N_("It got worse at translating."),
-    "summarize": N_("It got worse at summarizing."),
-    "sentiment": N_("It got worse at judging the mood of a text."),
-    "answer": N_("It got worse at answering questions about a passage."),
-}
-SKILLS = {
-    "generate": N_("telling little stories"),
-    "translate": N_("translating"),
-    "summarize": N_("summarizing"),
-    "sentiment": N_("judging the mood of a text"),
-    "answer": N_("answering questions about a passage"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +69,9 @@ class TrainingCurve:
     losses: Sequence[tuple[int, float]] = ()
 
 
-def verdict(main: PairedDifference | None, course: TrainingCurve, skills: Sequence[TaskScore]) -> list[Sentence]:
+def verdict(main: PairedDifference | None, curve: TrainingCurve, skills: Sequence[TaskScore]) -> list[Sentence]:
     """What it gained, which step is best, and what it lost."""
-    return [_gained(main), *_best_step(course), *_lost(skills)]
+    return [_gained(main), *_best_step(curve), *_lost(skills)]
 
 
 def _gained(main: PairedDifference | None) -> Sentence:
@@ -103,13 +90,13 @@ def _gained(main: PairedDifference | None) -> Sentence:
     return Sentence((CLOSER, CLOSER_CHANCE, FURTHER)[place], **figures, measure=main.name)
 
 
-def _best_step(course: TrainingCurve) -> list[Sentence]:
-    losses = {step: loss for step, loss in course.losses if step > 0}
+def _best_step(curve: TrainingCurve) -> list[Sentence]:
+    losses = {step: loss for step, loss in curve.losses if step > 0}
     if len(losses) < 2:
         return []
-    best, last = course.best, max(losses)
-    if course.step != best:
-        return [Sentence(ANOTHER_STEP, step=course.step, best=best, last=last)]
+    best, last = curve.best, max(losses)
+    if curve.step != best:
+        return [Sentence(ANOTHER_STEP, step=curve.step, best=best, last=last)]
     if best == last:
         return [Sentence(BEST_AT_END, last=last)]
     rose = losses[last] > MEMORIZED * losses[best]
@@ -117,7 +104,8 @@ def _best_step(course: TrainingCurve) -> list[Sentence]:
 
 
 def _lost(skills: Sequence[TaskScore]) -> list[Sentence]:
-    worse = [skill.task for skill in skills if skill.worse]
+    declared = {name: task.forgetting for name, task in all_tasks().items()}
+    worse = [found for skill in skills if skill.worse and (found := declared[skill.task])]
     if not skills:
         return []
     if not worse:
@@ -125,8 +113,8 @@ def _lost(skills: Sequence[TaskScore]) -> list[Sentence]:
     if len(worse) >= MANY_SKILLS:
         return [Sentence(MANY_WORSE, worse=len(worse), count=len(skills))]
     if len(worse) == 1:
-        return [Sentence(WORSE_AT[worse[0]])]
-    return [Sentence(WORSE_AT_TWO, one=SKILLS[worse[0]], other=SKILLS[worse[1]])]
+        return [Sentence(worse[0].worse)]
+    return [Sentence(WORSE_AT_TWO, one=worse[0].at, other=worse[1].at)]
 
 
 def _shown(value: float) -> str:

@@ -17,63 +17,80 @@ ALPHA = 0.05
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """A measure of the base and of the adapter over `rows` rows; `low` to `high` holds 95% of what adapter minus base
-    comes to when the rows are drawn again. `chance`, 0 to 1, is how often so large a difference comes about when it is
+    """A metric of the base and of the adapter over `rows` rows; `ci_low` to `ci_high` holds 95% of what adapter minus
+    base comes to when the rows are drawn again. `p_value` is how often so large a difference comes about when it is
     left to a coin, row by row, which of the two gave which answer."""
 
     name: str
     base: float
     adapter: float
-    low: float
-    high: float
+    ci_low: float
+    ci_high: float
     rows: int
     lower_is_better: bool = False
-    chance: float = 0.0
+    p_value: float = 0.0
 
     @property
     def better(self) -> bool:
         """Whether the adapter is better beyond chance."""
-        return self._sure and (self.high < 0 if self.lower_is_better else self.low > 0)
+        return self._sure and (self.ci_high < 0 if self.lower_is_better else self.ci_low > 0)
 
     @property
     def worse(self) -> bool:
-        return self._sure and (self.low > 0 if self.lower_is_better else self.high < 0)
+        return self._sure and (self.ci_low > 0 if self.lower_is_better else self.ci_high < 0)
 
     @property
     def _sure(self) -> bool:
         # Over few rows the interval is too narrow: four right answers more of twenty would pass for progress.
-        return self.rows >= MIN_PAIRED_ROWS and self.chance <= ALPHA
+        return self.rows >= MIN_PAIRED_ROWS and self.p_value <= ALPHA
 
     def to_dict(self) -> dict[str, object]:
         """The shape of a report's `measures`."""
-        values = {name: round(getattr(self, name), 3) for name in ("base", "adapter", "low", "high")}
-        judged = {"chance": round(self.chance, 3), "better": self.better, "worse": self.worse}
-        return {"name": self.name, **values, "rows": self.rows, **judged}
+        return {
+            "name": self.name,
+            "base": round(self.base, 3),
+            "adapter": round(self.adapter, 3),
+            "low": round(self.ci_low, 3),
+            "high": round(self.ci_high, 3),
+            "rows": self.rows,
+            "chance": round(self.p_value, 3),
+            "better": self.better,
+            "worse": self.worse,
+        }
 
 
-def difference(
-    measure: CorpusMetric, base: Sequence[Any], adapter: Sequence[Any], wanted: Sequence[Any], seed: int = 0
+def paired_difference(
+    metric: CorpusMetric, base: Sequence[Any], adapter: Sequence[Any], references: Sequence[Any], seed: int = 0
 ) -> PairedDifference:
-    """Measure both over the same rows, with a paired bootstrap: each draw takes the same rows for both.
+    """Score the predictions of both over the same rows: a paired bootstrap for the interval, an approximate
+    randomization test for `p_value`.
 
-    Source: Koehn, "Statistical Significance Tests for Machine Translation Evaluation", 2004; for `chance`, Riezler and
+    Source: Koehn, "Statistical Significance Tests for Machine Translation Evaluation", 2004; for `p_value`, Riezler and
     Maxwell, "On Some Pitfalls in Automatic Evaluation and Significance Testing for MT", 2005.
     """
-    rows, draws = len(wanted), np.random.default_rng(seed)
-    counts = [measure.counts(given, wanted) for given in (base, adapter)]
-    drawn = draws.multinomial(rows, np.full(rows, 1 / rows), size=NUM_RESAMPLES).astype(np.float64)
-    without, with_it = (measure.value(drawn @ count) for count in counts)
-    low, high = np.percentile(with_it - without, [2.5, 97.5])
-    before, after = (float(measure.value(count.sum(axis=0))) for count in counts)
-    coins = draws.integers(0, 2, size=(NUM_RESAMPLES, rows)).astype(np.float64)
-    one, other = (measure.value(coins @ mine + (1 - coins) @ theirs) for mine, theirs in (counts, counts[::-1]))
+    rows, random = len(references), np.random.default_rng(seed)
+    statistics = [metric.statistics(predictions, references) for predictions in (base, adapter)]
+    before, after = (float(metric.score(one.sum(axis=0))) for one in statistics)
+    drawn = random.multinomial(rows, np.full(rows, 1 / rows), size=NUM_RESAMPLES).astype(np.float64)
+    without, with_it = (metric.score(drawn @ one) for one in statistics)
+    ci_low, ci_high = np.percentile(with_it - without, [2.5, 97.5])
+    coins = random.integers(0, 2, size=(NUM_RESAMPLES, rows)).astype(np.float64)
+    one, other = (metric.score(coins @ mine + (1 - coins) @ its) for mine, its in (statistics, statistics[::-1]))
     as_large = np.abs(one - other) >= abs(after - before) * (1 - 1e-9)
-    chance = (1 + int(as_large.sum())) / (1 + NUM_RESAMPLES)
-    return PairedDifference(measure.name, before, after, float(low), float(high), rows, measure.lower_is_better, chance)
+    return PairedDifference(
+        metric.name,
+        before,
+        after,
+        float(ci_low),
+        float(ci_high),
+        rows,
+        metric.lower_is_better,
+        p_value=(1 + int(as_large.sum())) / (1 + NUM_RESAMPLES),
+    )
 
 
-def gains(measure: CorpusMetric, base: Sequence[Any], adapter: Sequence[Any], wanted: Sequence[Any]) -> list[float]:
+def gains(metric: CorpusMetric, base: Sequence[Any], adapter: Sequence[Any], references: Sequence[Any]) -> list[float]:
     """How much better the adapter does on each row by itself; below 0 where it does worse."""
-    without, with_it = (measure.value(measure.counts(given, wanted)) for given in (base, adapter))
-    sign = -1.0 if measure.lower_is_better else 1.0
+    without, with_it = (metric.score(metric.statistics(predictions, references)) for predictions in (base, adapter))
+    sign = -1.0 if metric.lower_is_better else 1.0
     return [float(gain) for gain in sign * (with_it - without)]

@@ -1,7 +1,7 @@
-"""Measures as sums: what each row counts, and the value of any sum of such counts.
+"""Corpus metrics from per-row sufficient statistics, so that a bootstrap resample is a sum and not a second scoring.
 
-So a measure over rows that are drawn again is exact, corpus measures such as BLEU included, and costs no second look
-at the texts. Values are those of `measures`, which says where they come from.
+So a metric over rows that are drawn again is exact, BLEU included. Scores are those of `scores`, which says where they
+come from.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,97 +14,105 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.metrics.helpers import extract_all_char_ngrams
 
-from playground.metrics import scores as measures
+from playground.metrics import scores
 from playground.sentence import N_
 
-Counts = NDArray[np.float64]
+Statistics = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusMetric:
-    """`counts(given, wanted)` is (rows, K); `value` takes sums of such rows, (..., K), to values, (...)."""
+    """`statistics(predictions, references)` is (rows, K); `score` takes sums of such rows, (..., K), to (...)."""
 
     name: str
-    counts: Callable[[Sequence[Any], Sequence[Any]], Counts]
-    value: Callable[[Counts], Counts]
+    statistics: Callable[[Sequence[Any], Sequence[Any]], Statistics]
+    score: Callable[[Statistics], Statistics]
     lower_is_better: bool = False
 
 
-def _scored(score: Callable[[Any, Any], float]) -> Callable[[Sequence[Any], Sequence[Any]], Counts]:
-    """Counts of a measure that is the mean of its rows' scores."""
-    return lambda given, wanted: np.array(
-        [(score(one, other), 1.0) for one, other in zip(given, wanted, strict=True)], dtype=np.float64
+def _scored(score: Callable[[Any, Any], float]) -> Callable[[Sequence[Any], Sequence[Any]], Statistics]:
+    """Statistics of a metric that is the mean of its rows' scores."""
+    return lambda predictions, references: np.array(
+        [(score(one, other), 1.0) for one, other in zip(predictions, references, strict=True)], dtype=np.float64
     )
 
 
-def _mean(sums: Counts) -> Counts:
+def _mean(sums: Statistics) -> Statistics:
     return np.asarray(100 * sums[..., 0] / sums[..., 1])
 
 
-ACCURACY = CorpusMetric(N_("accuracy"), _scored(lambda given, wanted: float(given == wanted)), _mean)
-F1 = CorpusMetric("F1", _scored(lambda given, wanted: measures.answer_f1([given], [[wanted]]) / 100), _mean)
+ACCURACY = CorpusMetric(N_("accuracy"), _scored(lambda prediction, reference: float(prediction == reference)), _mean)
+F1 = CorpusMetric(
+    "F1", _scored(lambda prediction, reference: scores.answer_f1([prediction], [[reference]]) / 100), _mean
+)
 EXACT_MATCH = CorpusMetric(
-    N_("exact match"), _scored(lambda given, wanted: measures.exact_match([given], [[wanted]]) / 100), _mean
+    N_("exact match"),
+    _scored(lambda prediction, reference: scores.exact_match([prediction], [[reference]]) / 100),
+    _mean,
 )
 
 
 def macro_f1(labels: Sequence[str]) -> CorpusMetric:
-    """Over the wanted labels; an answer that is none of them only misses its own."""
+    """Over the references' labels; a prediction that is none of them only misses its own."""
 
-    def counts(given: Sequence[str], wanted: Sequence[str]) -> Counts:
-        said = np.array([[one == label for label in labels] for one in given], dtype=np.float64)
-        true = np.array([[one == label for label in labels] for one in wanted], dtype=np.float64)
-        return np.concatenate([said * true, said + true], axis=1)
+    def statistics(predictions: Sequence[str], references: Sequence[str]) -> Statistics:
+        predicted = np.array([[one == label for label in labels] for one in predictions], dtype=np.float64)
+        true = np.array([[one == label for label in labels] for one in references], dtype=np.float64)
+        return np.concatenate([predicted * true, predicted + true], axis=1)
 
-    def value(sums: Counts) -> Counts:
+    def score(sums: Statistics) -> Statistics:
         right, both = np.split(sums, 2, axis=-1)
         there = both > 0
-        scores = np.divide(2 * right, both, out=np.zeros_like(right), where=there)
-        return np.asarray(100 * scores.sum(-1) / np.maximum(there.sum(-1), 1))
+        f1 = np.divide(2 * right, both, out=np.zeros_like(right), where=there)
+        return np.asarray(100 * f1.sum(-1) / np.maximum(there.sum(-1), 1))
 
-    return CorpusMetric(N_("macro-F1"), counts, value)
+    return CorpusMetric(N_("macro-F1"), statistics, score)
 
 
 def _rouge(name: str, kind: str) -> CorpusMetric:
     scorer = RougeScorer([kind], use_stemmer=True)
-    return CorpusMetric(name, _scored(lambda given, wanted: float(scorer.score(wanted, given)[kind].fmeasure)), _mean)
+
+    def score(prediction: str, reference: str) -> float:
+        return float(scorer.score(reference, prediction)[kind].fmeasure)
+
+    return CorpusMetric(name, _scored(score), _mean)
 
 
 ROUGE_1, ROUGE_L = _rouge("ROUGE-1", "rouge1"), _rouge("ROUGE-L", "rougeL")
 
 
 def bleu(chinese: bool) -> CorpusMetric:
-    # The score of a row is not read, only its counts: `effective_order` alone keeps the library from warning of it.
+    # The score of a row is not read, only its statistics: `effective_order` alone keeps the library from warning of it.
     metric = BLEU(tokenize="zh" if chinese else "13a", effective_order=True)
 
-    def counts(given: Sequence[str], wanted: Sequence[str]) -> Counts:
-        rows = [metric.sentence_score(one, [other]) for one, other in zip(given, wanted, strict=True)]
+    def statistics(predictions: Sequence[str], references: Sequence[str]) -> Statistics:
+        rows = [metric.sentence_score(one, [other]) for one, other in zip(predictions, references, strict=True)]
         return np.array([(row.sys_len, row.ref_len, *row.counts, *row.totals) for row in rows], dtype=np.float64)
 
-    def one(sums: Counts) -> float:
-        given, wanted, *rest = (int(count) for count in sums)
+    def one(sums: Statistics) -> float:
+        sys_len, ref_len, *rest = (int(count) for count in sums)
         orders = len(rest) // 2
-        return float(BLEU.compute_bleu(rest[:orders], rest[orders:], given, wanted, smooth_method="exp").score)
+        return float(BLEU.compute_bleu(rest[:orders], rest[orders:], sys_len, ref_len, smooth_method="exp").score)
 
-    return CorpusMetric("BLEU", counts, lambda sums: np.apply_along_axis(one, -1, sums))
+    return CorpusMetric("BLEU", statistics, lambda sums: np.apply_along_axis(one, -1, sums))
 
 
-def _ngram_counts(given: str, wanted: str) -> list[float]:
+def _ngram_counts(prediction: str, reference: str) -> list[float]:
     found: list[float] = []
-    pairs = (extract_all_char_ngrams(text, CHRF.CHAR_ORDER, False) for text in (given, wanted))
+    pairs = (extract_all_char_ngrams(text, CHRF.CHAR_ORDER, False) for text in (prediction, reference))
     for ours, theirs in zip(*pairs, strict=True):
         found += [float(sum(ours.values())) if theirs else 0.0, float(sum(theirs.values()))]
         found.append(float(sum((ours & theirs).values())))
     return found
 
 
-def _chrf(sums: Counts) -> Counts:
+def _chrf(sums: Statistics) -> Statistics:
     """The F of the mean precision and the mean recall over the lengths of n-grams that both sides have."""
-    given, wanted, shared = (sums[..., start::3] for start in range(3))
-    there = (given > 0) & (wanted > 0)
+    n_hyp, n_ref, n_match = (sums[..., start::3] for start in range(3))
+    there = (n_hyp > 0) & (n_ref > 0)
     orders = np.maximum(there.sum(-1), 1)
     precision, recall = (
-        np.divide(shared, whole, out=np.zeros_like(shared), where=there).sum(-1) / orders for whole in (given, wanted)
+        np.divide(n_match, whole, out=np.zeros_like(n_match), where=there).sum(-1) / orders for whole in (n_hyp, n_ref)
     )
     beta = CHRF.BETA**2
     below = beta * precision + recall
@@ -115,12 +123,14 @@ def _chrf(sums: Counts) -> Counts:
 
 CHRF_SCORE = CorpusMetric(
     "chrF",
-    lambda given, wanted: np.array([_ngram_counts(one, other) for one, other in zip(given, wanted, strict=True)]),
+    lambda predictions, references: np.array(
+        [_ngram_counts(one, other) for one, other in zip(predictions, references, strict=True)]
+    ),
     _chrf,
 )
 PERPLEXITY = CorpusMetric(
     N_("perplexity"),
-    lambda given, _wanted: np.array(given, dtype=np.float64),
+    lambda predictions, _references: np.array(predictions, dtype=np.float64),
     lambda sums: np.asarray(np.exp(sums[..., 0] / sums[..., 1])),
     lower_is_better=True,
 )

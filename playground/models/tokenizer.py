@@ -1,4 +1,4 @@
-"""Text to tokens and back for one model. Whatever a visitor types stays text: it never becomes a control token."""
+"""Tokenizer and chat template of one model. Special tokens typed by a visitor are encoded as plain text."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ _ANCHOR = "\n"
 class ChatTokenizer:
     """Implements `protocol.Tokenizer` over a transformers tokenizer, and makes training rows.
 
-    `end_tokens` are the ids that end an answer; none of them can come out of `continuation`.
+    `eos_token_ids` are those that end an answer; none of them can come out of `encode_continuation`.
     """
 
     def __init__(
@@ -28,19 +28,19 @@ class ChatTokenizer:
         generation_config: GenerationConfig | None = None,
     ) -> None:
         self.has_chat_template = tokenizer.chat_template is not None
-        self._control = {token for token, word in tokenizer.added_tokens_decoder.items() if word.special}
+        self._special_token_ids = {token for token, word in tokenizer.added_tokens_decoder.items() if word.special}
         self.context_length = _context_length(tokenizer, config)
         self._tokenizer = tokenizer
         self._lock = threading.Lock()  # transformers reconfigures the tokenizer in every call of it
         self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-        self._start = self._find_start()
-        self._text_only = _without_control_tokens(tokenizer)
+        self._bos_token_ids = self._find_bos_token_ids()
+        self._text_only = _without_special_tokens(tokenizer)
         self._anchor = self._text_only.encode(_ANCHOR).ids if _adds_a_space(self._text_only) else []
         self._takes_system = self.has_chat_template and self._renders_system()
         tail = self._find_turn_tail() if self.has_chat_template else []
-        self.end_tokens = self._find_end_tokens(tail, config, generation_config)
-        end = next((index for index, token in enumerate(tail) if token in self.end_tokens), None)
-        self._end_of_turn_ids = list(self.end_tokens[:1]) if end is None else tail[: end + 1]
+        self.eos_token_ids = self._find_eos_token_ids(tail, config, generation_config)
+        end = next((index for index, token in enumerate(tail) if token in self.eos_token_ids), None)
+        self._end_of_turn_ids = list(self.eos_token_ids[:1]) if end is None else tail[: end + 1]
 
     @property
     def transformers_tokenizer(self) -> PreTrainedTokenizerFast:
@@ -60,14 +60,14 @@ class ChatTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Encode a text to be continued, with the start token where the model wants one."""
-        return [*self._start, *self._encode(text).ids]
+        return [*self._bos_token_ids, *self._encode(text).ids]
 
     def encode_continuation(self, text: str) -> list[int]:
         """Encode the text as it would follow a prompt, with no special tokens."""
         return self.encode_continuation_with_offsets(text)[0]
 
     def encode_continuation_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """As `continuation`, with each token's (start, end) characters in `text`."""
+        """As `encode_continuation`, with each token's (start, end) characters in `text`."""
         anchored = self._encode(_ANCHOR + _checked(text)) if self._anchor else None
         size = len(self._anchor)
         if anchored is None or anchored.ids[:size] != self._anchor:
@@ -78,44 +78,44 @@ class ChatTokenizer:
         return anchored.ids[size:], offsets
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Decode to text, leaving control tokens out; an incomplete character at the end shows as U+FFFD."""
+        """Decode to text, leaving special tokens out; an incomplete character at the end shows as U+FFFD."""
         return self._backend.decode(list(tokens), skip_special_tokens=True)
 
     def tokenize_conversation(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
-        """Encode a training row that ends in an assistant's turn; returns the ids and which of them are learnt.
+        """Encode a training row that ends in an assistant's turn; returns the ids and which of them carry loss.
 
-        The ids begin with exactly `chat(messages[:-1])`, so what is trained is what is asked later. Each assistant
-        turn is learnt with the token that ends it, unless its weight is 0. Raises `InputError` when the last turn is
-        not the assistant's.
+        The ids begin with exactly `apply_chat_template(messages[:-1])`, so what is trained is what is asked later. Each
+        assistant turn carries loss with the token that ends it, unless its weight is 0. Raises `InputError` when the
+        last turn is not the assistant's.
         """
         if not messages or messages[-1]["role"] != "assistant":
             raise InputError("A training example must end with an answer of the assistant.")
         prompt = self.apply_chat_template(messages[:-1])
-        learnt = [False] * len(prompt)
+        loss_mask = [False] * len(prompt)
         for index, message in enumerate(messages[:-1]):
             if message["role"] == "assistant" and index > 0 and self.has_chat_template and message.get("weight", 1):
-                self._learn_turn(prompt, learnt, before=self.apply_chat_template(messages[:index]))
+                self._mark_turn(prompt, loss_mask, before=self.apply_chat_template(messages[:index]))
         answer = [*self.encode_continuation(messages[-1]["content"]), *self._end_of_turn_ids]
-        return [*prompt, *answer], [*learnt, *[messages[-1].get("weight", 1) != 0] * len(answer)]
+        return [*prompt, *answer], [*loss_mask, *[messages[-1].get("weight", 1) != 0] * len(answer)]
 
     def tokenize_text(self, text: str) -> tuple[list[int], list[bool]]:
-        """Encode a plain text to train on: all of it is learnt (but the start token), its end too."""
-        start = len(self._start)
-        ids = [*self.encode(text), *self.end_tokens[:1]]
+        """Encode a plain text to train on: all of it carries loss (but the start token), its end too."""
+        start = len(self._bos_token_ids)
+        ids = [*self.encode(text), *self.eos_token_ids[:1]]
         return ids, [index >= start for index in range(len(ids))]
 
     def _encode(self, text: str) -> Encoding:
         encoding = self._text_only.encode(_checked(text))
-        if not self._control.isdisjoint(encoding.ids):  # a tokenizer whose plain vocabulary holds control words
+        if not self._special_token_ids.isdisjoint(encoding.ids):  # the plain vocabulary of some holds control words
             raise InputError("The text holds a control word of the model, such as </s>. Remove it.")
         return encoding
 
-    def _learn_turn(self, ids: list[int], learnt: list[bool], before: list[int]) -> None:
+    def _mark_turn(self, ids: list[int], loss_mask: list[bool], before: list[int]) -> None:
         """Mark an earlier turn: from where the conversation goes beyond the prompt before it, to its end token."""
         pairs = zip(ids, before, strict=False)
         start = next((index for index, (one, other) in enumerate(pairs) if one != other), min(len(ids), len(before)))
-        end = next((index for index in range(start, len(ids)) if ids[index] in self.end_tokens), start - 1)
-        learnt[start : end + 1] = [True] * (end + 1 - start)
+        end = next((index for index in range(start, len(ids)) if ids[index] in self.eos_token_ids), start - 1)
+        loss_mask[start : end + 1] = [True] * (end + 1 - start)
 
     def _render(self, messages: Sequence[Message]) -> list[int]:
         prepared = [{"role": m["role"], "content": _checked(m["content"])} for m in messages]
@@ -155,7 +155,7 @@ class ChatTokenizer:
         tail = text.rpartition("Qzx7")[2]
         return list(self._tokenizer(tail, add_special_tokens=False)["input_ids"])
 
-    def _find_end_tokens(
+    def _find_eos_token_ids(
         self, tail: list[int], config: PretrainedConfig, generation: GenerationConfig | None
     ) -> tuple[int, ...]:
         added = self._tokenizer.added_tokens_decoder
@@ -168,13 +168,13 @@ class ChatTokenizer:
             found += value if isinstance(value, list) else [value] if value is not None else []
         return tuple(dict.fromkeys(found))
 
-    def _find_start(self) -> list[int]:
+    def _find_bos_token_ids(self) -> list[int]:
         """What the tokenizer puts before a text, such as `<s>`."""
         ids = self._tokenizer("", add_special_tokens=True)["input_ids"]
         return [token for token in ids if token == self._tokenizer.bos_token_id][:1]
 
 
-def _without_control_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
+def _without_special_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
     """The same tokenizer knowing no added token at all, so that every text is ordinary text to it."""
     state: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
     state["added_tokens"] = []

@@ -13,7 +13,7 @@ from playground.data_dir import DataDir
 from playground.errors import InputError, TrainingError
 from playground.files import write_json
 from playground.protocol.messages import Message
-from playground.tasks.base import check_text
+from playground.tasks.inputs import check_text
 
 FILE_NAME = "corrections.jsonl"
 MAX_CORRECTIONS = 500

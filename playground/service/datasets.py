@@ -16,8 +16,8 @@ from playground.data_dir import DataDir
 from playground.errors import DataError
 from playground.protocol.model import ModelHost
 from playground.tasks.registry import prompt_writers
-from playground.training.config import defaults_for
-from playground.training.tokenization import RowTokenizer, encode, encode_rows, preview
+from playground.training.defaults import defaults_for
+from playground.training.tokenization import RowTokenizer, preview, tokenize_example, tokenize_examples
 
 READY_FILES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 MAX_MEASURED_EXAMPLES = 500
@@ -126,14 +126,14 @@ class DatasetService:
     def preview(self, example: Example, limit: int) -> ExamplePreview:
         """What a run with rows of `limit` tokens makes of an example; raises `InputError` where it is nothing."""
         pieces = preview(example, self._tokenizer, limit)
-        first, *others = encode_rows(example, self._tokenizer, limit)
+        first, *others = tokenize_example(example, self._tokenizer, limit)
         return ExamplePreview(pieces, 1 + len(others), first.full_length, first.num_loss_tokens, first.truncated)
 
     def lengths(self, examples: list[Example], limit: int) -> ExampleLengths:
         """Measure examples from all over the file, as many as can be in a moment."""
         measured = spread(examples)
-        whole = encode(measured, self._tokenizer, sys.maxsize)
-        made = encode(measured, self._tokenizer, limit)
+        whole = tokenize_examples(measured, self._tokenizer, sys.maxsize)
+        made = tokenize_examples(measured, self._tokenizer, limit)
         texts = set(made.in_pieces)
         return ExampleLengths(
             counts=[row.full_length for row in whole.rows],
@@ -156,7 +156,7 @@ class DatasetService:
             return len(examples)
         measured, info = spread(examples), self._host.info
         limit = defaults_for(info.num_parameters, len(examples), "normal", info.context_length).max_length
-        made = encode(measured, self._tokenizer, limit)
+        made = tokenize_examples(measured, self._tokenizer, limit)
         return round(len(examples) * max(1.0, len(made.rows) / len(measured)))
 
     def _remove_unreadable(self, file: DatasetFile) -> None:

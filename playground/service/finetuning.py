@@ -11,7 +11,7 @@ from playground.protocol.model import ModelHost
 from playground.sentence import Sentence
 from playground.service.datasets import DatasetFile, DatasetService
 from playground.service.preflight import Questions, Trials
-from playground.service.probes import MAX_PROBES, ProbeAnswers, read_probes
+from playground.service.probes import ProbeAnswers, read_probes
 from playground.service.publishing import left_out, publish_step
 from playground.service.runs import (
     SEEN_FILE,
@@ -23,12 +23,15 @@ from playground.service.runs import (
     sample_rows,
 )
 from playground.settings import Mode
-from playground.training.config import Intensity, check_spec_values, defaults_for
-from playground.training.jobs.events import FINISHED, JobState
+from playground.training.config import TrainingConfig
+from playground.training.defaults import Intensity, defaults_for
+from playground.training.jobs.events import FINISHED
 from playground.training.jobs.job import Job
 from playground.training.jobs.queue import JobQueue
-from playground.training.preflight.client import PreflightRequest, PreflightResult, sample_of
-from playground.training.spec import NOWHERE, TrainingConfig
+from playground.training.jobs.state import JobState
+from playground.training.preflight.result import PreflightRequest, PreflightResult, preflight_request
+from playground.training.setting import ConfigContext
+from playground.training.spec import MAX_PROBES
 
 MAX_PROBE_CHARS = 2_000
 SampleRows = Sequence[tuple[list[Message], str]]
@@ -66,10 +69,8 @@ class FinetuningService:
         """The values that a run over this many rows would have; raises `InputError` naming what is out of range."""
         info = self._host.info
         defaults = defaults_for(info.num_parameters, rows, cast(Intensity, intensity), info.context_length)
-        values = check_spec_values(overrides or {}, defaults, info.context_length, info.linear_modules)
-        if values.report_to != NOWHERE and self._mode != "local":
-            raise InputError("On a shared server a run cannot report elsewhere. Leave report_to at none.")
-        return values
+        context = ConfigContext(info.context_length, info.linear_modules, local=self._mode == "local")
+        return defaults.updated(overrides or {}, context)
 
     def preflight(
         self,
@@ -89,7 +90,7 @@ class FinetuningService:
             prepared = self._datasets.prepare(file)
             values = self.plan(prepared.rows, intensity, overrides)
             info = self._host.info
-            sample = sample_of(
+            sample = preflight_request(
                 owner,
                 prepared.learned,
                 prepared.held_out,

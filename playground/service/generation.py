@@ -34,11 +34,11 @@ class GenerationService:
         self._adapters = adapters
 
     async def run(
-        self, owner: str, task: Task, adapter: object = BASE, strength: float = 1.0, **inputs: Any
+        self, owner: str, task: Task[Any], adapter: object = BASE, strength: float = 1.0, **inputs: Any
     ) -> AsyncGenerator[Any, None]:
         """The task's results, paced; the last one is whole. Raises `InputError`, `AdapterError`, `BusyError`."""
         client = await self._adapters.client(owner, adapter, strength)
-        async with aclosing(paced(task.run(client, **inputs))) as results:
+        async with aclosing(paced(task.ask(client, **inputs))) as results:
             async for result in results:
                 yield result
 

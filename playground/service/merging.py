@@ -3,22 +3,18 @@
 import asyncio
 import json
 import logging
-import os
 import secrets
-import subprocess
-import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from playground.adapters.merge.files import log_file, refusal_file, written_bytes
 from playground.errors import AdapterError, BusyError
 from playground.models.weights import find_weights
-from playground.process import PARENT_VARIABLE
+from playground.process import start_worker, stop
 from playground.sentence import Sentence
 
 MAX_MERGE_S = 1800.0
 _LOOK_S = 0.25
-_ROOT = Path(__file__).resolve().parents[2]
 
 log = logging.getLogger(__name__)
 
@@ -40,32 +36,17 @@ class WholeModels:
         self._busy = True
         try:
             size = sum(stored.size for stored in find_weights(model))
-            process = _start(model, adapter, out)
+            process = start_worker("playground.adapters.merge", str(model), str(adapter), str(out), log=log_file(out))
             try:
                 end = asyncio.get_running_loop().time() + MAX_MERGE_S
                 while process.poll() is None and asyncio.get_running_loop().time() < end:
                     yield written_bytes(out) / max(1, size)
                     await asyncio.sleep(_LOOK_S)
             finally:
-                if process.poll() is None:
-                    process.kill()
-                process.wait()
+                stop(process)
             _check_ending(process.returncode, out)
         finally:
             self._busy = False
-
-
-def _start(model: Path, adapter: Path, out: Path) -> "subprocess.Popen[bytes]":
-    with log_file(out).open("ab") as told:
-        return subprocess.Popen(
-            [sys.executable, "-m", "playground.adapters.merge", str(model), str(adapter), str(out)],
-            cwd=_ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=told,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, PARENT_VARIABLE: str(os.getpid())},
-            start_new_session=True,  # Ctrl-C in the app's terminal is the app's to handle
-        )
 
 
 def _check_ending(code: int, out: Path) -> None:

@@ -6,8 +6,8 @@ from concurrent.futures import Future
 from itertools import count
 from typing import Protocol
 
-from playground.training.preflight.client import PreflightRequest, PreflightResult
-from playground.training.spec import TrainingConfig
+from playground.training.config import TrainingConfig
+from playground.training.preflight.result import PreflightRequest, PreflightResult
 
 SETTLED_S = 0.7
 """Values that are still being typed are not tried."""

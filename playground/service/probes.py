@@ -14,11 +14,11 @@ from playground.files import append_line
 from playground.protocol.messages import BASE, Message
 from playground.protocol.model import ModelHost
 from playground.training.jobs.job import Job
+from playground.training.spec import MAX_PROBES
 
 log = logging.getLogger(__name__)
 
 PROBES_FILE = "probes.jsonl"
-MAX_PROBES = 3
 MAX_ANSWER_TOKENS = 60
 """Tokens."""
 BASE_STEP = 0

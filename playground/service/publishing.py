@@ -12,7 +12,7 @@ from typing import Any
 from playground.adapters.info import MAX_NAME_CHARS, AdapterInfo
 from playground.adapters.store import AdapterStore
 from playground.errors import TrainingError
-from playground.evaluation.forgetting import BaselineCache
+from playground.evaluation.forgetting import baseline_cache
 from playground.evaluation.report import Report, measure
 from playground.evaluation.verdict import TrainingCurve
 from playground.protocol.model import ModelHost, ModelInfo
@@ -20,7 +20,8 @@ from playground.service.adapters import refusal
 from playground.service.probes import ProbeRunner
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, whole_checkpoints
 from playground.training.jobs.job import Job
-from playground.training.jobs.queue import JobHooks
+from playground.training.jobs.runner import JobHooks
+from playground.training.preflight.client import Preflight
 from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, load_examples
 
 log = logging.getLogger(__name__)
@@ -37,10 +38,12 @@ def left_out(info: ModelInfo, job: Job) -> TrainingError | None:
     return TrainingError("It was neither switched on nor measured. {reason}", reason=reason) if reason else None
 
 
-def handover(host: ModelHost, store: AdapterStore) -> JobHooks:
-    """What `JobQueue` calls around a run. While a worker trains, the live model leaves half of the cores to it.
+def handover(host: ModelHost, store: AdapterStore, preflight: Preflight) -> JobHooks:
+    """What `JobQueue` calls around a run.
 
-    Of a run for another model than the loaded one, which was resumed, only the adapter is published.
+    While a worker trains, the live model leaves half of the cores to it; nothing is tried meanwhile, nor while the
+    result is measured. Of a run for another model than the loaded one, which was resumed, only the adapter is
+    published.
     """
     prober = ProbeRunner(host)
     closing = threading.Event()
@@ -48,9 +51,10 @@ def handover(host: ModelHost, store: AdapterStore) -> JobHooks:
 
     def publish(job: Job, folder: Path) -> str:
         facts = job.facts()
-        card = publisher.published_before(job, facts) or publisher.bring_in(job, folder, job.name, facts)
-        publisher.measure(job, card)
-        prober.finish(0.0 if closing.is_set() else LAST_PROBES_S)
+        with preflight.held():
+            card = publisher.published_before(job, facts) or publisher.bring_in(job, folder, job.name, facts)
+            publisher.measure(job, card)
+            prober.finish(0.0 if closing.is_set() else LAST_PROBES_S)
         return card.id
 
     def look(job: Job, folder: Path) -> None:
@@ -61,15 +65,27 @@ def handover(host: ModelHost, store: AdapterStore) -> JobHooks:
         reason = left_out(host.info, job)
         return reason.sentence.to_plain() if reason else {}
 
+    def make_room() -> None:
+        preflight.hold()
+        host.set_threads(max(1, cores // 2))
+
+    def take_back() -> None:
+        host.set_threads(cores)
+        preflight.release()
+
+    def close() -> None:
+        closing.set()
+        preflight.close()
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return JobHooks(
         on_trained=publish,
-        on_start=lambda: host.set_threads(max(1, cores // 2)),
-        on_end=lambda: host.set_threads(cores),
+        on_worker_start=make_room,
+        on_worker_end=take_back,
         is_needed=lambda job: any(card.source.get("job_id") == job.job_id for card in store.list(job.owner)),
         remark=remark,
         on_checkpoint=look,
-        on_close=closing.set,
+        on_close=close,
     )
 
 
@@ -143,11 +159,11 @@ class _Publisher:
         clients = self.host.client(job.owner), self.host.client(job.owner, self.store.key(card))
         try:
             best = job.facts()["best_step"]
-            course = TrainingCurve(best if step is None else step, best, job.state()["eval_losses"])
+            curve = TrainingCurve(best if step is None else step, best, job.state()["eval_losses"])
             held_out, learnt = (load_examples(job.folder / name) for name in (HELD_OUT_FILE, TRAIN_FILE))
             info = self.host.info
-            memory = BaselineCache(self.store.data.base_answers, f"{info.fingerprint} {info.quantization}")
-            report = asyncio.run(self._while_open(measure(clients, held_out, learnt, course, memory)))
+            cache = baseline_cache(self.store.data.base_answers, f"{info.fingerprint} {info.quantization}")
+            report = asyncio.run(self._while_open(measure(clients, held_out, learnt, curve, cache)))
             if report is None:
                 log.info("the adapter %s was not measured, as the app is closing", card.id)
                 return

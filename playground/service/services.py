@@ -18,6 +18,7 @@ from playground.service.quota import Quota
 from playground.service.uploads import Uploads
 from playground.settings import Settings
 from playground.training.jobs.queue import MAX_RUN_S, JobQueue
+from playground.training.preflight.client import Preflight
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,15 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
     """Wire everything around a live model and a data folder that is locked and swept; raises `SettingsError`."""
     owners, store, quota = Owners(data, settings.mode), AdapterStore(data), Quota(host, data, settings.mode)
     adapters, datasets = AdapterService(host, store, data, quota), DatasetService(host, data)
-    jobs = JobQueue(data, handover(host, store), MAX_RUN_S if settings.mode == "public" else None)
+    preflight = Preflight(data.trials)
+    jobs = JobQueue(data, handover(host, store, preflight), MAX_RUN_S if settings.mode == "public" else None)
     return Services(
         owners,
         ModelService(host),
         adapters,
         GenerationService(adapters),
         datasets,
-        FinetuningService(host, store, jobs, jobs.preflight, datasets, settings.mode),
+        FinetuningService(host, store, jobs, preflight, datasets, settings.mode),
         Corrections(data),
         DownloadService(host, adapters, data, quota),
         Uploads(data, quota),

@@ -13,7 +13,7 @@ from playground.protocol.messages import Message
 from playground.starter.facts import facts
 from playground.starter.story_prompts import story_prompts
 from playground.tasks.answer import NOT_SAID
-from playground.tasks.base import sentences
+from playground.tasks.nlp.sentences import sentences
 from playground.tasks.registry import all_tasks
 
 ABOUT = (
@@ -75,7 +75,7 @@ def gather(folder: Path, seed: int) -> dict[str, list[Example]]:
 
 
 def _asked(task: str, completion: str, **inputs: str) -> Example:
-    return Example(tuple(all_tasks()[task].messages(**inputs)), completion)
+    return Example(tuple(all_tasks()[task].prompt(**inputs)), completion)
 
 
 def _sentiment(folder: Path, draw: random.Random) -> Iterator[Example]:

@@ -17,8 +17,8 @@ import torch
 from playground.errors import PlaygroundError
 from playground.evaluation.benchmark_data import Row, questions, read_rows
 from playground.metrics.scores import answer_f1, rouge
-from playground.tasks.base import sentences
-from playground.tasks.nlp.extractive import best_sentences, features
+from playground.tasks.nlp.extractive import extractive_summary, features
+from playground.tasks.nlp.sentences import sentences
 from playground.tasks.nlp.spans import find_starts, spans_with_features
 
 QUESTIONS = 2000
@@ -60,7 +60,7 @@ def main() -> int:
     print("spans:", json.dumps(weights, indent=4))
     print(f"F1 with no model, {len(held)} questions: {answer_f1(given, [row['answers'] for row in held]):.1f}")
     weights = fit(tabulate(_sentences(draw.sample(abstracts, min(ABSTRACTS, len(abstracts))))))
-    given = [best_sentences(row["document"], 1, weights) for row in held_abstracts]
+    given = [extractive_summary(row["document"], 1, weights) for row in held_abstracts]
     scores = rouge(given, [row["summary"] for row in held_abstracts])
     print("extract:", json.dumps(weights, indent=4))
     print(f"ROUGE-1 with no model, {len(held_abstracts)} abstracts: {scores['rouge1']:.1f}")

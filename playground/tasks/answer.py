@@ -7,23 +7,20 @@ the question and the passage say by themselves (`spans.py`) counts for more.
 """
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
+from playground.metrics.corpus import EXACT_MATCH, F1
+from playground.metrics.scores import answer_f1, exact_match
 from playground.protocol.client import SamplingClient, in_thread
 from playground.protocol.messages import Message
 from playground.protocol.requests import ContinuationLogprobs
 from playground.sentence import N_
-from playground.tasks.base import (
-    Field,
-    QuestionAnsweringOutput,
-    Span,
-    Task,
-    TaskExample,
-    check_text,
-)
+from playground.tasks.base import Benchmark, Forgetting, Task, TaskExample, skills
+from playground.tasks.inputs import Ask, TaskInputs, Text
 from playground.tasks.nlp.spans import Start, find_starts
+from playground.tasks.outputs import QuestionAnsweringOutput, Span
 
 NOT_SAID = N_("The passage does not say.")
 STARTS_BY_MODEL, STARTS_BY_WORDS = 8, 16
@@ -34,6 +31,8 @@ NOISE, SURE = 0.25, 0.75
 """A model that gives less of its probability than this to all spans together only guesses; with more, it knows."""
 NOT_SAID_HELP = 3.0
 """Nats for `NOT_SAID` when no sentence shares a telling word with the question, and against it when one has all."""
+MAX_PASSAGE_CHARS = 1500
+"""Of a benchmark: longer passages are left out, since small models cannot read them at once."""
 UNREAD = "…"
 """Stands for the passage where the model is scored without it."""
 
@@ -50,15 +49,19 @@ class _Candidate:
     hint: float
 
 
-class Answer(Task):
-    name = "answer"
-    title = N_("Question answering")
-    action = "Ask"
-    empty = "If the passage does not say, you will read so here."
-    fields = (
-        Field("question", "Question", kind="line", placeholder="Ask about the passage…"),
-        Field("context", "Passage", placeholder="Paste the passage that holds the answer…"),
-    )
+def _scores(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
+    return {"F1": answer_f1(predictions, references), "exact match": exact_match(predictions, references)}
+
+
+class Answer(Task[QuestionAnsweringOutput]):
+    name, title, action, order = "answer", N_("Question answering"), N_("Ask"), 50
+    empty = N_("If the passage does not say, you will read so here.")
+
+    class Inputs(TaskInputs):
+        question: Annotated[Text, Ask("Question", placeholder="Ask about the passage…", line=True)]
+        context: Annotated[Text, Ask("Passage", placeholder="Paste the passage that holds the answer…")]
+
+    Output = QuestionAnsweringOutput
     examples = (
         TaskExample(
             "A lighthouse",
@@ -87,18 +90,34 @@ class Answer(Task):
             },
         ),
     )
+    metrics = (F1, EXACT_MATCH)
+    forgetting = Forgetting(
+        F1,
+        worse=N_("It got worse at answering questions about a passage."),
+        at=N_("answering questions about a passage"),
+        items=skills("answer"),
+    )
+    benchmarks = (
+        Benchmark(
+            "Question answering, SQuAD",
+            "qa/squad_train.jsonl",
+            lambda row: {"question": row["question"], "context": row["context"]},
+            lambda row: row["answers"],
+            _scores,
+            keep=lambda row: len(row["context"]) <= MAX_PASSAGE_CHARS,
+        ),
+    )
 
-    def messages(self, **inputs: Any) -> list[Message]:
+    def messages(self, inputs: Inputs) -> list[Message]:
         content = (
             f"Answer the question with words from the passage, or write: {NOT_SAID}\n\n"
-            f"Passage: {inputs['context']}\n\nQuestion: {inputs['question']}"
+            f"Passage: {inputs.context}\n\nQuestion: {inputs.question}"
         )
         return [{"role": "user", "content": content}]
 
-    async def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[QuestionAnsweringOutput]:
-        context = check_text(inputs.get("context"), "context")
-        question = check_text(inputs.get("question"), "question").strip()
-        asked, blind = (self.messages(context=each, question=question) for each in (context.strip(), UNREAD))
+    async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[QuestionAnsweringOutput]:
+        context, question = inputs.context, inputs.question.strip()
+        asked, blind = (self.prompt(context=each, question=question) for each in (context.strip(), UNREAD))
         read = await client.encode_prompt(asked, 32, f"{context} {question}")
         unread = await in_thread(lambda: client.tokenizer.apply_chat_template(blind))
         starts = await in_thread(lambda: find_starts(context, question))

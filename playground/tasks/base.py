@@ -1,29 +1,30 @@
-"""What every task shares: its fields, its results, and how they are checked."""
+"""A task in one file: what it takes, what it answers, how it is asked, and how it is judged.
 
+A module of this package that defines `TASK` is one more task. From what it declares follow its tab, its endpoint, the
+checks of both, the training rows that a file of examples becomes, what a training is measured by, and what it forgot.
+"""
+
+import json
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
 
-from playground.errors import InputError
+from playground.metrics.corpus import CorpusMetric
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
-from playground.protocol.requests import TokenLogprob
+from playground.protocol.model import ModelInfo
+from playground.tasks.inputs import TaskInputs
+from playground.tasks.outputs import TaskOutput
+from playground.validation import validate
 
-MAX_TEXT_CHARS = 1_000_000
-"""In a text: more than a thick book, and reading it takes seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One input of a task, as the page draws it and as the API names it."""
-
-    name: str
-    label: str
-    kind: Literal["text", "line", "choice"] = "text"
-    placeholder: str = ""
-    choices: tuple[str, ...] = ()
-    default: str = ""
+SKILLS_FILE = Path(__file__).resolve().parents[2] / "assets" / "skills.json"
+Result = TypeVar("Result", bound=TaskOutput)
+Row = dict[str, Any]
+Scores = Callable[[Sequence[Any], Sequence[Any]], dict[str, float]]
+"""(predictions, references) to named scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,114 +36,79 @@ class TaskExample:
 
 
 @dataclass(frozen=True, slots=True)
-class TextOutput:
-    """The whole text so far. `part` of `parts` says which piece of a long text is being read (0 of 0: all).
+class Forgetting:
+    """How a training is seen to have spoilt a task: a few fixed items, scored by `metric`, base against adapter."""
 
-    `words` are the text's tokens with their probabilities, where they were asked for.
-    """
-
-    text: str
-    finished: bool = False
-    part: int = 0
-    parts: int = 0
-    note: str = ""
-    words: tuple[TokenLogprob, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ClassificationOutput:
-    """Probabilities of the labels, summing to 1, likeliest first."""
-
-    label: str
-    confidences: tuple[tuple[str, float], ...]
+    metric: CorpusMetric
+    """Of perplexity, what follows an item's opening is read instead of asked for."""
+    worse: str
+    """The sentence that says so."""
+    at: str
+    """What it got worse at, in a sentence that names two tasks."""
+    items: Callable[[], Sequence[Mapping[str, str]]]
+    """Each has the task's inputs, and in `wanted` what should be said."""
+    title: str = ""
+    """In a table; without one, the task's own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """`context[start:end]` with its probability among everything that was considered."""
+class Benchmark:
+    """Rows of a file of the data folder, asked through the task, for `python -m playground.evaluation`."""
 
-    text: str
-    start: int
-    end: int
-    confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class QuestionAnsweringOutput:
-    """`start` and `end` are None when the passage does not say; `others` are the next best places."""
-
-    answer: str
-    confidence: float
-    start: int | None = None
-    end: int | None = None
-    others: tuple[Span, ...] = field(default=())
+    title: str
+    file: str
+    inputs: Callable[[Row], dict[str, str]]
+    reference: Callable[[Row], Any]
+    scores: Scores
+    keep: Callable[[Row], bool] = lambda _row: True
+    baseline: tuple[str, Callable[[dict[str, str]], str]] | None = None
+    """What nobody needs a model for: its name, and its answer to the inputs."""
 
 
-class Task(ABC):
-    """One thing to do with a language model. A module of this package that defines `TASK` is one more task."""
-
+class Task(ABC, Generic[Result]):
     name: ClassVar[str]
     title: ClassVar[str]
     action: ClassVar[str]
     """What the button says."""
     empty: ClassVar[str]
     """What the result area says before the first result."""
-    fields: ClassVar[tuple[Field, ...]]
-    examples: ClassVar[tuple[TaskExample, ...]]
+    order: ClassVar[int] = 100
+    """Its place among the tabs, from left; among equals by name."""
+    Inputs: ClassVar[type[TaskInputs]]
+    Output: ClassVar[type[TaskOutput]]
+    examples: ClassVar[tuple[TaskExample, ...]] = ()
+    metrics: ClassVar[tuple[CorpusMetric | Callable[[Sequence[str]], CorpusMetric], ...]] = ()
+    """By which rows of its formats are judged, the leading one first; one may depend on what should be said."""
+    forgetting: ClassVar[Forgetting | None] = None
+    benchmarks: ClassVar[tuple[Benchmark, ...]] = ()
 
     @abstractmethod
-    def messages(self, **inputs: Any) -> list[Message]:
-        """Write the prompt for the inputs, as the model is trained on it."""
+    def messages(self, inputs: Any) -> list[Message]:
+        """Write the prompt for the `Inputs`, as the model is trained on it."""
 
     @abstractmethod
-    def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[Any]:
-        """Check the inputs, ask the model, and yield results; the last one is whole. Raises `InputError`."""
+    def run(self, client: SamplingClient, inputs: Any) -> AsyncIterator[Result]:
+        """Ask the model for the `Inputs`, and yield results; the last one is whole. Raises `InputError`."""
+
+    def read_inputs(self, values: Mapping[str, object], info: ModelInfo) -> Any:
+        """Make `Inputs` of what a stranger gave, for the model that is loaded; raises `InputError`."""
+        return validate(self.Inputs, values, info)
+
+    def ask(self, client: SamplingClient, **values: object) -> AsyncIterator[Result]:
+        """Check what a stranger gave, and run; raises `InputError`."""
+        return self.run(client, self.read_inputs(values, client.info))
+
+    def prompt(self, **values: Any) -> list[Message]:
+        """Write the prompt of values that are known to be good, such as a row of a file that was read."""
+        return self.messages(self.Inputs.model_construct(**values))
 
 
-def check_text(value: object, name: str = "text") -> str:
-    """Return the text, or raise the sentence that says why it cannot be used."""
-    if not isinstance(value, str):
-        raise InputError("{name} must be text.", name=name)
-    if len(value) > MAX_TEXT_CHARS:
-        raise InputError(
-            "That is {length} characters, and {most} are the most. Paste a part of it.",
-            length=len(value),
-            most=MAX_TEXT_CHARS,
-        )
-    if not value.strip():
-        raise InputError("Write or paste a text first.")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            "The text holds broken characters (half of a Unicode pair). Paste it again as plain text."
-        ) from error
-    return value
+def skills(task: str) -> Callable[[], Sequence[Mapping[str, str]]]:
+    """The items that come with the app for a task."""
+    return partial(_items, task)
 
 
-def check_choice(value: object, allowed: Sequence[str], name: str) -> str:
-    if not isinstance(value, str) or value not in allowed:
-        raise InputError(
-            "{name} is '{value}'. Choose one of: {allowed}.",
-            name=name,
-            value=str(value)[:40].encode("utf-8", "replace").decode(),
-            allowed=", ".join(allowed),
-        )
-    return value
-
-
-def sentences(text: str) -> list[str]:
-    """Split after full stops, question and exclamation marks (Chinese ones too) and at line ends; drops nothing."""
-    pieces: list[str] = []
-    start = 0
-    for position, character in enumerate(text):
-        follows = text[position + 1 : position + 2]
-        ends = character in "。！？\n" or (character in ".!?" and (not follows or follows.isspace()))
-        if ends and text[start : position + 1].strip():
-            pieces.append(text[start : position + 1])
-            start = position + 1
-    if text[start:].strip() or not pieces:
-        pieces.append(text[start:])
-    else:
-        pieces[-1] += text[start:]
-    return pieces
+@cache
+def _items(task: str) -> Sequence[Mapping[str, str]]:
+    read: dict[str, list[dict[str, str]]] = json.loads(SKILLS_FILE.read_text(encoding="utf-8"))
+    return read[task]

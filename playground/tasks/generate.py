@@ -3,58 +3,70 @@
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import SkipValidation
+
+from playground.metrics.corpus import PERPLEXITY
 from playground.protocol.client import MIN_ANSWER_TOKENS, SamplingClient
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
 from playground.sentence import N_
-from playground.tasks.base import Field, Task, TaskExample, TextOutput, check_text
+from playground.tasks.base import Forgetting, Task, TaskExample, skills
+from playground.tasks.inputs import Ask, OptionalText, TaskInputs, Text
+from playground.tasks.outputs import TextOutput
 
 
-class Generate(Task):
-    name = "generate"
-    title = N_("Generate")
-    action = "Send"
-    empty = "What shall we try? Write below, or start with one of these."
-    fields = (Field("prompt", "Your message", placeholder="Ask for something…"),)
+class Generate(Task[TextOutput]):
+    name, title, action, order = "generate", N_("Generate"), N_("Send"), 10
+    empty = N_("What shall we try?")
+
+    class Inputs(TaskInputs):
+        prompt: Annotated[Text, Ask("Your message", placeholder="Ask for something…")]
+        system: OptionalText = ""
+        history: SkipValidation[Sequence[Any]] = ()
+        """Earlier messages of a chat."""
+        mode: Literal["chat", "text"] = "chat"
+        """"text" continues the prompt."""
+        params: SkipValidation[SamplingParams] = SamplingParams()
+        top_logprobs: int = 0
+        """How many other tokens to tell of each that is written."""
+
+    Output = TextOutput
     examples = (
         TaskExample("Tell a story about a lighthouse", {"prompt": "Tell a story about a lighthouse."}),
         TaskExample("Tell a story about a brave little dog", {"prompt": "Tell a story about a brave little dog."}),
         TaskExample("Write about a birthday", {"prompt": "Tell a story about a birthday party."}),
     )
+    forgetting = Forgetting(
+        PERPLEXITY,
+        worse=N_("It got worse at telling little stories."),
+        at=N_("telling little stories"),
+        items=skills("generate"),
+        title=N_("Stories"),
+    )
 
-    def messages(self, **inputs: Any) -> list[Message]:
-        """`prompt`, optionally `system` and the `history` of earlier messages."""
-        system: list[Message] = []
-        if inputs.get("system"):
-            system = [{"role": "system", "content": inputs["system"]}]
-        return [*system, *inputs.get("history", ()), {"role": "user", "content": inputs["prompt"]}]
+    def messages(self, inputs: Inputs) -> list[Message]:
+        system: list[Message] = [{"role": "system", "content": inputs.system}] if inputs.system else []
+        return [*system, *inputs.history, {"role": "user", "content": inputs.prompt}]
 
-    async def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[TextOutput]:
-        """Inputs: `prompt`, `system`, `history`, `sampling`, `mode` ("chat" or "text": continue the prompt), and
-        `top_logprobs`: how many other words to tell of each that is written."""
-        prompt = check_text(inputs.get("prompt"), "prompt")
-        system = inputs.get("system") or ""
-        if system:
-            check_text(system, "system")
-        params = inputs.get("sampling") or SamplingParams()
-        if inputs.get("mode", "chat") == "chat" and client.info.has_chat_template:
-            fitting = partial(self._chat_that_fits, client, prompt, system, inputs.get("history") or ())
+    async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[TextOutput]:
+        prompt, system = inputs.prompt, inputs.system
+        if inputs.mode == "chat" and client.info.has_chat_template:
+            fitting = partial(self._chat_that_fits, client, inputs)
             token_ids = await client.encode_prompt(fitting, text=f"{system} {prompt}")
         else:
             token_ids = await client.encode_prompt(f"{system}\n\n{prompt}" if system else prompt)
-        async for output in client.generate(token_ids, params, inputs.get("top_logprobs") or 0):
+        async for output in client.generate(token_ids, inputs.params, inputs.top_logprobs):
             yield TextOutput(output.text, finished=output.finish_reason is not None, words=output.logprobs)
 
-    def _chat_that_fits(
-        self, client: SamplingClient, prompt: str, system: str, history: Sequence[Message]
-    ) -> list[Message]:
+    def _chat_that_fits(self, client: SamplingClient, inputs: Inputs) -> list[Message]:
         """Forget the oldest exchanges when a conversation outgrows the context; never the newest message."""
+        history = inputs.history
         room = client.info.context_length // 2 + MIN_ANSWER_TOKENS
 
         def without(exchanges: int) -> list[Message]:
-            return self.messages(prompt=prompt, system=system, history=history[2 * exchanges :])
+            return self.messages(inputs.model_copy(update={"history": history[2 * exchanges :]}))
 
         def fits(exchanges: int) -> bool:
             return len(client.tokenizer.apply_chat_template(without(exchanges))) <= room

@@ -1,23 +1,38 @@
 """Sentiment: how likely the model finds each label, from its own scores and not from what it writes."""
 
 import math
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
 
+from playground.metrics.corpus import ACCURACY, CorpusMetric, macro_f1
+from playground.metrics.scores import accuracy
+from playground.metrics.scores import macro_f1 as macro_f1_of
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.sentence import N_
-from playground.tasks.base import ClassificationOutput, Field, Task, TaskExample, check_text
+from playground.tasks.base import Benchmark, Forgetting, Task, TaskExample, skills
+from playground.tasks.inputs import Ask, TaskInputs, Text
+from playground.tasks.outputs import ClassificationOutput
 
 LABELS = (N_("positive"), N_("negative"))
 
 
-class Sentiment(Task):
-    name = "sentiment"
-    title = N_("Sentiment")
-    action = "Judge the mood"
+def _macro_f1(references: Sequence[str]) -> CorpusMetric:
+    return macro_f1(sorted(set(references)))
+
+
+def _scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+    return {"accuracy": accuracy(predictions, references), "macro-F1": macro_f1_of(predictions, references)}
+
+
+class Sentiment(Task[ClassificationOutput]):
+    name, title, action, order = "sentiment", N_("Sentiment"), N_("Judge the mood"), 40
     empty = N_("Each line gets its own verdict.")
-    fields = (Field("text", "Text", placeholder="One text, or many: one on each line…"),)
+
+    class Inputs(TaskInputs):
+        text: Annotated[Text, Ask("Text", placeholder="One text, or many: one on each line…")]
+
+    Output = ClassificationOutput
     examples = (
         TaskExample("One film review", {"text": "A warm, funny film with a wonderful cast."}),
         TaskExample(
@@ -30,13 +45,29 @@ class Sentiment(Task):
         ),
         TaskExample("Mixed feelings", {"text": "The story is dull, but the music is beautiful."}),
     )
+    metrics = (ACCURACY, _macro_f1)
+    forgetting = Forgetting(
+        ACCURACY,
+        worse=N_("It got worse at judging the mood of a text."),
+        at=N_("judging the mood of a text"),
+        items=skills("sentiment"),
+    )
+    benchmarks = (
+        Benchmark(
+            "Sentiment, SST-2 sentences",
+            "sentiment/sst2_dev.jsonl",
+            lambda row: {"text": row["text"]},
+            lambda row: row["label"],
+            _scores,
+        ),
+    )
 
-    def messages(self, **inputs: Any) -> list[Message]:
-        return [{"role": "user", "content": f"Is this text positive or negative?\n\n{inputs['text']}"}]
+    def messages(self, inputs: Inputs) -> list[Message]:
+        return [{"role": "user", "content": f"Is this text positive or negative?\n\n{inputs.text}"}]
 
-    async def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[ClassificationOutput]:
-        text = check_text(inputs.get("text")).strip()
-        token_ids = await client.encode_prompt(self.messages(text=text), text=text)
+    async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[ClassificationOutput]:
+        text = inputs.text.strip()
+        token_ids = await client.encode_prompt(self.prompt(text=text), text=text)
         scores = await client.compute_logprobs(token_ids, [client.tokenizer.encode_continuation(one) for one in LABELS])
         likelihoods = [sum(score.logprobs) for score in scores]
         highest = max(likelihoods)

@@ -4,18 +4,23 @@ A model that is known to be too weak to summarize does not make things up: it sh
 An adapter on it writes by itself, since it may have learnt to.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Annotated, Literal
 
 from playground.errors import InputError
+from playground.metrics.corpus import ROUGE_1, ROUGE_L
+from playground.metrics.scores import rouge
 from playground.protocol.client import SamplingClient, in_thread
 from playground.protocol.messages import Message
 from playground.protocol.sampling import GREEDY
 from playground.sentence import N_
-from playground.tasks.base import Field, Task, TaskExample, TextOutput, check_choice, check_text, sentences
-from playground.tasks.nlp.extractive import best_sentences
+from playground.tasks.base import Benchmark, Forgetting, Task, TaskExample, skills
+from playground.tasks.inputs import Ask, TaskInputs, Text
+from playground.tasks.nlp.extractive import extractive_summary
+from playground.tasks.nlp.sentences import sentences
+from playground.tasks.outputs import TextOutput
 
 LENGTHS = {"short": "in one sentence", "medium": "in a few sentences", "long": "in a paragraph"}
 MAX_SUMMARY_TOKENS = {"short": 80, "medium": 160, "long": 280}
@@ -26,15 +31,20 @@ OWN_SENTENCES = "extract"
 MAX_PARTS = 200
 
 
-class Summarize(Task):
-    name = "summarize"
-    title = "Summarize"
-    action = "Summarize"
+def _scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+    scores = rouge(predictions, references)
+    return {"ROUGE-1": scores["rouge1"], "ROUGE-2": scores["rouge2"], "ROUGE-L": scores["rougeL"]}
+
+
+class Summarize(Task[TextOutput]):
+    name, title, action, order = "summarize", N_("Summarize"), N_("Summarize"), 30
     empty = N_("Paste up to a book chapter: long texts are read in parts.")
-    fields = (
-        Field("text", "Text to summarize", placeholder="Paste a text…"),
-        Field("length", "Length", kind="choice", choices=tuple(LENGTHS), default="medium"),
-    )
+
+    class Inputs(TaskInputs):
+        text: Annotated[Text, Ask("Text to summarize", placeholder="Paste a text…")]
+        length: Annotated[Literal["short", "medium", "long"], Ask("Length")] = "medium"
+
+    Output = TextOutput
     examples = (
         TaskExample(
             "A town meeting",
@@ -58,17 +68,28 @@ class Summarize(Task):
             },
         ),
     )
+    metrics = (ROUGE_1, ROUGE_L)
+    forgetting = Forgetting(
+        ROUGE_1, worse=N_("It got worse at summarizing."), at=N_("summarizing"), items=skills("summarize")
+    )
+    benchmarks = (
+        Benchmark(
+            "Summarization, SciTLDR",
+            "summarization/scitldr_dev.jsonl",
+            lambda row: {"text": row["document"], "length": "short"},
+            lambda row: row["summary"],
+            _scores,
+            baseline=("the first sentence, for comparison", lambda inputs: sentences(inputs["text"])[0].strip()),
+        ),
+    )
 
-    def messages(self, **inputs: Any) -> list[Message]:
-        """`text` and `length` ("short", "medium" or "long")."""
-        length = LENGTHS[inputs.get("length", "short")]
-        return [{"role": "user", "content": f"Summarize {length}:\n\n{inputs['text']}"}]
+    def messages(self, inputs: Inputs) -> list[Message]:
+        return [{"role": "user", "content": f"Summarize {LENGTHS[inputs.length]}:\n\n{inputs.text}"}]
 
-    async def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[TextOutput]:
-        text = check_text(inputs.get("text")).strip()
-        length = check_choice(inputs.get("length", "medium"), tuple(LENGTHS), "length")
+    async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[TextOutput]:
+        text, length = inputs.text.strip(), inputs.length
         if self.name in client.info.weak_tasks and client.is_base:
-            best = await in_thread(lambda: best_sentences(text, SENTENCES[length]))
+            best = await in_thread(lambda: extractive_summary(text, SENTENCES[length]))
             yield TextOutput(best, finished=True, note=OWN_SENTENCES)
             return
         parts = await in_thread(lambda: self._parts(client, text, length))
@@ -90,7 +111,7 @@ class Summarize(Task):
             yield result
 
     async def _once(self, client: SamplingClient, text: str, length: str) -> AsyncIterator[TextOutput]:
-        asked = self.messages(text=text, length=length)
+        asked = self.prompt(text=text, length=length)
         token_ids = await in_thread(lambda: client.tokenizer.apply_chat_template(asked))
         params = replace(GREEDY, max_new_tokens=MAX_SUMMARY_TOKENS[length], repetition_penalty=1.1)
         async for output in client.generate(token_ids, params):
@@ -98,7 +119,7 @@ class Summarize(Task):
 
     def _parts(self, client: SamplingClient, text: str, length: str) -> list[str]:
         """Whole sentences together, as many as fit beside the prompt and the summary; a giant one is cut."""
-        frame = len(client.tokenizer.apply_chat_template(self.messages(text="", length=length)))
+        frame = len(client.tokenizer.apply_chat_template(self.prompt(text="", length=length)))
         context = client.info.context_length
         room = context - frame - min(MAX_SUMMARY_TOKENS[length], context // 3) - 8
         if room < 16:

@@ -1,70 +1,101 @@
 """Translate between the languages that the loaded model knows."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated
 
 from playground.errors import InputError
+from playground.metrics.corpus import CHRF_SCORE, CorpusMetric, bleu
+from playground.metrics.scores import bleu as bleu_of
+from playground.metrics.scores import chrf, has_spaces
 from playground.protocol.client import SamplingClient, in_thread
 from playground.protocol.messages import Message
-from playground.protocol.model import ModelInfo
 from playground.protocol.sampling import GREEDY
 from playground.sentence import N_
-from playground.tasks.base import Field, Task, TaskExample, TextOutput, check_choice, check_text
-from playground.tasks.nlp.languages import CODES, detect_surely
+from playground.tasks.base import Benchmark, Forgetting, Row, Task, TaskExample, skills
+from playground.tasks.inputs import (
+    AUTO,
+    Ask,
+    Language,
+    SourceLanguage,
+    TaskInputs,
+    Text,
+    known_languages,
+    known_source_languages,
+)
+from playground.tasks.nlp.languages import NAMES, detect_with_probability
+from playground.tasks.outputs import TextOutput
 
-AUTO = "auto"
 SURE = 0.95
 """How probable the detected language must be before a text counts as already in it."""
 
 
-class Translate(Task):
-    name = "translate"
-    title = "Translate"
-    action = "Translate"
+def _bleu(references: Sequence[str]) -> CorpusMetric:
+    return bleu(chinese=not has_spaces(references))
+
+
+def _benchmark(name: str, file: str, source: str, target: str) -> Benchmark:
+    """`source` and `target` are codes, and the columns of the file."""
+
+    def scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+        return {"BLEU": bleu_of(predictions, references, target == "zh")[0], "chrF": chrf(predictions, references)[0]}
+
+    def inputs(row: Row) -> dict[str, str]:
+        return {"text": row[source], "target": NAMES[target], "source": NAMES[source]}
+
+    title = f"{NAMES[source]} to {NAMES[target]}, {name}"
+    return Benchmark(title, file, inputs, lambda row: row[target], scores)
+
+
+_CAPTIONS, _SENTENCES = "translation/multi30k_val.jsonl", "translation/tatoeba_en_zh_train.jsonl"
+
+
+class Translate(Task[TextOutput]):
+    name, title, action, order = "translate", N_("Translate"), N_("Translate"), 20
     empty = N_("The translation appears here.")
-    fields = (
-        Field("text", "Text to translate", placeholder="Type or paste a text…"),
-        Field("target", "To", kind="choice", choices=tuple(CODES), default="German"),
-        Field("source", "From", kind="choice", choices=(AUTO, *CODES), default=AUTO),
-    )
+
+    class Inputs(TaskInputs):
+        text: Annotated[Text, Ask("Text to translate", placeholder="Type or paste a text…")]
+        target: Annotated[Language, Ask("To", choices=known_languages)]
+        source: Annotated[SourceLanguage, Ask("From", choices=known_source_languages)] = AUTO
+        """`AUTO`: the model is left to see for itself."""
+
+    Output = TextOutput
     examples = (
         TaskExample("A dog runs through the snow.", {"text": "A dog runs through the snow.", "target": "German"}),
         TaskExample("Two children play on the beach.", {"text": "Two children play on the beach.", "target": "French"}),
         TaskExample("Ein Mann liest ein Buch.", {"text": "Ein Mann liest ein Buch.", "target": "English"}),
         TaskExample("I like music.", {"text": "I like music.", "target": "Chinese"}),
     )
+    metrics = (CHRF_SCORE, _bleu)
+    forgetting = Forgetting(
+        CHRF_SCORE, worse=N_("It got worse at translating."), at=N_("translating"), items=skills("translate")
+    )
+    benchmarks = (
+        _benchmark("Multi30k", _CAPTIONS, "en", "de"),
+        _benchmark("Multi30k", _CAPTIONS, "en", "fr"),
+        _benchmark("Multi30k", _CAPTIONS, "de", "en"),
+        _benchmark("Multi30k", _CAPTIONS, "fr", "en"),
+        _benchmark("Tatoeba", _SENTENCES, "en", "zh"),
+        _benchmark("Tatoeba", _SENTENCES, "zh", "en"),
+    )
 
-    def messages(self, **inputs: Any) -> list[Message]:
-        """`text`, `target`, and `source` ("auto": the model is left to see for itself)."""
-        source = inputs.get("source", AUTO)
-        direction = f"to {inputs['target']}" if source == AUTO else f"from {source} to {inputs['target']}"
-        return [{"role": "user", "content": f"Translate {direction}:\n\n{inputs['text']}"}]
+    def messages(self, inputs: Inputs) -> list[Message]:
+        source, target = inputs.source, inputs.target
+        direction = f"to {target}" if source == AUTO else f"from {source} to {target}"
+        return [{"role": "user", "content": f"Translate {direction}:\n\n{inputs.text}"}]
 
-    def languages(self, info: ModelInfo) -> tuple[str, ...]:
-        return info.languages or tuple(CODES)
-
-    async def run(self, client: SamplingClient, **inputs: Any) -> AsyncIterator[TextOutput]:
-        text = check_text(inputs.get("text"))
-        known = self.languages(client.info)
-        target = self._known_language(inputs.get("target"), known, "target")
-        source = inputs.get("source", AUTO)
-        source = source if source == AUTO else self._known_language(source, known, "source")
-        spoken, sure = (await in_thread(lambda: detect_surely(text, known))) if source == AUTO else (source, 1.0)
+    async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[TextOutput]:
+        text, target, spoken, sure = inputs.text, inputs.target, inputs.source, 1.0
+        if spoken == AUTO:
+            spoken, sure = await in_thread(lambda: detect_with_probability(text, known_languages(client.info)))
         if spoken == target and sure >= SURE:
             raise InputError("The text is to go from {language} to {language}. Choose two languages.", language=target)
-        asked = self.messages(text=text.strip(), target=target, source=source)
+        asked = self.messages(inputs.model_copy(update={"text": text.strip()}))
         token_ids = await client.encode_prompt(asked, client.info.context_length // 2, text)
         params = replace(GREEDY, max_new_tokens=24 + 3 * len(token_ids), repetition_penalty=1.05)
         async for output in client.generate(token_ids, params):
             yield TextOutput(output.text.strip(), finished=output.finish_reason is not None, note=spoken)
-
-    def _known_language(self, value: object, known: tuple[str, ...], name: str) -> str:
-        if isinstance(value, str) and value in CODES and value not in known:
-            raise InputError(
-                "The loaded model has not learnt {language}. It knows: {known}.", language=value, known=", ".join(known)
-            )
-        return check_choice(value, known, name)
 
 
 TASK = Translate()

@@ -1,4 +1,5 @@
-"""Examples to token rows: the one place that decides what is learnt, for preview, preflight and training alike."""
+"""Examples to `input_ids` and `labels`: the one place that decides which tokens carry loss, for preview, preflight and
+training."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ IGNORE_INDEX = -100
 
 
 class RowTokenizer(Protocol):
-    """The part of the model's codec that makes training rows: ids, and which of them are learnt."""
+    """The part of the model's tokenizer that makes training rows: ids, and which of them are trained on."""
 
     def tokenize_conversation(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]: ...
 
@@ -25,7 +26,7 @@ class RowTokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TokenizedExample:
-    """An example in tokens, or a piece of a long text; `labels[i]` is `input_ids[i]` where that is learnt and
+    """An example in tokens, or a piece of a long text; `labels[i]` is `input_ids[i]` where that is trained on and
     `IGNORE_INDEX` elsewhere. `full_length` is what it would take whole."""
 
     input_ids: list[int]
@@ -46,7 +47,7 @@ class TokenizedExample:
 @dataclass(frozen=True, slots=True)
 class TokenizedDataset:
     """What goes into training. `truncated`, `skipped` and `in_pieces` are rows of the file: those that lose their
-    ends, those that cannot be learnt with the reason, and long texts that became several rows here."""
+    ends, those that cannot be trained on with the reason, and long texts that became several rows here."""
 
     rows: list[TokenizedExample]
     truncated: list[int]
@@ -54,7 +55,7 @@ class TokenizedDataset:
     in_pieces: list[int]
 
     @property
-    def tokens(self) -> int:
+    def num_tokens(self) -> int:
         return sum(len(row.input_ids) for row in self.rows)
 
     @property
@@ -66,39 +67,39 @@ class TokenizedDataset:
         return max((len(row.input_ids) for row in self.rows), default=0)
 
 
-def encode_rows(
+def tokenize_example(
     example: Example, tokenizer: RowTokenizer, max_length: int, completion_only_loss: bool = True
 ) -> list[TokenizedExample]:
-    """Encode one example into rows of `max_length` tokens at most.
+    """Tokenize one example into rows of `max_length` tokens at most.
 
     A conversation is one row, whose end is cut off if it is too long: with `completion_only_loss` only the
-    assistant's words and the token that ends them are learnt. A plain text is learnt whole, in pieces if it must be.
+    assistant's words and the token that ends them carry loss. A plain text does so whole, in pieces if it must be.
     Raises `InputError` for a conversation that the model's template refuses.
     """
     if example.messages is None:
         return _pieces(example, tokenizer, max_length, completion_only_loss)
-    ids, learnt = tokenizer.tokenize_conversation(example.messages)
+    ids, loss_mask = tokenizer.tokenize_conversation(example.messages)
     if not completion_only_loss:
-        learnt = [True] * len(ids)
-    return [TokenizedExample(ids[:max_length], _labels(ids, learnt)[:max_length], example.row, len(ids))]
+        loss_mask = [True] * len(ids)
+    return [TokenizedExample(ids[:max_length], _labels(ids, loss_mask)[:max_length], example.row, len(ids))]
 
 
 def _pieces(
     example: Example, tokenizer: RowTokenizer, max_length: int, completion_only_loss: bool
 ) -> list[TokenizedExample]:
-    """A plain text in pieces, of which together every token is learnt once.
+    """A plain text in pieces, of which together every token carries loss once.
 
     Each piece begins as the whole text would, with the start token; where a model has none, with the last token of
     the piece before, for the first token of a row has nothing that it could be told from.
     """
-    ids, learnt = tokenizer.tokenize_text(example.text or "")
+    ids, loss_mask = tokenizer.tokenize_text(example.text or "")
     if not completion_only_loss:
-        learnt = [True] * len(ids)
-    labels = _labels(ids, learnt)
+        loss_mask = [True] * len(ids)
+    labels = _labels(ids, loss_mask)
     if len(ids) <= max_length:
         return [TokenizedExample(ids, labels, example.row, len(ids))]
     rows = [TokenizedExample(ids[:max_length], labels[:max_length], example.row, max_length)]
-    start = next((place for place, is_learnt in enumerate(learnt) if is_learnt), 0)
+    start = next((place for place, trained in enumerate(loss_mask) if trained), 0)
     room = max(1, max_length - max(1, start))
     for place in range(max_length, len(ids), room):
         lead = ids[:start] or ids[place - 1 : place]
@@ -108,20 +109,20 @@ def _pieces(
     return rows
 
 
-def _labels(ids: list[int], learnt: list[bool]) -> list[int]:
-    return [token if is_learnt else IGNORE_INDEX for token, is_learnt in zip(ids, learnt, strict=True)]
+def _labels(ids: list[int], loss_mask: list[bool]) -> list[int]:
+    return [token if trained else IGNORE_INDEX for token, trained in zip(ids, loss_mask, strict=True)]
 
 
-def encode(
+def tokenize_examples(
     examples: Iterable[Example], tokenizer: RowTokenizer, max_length: int, completion_only_loss: bool = True
 ) -> TokenizedDataset:
-    """Encode all examples. A row of which nothing could be learnt is left out and reported, never trained on."""
+    """Tokenize all examples. A row of which nothing could be trained on is left out and reported, never trained on."""
     rows: list[TokenizedExample] = []
     skipped: list[tuple[int, Sentence]] = []
     in_pieces: list[int] = []
     for example in examples:
         try:
-            made = encode_rows(example, tokenizer, max_length, completion_only_loss)
+            made = tokenize_example(example, tokenizer, max_length, completion_only_loss)
         except InputError as error:
             skipped.append((example.row, error.sentence))
             continue
@@ -141,20 +142,20 @@ def encode(
 def preview(
     example: Example, tokenizer: RowTokenizer, max_length: int, completion_only_loss: bool = True
 ) -> list[tuple[str, bool]]:
-    """Show a row as the model will see it: its text in parts, each with whether it is learnt.
+    """Show a row as the model will see it: its text in parts, each with whether it is trained on.
 
-    The parts together are the decoded row, of a long text the first. Raises `InputError` as `encode_rows` does.
+    The parts together are the decoded row, of a long text the first. Raises `InputError` as `tokenize_example` does.
     """
-    row = encode_rows(example, tokenizer, max_length, completion_only_loss)[0]
+    row = tokenize_example(example, tokenizer, max_length, completion_only_loss)[0]
     pieces: list[tuple[str, bool]] = []
     shown, start = "", 0
     for end in range(1, len(row.labels) + 1):
-        learnt = row.labels[start] != IGNORE_INDEX
-        if end < len(row.labels) and (row.labels[end] != IGNORE_INDEX) == learnt:
+        trained = row.labels[start] != IGNORE_INDEX
+        if end < len(row.labels) and (row.labels[end] != IGNORE_INDEX) == trained:
             continue
         # Decoded from the beginning each time: a piece decoded alone would lose its leading space.
         text = tokenizer.decode(row.input_ids[:end])
         if text != shown:
-            pieces.append((text[len(shown) :], learnt))
+            pieces.append((text[len(shown) :], trained))
         shown, start = text, end
     return pieces

@@ -28,7 +28,7 @@ def show_errors(handler: Handler) -> Handler:
                 async for result in results:
                     yield result
             except Exception as error:
-                raise _toast(error, args) from error
+                raise toast(error, args) from error
             finally:
                 await results.aclose()
 
@@ -40,13 +40,14 @@ def show_errors(handler: Handler) -> Handler:
             try:
                 return await handler(*args)
             except Exception as error:
-                raise _toast(error, args) from error
+                raise toast(error, args) from error
 
         wrapped = plain
     return wrapped  # type: ignore[no-any-return]
 
 
-def _toast(error: Exception, args: tuple[Any, ...]) -> gr.Error:
+def toast(error: Exception, args: tuple[Any, ...]) -> gr.Error:
+    """What is told of an error to whoever made the request among `args`."""
     if isinstance(error, gr.Error):
         return error
     request = next((arg for arg in args if isinstance(arg, gr.Request)), None)

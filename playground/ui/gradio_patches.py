@@ -1,16 +1,26 @@
-"""What Gradio would take in without a bound, refused where it does so."""
+"""What Gradio would take in or keep without a bound, refused or let go where it does so."""
 
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import gradio as gr
-from gradio import processing_utils, route_utils
+from gradio import processing_utils, route_utils, routes
+from gradio.block_function import BlockFunction
 from gradio.context import LocalContext
+from gradio.queueing import Queue
+from gradio.state_holder import SessionState
+from gradio.utils import get_function_params
+from gradio_client import utils as client_utils
 from starlette.formparsers import MultiPartException
 
+from playground.errors import InputError
 from playground.i18n.catalog import gettext, locale_of
 from playground.sentence import N_
 from playground.service.quota import Quota
+from playground.ui.errors import toast
 
+SESSIONS_KEPT = 200
+"""Open pages and programs; who comes back after so many others begins anew."""
 TOO_LARGE = N_("The file is larger than {limit} MB. Use a part of it.")
 TOO_LARGE_ZIP = N_("The zip is larger than {limit} MB, more than an adapter of this model can take.")
 
@@ -53,8 +63,123 @@ async def refuse_address(url: str, cache_dir: str) -> NoReturn:
     raise gr.Error(gettext(locale_of(request.headers if request else {}), sentence), print_exception=False)
 
 
+class _Forgetful(dict[int, Any]):
+    def __setitem__(self, key: int, value: Any) -> None:
+        """Keep nothing."""
+
+
+def begin_session(self: SessionState, blocks: gr.Blocks) -> None:
+    """In place of a copy of every component's configuration, 0.8 MB: only deep links read it, which we have not."""
+    _begin_session(self, SimpleNamespace(default_config=blocks.default_config, blocks=()))
+    self.config_values = _Forgetful()
+
+
+async def end_call(self: Queue, event_id: str) -> None:
+    """Let go of the session too, if it was made for this call alone, whose name it then has."""
+    await _end_call(self, event_id)
+    sessions = self.blocks.state_holder
+    sessions.session_data.pop(event_id, None)
+    sessions.time_last_used.pop(event_id, None)
+
+
+class Named:
+    """The values of a call that gives them by the names of parameters, until it is known what those are."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+
+def named_values(_: object, __: object, values: dict[str, Any]) -> list[Any]:
+    """In place of Gradio's placing of them, which ends in a bare "Internal Server Error" for a name too many."""
+    return [Named(values)]
+
+
+def completed(endpoint: BlockFunction, given: list[Any]) -> list[Any]:
+    """A value for each parameter, the defaults where none is given; raises `InputError`."""
+    parameters = get_function_params(endpoint.fn)
+    names = [name for name, *_ in parameters]
+    called = f"/{endpoint.api_name}"
+    if len(given) == 1 and isinstance(given[0], Named):
+        values = given[0].values
+        for name in values:
+            if name not in names:
+                raise InputError(
+                    "{endpoint} has no parameter '{name}'. It takes: {known}.",
+                    endpoint=called,
+                    name=name[:40],
+                    known=", ".join(names) or "–",
+                )
+    elif len(given) > len(names):
+        raise InputError(
+            "{endpoint} takes at most {most} values, but was sent {count}. Leave out the last ones.",
+            endpoint=called,
+            most=len(names),
+            count=len(given),
+        )
+    else:
+        values = dict(zip(names, given, strict=False))
+    for name, has_default, *_ in parameters:
+        if name not in values and not has_default:
+            raise InputError("{name} is missing. Send a value for it.", name=name)
+    return [values.get(name, default) for name, _, default, _ in parameters]
+
+
+def wrong_file(endpoint: BlockFunction, given: list[Any]) -> InputError | None:
+    """What to say when Gradio could not take the values in: a file where none may be, or none where one must be."""
+    places = list(zip(get_function_params(endpoint.fn), endpoint.inputs, given, strict=True))
+    for (name, *_), block, value in places:
+        if not isinstance(block, gr.File) and _holds_file(value):
+            return InputError("{name} cannot be a file. Send its value itself.", name=name)
+    for (name, *_), block, _ in places:
+        if isinstance(block, gr.File):
+            return InputError(
+                "{name} must be a file that was sent to /gradio_api/upload, named by its path.", name=name
+            )
+    return None
+
+
+def _holds_file(value: Any) -> bool:
+    found: list[Any] = []
+    client_utils.traverse(value, found.append, client_utils.is_file_obj_with_meta)
+    return bool(found)
+
+
+async def take_values(
+    self: gr.Blocks, endpoint: BlockFunction, given: list[Any], *state: Any, **options: Any
+) -> list[Any]:
+    """Before Gradio takes a public endpoint's values in: it wants all of them, and shows its insides if one is not."""
+    if endpoint.api_visibility != "public":
+        return await _take_values(self, endpoint, given, *state, **options)  # type: ignore[no-any-return]
+    request = (LocalContext.request.get(None),)
+    try:
+        given[:] = completed(endpoint, given)
+        return await _take_values(self, endpoint, given, *state, **options)  # type: ignore[no-any-return]
+    except gr.Error:
+        raise
+    except ValueError as error:
+        raise toast(wrong_file(endpoint, given) or error, request) from error
+    except Exception as error:
+        raise toast(error, request) from error
+
+
+async def process(self: gr.Blocks, *call: Any, request: gr.Request | None = None, **options: Any) -> dict[str, Any]:
+    """Tell who asks before the values are taken in; by itself Gradio does so after."""
+    LocalContext.request.set(request)
+    return await _process(self, *call, request=request, **options)  # type: ignore[no-any-return]
+
+
+_begin_session, _end_call = SessionState.__init__, Queue.reset_iterators
+_take_values, _process = gr.Blocks.preprocess_data, gr.Blocks.process_api
+
+
 def patch_gradio(limits: Quota) -> None:
-    """Put both in the place of Gradio's own."""
+    """Put all of them in the place of Gradio's own."""
     BoundedForm.limits = limits
     route_utils.GradioMultiPartParser = BoundedForm
     processing_utils.async_ssrf_protected_download = refuse_address
+    SessionState.__init__ = begin_session
+    SessionState._update_value_in_config = lambda *_: None
+    Queue.reset_iterators = end_call
+    gr.Blocks.preprocess_data = take_values
+    gr.Blocks.process_api = process
+    routes.client_utils = SimpleNamespace(**{**vars(client_utils), "construct_args": named_values})

@@ -35,6 +35,7 @@ def mount_page(app: FastAPI, services: Services) -> Callable[[], None]:
         path="/",
         theme=build_theme(),
         css_paths=[STATIC / name for name in STYLES],
+        head=f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
         i18n=I18N,
         app_kwargs={"middleware": [Middleware(EarlyScriptMiddleware)]},
         footer_links=["api", "settings"],

@@ -24,9 +24,10 @@ from playground.protocol.model import ModelInfo
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
 from playground.service.publishing import handover
-from playground.training.jobs.events import JobState
+from playground.training.config import TrainingConfig
 from playground.training.jobs.queue import JobQueue
-from playground.training.spec import TrainingConfig
+from playground.training.jobs.state import JobState
+from playground.training.preflight.client import Preflight
 from tests.killing import PATIENCE_S, Kill, Victim, apart, weights_apart
 from tests.training.test_trainer import examples
 
@@ -87,7 +88,7 @@ def stage(root: Path) -> Iterator[tuple[LocalModelHost, AdapterStore, JobQueue]]
     """The starter as the app has it, without a page."""
     data = DataDir(root)
     host, store = LocalModelHost(load_model("starter", "4bit")), AdapterStore(data)
-    jobs = JobQueue(data, handover(host, store))
+    jobs = JobQueue(data, handover(host, store, Preflight(data.trials)))
     try:
         yield host, store, jobs
     finally:

@@ -13,7 +13,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from playground.evaluation.forgetting import BaselineCache, measure_forgetting
+from playground.evaluation.forgetting import baseline_cache, measure_forgetting
 from playground.evaluation.held_out import compare
 from playground.models.loader import load_model
 from playground.service.datasets import DatasetFile
@@ -54,13 +54,13 @@ def _tell(services: Services, job: Job) -> None:
     ended = next(event.time for event in events if event.state == "done")
     clients = host_of(services).client(OWNER), host_of(services).client(OWNER, store_of(services).key(card))
     held_out = load_examples(job.folder / HELD_OUT_FILE)
-    memory = BaselineCache(data_of(services).downloads / "again", "bench")
+    cache = baseline_cache(data_of(services).downloads / "again", "bench")
     lines = [
         ("training, from asking for it to the last step", ended - events[0].time),
         ("from the last step to the verdict", events[-1].time - ended),
         (f"of that: {report['measures'][0]['rows']} rows set aside", _timed(compare(clients, held_out))),
-        ("of that: the built-in tasks, base and adapter", _timed(measure_forgetting(clients, memory))),
-        ("the same, the base's answers known", _timed(measure_forgetting(clients, memory))),
+        ("of that: the built-in tasks, base and adapter", _timed(measure_forgetting(clients, cache))),
+        ("the same, the base's answers known", _timed(measure_forgetting(clients, cache))),
     ]
     began = time.monotonic()
     step = job.facts()["steps"]

@@ -22,7 +22,7 @@ from playground.errors import DataError, InputError
 from playground.models.loader import load_tokenizer
 from playground.models.tokenizer import ChatTokenizer
 from playground.tasks.registry import prompt_writers
-from playground.training.tokenization import encode
+from playground.training.tokenization import tokenize_examples
 from tests.mutations import File, damaged, own_files
 
 STARTER = Path(__file__).parent.parent.parent / "assets" / "starter"
@@ -81,7 +81,7 @@ def teach(path: Path, tokenizer: ChatTokenizer) -> tuple[str, str]:
         found = inspect(path, writers=prompt_writers(), repairs=None)
         json.dumps(found.to_dict(), allow_nan=False).encode()
         learned, held_out = split(found.examples.usable)
-        encoded = encode([*learned, *held_out], tokenizer, MAX_LENGTH)
+        encoded = tokenize_examples([*learned, *held_out], tokenizer, MAX_LENGTH)
     except (DataError, InputError) as refusal:
         return REFUSED, str(refusal)
     return READ, f"{found.rows} rows as {found.format}, {len(encoded.rows)} taught"

@@ -49,7 +49,7 @@ class Subject:
         """The live model, never ending an answer by itself, so that all answers have the length asked for."""
         loaded = load_model(str(self.folder), quantization)
         tokenizer = copy(loaded.tokenizer)
-        tokenizer.end_tokens = ()
+        tokenizer.eos_token_ids = ()
         return LLMEngine(replace(loaded, tokenizer=tokenizer), **bounds)
 
     def plain(self, quantized: bool = True) -> PreTrainedModel:

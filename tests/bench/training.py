@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -17,13 +16,17 @@ from playground.data.examples import Example, split
 from playground.data.inspection import inspect
 from playground.data_dir import SPEC_FILE
 from playground.models.catalog import STARTER_FOLDER
+from playground.process import worker_environment
 from playground.tasks.registry import prompt_writers
-from playground.training.config import defaults_for
+from playground.training.config import TrainingConfig
+from playground.training.defaults import defaults_for
 from playground.training.jobs.events import Event, EventLog
 from playground.training.jobs.job import Job, write_job
-from playground.training.jobs.supervisor import WorkerProcess, environment
-from playground.training.preflight.client import Preflight, PreflightResult, sample_of
-from playground.training.spec import EVENTS_FILE, FACTS_FILE, TrainingConfig, TrainingSpec
+from playground.training.jobs.supervisor import WorkerProcess
+from playground.training.preflight.client import Preflight
+from playground.training.preflight.result import PreflightResult, preflight_request
+from playground.training.spec import EVENTS_FILE, FACTS_FILE, TrainingSpec
+from tests.configs import changed
 from tests.running_app import ROOT
 
 Examples = tuple[list[Example], list[Example]]
@@ -47,7 +50,7 @@ def main() -> None:
 
 def speed(rounds: int) -> list[Row]:
     """Steady steps a second and peak memory of ours and of bare scripts, in turns; medians of the ratios."""
-    values = replace(defaults_for(PARAMETERS, 128), max_steps=SPEED_STEPS, early_stopping_patience=0)
+    values = changed(defaults_for(PARAMETERS, 128), max_steps=SPEED_STEPS, early_stopping_patience=0)
     learnt, _ = ready("pirate_talk.csv")
     ours: list[Turn] = []
     bare: dict[str, list[Turn]] = {"a bare TRL script": [], "the same, its adapter in fp32 as ours": []}
@@ -90,7 +93,7 @@ def bare_turn(job: Job, *options: str) -> Turn:
             str(STARTER_FOLDER),
             *options,
         ],
-        env=environment(),
+        env=worker_environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -104,16 +107,16 @@ def preflight() -> list[Row]:
     """Three files with three settings, each tried and then really trained."""
     normal = defaults_for(PARAMETERS, 128)
     cases = (
-        ("pirate_talk.csv", replace(normal, early_stopping_patience=0)),
-        ("sort_messages.csv", replace(normal, early_stopping_patience=0, per_device_train_batch_size=16, epochs=4)),
+        ("pirate_talk.csv", changed(normal, early_stopping_patience=0)),
+        ("sort_messages.csv", changed(normal, early_stopping_patience=0, per_device_train_batch_size=16, epochs=4)),
         (
             "polite_replies.jsonl",
-            replace(normal, per_device_train_batch_size=4, gradient_accumulation_steps=2, epochs=3, r=32, seed=1),
+            changed(normal, per_device_train_batch_size=4, gradient_accumulation_steps=2, epochs=3, r=32, seed=1),
         ),
     )
     rows = []
     for name, values in cases:
-        values = replace(values, early_stopping_patience=0)
+        values = changed(values, early_stopping_patience=0)
         examples = ready(name)
         tried = forecast(examples, values)
         with tempfile.TemporaryDirectory() as folder:
@@ -133,18 +136,20 @@ def forecast(examples: Examples, values: TrainingConfig) -> PreflightResult:
     with tempfile.TemporaryDirectory() as folder:
         trials = Preflight(Path(folder))
         try:
-            return trials.measure(sample_of("bench", *examples, model="starter", quantization="4bit"), values).result()
+            return trials.measure(
+                preflight_request("bench", *examples, model="starter", quantization="4bit"), values
+            ).result()
         finally:
             trials.close()
 
 
 def two_processes() -> list[Row]:
     """One run in one process, and with half of the batch in each of two."""
-    values = replace(defaults_for(PARAMETERS, 128), max_steps=20, early_stopping_patience=0)
+    values = changed(defaults_for(PARAMETERS, 128), max_steps=20, early_stopping_patience=0)
     ends = []
     for processes in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
-            share = replace(values, per_device_train_batch_size=values.per_device_train_batch_size // processes)
+            share = changed(values, per_device_train_batch_size=values.per_device_train_batch_size // processes)
             job = write(Path(folder), share, ready("pirate_talk.csv"))
             # `--cpu` would start a single one, whatever `--num_processes` says
             launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(processes), "-m"]
@@ -167,7 +172,7 @@ def two_processes() -> list[Row]:
 
 def alone() -> dict[str, str]:
     """The environment of a worker whose parent is not the app."""
-    inherited = {name: value for name, value in environment().items() if name != "PLAYGROUND_TRAINING_PARENT"}
+    inherited = {name: value for name, value in worker_environment().items() if name != "PLAYGROUND_TRAINING_PARENT"}
     return inherited | {"ACCELERATE_USE_CPU": "true"}
 
 

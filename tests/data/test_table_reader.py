@@ -378,6 +378,10 @@ def test_parquet_that_unfolds(tmp_path: Path) -> None:
     assert (tmp_path / "a.parquet").stat().st_size < 1_000_000
     with pytest.raises(DataError, match="unfolds"):
         read_table(tmp_path / "a.parquet")
+    numbers = pyarrow.array([[0] * 5_000_001], type=pyarrow.list_(pyarrow.int8()))
+    pyarrow.parquet.write_table(pyarrow.table({"text": numbers}), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match="unfolds"):
+        read_table(tmp_path / "b.parquet")
 
 
 def test_workbook(tmp_path: Path) -> None:

@@ -63,6 +63,56 @@ def bot(page: Page, side: str = "") -> Locator:
     return page.locator(f"#generate-chat{side} .bot.message")
 
 
+def signed(page: Page, side: str = "") -> list[list[str]]:
+    """Of each answer that is shown, who it says to be from, and the colour of its bar."""
+    found: list[list[str]] = bot(page, side).evaluate_all(
+        """answers => answers.map(one => [
+            getComputedStyle(one, "::before").content.replaceAll('"', ""), getComputedStyle(one).borderLeftColor
+        ])"""
+    )
+    return found
+
+
+def test_an_answer_stays_signed_by_who_gave_it(page: Page, archive: Path) -> None:
+    ask_shortly(page, "Tell a story about a cat.")
+    (by_base,) = signed(page)
+    assert by_base[0] == "Base model"
+    bring(page, archive, compare=False)
+    open_tab(page, "Generate")
+    assert signed(page) == [by_base]
+    ask_shortly(page, "And then?")
+    (_, taught) = signed(page)
+    assert taught[0] == f"{NAME} at 100 %"
+    assert taught[1] != by_base[1]
+    set_strength(page, 50)
+    switch(page).check()
+    ask_shortly(page, "And then?")
+    half = [f"{NAME} at 50 %", taught[1]]
+    assert signed(page) == [by_base, taught, half]
+    assert signed(page, "-base") == [by_base, taught, by_base]  # what it has not said itself is not its own
+    choose(page, "Base model")
+    for mode in ("Continue a text", "Chat"):
+        page.get_by_role("radio", name=mode, exact=True).check()
+    expect(bot(page)).to_have_count(3)
+    assert signed(page) == [by_base, taught, half]
+    page.get_by_role("button", name="New chat").click()
+    expect(bot(page)).to_have_count(0)
+    ask_shortly(page, "Tell a story about a dog.")
+    assert signed(page) == [by_base]
+
+
+def test_a_new_chat_ends_the_answer_that_still_comes(page: Page) -> None:
+    page.locator("#generate-prompt textarea").fill("Tell a long story about a cat and a dog.")
+    page.locator("#generate-go").click()
+    expect(bot(page)).to_have_text(WRITTEN)
+    page.get_by_role("button", name="New chat").click()
+    expect(bot(page)).to_have_count(0)
+    expect(page.locator("#generate-go")).to_be_visible()
+    expect(page.locator("#generate-prompt textarea")).to_have_value("")
+    ask_shortly(page, "And then?")
+    expect(bot(page)).to_have_count(1)
+
+
 def test_strength_and_compare_are_for_adapters_only(page: Page, archive: Path) -> None:
     expect(switch(page)).to_be_disabled()
     expect(page.locator("#strength input[type=range]")).to_be_disabled()

@@ -64,6 +64,7 @@ def test_stop_stops_the_model_and_keeps_the_text(page: Page) -> None:
     page.locator("#generate-stop").click()
     expect(page.locator("#generate-go")).to_be_visible()
     expect(page.locator("#generate-chat .bot.message")).to_have_text(WRITTEN)
+    expect(page.locator("#generate-prompt textarea")).to_have_value("")
 
 
 def test_translate_and_swap(page: Page) -> None:

@@ -61,6 +61,7 @@ def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browse
     page.get_by_role("button", name="Try it in Generate").click()
     expect(page.locator("#pick input")).to_have_value(re.compile("Duck talk"))
     expect(page.locator("#generate-prompt textarea")).to_have_value(re.compile(r"\?$"))  # a question of its, to be sent
+    expect(page.locator("#generate-chat .message")).to_have_count(0)  # what the base model said is no chat of its
     taught = ask(page)
     assert taught != before
     assert "uack" in taught

@@ -24,8 +24,9 @@ def expected_text(folder: Path, tokenizer: ChatTokenizer, text: str, most: int) 
     """What transformers' own `generate` says, greedily."""
     model = AutoModelForCausalLM.from_pretrained(folder)
     ids = torch.tensor([tokenizer.encode(text)])
-    out = model.generate(ids, max_new_tokens=most, do_sample=False, eos_token_id=list(tokenizer.end_tokens))[0].tolist()
-    whole = [token for token in out if token not in tokenizer.end_tokens]
+    ends = list(tokenizer.eos_token_ids)
+    out = model.generate(ids, max_new_tokens=most, do_sample=False, eos_token_id=ends)[0].tolist()
+    whole = [token for token in out if token not in tokenizer.eos_token_ids]
     return tokenizer.decode(whole)[len(tokenizer.decode(ids[0].tolist())) :].rstrip("\ufffd")
 
 
@@ -166,7 +167,7 @@ def test_scores_equal_a_plain_forward(engine: LLMEngine, tokenizer: ChatTokenize
             table = plain(torch.tensor([[*prompt, *row]])).logits[0].log_softmax(-1)
         begin = len(prompt) - 1
         want = [float(table[begin + i, token]) for i, token in enumerate(row)]
-        ends = [float(table[begin + 1 + i, list(tokenizer.end_tokens)].logsumexp(-1)) for i in range(len(row))]
+        ends = [float(table[begin + 1 + i, list(tokenizer.eos_token_ids)].logsumexp(-1)) for i in range(len(row))]
         assert score.logprobs == pytest.approx(want, abs=1e-3)
         assert score.eos_logprobs == pytest.approx(ends, abs=1e-3)
 

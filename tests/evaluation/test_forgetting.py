@@ -10,8 +10,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from playground.engine.host import LocalModelHost
-from playground.evaluation import forgetting as skills
-from playground.evaluation.forgetting import MEASURES, BaselineCache, TaskScore, items, measure_forgetting
+from playground.evaluation import forgetting
+from playground.evaluation.forgetting import TaskScore, baseline_cache, items, measure_forgetting
 from playground.metrics.bootstrap import PairedDifference
 from playground.models.loader import load_model
 from playground.protocol.client import SamplingClient
@@ -38,15 +38,14 @@ def by_task(found: list[TaskScore]) -> dict[str, TaskScore]:
 
 
 def test_the_items_are_twelve_of_each_task_and_fit_it() -> None:
-    assert set(MEASURES) == set(all_tasks())
-    assert {item.task for item in items()[:5]} == set(MEASURES)
-    for task in MEASURES:
+    assert {item.task for item in items()[:5]} == set(all_tasks())
+    for task in all_tasks():
         mine = [item for item in items() if item.task == task]
         assert len(mine) == 12 and len({json.dumps(item.inputs) for item in mine}) == 12
-        known = {field.name for field in all_tasks()[task].fields}
-        assert all(set(item.inputs) <= known and (item.wanted or task == "generate") for item in mine)
-    assert all(item.wanted in item.inputs["context"] for item in items() if item.task == "answer")
-    assert {item.wanted for item in items() if item.task == "sentiment"} == {"positive", "negative"}
+        known = set(all_tasks()[task].Inputs.model_fields)
+        assert all(set(item.inputs) <= known and (item.reference or task == "generate") for item in mine)
+    assert all(item.reference in item.inputs["context"] for item in items() if item.task == "answer")
+    assert {item.reference for item in items() if item.task == "sentiment"} == {"positive", "negative"}
     assert {item.inputs["target"] for item in items() if item.task == "translate"} <= set(CODES)
 
 
@@ -54,17 +53,21 @@ def test_an_adapter_that_breaks_the_model_got_worse_and_the_base_did_not(
     broken: LocalModelHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = items()[:35]
-    monkeypatch.setattr(skills, "items", lambda: some)
-    memory = BaselineCache(tmp_path, "starter")
-    same = by_task(asyncio.run(measure_forgetting((broken.client(), broken.client()), memory, budget_s=300)))
-    assert set(same) == set(MEASURES) and not any(skill.found.worse for skill in same.values())
-    assert all(skill.found.rows == 7 and skill.found.base == skill.found.adapter for skill in same.values())
-    assert same["sentiment"].found.base > 60 and 1 < same["generate"].found.base < 6  # the starter knows these
-    lost = by_task(
-        asyncio.run(measure_forgetting((broken.client(), broken.client(adapter="broken")), memory, budget_s=300))
+    monkeypatch.setattr(forgetting, "items", lambda: some)
+    cache = baseline_cache(tmp_path, "starter")
+    same = by_task(asyncio.run(measure_forgetting((broken.client(), broken.client()), cache, budget_s=300)))
+    assert set(same) == set(all_tasks()) and not any(skill.difference.worse for skill in same.values())
+    assert all(
+        skill.difference.rows == 7 and skill.difference.base == skill.difference.adapter for skill in same.values()
     )
-    assert lost["translate"].found.worse and lost["generate"].found.worse
-    assert lost["translate"].found.base == same["translate"].found.base
+    assert (
+        same["sentiment"].difference.base > 60 and 1 < same["generate"].difference.base < 6
+    )  # the starter knows these
+    lost = by_task(
+        asyncio.run(measure_forgetting((broken.client(), broken.client(adapter="broken")), cache, budget_s=300))
+    )
+    assert lost["translate"].difference.worse and lost["generate"].difference.worse
+    assert lost["translate"].difference.base == same["translate"].difference.base
     told: Any = lost["generate"].to_dict()
     assert told["worse"] and told["adapter"] > told["base"] and told["measure"] == "perplexity"
 
@@ -91,28 +94,28 @@ def test_the_base_is_asked_once_and_remembered(
 ) -> None:
     clients = host.client(), host.client("adapter")
     asked: list[SamplingClient] = []
-    said = skills._said
+    predict = forgetting._predict
 
-    async def count(client: SamplingClient, item: skills.Item) -> skills.Said:
+    async def count(client: SamplingClient, item: forgetting.Item) -> forgetting.Prediction:
         asked.append(client)
-        return await said(client, item)
+        return await predict(client, item)
 
-    monkeypatch.setattr(skills, "_said", count)
+    monkeypatch.setattr(forgetting, "_predict", count)
     some = items()[:10]
-    monkeypatch.setattr(skills, "items", lambda: some)
-    first = asyncio.run(measure_forgetting(clients, BaselineCache(tmp_path, "tiny")))
+    monkeypatch.setattr(forgetting, "items", lambda: some)
+    first = asyncio.run(measure_forgetting(clients, baseline_cache(tmp_path, "tiny")))
     assert asked.count(clients[0]) == asked.count(clients[1]) == 10
-    again = asyncio.run(measure_forgetting(clients, BaselineCache(tmp_path, "tiny")))
+    again = asyncio.run(measure_forgetting(clients, baseline_cache(tmp_path, "tiny")))
     assert asked.count(clients[0]) == 10 and asked.count(clients[1]) == 20 and again == first
-    asyncio.run(measure_forgetting(clients, BaselineCache(tmp_path, "another")))
+    asyncio.run(measure_forgetting(clients, baseline_cache(tmp_path, "another")))
     assert asked.count(clients[0]) == 20
     for path in tmp_path.iterdir():
         path.write_text("torn", encoding="utf-8")
-    assert asyncio.run(measure_forgetting(clients, BaselineCache(tmp_path, "tiny"))) == first
+    assert asyncio.run(measure_forgetting(clients, baseline_cache(tmp_path, "tiny"))) == first
 
 
 def test_when_the_time_is_spent_each_task_has_its_share(host: LocalModelHost, tmp_path: Path) -> None:
     clients = host.client(), host.client("adapter")
-    found = asyncio.run(measure_forgetting(clients, BaselineCache(tmp_path, "tiny"), budget_s=0.01))
-    rows = [skill.found.rows for skill in found]
-    assert rows and max(rows) - min(rows) <= 2 and max(rows) < 12 and not any(skill.found.worse for skill in found)
+    found = asyncio.run(measure_forgetting(clients, baseline_cache(tmp_path, "tiny"), budget_s=0.01))
+    rows = [skill.difference.rows for skill in found]
+    assert rows and max(rows) - min(rows) <= 2 and max(rows) < 12 and not any(skill.difference.worse for skill in found)

@@ -59,12 +59,14 @@ def test_base_and_adapter_are_asked_the_same_rows(
     both = host.client(), host.client()
     rows = [row(number, f"Say number {number}.", f"The number is {number}, as you said.") for number in range(ROWS + 4)]
     same = asyncio.run(compare(both, rows))
-    assert same is not None and [measure.name for measure in same.measures] == ["chrF"]
-    (chrf,) = same.measures
-    assert chrf.rows == ROWS and chrf.base == chrf.adapter and chrf.low == chrf.high == 0 and not chrf.better
+    assert same is not None and [measure.name for measure in same.differences] == ["chrF"]
+    (chrf,) = same.differences
+    assert chrf.rows == ROWS and chrf.base == chrf.adapter and chrf.ci_low == chrf.ci_high == 0 and not chrf.better
     assert len(same.rows) == 6 and {one["gain"] for one in same.rows} == {0}
     changed = asyncio.run(compare((host.client(), host.client(adapter="a")), rows))
-    assert changed is not None and changed.measures[0].base == chrf.base and changed.measures[0].adapter != chrf.base
+    assert (
+        changed is not None and changed.differences[0].base == chrf.base and changed.differences[0].adapter != chrf.base
+    )
     told = [float(str(one["gain"])) for one in changed.rows]
     assert told == sorted(told) and told[0] < told[-1]
     assert all(one["wanted"] == f"The number is {one['row']}, as you said." for one in changed.rows)
@@ -72,8 +74,8 @@ def test_base_and_adapter_are_asked_the_same_rows(
 
 def test_labels_are_counted_by_what_was_said_instead(host: LocalModelHost) -> None:
     rows = [row(number, f"Good or bad? {number}", "Good" if number % 3 else "Bad.") for number in range(12)]
-    found = asyncio.run(compare((host.client(), host.client()), rows[:6], learnt=rows))
-    assert found is not None and [measure.name for measure in found.measures] == ["accuracy", "macro-F1"]
+    found = asyncio.run(compare((host.client(), host.client()), rows[:6], train_examples=rows))
+    assert found is not None and [measure.name for measure in found.differences] == ["accuracy", "macro-F1"]
     assert found.confusion == {  # a random model says neither
         "labels": ["Bad.", "Good", "other"],
         "base": [[0, 0, 2], [0, 0, 4], [0, 0, 0]],
@@ -96,7 +98,7 @@ def test_translations_summaries_and_short_answers_have_two_measures(host: LocalM
     }
     for names, rows in cases.items():
         found = asyncio.run(compare(both, rows))
-        assert found is not None and tuple(measure.name for measure in found.measures) == names
+        assert found is not None and tuple(measure.name for measure in found.differences) == names
 
 
 def test_plain_texts_are_read_by_both(host: LocalModelHost, adapters: list[Path]) -> None:
@@ -104,19 +106,19 @@ def test_plain_texts_are_read_by_both(host: LocalModelHost, adapters: list[Path]
     rows = [Example(None, f"Once upon a time there were {n} little dogs in the garden.", n) for n in range(8)]
     long = Example(None, "The dog liked to run. " * 400, 9)  # more than the model reads at once
     found = asyncio.run(compare((host.client(), host.client(adapter="a")), [*rows, long]))
-    assert found is not None and found.measures[0].rows == 9
-    (perplexity,) = found.measures
+    assert found is not None and found.differences[0].rows == 9
+    (perplexity,) = found.differences
     assert perplexity.name == "perplexity" and 1 < perplexity.base != perplexity.adapter > 1
-    assert perplexity.low <= perplexity.adapter - perplexity.base <= perplexity.high
+    assert perplexity.ci_low <= perplexity.adapter - perplexity.base <= perplexity.ci_high
     assert float(str(found.rows[-1]["base"])) > float(str(found.rows[-1]["adapter"])) or found.rows[-1]["gain"] < 0
 
 
 def test_when_the_time_is_spent_fewer_rows_are_asked(host: LocalModelHost) -> None:
     rows = [row(number, f"Say number {number}.", LONG) for number in range(ROWS)]
     found = asyncio.run(compare((host.client(), host.client()), rows, budget_s=0.01))
-    assert found is not None and 0 < found.measures[0].rows < ROWS
+    assert found is not None and 0 < found.differences[0].rows < ROWS
 
 
 def test_nothing_set_aside_is_nothing_measured(host: LocalModelHost) -> None:
     assert asyncio.run(compare((host.client(), host.client()), [])) is None
-    assert asyncio.run(compare((host.client(), host.client()), [], learnt=[row(1, "What?", LONG)])) is None
+    assert asyncio.run(compare((host.client(), host.client()), [], train_examples=[row(1, "What?", LONG)])) is None

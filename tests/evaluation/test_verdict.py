@@ -14,8 +14,8 @@ def found(interval: tuple[float, float], name: str = "accuracy", rows: int = 40)
     return PairedDifference(name, 45.0, 77.5, *interval, rows, lower_is_better=name == "perplexity")
 
 
-def said(main: PairedDifference | None, course: TrainingCurve = AT_ONCE, *skills: TaskScore) -> list[str]:
-    return [str(sentence) for sentence in verdict(main, course, skills)]
+def said(main: PairedDifference | None, curve: TrainingCurve = AT_ONCE, *skills: TaskScore) -> list[str]:
+    return [str(sentence) for sentence in verdict(main, curve, skills)]
 
 
 def test_gain_chance_and_loss_are_three_sentences() -> None:

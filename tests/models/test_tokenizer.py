@@ -151,10 +151,10 @@ def test_training_rows_without_a_template(tiny_model_folder: Path) -> None:
     """Prompt and completion, and plain text, end with the model's end token, which is learnt."""
     tokenizer = make(tiny_model_folder, None)
     ids, learnt = tokenizer.tokenize_conversation([user("The"), assistant(" dog")])
-    assert ids == [*tokenizer.encode("The"), *tokenizer.encode_continuation(" dog"), tokenizer.end_tokens[0]]
+    assert ids == [*tokenizer.encode("The"), *tokenizer.encode_continuation(" dog"), tokenizer.eos_token_ids[0]]
     assert learnt == [False] * len(tokenizer.encode("The")) + [True] * (len(ids) - len(tokenizer.encode("The")))
     ids, learnt = tokenizer.tokenize_text("The dog")
-    assert ids == [*tokenizer.encode("The dog"), tokenizer.end_tokens[0]]
+    assert ids == [*tokenizer.encode("The dog"), tokenizer.eos_token_ids[0]]
     assert all(learnt)
 
 

@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import gradio as gr
 import httpx
 import pytest
 import torch
 from gradio import route_utils
+from gradio_client import Client
 from starlette.applications import Starlette
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -29,10 +31,47 @@ from playground.service.owners import HEADER
 from playground.service.quota import Quota
 from playground.service.services import Services
 from playground.service.uploads import KEPT_S, ZIP_KEPT_S, sweep
-from playground.ui.gradio_patches import patch_gradio
+from playground.ui.gradio_patches import SESSIONS_KEPT, patch_gradio
+from playground.ui.page import build_page, launch_options
+from tests.asking import until
 from tests.exchange import data_of, running_services
+from tests.page import real_services
 
 KB = 1024
+
+
+def call(url: str, name: str) -> str:
+    """As a program with its own HTTP does it; returns the whole event stream."""
+    event = httpx.post(f"{url}gradio_api/call/{name}", json={"data": []}, timeout=60).json()["event_id"]
+    return httpx.get(f"{url}gradio_api/call/{name}/{event}", timeout=60).text
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[gr.Blocks]:
+    """The real page, served by this process, and an endpoint that keeps something for each visitor."""
+    with real_services(tmp_path) as running:
+        page = build_page(running)
+        with page:
+            held = gr.State([])
+            inner = [held, gr.JSON(visible=False)]
+            gr.Button(visible=False).click(lambda seen: ([*seen, 1], len(seen)), held, inner, api_name="count")
+        page.launch(prevent_thread_lock=True, **launch_options(running))
+        yield page
+        page.close(verbose=False)
+
+
+def test_visits_are_few_and_light(page: gr.Blocks) -> None:
+    """Defends memory: each visit kept a copy of every component's configuration, and each call was a visit."""
+    visitors = [Client(page.local_url, verbose=False) for _ in range(2)]
+    assert [visitor.predict(api_name="/count") for visitor in visitors * 3] == [0, 0, 1, 1, 2, 2]
+    assert "complete" in call(page.local_url, "adapters")
+    sessions = page.app.state_holder.session_data
+    until(lambda: set(sessions) == {visitor.session_hash for visitor in visitors})
+    for session in sessions.values():
+        assert [1, 1, 1] in session.state_data.values()
+        assert not session.config_values
+        assert all(session.blocks_config.blocks[key] is block for key, block in page.blocks.items())
+    assert page.app.state_holder.capacity == SESSIONS_KEPT
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from playground.protocol.sampling import SamplingParams
 from playground.service import downloads, quota
 from playground.service.owners import HEADER
 from playground.service.services import Services
-from playground.ui.finetune.state import picked
+from playground.ui.components.adapter_picker import picked
 from playground.ui.tabs import adapters as adapters_tab
 from tests.bench.adapter_mutations import packed
 from tests.bench.mutated_adapters import attack

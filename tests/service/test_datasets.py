@@ -14,8 +14,9 @@ from playground.models.tokenizer import ChatTokenizer
 from playground.service.datasets import READY_FILES, DatasetFile, DatasetService, PreparedDataset
 from playground.service.finetuning import FinetuningService, check_probes
 from playground.service.runs import DatasetSource
-from playground.training.jobs.queue import JobHooks, JobQueue
-from playground.training.tokenization import encode
+from playground.training.jobs.queue import JobQueue
+from playground.training.jobs.runner import JobHooks
+from playground.training.tokenization import tokenize_examples
 from tests.tiny import make_info
 
 
@@ -114,7 +115,7 @@ def test_long_texts_count_as_the_pieces_that_they_become(services: Parts, tmp_pa
     path.write_text("\n\n".join(f"Story {n}. " + "The dog ran on. " * 400 for n in range(12)), encoding="utf-8")
     prepared = prepare(services, path)
     limit = services.finetuning.plan(prepared.rows).max_length
-    pieces = len(encode(prepared.learned, services.tokenizer, limit).rows)
+    pieces = len(tokenize_examples(prepared.learned, services.tokenizer, limit).rows)
     assert prepared.rows == pieces > 2 * len(prepared.learned)
     start(services, path, "Stories")
     assert (

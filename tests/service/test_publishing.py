@@ -18,21 +18,19 @@ from playground.engine.host import LocalModelHost
 from playground.errors import AdapterError, EngineError, TrainingError
 from playground.evaluation import forgetting as skills
 from playground.evaluation import report
-from playground.evaluation.forgetting import MEASURES, items
+from playground.evaluation.forgetting import METRICS, items
 from playground.models.loader import LoadedModel, load_model
 from playground.service.probes import PROBES_FILE, ProbeAnswers, ProbeRunner, read_probes
 from playground.service.publishing import handover, publish_step
+from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, publish
 from playground.training.jobs.events import Event
 from playground.training.jobs.job import Job
-from playground.training.spec import (
-    FACTS_FILE,
-    HELD_OUT_FILE,
-    TRAIN_FILE,
-    TrainingConfig,
-    TrainingSpec,
-    save_examples,
-)
+from playground.training.jobs.runner import JobHooks
+from playground.training.preflight import client as preflight_client
+from playground.training.preflight.client import Preflight
+from playground.training.preflight.result import preflight_request
+from playground.training.spec import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, save_examples
 from tests.asking import until
 from tests.exchange import running_services
 from tests.tiny import make_llama
@@ -50,6 +48,10 @@ class Taught:
     host: LocalModelHost
     store: AdapterStore
     job: Job
+    preflight: Preflight
+
+    def hooks(self) -> JobHooks:
+        return handover(self.host, self.store, self.preflight)
 
     def kept(self, step: int) -> Path:
         return self.job.folder / LEARNT_FOLDER / f"step-{step}"
@@ -87,11 +89,11 @@ def taught(
     facts = {"best_step": 5, "steps": 10, "held_out_loss_before": 3.0, "held_out_loss_after": 2.0, "rows": 9}
     (folder / FACTS_FILE).write_text(json.dumps(facts))
     store = AdapterStore(DataDir(tmp_path / "data"))
-    return Taught(host, store, job)
+    return Taught(host, store, job, Preflight(store.data.trials))
 
 
 def published(taught: Taught) -> Any:
-    callbacks = handover(taught.host, taught.store)
+    callbacks = taught.hooks()
     return taught.store.get("ann", callbacks.on_trained(taught.job, taught.kept(5)))
 
 
@@ -103,7 +105,7 @@ def test_the_adapter_is_published_swapped_in_and_measured(taught: Taught) -> Non
     assert (told["best_step"], told["step"], told["confusion"]) == (5, 5, None)
     main = told["measures"][0]
     assert [one["name"] for one in told["measures"]] == ["F1", "exact match"] and main["rows"] == 7
-    assert {skill["task"] for skill in told["skills"]} == set(MEASURES)
+    assert {skill["task"] for skill in told["skills"]} == set(METRICS)
     said = [sentence["template"].format(**sentence["fields"]) for sentence in told["verdict"]]
     assert "On the 7 examples" in said[0] and said[1] == "It was best at step 5 of 10; after that it memorized."
     metrics = {name: card.metrics[name] for name in ("measure", "measured_rows", "score_before", "score_after")}
@@ -135,7 +137,7 @@ def test_a_closing_app_does_not_wait_for_the_measures(taught: Taught, monkeypatc
         entered.set()
         await asyncio.Event().wait()
 
-    callbacks = handover(taught.host, taught.store)
+    callbacks = taught.hooks()
     with monkeypatch.context() as held:
         held.setattr(report, "compare", forever)
         given: list[str] = []
@@ -214,7 +216,7 @@ def test_the_supervising_thread_never_waits_and_the_newest_goes_first(
         return load(key, folder)
 
     monkeypatch.setattr(taught.host, "load_adapter", slowly)
-    callbacks = handover(taught.host, taught.store)
+    callbacks = taught.hooks()
     callbacks.on_checkpoint(taught.job, taught.kept(5))
     assert entered.wait(PATIENCE_S)
     callbacks.on_checkpoint(taught.job, taught.kept(7))  # overtaken before it was its turn
@@ -276,7 +278,7 @@ def of_another_model(taught: Taught, **known: str) -> Taught:
 def test_a_result_for_another_model_is_kept_under_its_own(taught: Taught) -> None:
     """Defends the answers of both models: the adapter says which one it is for, and does not enter the other."""
     taught = of_another_model(taught, model_name="Big one")
-    callbacks = handover(taught.host, taught.store)
+    callbacks = taught.hooks()
     callbacks.on_checkpoint(taught.job, taught.kept(5))
     card = published(taught)
     step = taught.store.get("ann", publish_step(taught.host, taught.store, taught.job, 10))
@@ -297,7 +299,7 @@ def test_an_old_run_has_the_name_of_its_folder(taught: Taught) -> None:
 
 
 def test_a_result_for_the_loaded_model_has_nothing_to_add(taught: Taught) -> None:
-    assert handover(taught.host, taught.store).remark(taught.job) == {}
+    assert taught.hooks().remark(taught.job) == {}
 
 
 def test_a_run_goes_on_while_another_model_is_loaded(loaded: LoadedModel, tmp_path: Path) -> None:
@@ -331,3 +333,33 @@ def test_a_run_goes_on_while_another_model_is_loaded(loaded: LoadedModel, tmp_pa
         assert read_probes(services.jobs.job("ann", job_id).folder) == []
     with running_services(loaded, data) as services:
         assert asyncio.run(services.client("ann", card.id)).adapter == card.id
+
+
+def test_nothing_is_tried_beside_a_worker_nor_a_measurement(taught: Taught, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either would be slowed down, and would tell wrong figures."""
+
+    def tried(*_: object) -> None:
+        raise TrainingError("It is tried.")
+
+    async def look(*_: object, **__: object) -> None:
+        said.append(outcome())
+
+    def outcome() -> str:
+        asked = taught.preflight.measure(
+            preflight_request("ann", [], [], model="m", quantization="none"), TrainingConfig()
+        )
+        return str(asked.exception(PATIENCE_S))
+
+    said: list[str] = []
+    monkeypatch.setattr(preflight_client, "_Process", tried)
+    monkeypatch.setattr(report, "compare", look)
+    hooks = taught.hooks()
+    assert outcome() == "It is tried."
+    hooks.on_worker_start()
+    assert outcome().startswith("Another run is going on")
+    hooks.on_worker_end()
+    assert outcome() == "It is tried."
+    hooks.on_trained(taught.job, taught.kept(5))
+    assert said[0].startswith("Another run is going on")
+    assert outcome() == "It is tried."
+    hooks.on_close()

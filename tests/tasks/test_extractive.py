@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.tasks.nlp.extractive import best_sentences
+from playground.tasks.nlp.extractive import extractive_summary
 
 ABSTRACT = (
     "Training takes much memory. However, little of it is needed at once. We propose a method that keeps the state of "
@@ -11,15 +11,15 @@ ABSTRACT = (
 
 
 def test_what_the_authors_say_they_did_is_told_first() -> None:
-    assert best_sentences(ABSTRACT, 1).startswith("We propose a method")
+    assert extractive_summary(ABSTRACT, 1).startswith("We propose a method")
 
 
 def test_sentences_keep_the_texts_order_and_words() -> None:
-    two = best_sentences(ABSTRACT, 2)
+    two = extractive_summary(ABSTRACT, 2)
     assert two.index("Training takes much memory.") < two.index("We propose a method")
-    assert best_sentences(ABSTRACT, 99) == ABSTRACT
+    assert extractive_summary(ABSTRACT, 99) == ABSTRACT
 
 
 @pytest.mark.parametrize("text", ["One sentence only", "小狗在花园里睡觉。猫在屋里。", "!!! ...", "Two\nlines here."])
 def test_any_text_has_a_best_sentence(text: str) -> None:
-    assert best_sentences(text, 1).strip()
+    assert extractive_summary(text, 1).strip()

@@ -14,11 +14,14 @@ from playground.engine.host import LocalModelHost
 from playground.errors import InputError
 from playground.models.loader import load_model
 from playground.protocol.client import SamplingClient
+from playground.protocol.model import ModelInfo
 from playground.protocol.sampling import GREEDY
 from playground.tasks.answer import NOT_SAID
-from playground.tasks.base import ClassificationOutput, QuestionAnsweringOutput, Task, TextOutput, sentences
+from playground.tasks.base import Task
 from playground.tasks.nlp.languages import detect
-from playground.tasks.registry import ORDER, all_tasks, prompt_writers
+from playground.tasks.nlp.sentences import sentences
+from playground.tasks.outputs import ClassificationOutput, QuestionAnsweringOutput, TextOutput
+from playground.tasks.registry import all_tasks, prompt_writers
 from playground.tasks.summarize import OWN_SENTENCES, SENTENCES
 
 TASKS = list(all_tasks().values())
@@ -31,28 +34,28 @@ def client() -> Iterator[SamplingClient]:
     host.close()
 
 
-def results(task: Task, client: SamplingClient, **inputs: Any) -> list[Any]:
+def results(task: Task[Any], client: SamplingClient, **inputs: Any) -> list[Any]:
     async def gather() -> list[Any]:
-        return [result async for result in task.run(client, **inputs)]
+        return [result async for result in task.ask(client, **inputs)]
 
     return asyncio.run(gather())
 
 
-def whole(task: Task, inputs: dict[str, str]) -> dict[str, str]:
-    """The example's inputs, with the defaults of the choices that it leaves open."""
-    return {**{field.name: field.default for field in task.fields if field.kind == "choice"}, **inputs}
+def texts(task: Task[Any], info: ModelInfo) -> list[str]:
+    """The inputs that are not chosen."""
+    return [name for name in task.Inputs.asked() if not task.Inputs.choices(name, info)]
 
 
 def test_built_in_tasks_are_found_in_order() -> None:
-    assert tuple(all_tasks())[: len(ORDER)] == ORDER
+    assert list(all_tasks()) == ["generate", "translate", "summarize", "sentiment", "answer"]
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_every_example_gives_a_whole_result(client: SamplingClient, task: Task) -> None:
+def test_every_example_gives_a_whole_result(client: SamplingClient, task: Task[Any]) -> None:
     for example in task.examples:
-        inputs = whole(task, example.inputs)
+        inputs: dict[str, Any] = dict(example.inputs)
         if task.name == "generate":
-            inputs["sampling"] = replace(GREEDY, max_new_tokens=32)
+            inputs["params"] = replace(GREEDY, max_new_tokens=32)
         if task.name == "sentiment":
             inputs["text"] = inputs["text"].splitlines()[0]
         last = results(task, client, **inputs)[-1]
@@ -69,10 +72,9 @@ def test_every_example_gives_a_whole_result(client: SamplingClient, task: Task) 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 @pytest.mark.parametrize("bad", ["", "  \n ", None, 7, "half \ud83d"])
-def test_every_task_refuses_bad_text(client: SamplingClient, task: Task, bad: object) -> None:
-    inputs: dict[str, Any] = whole(task, task.examples[0].inputs)
-    texts = [field.name for field in task.fields if field.kind != "choice"]
-    for name in texts:
+def test_every_task_refuses_bad_text(client: SamplingClient, task: Task[Any], bad: object) -> None:
+    inputs: dict[str, Any] = dict(task.examples[0].inputs)
+    for name in texts(task, client.info):
         with pytest.raises(InputError):
             results(task, client, **{**inputs, name: bad})
 
@@ -80,8 +82,8 @@ def test_every_task_refuses_bad_text(client: SamplingClient, task: Task, bad: ob
 @pytest.mark.parametrize("name", ["generate", "translate", "sentiment", "answer"])
 def test_a_text_beyond_the_context_is_refused_in_words(client: SamplingClient, name: str) -> None:
     task = all_tasks()[name]
-    inputs = whole(task, task.examples[0].inputs)
-    long_field = "context" if name == "answer" else task.fields[0].name
+    inputs = task.examples[0].inputs
+    long_field = "context" if name == "answer" else texts(task, client.info)[0]
     with pytest.raises(InputError, match=r"(?s)words, and the model reads about \d+ at once"):
         results(task, client, **{**inputs, long_field: "The dog runs over the hill. " * 2000})
 
@@ -140,7 +142,7 @@ def test_the_event_loop_goes_on_while_a_text_is_read(client: SamplingClient, mon
 
     async def read() -> None:
         asyncio.get_running_loop().call_soon(going_on.set)
-        async for _ in all_tasks()["sentiment"].run(replace(client, tokenizer=tokenizer), text="Lovely."):
+        async for _ in all_tasks()["sentiment"].ask(replace(client, tokenizer=tokenizer), text="Lovely."):
             pass
 
     with pytest.raises(InputError, match="at once"):
@@ -177,7 +179,7 @@ def test_a_long_conversation_forgets_its_beginning_soon(
         lambda messages: written.append(messages) or client.tokenizer.apply_chat_template(messages),
     )
     history = [{"role": role, "content": f"{n} dogs. " * 5} for n in range(150) for role in ("user", "assistant")]
-    inputs = {"prompt": "And cats?", "history": history, "sampling": replace(GREEDY, max_new_tokens=1)}
+    inputs = {"prompt": "And cats?", "history": history, "params": replace(GREEDY, max_new_tokens=1)}
     assert results(all_tasks()["generate"], replace(client, tokenizer=tokenizer), **inputs)[-1].finished
     kept = written[-1]
     assert kept[-1]["content"] == "And cats?"
@@ -214,9 +216,9 @@ def test_a_visitor_cannot_forge_a_turn(client: SamplingClient) -> None:
 def test_training_rows_are_written_as_the_tabs_write_them() -> None:
     writers = prompt_writers()
     tasks = all_tasks()
-    assert writers["sentiment"]("Fine.") == tasks["sentiment"].messages(text="Fine.")
-    assert writers["answer"]("Who?", "Anna.") == tasks["answer"].messages(question="Who?", context="Anna.")
-    assert writers["translate"]("A dog runs.", "Ein Hund läuft durch den Schnee.") == tasks["translate"].messages(
+    assert writers["sentiment"]("Fine.") == tasks["sentiment"].prompt(text="Fine.")
+    assert writers["answer"]("Who?", "Anna.") == tasks["answer"].prompt(question="Who?", context="Anna.")
+    assert writers["translate"]("A dog runs.", "Ein Hund läuft durch den Schnee.") == tasks["translate"].prompt(
         text="A dog runs.", target="German"
     )
 

@@ -2,19 +2,46 @@
 
 import json
 import math
-from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, Any
 
+import gradio as gr
 import pytest
+from pydantic import Field
 
 from playground.data.examples import Example
+from playground.data_dir import DataDir
 from playground.errors import InputError, TrainingError
 from playground.models.catalog import STARTER_FOLDER
-from playground.training import config as values
-from playground.training.config import RANGES, check_spec_values, defaults_for, installed_reporters
-from playground.training.spec import TrainingConfig, TrainingSpec, load_examples, save_examples
+from playground.service.owners import Owners
+from playground.service.services import Services
+from playground.training import config as training_config
+from playground.training.config import TrainingConfig, installed_reporters
+from playground.training.defaults import defaults_for
+from playground.training.setting import ConfigContext, Setting, settings
+from playground.training.spec import TrainingSpec, load_examples, save_examples
+from playground.ui.api.files import build as build_api
+from playground.ui.api.files import wishes
+from playground.ui.finetune.settings_form import build as build_form
+from playground.validation import Whole, bounds
+from tests.tiny import make_info
 
 DEFAULTS = TrainingConfig()
+NUMBERS = [name for name, info in TrainingConfig.model_fields.items() if None not in bounds(info)]
+
+
+@pytest.fixture
+def form_services(tmp_path: Path) -> Services:
+    """Enough of them to draw the form on a shared server."""
+    host: Any = SimpleNamespace(info=make_info())
+    nothing: Any = None
+    data = DataDir(tmp_path)
+    return Services(host, nothing, nothing, Owners(data, "public"), data, nothing)
+
+
+def chosen(context_length: int = 512, layers: tuple[str, ...] = (), **given: object) -> TrainingConfig:
+    return DEFAULTS.updated(given, ConfigContext(context_length, layers))
 
 
 def test_spec_round_trip(tmp_path: Path) -> None:
@@ -74,37 +101,73 @@ def test_damaged_spec(tmp_path: Path, text: str) -> None:
         TrainingSpec.load(path)
 
 
+OLD_SPEC = {
+    "job_id": "a1",
+    "owner": "local",
+    "name": "Old",
+    "model": "starter",
+    "quantization": "4bit",
+    "base_fingerprint": "f",
+    "created": 12.5,
+    "values": {
+        "epochs": 3,
+        "r": 16,
+        "target_modules": "q_proj,gone_proj",
+        "report_to": "wandb",
+        "a_setting_of_an_older_version": True,
+    },
+    "probes": ["Hello?"],
+}
+
+
+def test_an_old_spec_is_read(tmp_path: Path) -> None:
+    """What the layers are called, what is installed, and what is known no more: none of it makes a run unreadable."""
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(OLD_SPEC))
+    values = TrainingSpec.load(path).values
+    assert (values.epochs, values.target_modules, values.report_to) == (3.0, "q_proj,gone_proj", "wandb")
+    assert values.seed == 0
+
+
+def test_an_old_value_beyond_todays_range_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(OLD_SPEC | {"values": {"learning_rate": 5.0, "max_steps": 0, "r": 4, "gone": 1}}))
+    values = TrainingSpec.load(path).values
+    assert (values.learning_rate, values.max_steps, values.r, values.epochs) == (5.0, 0, 4, 3.0)
+
+
 def test_every_value_is_checked() -> None:
     """No field of the values can be added without a rule for it."""
-    for field in fields(TrainingConfig):
-        with pytest.raises(InputError, match=field.name):
-            check_spec_values({field.name: "nonsense"}, DEFAULTS, 512)
+    for name in TrainingConfig.model_fields:
+        with pytest.raises(InputError, match=name):
+            chosen(**{name: "nonsense"})
 
 
-@pytest.mark.parametrize("name", RANGES)
+@pytest.mark.parametrize("name", NUMBERS)
 def test_out_of_range(name: str) -> None:
     """NaN, infinities, what lies beyond the bounds, booleans and lists are refused, naming field and range."""
-    least, most = RANGES[name].least, RANGES[name].most
+    least, most = bounds(TrainingConfig.model_fields[name])
+    assert least is not None and most is not None
     for value in (math.nan, math.inf, -math.inf, least - 1, most + 1, 10**400, True, "3", [3]):
         with pytest.raises(InputError, match=rf"^{name} .*Use ") as caught:
-            check_spec_values({name: value}, DEFAULTS, 10**6)
+            chosen(10**6, **{name: value})
         assert len(str(caught.value)) < 160
 
 
 def test_whole_numbers() -> None:
     """Sliders send 8.0 for 8, which is fine; 8.5 steps are not."""
-    assert check_spec_values({"max_steps": 8.0}, DEFAULTS, 512).max_steps == 8
-    assert isinstance(check_spec_values({"max_steps": 8.0}, DEFAULTS, 512).max_steps, int)
+    assert chosen(max_steps=8.0).max_steps == 8
+    assert isinstance(chosen(max_steps=8.0).max_steps, int)
     for value in (8.5, 0):
         with pytest.raises(InputError, match="max_steps"):
-            check_spec_values({"max_steps": value}, DEFAULTS, 512)
+            chosen(max_steps=value)
 
 
 def test_context_bounds_max_length() -> None:
     """A chosen length beyond the model is refused; a default one is cut."""
     with pytest.raises(InputError, match="at most 256 tokens"):
-        check_spec_values({"max_length": 512}, DEFAULTS, 256)
-    assert check_spec_values({"r": None}, DEFAULTS, 256) == TrainingConfig(max_length=256)
+        chosen(256, max_length=512)
+    assert chosen(256, r=None) == TrainingConfig(max_length=256)
 
 
 LAYERS = ("q_proj", "v_proj", "down_proj")
@@ -121,7 +184,7 @@ LAYERS = ("q_proj", "v_proj", "down_proj")
 )
 def test_target_modules(given: object, kept: str) -> None:
     """All layers, or some of the loaded model's by name, in a text or in a list as PEFT takes them."""
-    assert check_spec_values({"target_modules": given}, DEFAULTS, 512, LAYERS).target_modules == kept
+    assert chosen(layers=LAYERS, target_modules=given).target_modules == kept
 
 
 @pytest.mark.parametrize(
@@ -139,25 +202,25 @@ def test_target_modules(given: object, kept: str) -> None:
 def test_unknown_target_modules(given: object, told: str) -> None:
     """PEFT would pass over a layer that the model does not have, without a word."""
     with pytest.raises(InputError, match=rf"^target_modules {told}.* some of: down_proj, q_proj, v_proj\.$"):
-        check_spec_values({"target_modules": given}, DEFAULTS, 512, LAYERS)
+        chosen(layers=LAYERS, target_modules=given)
 
 
 def test_report_to_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that is not known or not installed is refused before the run begins."""
     present = {"tensorboard"}
-    monkeypatch.setattr(values, "find_spec", lambda name: name if name in present else None)
+    monkeypatch.setattr(training_config, "find_spec", lambda name: name if name in present else None)
     assert installed_reporters() == ["tensorboard"]
-    assert check_spec_values({"report_to": "tensorboard"}, DEFAULTS, 512).report_to == "tensorboard"
+    assert chosen(report_to="tensorboard").report_to == "tensorboard"
     with pytest.raises(InputError, match="report_to names wandb, which is not installed here"):
-        check_spec_values({"report_to": "tensorboard,wandb"}, DEFAULTS, 512)
+        chosen(report_to="tensorboard,wandb")
     with pytest.raises(InputError, match="report_to cannot be all"):
-        check_spec_values({"report_to": "all"}, DEFAULTS, 512)
+        chosen(report_to="all")
 
 
 def test_unknown_field() -> None:
     """A misspelled setting is told, not ignored."""
     with pytest.raises(InputError, match="learning_rat"):
-        check_spec_values({"learning_rat": 1e-3}, DEFAULTS, 512)
+        chosen(learning_rat=1e-3)
 
 
 @pytest.mark.parametrize("parameters", [7_000_000, 135_000_000, 7_000_000_000])
@@ -167,8 +230,7 @@ def test_defaults_suit(parameters: int, rows: int) -> None:
     steps = []
     for intensity in ("light", "normal", "thorough"):
         values = defaults_for(parameters, rows, intensity, context_length=300)
-        proposed = {field.name: getattr(values, field.name) for field in fields(values)}
-        assert check_spec_values(proposed, DEFAULTS, 300) == values
+        assert chosen(300, **values.model_dump()) == values
         steps.append(values.total_steps(rows) * values.per_device_train_batch_size)
     assert steps == sorted(steps)
     with pytest.raises(InputError, match="intensity"):
@@ -180,3 +242,71 @@ def test_total_steps() -> None:
     values = TrainingConfig(epochs=2, per_device_train_batch_size=4, gradient_accumulation_steps=2)
     assert values.total_steps(17) == 2 * 3
     assert TrainingConfig(max_steps=5).total_steps(10**6) == 5
+
+
+class MoreConfig(TrainingConfig):
+    """With one setting more, of which nothing is known but its field."""
+
+    layer_replication: Annotated[
+        Whole, Setting("What counts", "Size of the adapter.", to="lora", argument="rank_pattern", affects="memory")
+    ] = Field(2, ge=1, le=9)
+
+
+def test_one_field_is_all_there_is_to_a_setting(tmp_path: Path, form_services: Services) -> None:
+    """Form, API, check, preflight, spec and trainer follow from a field that is written once."""
+    with gr.Blocks():
+        drawn = build_form(form_services, MoreConfig).fields["layer_replication"]
+    assert isinstance(drawn, gr.Number)
+    assert (drawn.value, drawn.label) == (2, "layer_replication")
+
+    with gr.Blocks() as page:
+        build_api(form_services, MoreConfig)
+    parameters = page.get_api_info()["named_endpoints"]["/train"]["parameters"]
+    asked = {parameter["parameter_name"]: parameter["type"] for parameter in parameters}
+    assert list(asked)[-2:] == ["layer_replication", "repairs"]
+    assert asked["layer_replication"] == {"type": "number"}
+
+    more = MoreConfig().updated({"layer_replication": 3.0}, ConfigContext(512))
+    assert more.layer_replication == 3
+    with pytest.raises(InputError, match=r"^layer_replication is 10\. Use 1 to 9\.$"):
+        more.updated({"layer_replication": 10}, ConfigContext(512))
+
+    assert not more.takes_as_much_as(MoreConfig())
+    values: dict[str, Any] = OLD_SPEC | {"values": more, "probes": ()}
+    TrainingSpec(**values).save(tmp_path)
+    stored = json.loads((tmp_path / "spec.json").read_text(encoding="utf-8"))["values"]
+    assert MoreConfig.stored(stored) == more
+
+    assert more.arguments("lora")["rank_pattern"] == 3
+    assert set(more.arguments("lora")) - set(TrainingConfig().arguments("lora")) == {"rank_pattern"}
+
+
+def test_the_order_that_programs_know() -> None:
+    """Values may be sent by their place."""
+    assert wishes(TrainingConfig) == [
+        *("epochs", "max_steps", "r", "lora_alpha", "learning_rate", "max_length", "probes"),
+        *("lora_dropout", "target_modules", "use_rslora", "per_device_train_batch_size"),
+        *("gradient_accumulation_steps", "lr_scheduler_type", "warmup_ratio", "weight_decay", "completion_only_loss"),
+        *("packing", "gradient_checkpointing", "neftune_noise_alpha", "early_stopping_patience", "seed", "report_to"),
+        "repairs",
+    ]
+
+
+def test_the_form_keeps_its_order(form_services: Services) -> None:
+    """Groups, and what stands in them; where the curves go is asked on one's own machine alone."""
+    with gr.Blocks():
+        drawn = list(build_form(form_services).fields)
+    assert drawn == [
+        *("r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora"),
+        *("epochs", "max_steps", "learning_rate", "lr_scheduler_type", "warmup_ratio", "weight_decay"),
+        *("early_stopping_patience", "per_device_train_batch_size", "gradient_accumulation_steps", "max_length"),
+        *("packing", "gradient_checkpointing", "completion_only_loss", "neftune_noise_alpha", "seed"),
+    ]
+    assert set(settings(TrainingConfig)) - set(drawn) == {"report_to"}
+
+
+def test_what_costs_nothing_is_not_tried_again() -> None:
+    """Another learning rate takes the same time and memory; another rank does not."""
+    assert DEFAULTS.takes_as_much_as(DEFAULTS.model_copy(update={"learning_rate": 1e-3, "seed": 4}))
+    for name in ("r", "epochs", "max_length", "gradient_checkpointing"):
+        assert not DEFAULTS.takes_as_much_as(DEFAULTS.model_copy(update={name: 9}))

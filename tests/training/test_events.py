@@ -15,7 +15,8 @@ from playground.training.jobs.checkpoints import (
     publish,
     whole_checkpoints,
 )
-from playground.training.jobs.events import Event, EventLog, failure, summarize
+from playground.training.jobs.events import Event, EventLog, failure
+from playground.training.jobs.state import summarize
 
 
 def test_events_round_trip(tmp_path: Path) -> None:

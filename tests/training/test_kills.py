@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 
 from playground.models.loader import load_model
-from playground.training.jobs.events import Event, summarize
-from playground.training.jobs.supervisor import worker_threads
-from playground.training.spec import TrainingConfig
-from playground.training.tokenization import encode
+from playground.process import worker_threads
+from playground.training.config import TrainingConfig
+from playground.training.jobs.events import Event
+from playground.training.jobs.state import summarize
+from playground.training.tokenization import tokenize_examples
 from playground.training.worker.dataset import dataset_of, held_out_of
 from playground.training.worker.run import Run
 from playground.training.worker.trainer import train
@@ -54,7 +55,8 @@ def in_one_piece(model: Path, folder: Path) -> list[Event]:
     try:
         loaded = load_model(str(model), "auto", for_training=True)
         learnt, aside = (
-            encode(some, loaded.tokenizer, VALUES.max_length).rows for some in (examples()[:9], examples()[9:])
+            tokenize_examples(some, loaded.tokenizer, VALUES.max_length).rows
+            for some in (examples()[:9], examples()[9:])
         )
         run = Run(VALUES, dataset_of(learnt, VALUES), held_out_of(aside), folder, events.append, lambda: False)
         train(loaded, run)

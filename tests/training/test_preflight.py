@@ -1,17 +1,18 @@
 """What a run will take is found out by trying it, in a process that never outlives whom it is for."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from playground.errors import TrainingError
+from playground.training.config import TrainingConfig
 from playground.training.preflight import shrink as fit
-from playground.training.preflight.client import Preflight, PreflightRequest, PreflightResult, sample_of
-from playground.training.preflight.shrink import changes, smaller
-from playground.training.spec import TrainingConfig
+from playground.training.preflight.client import Preflight
+from playground.training.preflight.result import PreflightRequest, PreflightResult, preflight_request
+from playground.training.preflight.shrink import candidates, changes
+from tests.configs import changed
 from tests.training.test_queue import is_gone, wait_for
 from tests.training.test_trainer import examples
 
@@ -26,7 +27,7 @@ def trials(tmp_path: Path) -> Iterator[Preflight]:
 
 
 def sample(model: Path, owner: str = "ann") -> PreflightRequest:
-    return sample_of(owner, examples()[:9], examples()[9:], model=str(model), quantization="4bit")
+    return preflight_request(owner, examples()[:9], examples()[9:], model=str(model), quantization="4bit")
 
 
 def test_one_process_answers_until_its_owner_leaves(trials: Preflight, tiny_model_folder: Path) -> None:
@@ -37,20 +38,20 @@ def test_one_process_answers_until_its_owner_leaves(trials: Preflight, tiny_mode
     assert tried.values == VALUES
     assert tried.peak_bytes is not None
     assert 0 < tried.start_s < tried.seconds
-    assert (tried.steps, tried.rows, tried.truncated) == (40, 9, 0)
-    assert 0 < tried.learnt_share < 1
+    assert (tried.num_steps, tried.num_rows, tried.num_truncated) == (40, 9, 0)
+    assert 0 < tried.trained_share < 1
     assert tried.fits
 
-    cut = trials.measure(sample(tiny_model_folder), replace(VALUES, max_length=tried.longest - 1)).result()
-    assert cut.truncated > 0
+    cut = trials.measure(sample(tiny_model_folder), changed(VALUES, max_length=tried.longest - 1)).result()
+    assert cut.num_truncated > 0
     with pytest.raises(TrainingError, match=r"Only 0 of the examples .* The answer begins only after"):
-        trials.measure(sample(tiny_model_folder), replace(VALUES, max_length=8)).result()
-    again = trials.measure(sample(tiny_model_folder), replace(VALUES, gradient_checkpointing=True, packing=True))
-    assert again.result().steps == 40
+        trials.measure(sample(tiny_model_folder), changed(VALUES, max_length=8)).result()
+    again = trials.measure(sample(tiny_model_folder), changed(VALUES, gradient_checkpointing=True, packing=True))
+    assert again.result().num_steps == 40
     trials.stop("bob")
     assert trials.pid() == pid
 
-    waiting = trials.measure(sample(tiny_model_folder), replace(VALUES, per_device_train_batch_size=9))
+    waiting = trials.measure(sample(tiny_model_folder), changed(VALUES, per_device_train_batch_size=9))
     trials.stop("ann")
     with pytest.raises(TrainingError, match="ended before"):
         waiting.result()
@@ -76,7 +77,7 @@ def test_what_does_not_fit_is_made_to_fit(trials: Preflight, monkeypatch: pytest
         )
 
     monkeypatch.setattr(trials, "_measure", measure)
-    values = replace(VALUES, per_device_train_batch_size=8, r=16)
+    values = changed(VALUES, per_device_train_batch_size=8, r=16)
     fitted = trials.fit(sample(Path()), values).result()
     assert fitted.fits
     assert changes(values, fitted.values) == [
@@ -97,7 +98,7 @@ def test_what_does_not_fit_is_made_to_fit(trials: Preflight, monkeypatch: pytest
 def test_smaller_values_change_what_matters_least_first() -> None:
     """Batch, checkpointing, length, rank, in this order; what a step sees in all stays as it was."""
     values = TrainingConfig(per_device_train_batch_size=2, max_length=128, r=8)
-    tried = [values, *smaller(values)]
+    tried = [values, *candidates(values)]
     changed = [[name for name, _, _ in changes(one, other)] for one, other in pairwise(tried)]
     assert changed == [
         ["per_device_train_batch_size", "gradient_accumulation_steps"],
@@ -105,7 +106,7 @@ def test_smaller_values_change_what_matters_least_first() -> None:
         ["max_length"],
         ["r", "lora_alpha"],
     ]
-    seen = {one.per_device_train_batch_size * one.gradient_accumulation_steps for one in smaller(values)}
+    seen = {one.per_device_train_batch_size * one.gradient_accumulation_steps for one in candidates(values)}
     assert seen == {2}
 
 

@@ -18,11 +18,13 @@ import pytest
 
 from playground.data_dir import DataDir
 from playground.errors import AdapterError, BusyError, InputError
+from playground.training.config import TrainingConfig
 from playground.training.jobs import supervisor as supervise
-from playground.training.jobs.events import FINISHED, Event, EventLog, JobState
+from playground.training.jobs.events import FINISHED, Event, EventLog
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.queue import MAX_KEPT_JOBS, JobHooks, JobQueue
-from playground.training.spec import TrainingConfig, TrainingSpec
+from playground.training.jobs.state import JobState
+from playground.training.spec import TrainingSpec
 from tests.running_app import ROOT
 from tests.training.test_trainer import examples
 
@@ -47,8 +49,8 @@ class Room:
             DataDir(self.root),
             JobHooks(
                 on_trained=self._publish,
-                on_start=lambda: self.beside.append("start"),
-                on_end=lambda: self.beside.append("end"),
+                on_worker_start=lambda: self.beside.append("start"),
+                on_worker_end=lambda: self.beside.append("end"),
                 on_checkpoint=lambda _job, folder: self.checkpoints.append(folder),
             ),
             longest_run_s,
@@ -164,7 +166,7 @@ def test_facts(finished: Finished) -> None:
     facts = finished.jobs.job("ann", finished.job_id).facts()
     assert (facts["rows"], facts["held_out_rows"], facts["steps"]) == (9, 3, 6)
     assert facts["held_out_loss_after"] < facts["held_out_loss_before"]
-    assert facts["settings"]["r"] == 4
+    assert (facts["settings"]["r"], facts["quantization"]) == (4, "4-bit")
     assert len(facts["data_sha256"]) == 64
     assert facts["seconds"] > 0
 
@@ -281,7 +283,7 @@ def test_left_over_and_bounded(tiny_model_folder: Path, tmp_path: Path) -> None:
         entered.set()
         leave.wait(PATIENCE_S)
 
-    jobs = JobQueue(DataDir(tmp_path), JobHooks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    jobs = JobQueue(DataDir(tmp_path), JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
     ids = [room.start(jobs, SHORT, owner="we/ird ../owner") for _ in range(3)]
     assert entered.wait(PATIENCE_S)
     with pytest.raises(BusyError, match="3 training runs"):
@@ -335,7 +337,7 @@ def test_an_end_that_the_disk_has_no_room_for_is_told(tmp_path: Path, monkeypatc
         leave.wait(PATIENCE_S)
         raise AdapterError("Give the adapter a name.")
 
-    jobs = JobQueue(DataDir(tmp_path), JobHooks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    jobs = JobQueue(DataDir(tmp_path), JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
     room = Room(tmp_path, tmp_path)
     job_id = room.start(jobs, SHORT)
     assert entered.wait(PATIENCE_S)
@@ -363,7 +365,7 @@ def test_a_run_whose_folder_is_removed_says_so(tmp_path: Path) -> None:
         entered.set()
         leave.wait(PATIENCE_S)
 
-    jobs = JobQueue(DataDir(tmp_path), JobHooks(on_trained=lambda _job, _folder: "a", on_start=hold))
+    jobs = JobQueue(DataDir(tmp_path), JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
     job_id = Room(tmp_path, tmp_path).start(jobs, SHORT)
     assert entered.wait(PATIENCE_S)
 

@@ -1,7 +1,7 @@
 """The training loop on a real 4-bit model: looking does not change it, and a resume goes on exactly."""
 
 import errno
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,14 +9,15 @@ import pytest
 from playground.data.examples import Example
 from playground.errors import TrainingError
 from playground.models.loader import load_model
+from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER, Checkpoint, whole_checkpoints
 from playground.training.jobs.events import Event
-from playground.training.spec import TrainingConfig
-from playground.training.tokenization import encode
+from playground.training.tokenization import tokenize_examples
 from playground.training.worker import checkpointing as publishing
 from playground.training.worker.dataset import check_packing, dataset_of, held_out_of
 from playground.training.worker.run import Run, StopReason
 from playground.training.worker.trainer import assemble, train
+from tests.configs import changed
 
 VALUES = TrainingConfig(
     max_steps=9, r=4, lora_alpha=8, lora_dropout=0.2, learning_rate=5e-3, per_device_train_batch_size=4, seed=3
@@ -50,7 +51,7 @@ class Session:
         learnt: list[Example],
         aside: list[Example],
         stop_after: int | None = None,
-        evaluations: int = 3,
+        num_evals: int = 3,
         **changes: object,
     ) -> tuple[list[Event], StopReason]:
         loaded = load_model(str(self.model), "4bit", for_training=True)
@@ -58,9 +59,9 @@ class Session:
         packing = [module for module in loaded.model.modules() if hasattr(module, "support_avx512bf16_for_cpu")]
         for module in packing:
             module.support_avx512bf16_for_cpu = True
-        rows, held_out = (encode(some, loaded.tokenizer, 128).rows for some in (learnt, aside))
+        rows, held_out = (tokenize_examples(some, loaded.tokenizer, 128).rows for some in (learnt, aside))
         events: list[Event] = []
-        values = replace(VALUES, **changes)  # type: ignore[arg-type]
+        values = changed(VALUES, **changes)
         whole = whole_checkpoints(folder / CHECKPOINTS_FOLDER)
         run = Run(
             values=values,
@@ -70,7 +71,7 @@ class Session:
             on_event=events.append,
             stop=lambda: stop_after is not None and any((event.step or 0) >= stop_after for event in events),
             resume_from=whole[-1] if whole else None,
-            evaluations=evaluations,
+            num_evals=num_evals,
         )
         ending = train(loaded, run)
         assert packing
@@ -137,7 +138,7 @@ def memorize(session: Session, folder: Path, stop_after: int | None = None) -> t
 def test_stops_by_itself_and_a_resume_decides_the_same(session: Session, tmp_path: Path) -> None:
     """When the held-out loss falls no more the run ends, at the same step and after the same losses if interrupted."""
     whole, ending = memorize(session, tmp_path / "whole")
-    assert ending == "early"
+    assert ending == "early_stopping"
     reached = losses(whole)[-1][0]
     assert reached is not None
     assert 4 <= reached < 24
@@ -145,12 +146,12 @@ def test_stops_by_itself_and_a_resume_decides_the_same(session: Session, tmp_pat
     assert min(held_out[-2:]) >= min(held_out[:-2])
 
     first, asked = memorize(session, tmp_path / "parts", stop_after=3)
-    assert asked == "asked"
+    assert asked == "interrupted"
     rest, ending = memorize(session, tmp_path / "parts")
-    assert ending == "early"
+    assert ending == "early_stopping"
     assert losses([*first, *rest]) == losses(whole)
     again, ending = memorize(session, tmp_path / "parts")
-    assert (again, ending) == ([], "early")
+    assert (again, ending) == ([], "early_stopping")
 
 
 def test_patience_of_zero_never_stops_early(session: Session, tmp_path: Path) -> None:
@@ -158,7 +159,7 @@ def test_patience_of_zero_never_stops_early(session: Session, tmp_path: Path) ->
     events, ending = session.course(
         tmp_path, examples()[:9], examples()[9:], None, 3, max_steps=6, learning_rate=0.1, early_stopping_patience=0
     )
-    assert (ending, losses(events)[-1][0]) == ("whole", 6)
+    assert (ending, losses(events)[-1][0]) == ("completed", 6)
 
 
 def test_the_last_step_is_measured(session: Session, tmp_path: Path) -> None:
@@ -178,8 +179,8 @@ def test_packed_rows_are_learnt_as_if_each_stood_alone(session: Session, tmp_pat
 def test_a_model_that_cannot_keep_packed_examples_apart_is_refused(tiny_model_folder: Path) -> None:
     """A model that ignores where an example begins would learn from its neighbours without a word."""
     loaded = load_model(str(tiny_model_folder), "none", for_training=True)
-    values = replace(VALUES, packing=True, max_length=128)
-    dataset = dataset_of(encode(examples(), loaded.tokenizer, 128).rows, values)
+    values = changed(VALUES, packing=True, max_length=128)
+    dataset = dataset_of(tokenize_examples(examples(), loaded.tokenizer, 128).rows, values)
     assert max(len(row["seq_lengths"]) for row in dataset) > 1
     check_packing(loaded.model, dataset)
     whole = loaded.model.forward
@@ -195,7 +196,7 @@ def test_checkpointing_changes_no_loss(session: Session, plain: list[Event], tmp
 
 def test_every_value_reaches_its_library(session: Session, tmp_path: Path) -> None:
     """What is chosen on the page stands in PEFT's configuration and in TRL's arguments under the same name."""
-    values = replace(
+    values = changed(
         VALUES,
         target_modules="q_proj,down_proj",
         use_rslora=True,
@@ -209,7 +210,7 @@ def test_every_value_reaches_its_library(session: Session, tmp_path: Path) -> No
         max_steps=-1,
     )
     loaded = load_model(str(session.model), "4bit", for_training=True)
-    rows = encode(examples(), loaded.tokenizer, 128).rows
+    rows = tokenize_examples(examples(), loaded.tokenizer, 128).rows
     run = Run(values, dataset_of(rows, values), None, tmp_path, lambda _event: None, lambda: False)
     trainer = assemble(loaded, run)
     lora = trainer.model.peft_config["default"]
@@ -221,9 +222,9 @@ def test_every_value_reaches_its_library(session: Session, tmp_path: Path) -> No
         "report_to": ",".join(trainer.args.report_to) or "none",
         "early_stopping_patience": run.values.early_stopping_patience,  # ours alone, tested above
     }
-    for field in fields(values):
-        reached = elsewhere.get(field.name, getattr(lora, field.name, getattr(trainer.args, field.name, None)))
-        assert reached == getattr(values, field.name), field.name
+    for name in TrainingConfig.model_fields:
+        reached = elsewhere.get(name, getattr(lora, name, getattr(trainer.args, name, None)))
+        assert reached == getattr(values, name), name
     assert run.total_steps == 5
     assert trainer.args.activation_checkpointing_kwargs == {"use_reentrant": False}
 

@@ -7,31 +7,32 @@ from types import FunctionType, SimpleNamespace
 import pytest
 import torch
 
+from playground import process
 from playground.training.jobs import supervisor as supervise
 from playground.training.jobs.events import Event
-from playground.training.worker.__main__ import _unexpected
+from playground.training.worker.failures import unexpected
 
 
 def test_too_little_memory_is_told() -> None:
     """On the CPU torch has no class of its own for it."""
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50)
-    assert _unexpected(caught.value, "ab12").message.startswith("There was not enough memory.")
+    assert unexpected(caught.value, "ab12").message.startswith("There was not enough memory.")
 
 
 def test_a_tracker_that_refuses_is_named() -> None:
     """Its own reason is what a person can mend; other errors stay in the log."""
     error = type("UsageError", (Exception,), {"__module__": "wandb.errors"})("No API key configured.\nTraceback")
-    message = _unexpected(error, "ab12").message
+    message = unexpected(error, "ab12").message
     assert message.startswith("The curves cannot be sent to wandb: No API key configured. Mend that")
     assert "Traceback" not in message
     silent = type("CommError", (Exception,), {"__module__": "wandb.errors"})("<no message>")
-    assert _unexpected(silent, "ab12").message.startswith("The curves cannot be sent to wandb: It does not answer. ")
+    assert unexpected(silent, "ab12").message.startswith("The curves cannot be sent to wandb: It does not answer. ")
     init = FunctionType(_connect.__code__, {**globals(), "__name__": "trackio.utils"})
     with pytest.raises(OSError, match="not known") as caught:
         init()
-    assert "sent to trackio: Name or service not known. Mend" in _unexpected(caught.value, "ab12").message
-    assert "under ab12" in _unexpected(ValueError("x"), "ab12").message
+    assert "sent to trackio: Name or service not known. Mend" in unexpected(caught.value, "ab12").message
+    assert "under ab12" in unexpected(ValueError("x"), "ab12").message
 
 
 def test_a_process_that_is_done_must_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +42,7 @@ def test_a_process_that_is_done_must_go(tmp_path: Path, monkeypatch: pytest.Monk
     lingering.write_text(f"#!/bin/sh\necho '{done}' >> {tmp_path}/events.jsonl\nexec sleep 1000\n")
     lingering.chmod(0o700)
     told: list[Event] = []
-    monkeypatch.setattr(supervise, "sys", SimpleNamespace(executable=str(lingering)))
+    monkeypatch.setattr(process, "sys", SimpleNamespace(executable=str(lingering)))
     monkeypatch.setattr(supervise, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     clock = count(0.0, 20.0)
     worker = supervise.WorkerProcess(tmp_path)

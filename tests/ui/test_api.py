@@ -6,7 +6,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from playground.training.spec import TrainingConfig
+from playground.training.config import TrainingConfig
 from tests.running_app import RunningApp, running_app
 
 PASSAGE = "The lighthouse was finished in 1858. Its last keeper was Anna Lund."
@@ -95,17 +95,85 @@ def test_numbers_that_are_none_sent_as_raw_http(app: RunningApp, value: str, pos
     assert "error" in raw_call(app, "generate", f'{{"data": [{", ".join(data)}]}}')
 
 
+GIVEN: dict[str, list[Any]] = {
+    "generate": ["Hi", "base", "", 2],
+    "translate": ["A dog runs.", "German"],
+    "summarize": ["The council met. It voted for gravel."],
+    "sentiment": ["A wonderful film."],
+    "answer": ["Who was the last keeper?", PASSAGE],
+    "adapters": [],
+    "delete_adapter": ["nobody's"],
+    "status": [],
+    "new_key": [],
+    "jobs": [],
+    "stop_job": ["none"],
+    "resume_job": ["none"],
+    "inspect_dataset": [None],
+    "train": [None, "Name"],
+    "import_adapter": [None, "Name"],
+    "export_adapter": ["nobody's"],
+}
+"""Each endpoint with all that it must be given, or with what it answers a sentence of its own to."""
+
+
+FORGED = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+
+
+def test_every_endpoint_is_asked_below(client: Client) -> None:
+    named = client.view_api(print_info=False, return_format="dict")["named_endpoints"]
+    assert {f"/{name}" for name in GIVEN} == set(named)
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_raw_http_takes_the_defaults_and_says_what_is_missing(app: RunningApp, client: Client, name: str) -> None:
+    """Defends programs with their own HTTP from the insides of Gradio."""
+    info = client.view_api(print_info=False, return_format="dict")["named_endpoints"][f"/{name}"]["parameters"]
+    needed = [parameter["parameter_name"] for parameter in info if not parameter["parameter_has_default"]]
+    given = GIVEN[name]
+    by_place = raw_call(app, name, json.dumps({"data": given}))
+    names = map(itemgetter("parameter_name"), info)
+    by_name = raw_call(app, name, json.dumps(dict(zip(names, given, strict=False))), "v2/")
+    for said in (by_place, by_name):
+        assert "complete" in said or any(words in said for words in ("nobody's", "'none'", "Send a file first")), said
+    for count, missing in enumerate(needed):
+        assert f'"{missing} is missing' in raw_call(app, name, json.dumps({"data": given[:count]}))
+        left = {name: value for name, value in zip(needed, given, strict=False) if name != missing}
+        assert f'"{missing} is missing' in raw_call(app, name, json.dumps(left), "v2/")
+    most = f'"/{name} takes at most {len(info)} values, but was sent {len(info) + 1}'
+    assert most in raw_call(app, name, json.dumps({"data": ["x"] * (len(info) + 1)}))
+    assert '"/' + name + " has no parameter 'else'" in raw_call(app, name, '{"else": 1}', "v2/")
+
+
+@pytest.mark.parametrize("name", [name for name in GIVEN if GIVEN[name]])
+@pytest.mark.parametrize(
+    "value", [5, None, "x", [5], {}, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]
+)
+def test_raw_http_names_the_parameter_that_is_wrong(app: RunningApp, client: Client, name: str, value: Any) -> None:
+    """Whatever stands in the place of the first: a sentence of ours about it, or the answer where it is a text."""
+    info = client.view_api(print_info=False, return_format="dict")["named_endpoints"][f"/{name}"]["parameters"]
+    given = [value, *GIVEN[name][1:]]
+    said = raw_call(app, name, json.dumps({"data": given}))
+    if not (value == "x" and GIVEN[name][0] is not None):
+        assert info[0]["parameter_name"] in said or "Send a file first" in said, said
+        assert "error" in said and "root:" not in said
+    assert not any(words in said for words in ("object at", "pydantic", "Traceback", "preprocess", "gradio cache"))
+
+
+def test_raw_http_says_it_in_the_visitors_language(app: RunningApp) -> None:
+    assert json.dumps("缺少 prompt")[1:-1] in raw_call(app, "generate", '{"data": []}', language="zh-CN")
+
+
 def test_forged_paths_are_refused(app: RunningApp) -> None:
-    forged = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
-    said = raw_call(app, "inspect_dataset", json.dumps({"data": [forged, "auto"]}))
+    said = raw_call(app, "inspect_dataset", json.dumps({"data": [FORGED, "auto"]}))
     assert "error" in said
     assert "root:" not in said
 
 
-def raw_call(app: RunningApp, name: str, body: str) -> str:
-    """Call an endpoint with a body of our own; returns the whole event stream."""
+def raw_call(app: RunningApp, name: str, body: str, version: str = "", language: str = "en") -> str:
+    """Call an endpoint with a body of our own, in "v2/" by the names of parameters; returns the whole event stream."""
     url = f"{app.url}/gradio_api/call/{name}"
-    request = urllib.request.Request(url, body.encode(), {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", "Accept-Language": language}
+    request = urllib.request.Request(f"{app.url}/gradio_api/call/{version}{name}", body.encode(), headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         event = json.load(answer)["event_id"]
     with urllib.request.urlopen(f"{url}/{event}", timeout=60) as stream:
@@ -163,7 +231,7 @@ def test_the_parameters_of_train_are_all_there(client: Client) -> None:
     assert names[:10] == [
         *("file", "name", "format", "epochs", "max_steps", "r", "lora_alpha", "learning_rate", "max_length", "probes")
     ]
-    assert set(names[3:]) == {field.name for field in fields(TrainingConfig)} | {"probes", "repairs"}
+    assert set(names[3:]) == set(TrainingConfig.model_fields) | {"probes", "repairs"}
     assert all(parameter["parameter_has_default"] for parameter in described[2:])
 
 

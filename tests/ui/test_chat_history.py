@@ -6,7 +6,18 @@ import pytest
 
 from playground.errors import InputError
 from playground.protocol.messages import Message
-from playground.ui.components.chat_history import as_messages, asked_before, before_last, caught_up
+from playground.tasks.outputs import TextOutput
+from playground.ui.components.chat_history import (
+    Turn,
+    as_messages,
+    as_turns,
+    asked_before,
+    author,
+    before_last,
+    caught_up,
+    signatures,
+    with_answer,
+)
 
 
 def talk(*turns: str) -> list[Message]:
@@ -18,6 +29,23 @@ def talk(*turns: str) -> list[Message]:
 def test_parts_of_text_become_one() -> None:
     shown = [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]
     assert as_messages(shown) == talk("u:ab")
+
+
+def test_an_answer_keeps_its_author_and_the_model_reads_none() -> None:
+    turns = with_answer([], "1", TextOutput("one"), author("Pirate at 50 %", taught=True))
+    turns = with_answer(turns, "2", TextOutput("two"), author("Base model", taught=False))
+    assert as_turns(turns) == turns
+    assert as_messages(turns) == talk("u:1", "a:one", "u:2", "a:two")
+    assert caught_up([], turns) == turns
+    names = [turn["metadata"]["log"] for turn in turns if "metadata" in turn]
+    assert names == ["Pirate at 50 %", "Base model"]
+
+
+def test_a_name_cannot_write_style_of_its_own() -> None:
+    turns: list[Turn] = with_answer([], "1", TextOutput("one"), author('</style><b>"; } * { color: red', taught=True))
+    drawn = signatures("chat", turns, author("船长\n", taught=False))
+    assert drawn.count("<") == 2 and drawn.count("}") == 2 and drawn.count('"') == 4
+    assert "船长" in drawn and drawn.count("--color-accent") == 2
 
 
 def test_again_takes_back_the_last_question() -> None:

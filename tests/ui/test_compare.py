@@ -12,7 +12,7 @@ import pytest
 from playground.errors import BusyError
 from playground.protocol.requests import TokenLogprob
 from playground.service.generation import merged
-from playground.tasks.base import ClassificationOutput, TextOutput
+from playground.tasks.outputs import ClassificationOutput, TextOutput
 from playground.tasks.registry import all_tasks
 from playground.ui.components.compare import ComparedOutput
 from playground.ui.components.token_probabilities import DRAWN_EVERY_S, TokenProbabilities, in_place, shaded
@@ -132,7 +132,7 @@ def test_both_moods_stand_on_one_scale() -> None:
 
 
 def test_a_task_without_a_view_of_its_own_compares_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("playground.ui.page.VIEWS", {})
+    monkeypatch.setattr("playground.ui.page.find_spec", lambda name: None)
     with build_real_page(tmp_path) as page:
         places = {component["props"].get("elem_id") for component in page.config["components"]}
     assert {f"{task}-result{side}" for task in all_tasks() for side in ("", "-base")} <= places

@@ -9,10 +9,11 @@ from playground.data.table import Change, Problem
 from playground.i18n.catalog import CHINESE, ENGLISH, gettext
 from playground.sentence import Sentence
 from playground.service.datasets import ExampleLengths as Fit
-from playground.training.jobs.events import JobState
-from playground.ui.reports import dataset as teach_html
+from playground.training.jobs.state import JobState
+from playground.ui.components import snippets
+from playground.ui.reports import dataset, report, run
 
-EVIL = "<img src=x onerror=alert(1)>\ud800"
+EVIL = '<img src=x onerror=alert(1)>" onclick="alert(1)\ud800'
 english = partial(gettext, ENGLISH)
 
 
@@ -32,49 +33,52 @@ def state(**known: object) -> JobState:
 @pytest.mark.parametrize(
     "drawn",
     [
-        teach_html.title(EVIL, EVIL),
-        teach_html.preview([(EVIL, True), (EVIL, False)]),
-        teach_html.answers_table(english, EVIL, [(EVIL, EVIL, EVIL)]),
-        teach_html.facts([(EVIL, EVIL)]),
-        teach_html.tile(EVIL, EVIL, EVIL, EVIL),
-        teach_html.repair_table(
+        snippets.title(EVIL, EVIL),
+        dataset.preview(english, [(EVIL, True), (EVIL, False)]),
+        report.answers_table(english, EVIL, EVIL, [(EVIL, EVIL, EVIL, EVIL)]),
+        snippets.facts([(EVIL, EVIL)]),
+        snippets.tile(EVIL, EVIL, EVIL, EVIL),
+        dataset.repair_table(
             english, [Repair("spaces", (1,), Sentence("{count}", count=1), (Change(1, (EVIL,), (EVIL,)),))]
         ),
-        teach_html.problems(english, [Problem(Sentence("{name}", name=EVIL), 1, (Change(1, (EVIL,), (EVIL,)),))]),
+        dataset.problems(english, [Problem(Sentence("{name}", name=EVIL), 1, (Change(1, (EVIL,), (EVIL,)),))]),
     ],
 )
 def test_nothing_from_outside_becomes_html(drawn: str) -> None:
     """A visitor's text is shown as text, and half a Unicode pair cannot break the page's connection."""
     assert "<img" not in drawn
+    assert 'onclick="' not in drawn
     drawn.encode()
 
 
 def test_question_and_answer_stand_apart() -> None:
     """The signs of the model's own between them are not shown, but the two words do not become one."""
-    assert "Who?\n<mark>Me.</mark>\nWhere?" in teach_html.preview([("Who?", False), ("Me.", True), ("Where?", False)])
-    assert "user\n<mark>Me" in teach_html.preview([("user\n", False), ("Me", True)])
+    assert "Who?\n<mark>Me.</mark>\nWhere?" in dataset.preview(
+        english, [("Who?", False), ("Me.", True), ("Where?", False)]
+    )
+    assert "user\n<mark>Me" in dataset.preview(english, [("user\n", False), ("Me", True)])
 
 
 def test_progress_says_what_is_known() -> None:
     """Percent, steps and time left come from the run; before the first step nothing is claimed."""
-    shown = teach_html.progress(english, state(step=84, total_steps=150, eta_s=28.2))
+    shown = run.progress(english, state(step=84, total_steps=150, eta_s=28.2))
     assert "56 %" in shown
     assert "Step 84 of 150, about 28 seconds left" in shown
-    assert "Getting ready" in teach_html.progress(english, state(state="starting"))
-    assert "turn" in teach_html.progress(english, state(state="waiting"))
+    assert "Getting ready" in run.progress(english, state(state="starting"))
+    assert "turn" in run.progress(english, state(state="waiting"))
 
 
 def test_lengths_say_what_does_not_fit() -> None:
     """Each way of not fitting is told with its number, and so is that only some examples were measured."""
-    told = teach_html.lengths(english, Fit([3, 12, 40], 10, 3, cut=1, lost=1))
+    told = dataset.lengths(english, Fit([3, 12, 40], 10, 3, cut=1, lost=1))
     assert "1 of the examples are longer than 10" in told
     assert "1 are left out" in told
     assert "Measured" not in told
-    assert "learnt whole, in 7 pieces" in teach_html.lengths(english, Fit([3, 60], 10, 2, texts=1, pieces=7))
-    told = teach_html.lengths(english, Fit([3, 9, 4], 10, 800))
+    assert "learnt whole, in 7 pieces" in dataset.lengths(english, Fit([3, 60], 10, 2, texts=1, pieces=7))
+    told = dataset.lengths(english, Fit([3, 9, 4], 10, 800))
     assert "All fit: the longest takes 9 of 10" in told
     assert "Measured on 3 of the 800 examples." in told
-    assert teach_html.lengths(english, Fit([], 10, 0)) == ""
+    assert dataset.lengths(english, Fit([], 10, 0)) == ""
 
 
 def test_repairs_are_shown_in_the_files_order() -> None:
@@ -83,7 +87,7 @@ def test_repairs_are_shown_in_the_files_order() -> None:
         "outer_spaces", (2, 9, 11), Sentence(""), (Change(2, (" a ",), ("a",)), Change(9, ("b\r\n",), ("b",)))
     )
     double = Repair("duplicates", (5,), Sentence(""), (Change(5, ("c", "d"), twin=3),))
-    drawn = teach_html.repair_table(english, [trim, double])
+    drawn = dataset.repair_table(english, [trim, double])
     assert [drawn.index(text) for text in ("␣a␣", "c | d", "b\\r ⏎")] == sorted(
         drawn.index(text) for text in ("␣a␣", "c | d", "b\\r ⏎")
     )
@@ -93,15 +97,15 @@ def test_repairs_are_shown_in_the_files_order() -> None:
 
 def test_words_follow_the_visitor() -> None:
     """The same picture speaks Chinese to a Chinese reader."""
-    assert "第 1 / 2 步" in teach_html.progress(partial(gettext, CHINESE), state(step=1, total_steps=2))
+    assert "第 1 / 2 步" in run.progress(partial(gettext, CHINESE), state(step=1, total_steps=2))
 
 
 def test_the_answers_of_the_step_that_was_kept_are_marked() -> None:
     """While it learns the newest are; of an adapter that is an earlier step, those that it gives."""
     columns = [(0, ["base"]), (14, ["first"]), (28, ["second"])]
-    running = teach_html.strip(english, ["Who?"], columns)
-    assert "marked-step><div>second" in running and "newest" in running
-    kept = teach_html.strip(english, ["Who?"], columns, kept=14)
-    assert "marked-step><div>first" in kept and kept.count("<td dir=auto class=marked-step>") == 1
+    running = run.probes(english, ["Who?"], columns)
+    assert 'marked-step"><div>second' in running and "newest" in running
+    kept = run.probes(english, ["Who?"], columns, kept=14)
+    assert 'marked-step"><div>first' in kept and kept.count('<td dir="auto" class="marked-step">') == 1
     assert "Step 14, this one" in kept and "newest" not in kept
-    assert "marked-step" not in teach_html.strip(english, ["Who?"], columns[:1])  # the base model taught nothing
+    assert "marked-step" not in run.probes(english, ["Who?"], columns[:1])  # the base model taught nothing

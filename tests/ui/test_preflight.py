@@ -17,15 +17,18 @@ from playground.i18n.catalog import CHINESE, ENGLISH, gettext
 from playground.service import preflight as preflight_service
 from playground.service.datasets import DatasetFile, DatasetService
 from playground.service.finetuning import FinetuningService
-from playground.training.preflight.client import PreflightRequest, PreflightResult
-from playground.training.spec import TrainingConfig
+from playground.training.config import TrainingConfig
+from playground.training.preflight.result import PreflightRequest, PreflightResult
 from playground.ui.finetune.preflight import estimated, fitted, found, refused
 from playground.ui.finetune.presets import pace_of
+from tests.configs import changed
 from tests.tiny import make_info
 
 SAY = partial(gettext, ENGLISH)
 VALUES = TrainingConfig()
-FITS = PreflightResult(VALUES, 8 * 10**9, 4 * 10**8, seconds=60.0, start_s=10.0, steps=50, rows=40, learnt_share=0.5)
+FITS = PreflightResult(
+    VALUES, 8 * 10**9, 4 * 10**8, seconds=60.0, start_s=10.0, num_steps=50, num_rows=40, trained_share=0.5
+)
 
 
 @dataclass
@@ -134,12 +137,12 @@ def test_sentences() -> None:
     assert "about 60 seconds and 0.4 GB of memory. It fits." in line
     assert "It learns to write 50 % of what it reads." in line
     assert "cut off" not in line
-    assert "3 of 40 examples are cut off." in found(SAY, replace(FITS, truncated=3))
+    assert "3 of 40 examples are cut off." in found(SAY, replace(FITS, num_truncated=3))
     assert "only 0.4 GB are free. It does not fit." in found(SAY, replace(FITS, free_bytes=4 * 10**8))
     assert "A run may take 60 minutes here" in found(SAY, replace(FITS, seconds=3601.0), 3600.0)
     assert "may take" not in found(SAY, replace(FITS, seconds=3599.0), 3600.0)
     assert "not enough memory even to try" in found(SAY, PreflightResult(VALUES, 10**9))
-    smaller = replace(FITS, values=replace(VALUES, per_device_train_batch_size=2, gradient_accumulation_steps=4))
+    smaller = replace(FITS, values=changed(VALUES, per_device_train_batch_size=2, gradient_accumulation_steps=4))
     assert "per_device_train_batch_size 8 → 2, gradient_accumulation_steps 1 → 4" in fitted(SAY, VALUES, smaller)
     assert "Even the smallest" in fitted(SAY, VALUES, replace(smaller, free_bytes=0))
     assert "about 60 seconds" in estimated(SAY, 60.0)

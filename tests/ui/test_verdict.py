@@ -8,7 +8,7 @@ import pytest
 from playground.adapters.info import AdapterInfo
 from playground.evaluation.verdict import UNMEASURED
 from playground.i18n.catalog import CHINESE, ENGLISH, gettext
-from playground.ui.reports import verdict as verdict_html
+from playground.ui.reports import verdict
 
 english = partial(gettext, ENGLISH)
 BETTER, WORSE, NEITHER = ({"better": up, "worse": down} for up, down in ((True, False), (False, True), (False, False)))
@@ -38,27 +38,27 @@ def with_report(report: dict[str, object]) -> AdapterInfo:
 @pytest.mark.parametrize(
     ("judged", "heading"),
     [
-        (BETTER, verdict_html.LEARNT),
-        (WORSE, verdict_html.WORSE),
-        (NEITHER, verdict_html.NO_GAIN),
-        ({**NEITHER, "rows": 3}, verdict_html.STUDIED),
+        (BETTER, verdict.LEARNT),
+        (WORSE, verdict.WORSE),
+        (NEITHER, verdict.NO_GAIN),
+        ({**NEITHER, "rows": 3}, verdict.STUDIED),
     ],
 )
 def test_the_heading_is_what_was_measured(judged: dict[str, object], heading: str) -> None:
-    drawn = verdict_html.verdict(card(**judged), {}, english)
+    drawn = verdict.verdict(card(**judged), {}, english)
     assert f">{heading}<" in drawn
-    advice = verdict_html.ADVICE.get(heading)
+    advice = verdict.ADVICE.get(heading)
     assert advice is None or advice in drawn
-    assert verdict_html.verdict(card(**judged), {}, partial(gettext, CHINESE)).count(heading) == 0
+    assert verdict.verdict(card(**judged), {}, partial(gettext, CHINESE)).count(heading) == 0
 
 
 def test_without_rows_set_aside_no_step_is_called_the_best_and_losses_are_told() -> None:
     facts = {"rows": 8, "held_out_rows": 0, "steps": 20, "best_step": 20}
-    assert ("Steps", "20") in verdict_html.how_taught(facts, english)
-    assert ("Steps", "20, the best was 12") in verdict_html.how_taught(
+    assert ("Steps", "20") in verdict.how_taught(facts, english)
+    assert ("Steps", "20, the best was 12") in verdict.how_taught(
         {**facts, "held_out_rows": 4, "best_step": 12}, english
     )
     told = [{"template": UNMEASURED, "fields": {}}, {"template": "It got worse at translating.", "fields": {}}]
     unmeasured = with_report({"verdict": told, "measures": []})
-    drawn = verdict_html.verdict(unmeasured, facts, english)
-    assert verdict_html.STUDIED in drawn and "It got worse at translating." in drawn
+    drawn = verdict.verdict(unmeasured, facts, english)
+    assert verdict.STUDIED in drawn and "It got worse at translating." in drawn

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from playground.data.excerpts import excerpt
-from playground.data.readers.header import LOOKED_AT, column_names, header_place, is_example, lines_above, nameless
+from playground.data.readers.header import (
+    LOOKED_AT,
+    bounded,
+    column_names,
+    header_place,
+    is_example,
+    lines_above,
+    nameless,
+)
 from playground.data.readers.json_repair import CUT_OFF
-from playground.data.table import MAX_FIELD_CHARS, SHOWN, Change, Problem, Table, build_table
+from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, SHOWN, Change, Problem, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
@@ -51,7 +59,7 @@ def _above(text: str) -> int:
 
 
 def _plain_cells(line: str, separator: str) -> list[str]:
-    return [cell.strip().strip('"') for cell in line.split(separator)]
+    return [cell.strip().strip('"') for cell in line.split(separator, MAX_COLUMNS)]
 
 
 def _escaped(text: str) -> Problem:
@@ -69,12 +77,13 @@ def _table(text: str, kind: str, problems: list[Problem], above: int) -> Table:
     header = next(records, None)
     if header is None:
         raise DataError("The file is empty. Upload a file with a header line and rows.")
+    first = bounded(header[1])
     sample = list(islice(records, _LOOKED_AT_FOR_HEADER))
-    if is_example(header[1], (cells for _, cells in sample)):
+    if is_example(first, (cells for _, cells in sample)):
         sample = [header, *sample]
-        names, notes = nameless(header[1])
+        names, notes = nameless(first)
     else:
-        names, notes = column_names(header[1])
+        names, notes = column_names(first)
     ragged = _Ragged(len(names))
     rows = ragged.rows(names, chain(sample, records))
     table = build_table(rows, kind, [*problems, *_other_separator(text, kind, separator, names), *notes])

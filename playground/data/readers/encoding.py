@@ -106,7 +106,7 @@ def _legacy(raw: bytes, error: UnicodeDecodeError) -> tuple[str, list[Problem]]:
     sample = _odd_part(raw, error)
     for name, plausible in LEGACY:
         try:
-            if not plausible(sample.decode(name)):
+            if not plausible(codecs.getincrementaldecoder(name)().decode(sample)):  # its end may be half a character
                 continue
             text = raw.decode(name)
         except UnicodeDecodeError:
@@ -120,8 +120,9 @@ def _legacy(raw: bytes, error: UnicodeDecodeError) -> tuple[str, list[Problem]]:
 def _odd_part(raw: bytes, error: UnicodeDecodeError) -> bytes:
     """Whole lines from the first one that is not UTF-8 on, as many as tell the encoding."""
     start = raw.rfind(b"\n", 0, error.start) + 1
-    end = raw.find(b"\n", start + _TELLING)
-    return raw[start : end if end >= 0 else None]
+    most = start + 2 * _TELLING  # of a file without line ends
+    end = raw.find(b"\n", start + _TELLING, most)
+    return raw[start : end if end >= 0 else most]
 
 
 def _odd_line(raw: bytes, error: UnicodeDecodeError, name: str) -> tuple[Change, ...]:

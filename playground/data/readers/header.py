@@ -1,5 +1,6 @@
 """Names of columns: where they stand, trimmed, never empty, never twice; what was done to them is told."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from playground.data.excerpts import excerpt
@@ -14,11 +15,17 @@ _LONG = 60
 _SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…", "”", '"')
 
 
-def column_names(header: Sequence[str]) -> tuple[list[str], list[Problem]]:
-    """A name for each cell of a header; raises `DataError` for too many of them."""
+def bounded(header: Sequence[str]) -> Sequence[str]:
+    """The header, before anything is asked of its cells; raises `DataError` for too many of them."""
     if len(header) > MAX_COLUMNS:
         raise DataError("The header names more than {limit} columns. Keep those to learn from.", limit=MAX_COLUMNS)
-    names: list[str] = []
+    return header
+
+
+def column_names(header: Sequence[str]) -> tuple[list[str], list[Problem]]:
+    """A name for each cell of a header."""
+    names: dict[str, None] = {}
+    copies: Counter[str] = Counter()
     problems: list[Problem] = []
     trimmed: list[Change] = []
     for place, cell in enumerate(header, 1):
@@ -26,16 +33,15 @@ def column_names(header: Sequence[str]) -> tuple[list[str], list[Problem]]:
         if wanted != cell:
             trimmed.append(Change(0, (excerpt(cell),), (excerpt(wanted),)))
         name = wanted = wanted or f"column {place}"
-        copy = 2
         while name in names:
-            name, copy = f"{wanted} ({copy})", copy + 1
+            copies[wanted] += 1
+            name = f"{wanted} ({copies[wanted] + 1})"
         if name != wanted:
             told = Sentence("Two columns are called '{name}'; the later is shown as '{new}'.", name=wanted, new=name)
             problems.append(Problem(told))
-        names.append(name)
-    if trimmed:
-        problems.insert(0, Problem(Sentence(NAMES_TRIMMED), changes=tuple(trimmed[:SHOWN])))
-    return names, problems
+        names[name] = None
+    trims = [Problem(Sentence(NAMES_TRIMMED), changes=tuple(trimmed[:SHOWN]))] if trimmed else []
+    return list(names), [*trims, *problems]
 
 
 def header_place(lines: Sequence[Sequence[str]]) -> int:
@@ -60,7 +66,7 @@ def lines_above(lines: Sequence[Sequence[str]]) -> list[Problem]:
 
 def is_example(first: Sequence[str], below: Iterable[Sequence[str]]) -> bool:
     """Whether the first line is an example already: all sentences, or a word that its column says again below."""
-    words = [cell for cell in map(str.strip, first) if cell and not cell.replace(".", "").isdigit()]
+    words = {cell for cell in map(str.strip, first) if cell and not cell.replace(".", "").isdigit()}
     if not words or any(map(is_known, words)):
         return False
     if all(len(word) > _LONG or word.endswith(_SENTENCE_ENDS) for word in words):

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from collections.abc import Callable
 
 from playground.data.excerpts import as_text, excerpt
 from playground.data.table import MAX_FIELD_CHARS, Change, Problem
@@ -19,9 +20,9 @@ _CLOSING = {"[": "]", "{": "}"}
 
 def mended(text: str) -> tuple[object, list[Problem]] | None:
     """What the text must mean, and what had to be done to read it; None when that is anyone's guess."""
-    bare = _REMARK.sub(lambda found: found[1] or " ", text)
+    bare = _outside_strings(_REMARK, lambda _: " ", text)
     problems = [_remark(text)] if bare != text else []
-    tidy = _LEFT_OVER.sub(lambda found: found[1] or found[2], bare)
+    tidy = _outside_strings(_LEFT_OVER, lambda found: found[2], bare)
     problems += [_comma(bare)] if tidy != bare else []
     try:
         return json.loads(tidy), problems
@@ -32,6 +33,17 @@ def mended(text: str) -> tuple[object, list[Problem]] | None:
     if isinstance(literal, (list, dict)):
         return literal, [_python(text, literal)]
     return _closed(tidy, problems)
+
+
+def _outside_strings(pattern: re.Pattern[str], written: Callable[[re.Match[str]], str], text: str) -> str:
+    """As `pattern.sub`, but what it finds as its first group stays; of millions of strings none is copied."""
+    parts: list[str] = []
+    end = 0
+    for found in pattern.finditer(text):
+        if found.start(1) < 0:
+            parts += text[end : found.start()], written(found)
+            end = found.end()
+    return "".join((*parts, text[end:]))
 
 
 def python_literal(text: str) -> object:

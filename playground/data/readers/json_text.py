@@ -1,12 +1,14 @@
 """JSON and JSON Lines from strangers: bounded, and refused with the place where it breaks."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from playground.data.excerpts import cells, excerpt
 from playground.data.readers.json_repair import CUT_OFF, is_cut_off, mended, python_literal
-from playground.data.table import MAX_DEPTH, SHOWN, Change, Problem, Table, build_table
+from playground.data.table import MAX_DEPTH, MAX_ROWS, SHOWN, Change, Problem, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
@@ -87,6 +89,8 @@ def _one_after_another(text: str, problems: list[Problem]) -> Table:
         except ValueError as error:
             raise DataError(_LONG_NUMBER) from error
         rows.extend(_rows(value) if isinstance(value, list) else _rows([value]))
+        if len(rows) > MAX_ROWS:
+            break  # refused below
         count += 1
     told = Sentence("The file holds {count} pieces of JSON one after another. All were read.", count=count)
     return build_table(enumerate(rows, 1), "json", [*problems, Problem(told)])
@@ -99,7 +103,8 @@ def _next_sign(text: str, place: int) -> int:
 
 
 def _by_line(text: str, problems: list[Problem]) -> Table:
-    reader = _Lines([(place, line.strip()) for place, line in enumerate(text.split("\n"), 1) if line.strip()])
+    lines = ((place, line.strip()) for place, line in enumerate(io.StringIO(text), 1) if line.strip())
+    reader = _Lines(list(islice(lines, MAX_ROWS + 2)))  # one too many is refused, and the last may be cut off
     table = build_table(reader.rows(), "jsonl", problems)
     table.problems.extend(reader.problems())
     return table

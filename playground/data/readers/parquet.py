@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, Problem, Table, build_table
+from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, MAX_VALUES, Problem, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
@@ -36,8 +37,15 @@ def _bound_parquet(metadata: object) -> None:
     if facts["num_columns"] > MAX_COLUMNS:
         raise DataError("The file has more than {limit} columns. Keep those to learn from.", limit=MAX_COLUMNS)
     groups = range(facts["num_row_groups"])
-    if sum(metadata.row_group(i).total_byte_size for i in groups) > DEQUANTIZED_CACHE_BYTES:  # type: ignore[attr-defined]
+    size = sum(metadata.row_group(i).total_byte_size for i in groups)  # type: ignore[attr-defined]
+    if size > DEQUANTIZED_CACHE_BYTES or _values(metadata) > MAX_VALUES:
         raise DataError("The file unfolds to too much text. Use a smaller part of it.")
+
+
+def _values(metadata: Any) -> int:
+    """What all cells hold, lists in them included."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    return sum(group.column(j).num_values for group in groups for j in range(metadata.num_columns))
 
 
 def _without(table: Table, columns: Collection[str]) -> Table:

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 from playground.data.readers.header import header_place
+from playground.data.table import MAX_COLUMNS
 from playground.errors import DataError
 from playground.sentence import N_
 
@@ -76,7 +77,7 @@ def _table(text: str) -> str:
     """ "tsv" or "csv" where the first line names two columns that are known."""
     first = text.lstrip().split("\n", 1)[0]
     for sign, kind in (("\t", "tsv"), (",", "csv"), (";", "csv"), ("|", "csv")):
-        names = [name.strip().strip('"') for name in first.split(sign)]
+        names = [name.strip().strip('"') for name in first.split(sign, MAX_COLUMNS)]
         if header_place([[], names]):
             return kind
     return ""

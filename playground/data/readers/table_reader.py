@@ -1,6 +1,8 @@
 """One door for dataset files: what kind of file it is, whether it may come in, and its rows."""
 
+import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from playground.data.readers.delimited import read_delimited
@@ -25,6 +27,9 @@ _KINDS = {
     ".parquet": "parquet",
     ".xlsx": "xlsx",
 }
+_BLANK_LINES = re.compile(
+    r"\n(?:[ \t]*+\n)++"
+)  # possessive: whatever may be given back is remembered, 115 bytes a line
 SUFFIXES: tuple[str, ...] = tuple(_KINDS)
 """The file name endings that can be read, for a file picker."""
 
@@ -108,8 +113,15 @@ def _kind(label: str) -> str:
 
 def _read_paragraphs(text: str, problems: list[Problem]) -> Table:
     """Blocks between blank lines, or single lines where there is no blank line between any."""
-    blocks = [block.strip("\n") for block in re.split(r"\n(?:[ \t]*\n)+", text.strip("\n"))]
-    if len(blocks) == 1:
-        blocks = blocks[0].split("\n")
-    rows: list[dict[str, object]] = [{"text": block} for block in blocks if block.strip()]
+    text = text.strip("\n")
+    blocks = _blocks(text) if _BLANK_LINES.search(text) else io.StringIO(text)
+    rows: Iterator[dict[str, object]] = ({"text": block.strip("\n")} for block in blocks if block.strip())
     return build_table(enumerate(rows, 1), "txt", problems)
+
+
+def _blocks(text: str) -> Iterator[str]:
+    start = 0
+    for gap in _BLANK_LINES.finditer(text):
+        yield text[start : gap.start()]
+        start = gap.end()
+    yield text[start:]

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from playground.tasks.base import sentences
+from playground.tasks.nlp.sentences import sentences
 from playground.tasks.nlp.spans import telling_words
 
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W\d_]+|\d+")
@@ -34,7 +34,7 @@ WEIGHTS: Mapping[str, float] = {
 }
 
 
-def best_sentences(text: str, count: int, weights: Mapping[str, float] = WEIGHTS) -> str:
+def extractive_summary(text: str, count: int, weights: Mapping[str, float] = WEIGHTS) -> str:
     """The `count` sentences with the highest sums, in the text's order, as one paragraph."""
     pieces = [piece.strip() for piece in sentences(text) if piece.strip()]
     sums = [sum(weights.get(name, 0.0) * value for name, value in row.items()) for row in features(pieces)]

@@ -35,10 +35,10 @@ _ENOUGH = 2000
 
 def detect(text: str, among: Sequence[str] = ()) -> str:
     """The English name of the language that `text` is most likely in, among the given ones (default: all known)."""
-    return detect_surely(text, among)[0]
+    return detect_with_probability(text, among)[0]
 
 
-def detect_surely(text: str, among: Sequence[str] = ()) -> tuple[str, float]:
+def detect_with_probability(text: str, among: Sequence[str] = ()) -> tuple[str, float]:
     """As `detect`, with the probability (0 to 1); a greeting of one word is never sure."""
     names = tuple(name for name in among if name in CODES) or tuple(CODES)
     code, probability = _identifier(names).classify(text[:_ENOUGH])

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from playground.tasks.base import sentences
+from playground.tasks.nlp.sentences import sentences
 
 MAX_ANSWER_WORDS = 8
 """In words; in Chinese three times as many characters."""

@@ -1,24 +1,23 @@
 """Checkpoints that are whole or not there at all.
 
-Files are written into a folder aside, forced to the disk, then the folder is renamed to `step-N` and `manifest.json`,
-which lists every file with its SHA-256, is written into it last. Whoever reads takes only folders whose manifest is
-there and right, so a run that is killed while it saves goes on from the checkpoint before.
+Files are written into a temporary folder with a `manifest.json` that lists each with its SHA-256, forced to the disk,
+and then the folder is renamed to `step-N`. Whoever reads takes only folders whose manifest is there and right, so a run
+that is killed while it saves goes on from the checkpoint before.
 """
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from playground.files import sync_folder
+from playground.files import publish_folder, tmp_path, write_text
 
 CHECKPOINTS_FOLDER = "checkpoints"
 LEARNT_FOLDER = "learnt"
 """Holds the adapter of every checkpoint for good, without what a resume needs; read with `whole_checkpoints`."""
-ASIDE_FOLDER = "unfinished"
+TMP_FOLDER = "unfinished"
 MANIFEST = "manifest.json"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _NAME = re.compile(r"step-(\d+)")
@@ -34,33 +33,21 @@ class Checkpoint:
     seconds: float
 
 
-def publish(aside: Path, root: Path, step: int, eval_loss: float | None, seconds: float) -> Checkpoint:
-    """Turn the folder `aside` into the whole checkpoint `root/step-N`, replacing one of the same step."""
+def publish(tmp: Path, root: Path, step: int, eval_loss: float | None, seconds: float) -> Checkpoint:
+    """Turn the folder `tmp` into the whole checkpoint `root/step-N`, in the place of one of the same step."""
     root.mkdir(parents=True, exist_ok=True)
-    hashes = {path.relative_to(aside).as_posix(): _sha256(path) for path in _files(aside)}
-    for path in _files(aside):
-        _sync(path)
-    _sync(aside)
-    folder = root / f"step-{step}"
-    if folder.exists():
-        (folder / MANIFEST).unlink(missing_ok=True)
-        shutil.rmtree(folder)
-    aside.rename(folder)
+    hashes = {path.relative_to(tmp).as_posix(): _sha256(path) for path in _files(tmp)}
     manifest = {"step": step, "eval_loss": eval_loss, "seconds": seconds, "files": hashes}
-    draft = folder / f".{MANIFEST}"
-    draft.write_text(json.dumps(manifest), encoding="utf-8")
-    _sync(draft)
-    draft.rename(folder / MANIFEST)
-    _sync(folder)
-    _sync(root)
+    write_text(tmp / MANIFEST, json.dumps(manifest))
+    folder = root / f"step-{step}"
+    publish_folder(tmp, folder)
     return Checkpoint(folder, step, eval_loss, seconds)
 
 
 def keep_adapter(checkpoint: Checkpoint, root: Path) -> Checkpoint:
     """Keep a checkpoint's adapter as `root/step-N`, whole like the checkpoint itself."""
-    aside = root.with_name(f".{root.name}")
-    copy_adapter(checkpoint, aside)
-    return publish(aside, root, checkpoint.step, checkpoint.eval_loss, checkpoint.seconds)
+    tmp = _copied(checkpoint, tmp_path(root))
+    return publish(tmp, root, checkpoint.step, checkpoint.eval_loss, checkpoint.seconds)
 
 
 def whole_checkpoints(root: Path) -> list[Checkpoint]:
@@ -91,16 +78,15 @@ def prune(root: Path, keep_newest: int = 2) -> None:
 
 def copy_adapter(checkpoint: Checkpoint, target: Path) -> None:
     """Make `target` a PEFT adapter folder from a checkpoint; it appears whole, in place of an earlier one."""
-    aside = target.with_name(f".{target.name}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
+    publish_folder(_copied(checkpoint, tmp_path(target)), target)
+
+
+def _copied(checkpoint: Checkpoint, tmp: Path) -> Path:
+    shutil.rmtree(tmp, ignore_errors=True)
+    tmp.mkdir(parents=True)
     for name in ADAPTER_FILES:
-        shutil.copyfile(checkpoint.folder / name, aside / name)
-        _sync(aside / name)
-    if target.exists():
-        shutil.rmtree(target)
-    aside.rename(target)
-    _sync(target.parent)
+        shutil.copyfile(checkpoint.folder / name, tmp / name)
+    return tmp
 
 
 def _found(root: Path, hashed: bool) -> list[Checkpoint]:
@@ -127,11 +113,3 @@ def _files(folder: Path) -> list[Path]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    if path.is_dir():
-        sync_folder(path)
-        return
-    with path.open("r+b") as file:  # Windows forces only what may be written
-        os.fsync(file.fileno())

@@ -12,7 +12,9 @@ from typing import Any
 from playground.data.examples import Example
 from playground.data_dir import SPEC_FILE, DataDir
 from playground.errors import TrainingError
-from playground.training.jobs.events import Event, EventLog, JobState, summarize
+from playground.sentence import N_
+from playground.training.jobs.events import Event, EventLog
+from playground.training.jobs.state import JobState, summarize
 from playground.training.spec import (
     EVENTS_FILE,
     FACTS_FILE,
@@ -24,6 +26,7 @@ from playground.training.spec import (
 
 log = logging.getLogger(__name__)
 
+GONE = N_("The folder of this training run is gone from the disk, so it cannot go on. Start a new run.")
 INTERRUPTED = Event("interrupted", "The app was closed before this run ended. Resume it to go on.", settled=True)
 
 
@@ -67,12 +70,12 @@ def is_left_over(job: Job) -> bool:
     return not events or not events[-1].settled
 
 
-def write_job(job: Job, learnt: list[Example], held_out: list[Example]) -> None:
+def write_job(job: Job, train: list[Example], held_out: list[Example]) -> None:
     """Write a new run's folder, the spec last; raises `TrainingError` on a full disk, and nothing of it stays."""
     try:
-        with told_when_unwritten(job):
+        with write_failure_as_error(job):
             job.folder.mkdir(parents=True)
-            save_examples(job.folder / TRAIN_FILE, learnt)
+            save_examples(job.folder / TRAIN_FILE, train)
             save_examples(job.folder / HELD_OUT_FILE, held_out)
             job.spec.save(job.folder)
     except TrainingError:
@@ -81,7 +84,7 @@ def write_job(job: Job, learnt: list[Example], held_out: list[Example]) -> None:
 
 
 @contextmanager
-def told_when_unwritten(job: Job) -> Iterator[None]:
+def write_failure_as_error(job: Job) -> Iterator[None]:
     """Make a disk that takes no more a sentence for the person."""
     try:
         yield

@@ -3,35 +3,32 @@
 import asyncio
 import logging
 import secrets
-import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from playground.data.examples import Example
 from playground.data_dir import DataDir
 from playground.errors import BusyError, InputError, PlaygroundError
 from playground.process import STOP_FILE
 from playground.protocol.model import Quantization
-from playground.sentence import N_
-from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER
-from playground.training.jobs.events import FINISHED, Event, JobState, failure
+from playground.training.config import TrainingConfig
+from playground.training.jobs.events import FINISHED, Event
 from playground.training.jobs.job import (
+    GONE,
     INTERRUPTED,
     Job,
     find_jobs,
     is_left_over,
     remove_job,
-    told_when_unwritten,
+    write_failure_as_error,
     write_job,
 )
-from playground.training.jobs.supervisor import WorkerProcess
-from playground.training.preflight.client import Preflight
-from playground.training.spec import ADAPTER_FOLDER, TrainingConfig, TrainingSpec
+from playground.training.jobs.runner import JobHooks, JobRunner
+from playground.training.jobs.state import JobState
+from playground.training.spec import TrainingSpec
 
 log = logging.getLogger(__name__)
 
@@ -41,28 +38,7 @@ MAX_RUN_S = 3600.0
 """On a shared server a run ends after so long, and keeps what it learnt; a resume lets the others go first."""
 MAX_KEPT_JOBS = 20
 """So many of an owner's ended runs stay, and those whose adapter is still there."""
-GONE = N_("The folder of this training run is gone from the disk, so it cannot go on. Start a new run.")
 _FOLLOW_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class JobHooks:
-    """What the app does around a run, all but `on_close` called in the thread that supervises it.
-
-    `on_start` and `on_end` enclose the life of a worker process; `on_trained(job, adapter_folder)` publishes the
-    result and returns its id; `on_checkpoint(job, folder)` is handed each checkpoint, a PEFT adapter folder;
-    `remark(job)` tells what its last message is to be instead of the worker's (`template` and `fields`), if anything;
-    `is_needed(job)` tells whether an old run must stay, since its adapter is still there; `on_close` tells the others
-    to come to an end soon.
-    """
-
-    on_trained: Callable[[Job, Path], str]
-    on_start: Callable[[], None] = lambda: None
-    on_end: Callable[[], None] = lambda: None
-    on_checkpoint: Callable[[Job, Path], None] = lambda _job, _folder: None
-    is_needed: Callable[[Job], bool] = lambda _job: False
-    remark: Callable[[Job], dict[str, Any]] = lambda _job: {}
-    on_close: Callable[[], None] = lambda: None
 
 
 class JobQueue:
@@ -71,17 +47,16 @@ class JobQueue:
     After `longest_run_s` seconds, if any, a run is stopped as if its owner had asked.
     """
 
-    def __init__(self, data: DataDir, callbacks: JobHooks, longest_run_s: float | None = None) -> None:
+    def __init__(self, data: DataDir, hooks: JobHooks, longest_run_s: float | None = None) -> None:
         self._data = data
-        self._callbacks = callbacks
+        self._hooks = hooks
         self.longest_run_s = longest_run_s
         self._changed = threading.Condition(threading.RLock())
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
-        self._worker: WorkerProcess | None = None
+        self._runner = JobRunner(hooks, longest_run_s)
         self._closing = False
         self._unwritten: dict[str, Event] = {}
-        self.preflight = Preflight(data.trials)
         self._jobs = {job.job_id: job for job in find_jobs(data)}
         for job in self._jobs.values():
             if is_left_over(job):
@@ -109,8 +84,8 @@ class JobQueue:
         Raises `InputError` for too few examples, `BusyError` when too many runs are waiting, `TrainingError` when the
         disk is full.
         """
-        learnt, held_out = examples
-        if len(learnt) < 2:
+        train, held_out = examples
+        if len(train) < 2:
             raise InputError("There are fewer than 2 examples to learn from. Add more rows.")
         spec = TrainingSpec(
             job_id=secrets.token_hex(8),
@@ -127,7 +102,7 @@ class JobQueue:
         job = Job(spec, self._data.jobs(owner) / spec.job_id)
         with self._changed:
             self._check_room(owner)
-        write_job(job, list(learnt), list(held_out))  # takes its time, in which nobody is to wait for the lock
+        write_job(job, list(train), list(held_out))  # takes its time, in which nobody is to wait for the lock
         try:
             with self._changed:
                 self._check_room(owner)
@@ -200,13 +175,9 @@ class JobQueue:
             for job in self._waiting:
                 self._settle(job, INTERRUPTED)
             self._waiting.clear()
-            worker = self._worker
             self._changed.notify_all()
-        self._callbacks.on_close()
-        if worker is not None:
-            worker.close(grace_s)
+        self._runner.close(grace_s)
         self._thread.join()
-        self.preflight.close()
 
     def busy(self) -> bool:
         """Whether a run is training or waiting."""
@@ -215,8 +186,7 @@ class JobQueue:
 
     def worker_pid(self) -> int | None:
         """The process that is training now."""
-        worker = self._worker
-        return worker.pid if worker else None
+        return self._runner.pid()
 
     def list(self, owner: str) -> list[JobState]:
         """The owner's runs, newest first."""
@@ -237,7 +207,7 @@ class JobQueue:
     def _enqueue(self, job: Job) -> None:
         busy = self._running is not None
         waiting = Event("waiting", "Waiting for another training run to end…" if busy else "Waiting to begin…")
-        with told_when_unwritten(job):
+        with write_failure_as_error(job):
             (job.folder / STOP_FILE).unlink(missing_ok=True)
             job.log.write(waiting)
         self._unwritten.pop(job.job_id, None)
@@ -251,16 +221,9 @@ class JobQueue:
                 if self._closing:
                     return
                 job = self._running = self._waiting.popleft()
-            self.preflight.hold()
-            try:
-                last = self._train(job)
-            except Exception as error:
-                last = _failed(error, job)
-            self.preflight.release()
-            if not job.folder.is_dir():
-                last = Event("failed", GONE)
+            last = self._runner.run(job)
             with self._changed:
-                self._running = self._worker = None
+                self._running = None
                 self._settle(job, replace(last, settled=True))
                 try:
                     self._forget_old(job.owner)
@@ -283,49 +246,6 @@ class JobQueue:
         """Delete the owner's oldest ended runs beyond `MAX_KEPT_JOBS`."""
         ended = [job for job in self._jobs.values() if job.owner == owner and self._state(job)["state"] in FINISHED]
         for job in sorted(ended, key=lambda job: -job.spec.created)[MAX_KEPT_JOBS:]:
-            if not self._callbacks.is_needed(job):
+            if not self._hooks.is_needed(job):
                 remove_job(job)
                 del self._jobs[job.job_id]
-
-    def _train(self, job: Job) -> Event:
-        """Run one worker to its end and publish its result; returns the run's last event."""
-        self._callbacks.on_start()
-        try:
-            with self._changed:
-                if self._closing:
-                    return INTERRUPTED
-                shutil.rmtree(job.folder / ADAPTER_FOLDER, ignore_errors=True)
-                self._worker = WorkerProcess(job.folder, self.longest_run_s)
-            last = self._worker.watch(lambda event: self._pass_on(job, event))
-        finally:
-            self._callbacks.on_end()
-        if self._closing:
-            return INTERRUPTED
-        adapter = job.folder / ADAPTER_FOLDER
-        if last.state in ("done", "stopped") and adapter.exists():
-            last = replace(last, adapter=self._callbacks.on_trained(job, adapter), **self._callbacks.remark(job))
-        if last.state == "done":
-            shutil.rmtree(job.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
-        return last
-
-    def _pass_on(self, job: Job, event: Event) -> None:
-        if event.checkpoint is None or self._closing:
-            return
-        try:
-            self._callbacks.on_checkpoint(job, job.folder / event.checkpoint)
-        except Exception:
-            # A look at a passing checkpoint is a courtesy; that it went wrong must not end the training.
-            log.exception("the checkpoint %s of %s could not be looked at", event.checkpoint, job.job_id)
-
-
-def _failed(error: Exception, job: Job) -> Event:
-    if isinstance(error, PlaygroundError):
-        log.info("the run %s failed: %s", job.job_id, error)
-        return failure(error)
-    log_id = secrets.token_hex(4)
-    log.error("the run %s failed, id %s", job.job_id, log_id, exc_info=error)
-    return Event(
-        "failed",
-        "The training run could not be finished; the details are in the server's log under {id}.",
-        {"id": log_id},
-    )

@@ -1,17 +1,14 @@
 """Start one worker process, watch it to its end, and make sure that it is gone."""
 
 import logging
-import os
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from playground.data_dir import SPEC_FILE
-from playground.process import LOG_FILE, PARENT_VARIABLE, STOP_FILE
+from playground.process import LOG_FILE, STOP_FILE, start_worker, stop
 from playground.training.jobs.events import Event, EventLog
 from playground.training.spec import EVENTS_FILE
 
@@ -23,12 +20,6 @@ _LAST_STEP_S = 600.0
 """How long a process that was asked to stop may take over its running step, a last measurement and a checkpoint."""
 _GOODBYE_S = 60.0
 """How long a process may live on after its last event: a tracker sends its last figures, or tries to for ever."""
-_PACKAGE_ROOT = Path(__file__).resolve().parents[3]
-
-
-def worker_threads() -> int:
-    """CPU threads for training: half of the cores, so that the live model keeps the others."""
-    return max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
 
 
 class WorkerProcess:
@@ -46,17 +37,8 @@ class WorkerProcess:
         self._timed_out = self._cut_off = False
         self._ended: float | None = None
         self._events = EventLog(folder / EVENTS_FILE)
-        self._closing = threading.Event()
-        self._told = len(self._events.read())
-        with (folder / LOG_FILE).open("ab") as log_file:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "playground.training.worker", str(folder / SPEC_FILE)],
-                stdin=subprocess.DEVNULL,
-                stdout=log_file,
-                stderr=subprocess.STDOUT,
-                env=environment(),
-                start_new_session=True,  # Ctrl-C in the app's terminal is the app's to handle
-            )
+        self._num_forwarded = len(self._events.read())
+        self._process = start_worker("playground.training.worker", str(folder / SPEC_FILE), log=folder / LOG_FILE)
 
     def watch(self, on_event: Callable[[Event], None]) -> Event:
         """Hand on each event until the process is gone; returns how it ended, as a finished state."""
@@ -72,21 +54,13 @@ class WorkerProcess:
                 self._hand_on(on_event)
                 return self._ending(code)
         finally:  # whatever went wrong here, the next run must not train beside this one
-            if self._process.poll() is None:
-                self._process.kill()
-                self._process.wait()
+            stop(self._process)
 
     def close(self, grace_s: float) -> None:
         """End the process from another thread: at once while it is loading, otherwise after its running step."""
-        if self._began():
-            self._process.terminate()
-            try:
-                self._process.wait(grace_s)
-            except subprocess.TimeoutExpired:
-                log.warning("the training process did not stop within %s s", grace_s)
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
+        grace_s = grace_s if self._began() else 0.0
+        if not stop(self._process, grace_s) and grace_s:
+            log.warning("the training process did not stop within %s s", grace_s)
 
     @property
     def pid(self) -> int:
@@ -111,8 +85,8 @@ class WorkerProcess:
             self._process.kill()
 
     def _hand_on(self, on_event: Callable[[Event], None]) -> None:
-        new = self._events.read(self._told)
-        self._told += len(new)
+        new = self._events.read(self._num_forwarded)
+        self._num_forwarded += len(new)
         for event in new:
             on_event(event)
             self._ended = time.monotonic() if event.state in _LAST else None
@@ -152,14 +126,3 @@ class WorkerProcess:
         return Event(
             "failed", "The training process ended unexpectedly (code {code}). Resume it to go on.", {"code": code}
         )
-
-
-def environment() -> dict[str, str]:
-    """For a process that trains: this package on its path, few and quiet threads, and whose child it is."""
-    paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join(paths),
-        "OMP_WAIT_POLICY": "passive",
-        "OMP_NUM_THREADS": str(worker_threads()),
-        PARENT_VARIABLE: str(os.getpid()),
-    }

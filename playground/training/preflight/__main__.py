@@ -13,8 +13,9 @@ from pathlib import Path
 from playground.errors import PlaygroundError
 from playground.memory import free_bytes, out_of_memory
 from playground.process import LOG_FILE, become_worker
-from playground.training.spec import TrainingConfig, TrainingSpec
-from playground.training.worker.__main__ import load
+from playground.training.config import TrainingConfig
+from playground.training.spec import TrainingSpec
+from playground.training.worker.inputs import load_base
 
 log = logging.getLogger("playground.training.preflight")
 
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> int:
     spec = TrainingSpec.load(path)
     become_worker(path.parent / LOG_FILE, offline=Path(spec.model).expanduser().is_dir() or spec.model == "starter")
     try:
-        loaded = load(spec)
+        loaded = load_base(spec)
         from playground.training.preflight.trial import Trial
 
         trial = Trial(loaded, path.parent)
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
         return 1
     for line in sys.stdin:
         try:
-            answer = trial.measure(TrainingConfig(**json.loads(line)))
+            answer = trial.measure(TrainingConfig.model_validate_json(line))
         except PlaygroundError as error:
             answer = _refusal(error)
         except Exception as error:

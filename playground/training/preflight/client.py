@@ -9,89 +9,28 @@ import logging
 import secrets
 import shutil
 import subprocess
-import sys
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
-from playground.data.examples import Example
 from playground.data_dir import SPEC_FILE
 from playground.errors import PlaygroundError, TrainingError
-from playground.process import LOG_FILE
-from playground.protocol.model import Quantization
+from playground.process import LOG_FILE, start_worker, stop
 from playground.sentence import Sentence
+from playground.training.config import TrainingConfig
 from playground.training.jobs.job import Job, write_job
-from playground.training.jobs.supervisor import environment
-from playground.training.preflight.shrink import fits, smaller
-from playground.training.spec import TrainingConfig, TrainingSpec
+from playground.training.preflight.result import PreflightRequest, PreflightResult
+from playground.training.preflight.shrink import candidates
 
 log = logging.getLogger(__name__)
 
 IDLE_S = 60.0
 MAX_TRIAL_S = 600.0
 """No single trial goes on for longer, so that nobody keeps the others waiting for good."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreflightResult:
-    """What a run with `values` takes: `seconds` from its start to its end, of which `start_s` are over before the first
-    step, `peak_bytes` of the worker at most.
-
-    `peak_bytes` is None where not even the trial found enough, and `seconds` 0 where the memory does not do.
-    `token_bytes` is what each further token of a batch takes, 0 where it was not seen. `longest` is the longest row in
-    tokens, as cut off.
-    """
-
-    values: TrainingConfig
-    free_bytes: int
-    peak_bytes: int | None = None
-    token_bytes: float = 0.0
-    seconds: float = 0.0
-    start_s: float = 0.0
-    steps: int = 0
-    rows: int = 0
-    truncated: int = 0
-    longest: int = 0
-    learnt_share: float = 0.0
-
-    @property
-    def fits(self) -> bool:
-        return self.peak_bytes is not None and fits(self.peak_bytes, self.free_bytes)
-
-    def rules_out(self, values: TrainingConfig) -> bool:
-        """Whether these smaller values cannot fit either, going by what a token takes."""
-        mine = self.values
-        if self.peak_bytes is None or not self.token_bytes or mine.r != values.r:
-            return False
-        if mine.gradient_checkpointing != values.gradient_checkpointing:
-            return False
-        saved = self.token_bytes * (self._tokens(mine) - self._tokens(values))
-        return not fits(self.peak_bytes - saved, self.free_bytes)
-
-    def _tokens(self, values: TrainingConfig) -> int:
-        """In a batch of the longest rows."""
-        return min(values.per_device_train_batch_size, self.rows) * min(values.max_length, self.longest)
-
-
-@dataclass(frozen=True, slots=True)
-class PreflightRequest:
-    """What is to be tried: the examples of a run, and the spec's part that does not change."""
-
-    spec: TrainingSpec
-    learnt: tuple[Example, ...]
-    held_out: tuple[Example, ...]
-
-    def is_like(self, other: "PreflightRequest") -> bool:
-        """Whether a process that tried one can try the other."""
-        mine, its = self.spec, other.spec
-        return (mine.owner, mine.model, mine.quantization) == (its.owner, its.model, its.quantization) and (
-            self.learnt,
-            self.held_out,
-        ) == (other.learnt, other.held_out)
 
 
 class Preflight:
@@ -105,19 +44,19 @@ class Preflight:
         self._process: _Process | None = None
         self._held = False
 
-    def measure(self, sample: PreflightRequest, values: TrainingConfig) -> "Future[PreflightResult]":
+    def measure(self, request: PreflightRequest, values: TrainingConfig) -> "Future[PreflightResult]":
         """Try these values. The future raises `TrainingError` for values that cannot begin, or when it was stopped."""
-        return self._pool.submit(self._measure, sample, values)
+        return self._pool.submit(self._measure, request, values)
 
-    def fit(self, sample: PreflightRequest, values: TrainingConfig) -> "Future[PreflightResult]":
+    def fit(self, request: PreflightRequest, values: TrainingConfig) -> "Future[PreflightResult]":
         """Try ever smaller values until they fit; the last ones tried, whether they fit or not."""
-        return self._pool.submit(self._fit, sample, values)
+        return self._pool.submit(self._fit, request, values)
 
     def stop(self, owner: str | None = None) -> None:
         """End the trial, if there is one, or only if it is this owner's."""
         with self._lock:
             process = self._process
-        if process is not None and owner in (None, process.sample.spec.owner):
+        if process is not None and owner in (None, process.request.spec.owner):
             process.end()
 
     def hold(self) -> None:
@@ -131,6 +70,15 @@ class Preflight:
         with self._lock:
             self._held = False
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold it while the block goes on."""
+        self.hold()
+        try:
+            yield
+        finally:
+            self.release()
+
     def close(self) -> None:
         """End what goes on, and take nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -142,24 +90,24 @@ class Preflight:
         with self._lock:
             return self._process.pid if self._process is not None and self._process.lives() else None
 
-    def _fit(self, sample: PreflightRequest, values: TrainingConfig) -> PreflightResult:
-        tried = self._already(sample, values) or self._measure(sample, values)
-        for changed in smaller(values, tried.longest):
+    def _fit(self, request: PreflightRequest, values: TrainingConfig) -> PreflightResult:
+        tried = self._already(request, values) or self._measure(request, values)
+        for changed in candidates(values, tried.longest):
             if tried.fits:
                 break
             if not tried.rules_out(changed):
-                tried = self._measure(sample, changed)
+                tried = self._measure(request, changed)
         return tried
 
-    def _already(self, sample: PreflightRequest, values: TrainingConfig) -> PreflightResult | None:
+    def _already(self, request: PreflightRequest, values: TrainingConfig) -> PreflightResult | None:
         """What the page has just been told of these values."""
         with self._lock:
             there = self._process
-        told = there.told if there is not None and there.sample.is_like(sample) else None
-        return told if told is not None and told.values == values else None
+        newest = there.newest if there is not None and there.request.is_like(request) else None
+        return replace(newest, values=values) if newest and newest.values.takes_as_much_as(values) else None
 
-    def _measure(self, sample: PreflightRequest, values: TrainingConfig) -> PreflightResult:
-        process = self._ready(sample)
+    def _measure(self, request: PreflightRequest, values: TrainingConfig) -> PreflightResult:
+        process = self._ready(request)
         try:
             return process.ask(values)
         except PlaygroundError:
@@ -167,17 +115,17 @@ class Preflight:
                 process.end()
             raise
 
-    def _ready(self, sample: PreflightRequest) -> "_Process":
-        """The process that holds this sample; another one than is there ends first."""
+    def _ready(self, request: PreflightRequest) -> "_Process":
+        """The process that holds this request; another one than is there ends first."""
         with self._lock:
             if self._held:
                 raise TrainingError("Another run is going on, so this one is not tried now.")
             there = self._process
-        if there is not None and there.lives() and there.sample.is_like(sample):
+        if there is not None and there.lives() and there.request.is_like(request):
             return there
         if there is not None:
             there.end()
-        started = _Process(sample, self._folder / secrets.token_hex(8))
+        started = _Process(request, self._folder / secrets.token_hex(8))
         with self._lock:
             self._process, held = started, self._held
         if held:  # a run began in between, and could not see this one yet
@@ -189,23 +137,19 @@ class Preflight:
 class _Process:
     """One trial's process and its folder."""
 
-    def __init__(self, sample: PreflightRequest, folder: Path) -> None:
-        self.sample = sample
-        self.told: PreflightResult | None = None
+    def __init__(self, request: PreflightRequest, folder: Path) -> None:
+        self.request = request
+        self.newest: PreflightResult | None = None
         """The newest answer."""
         self._folder = folder
-        job = Job(sample.spec, self._folder / "run")
-        write_job(job, list(sample.learnt), list(sample.held_out))
-        with (job.folder / LOG_FILE).open("ab") as log_file:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "playground.training.preflight", str(job.folder / SPEC_FILE)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log_file,
-                env=environment(),
-                text=True,
-                start_new_session=True,
-            )
+        job = Job(request.spec, self._folder / "run")
+        write_job(job, list(request.train), list(request.held_out))
+        self._child = start_worker(
+            "playground.training.preflight",
+            str(job.folder / SPEC_FILE),
+            log=job.folder / LOG_FILE,
+            stdin=subprocess.PIPE,
+        )
         self._timer = threading.Timer(0.0, self.end)  # not started: the first question starts one
         self._ended = False
 
@@ -221,7 +165,7 @@ class _Process:
         self._end_in(MAX_TRIAL_S)
         asking, hearing = cast("IO[str]", self._child.stdin), cast("IO[str]", self._child.stdout)
         try:
-            print(json.dumps(asdict(values)), file=asking, flush=True)
+            print(values.model_dump_json(), file=asking, flush=True)
             line = hearing.readline()
         except (OSError, ValueError):
             line = ""
@@ -231,8 +175,8 @@ class _Process:
         answer = json.loads(line)
         if "template" in answer:
             raise TrainingError(Sentence.from_plain(answer))
-        self.told = PreflightResult(values, **{name: value for name, value in answer.items() if name != "too_much"})
-        return self.told
+        self.newest = PreflightResult(values, **{name: value for name, value in answer.items() if name != "too_much"})
+        return self.newest
 
     def _end_in(self, seconds: float) -> None:
         self._timer.cancel()
@@ -244,8 +188,8 @@ class _Process:
         code = self._child.wait()
         if code == -9 and not self._ended:  # the system did it, since memory ran out
             self.end()
-            self.told = PreflightResult(values, free_bytes=0)
-            return self.told
+            self.newest = PreflightResult(values, free_bytes=0)
+            return self.newest
         if not self._ended:
             log.error("a trial ended with code %s:\n%s", code, self._log_tail())
         self.end()
@@ -258,22 +202,5 @@ class _Process:
         """Kill the process: nothing of what it does is kept."""
         self._ended = True
         self._timer.cancel()
-        self._child.kill()
-        self._child.wait()
+        stop(self._child)
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def sample_of(
-    owner: str, learnt: Sequence[Example], held_out: Sequence[Example], *, model: str, quantization: Quantization
-) -> PreflightRequest:
-    """What a run of this owner over these examples would be tried with."""
-    spec = TrainingSpec(
-        job_id=secrets.token_hex(8),
-        owner=owner,
-        name="",
-        model=model,
-        quantization=quantization,
-        base_fingerprint="",
-        created=round(time.time(), 3),
-    )
-    return PreflightRequest(spec, tuple(learnt), tuple(held_out))

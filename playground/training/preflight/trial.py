@@ -6,7 +6,6 @@ import random
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,11 +13,11 @@ from datasets import Dataset
 
 from playground.memory import forget_peak, free_bytes, peak_bytes
 from playground.models.loader import LoadedModel
+from playground.training.config import TRACKERS, TrainingConfig
 from playground.training.jobs.events import Event
 from playground.training.preflight.shrink import fits
-from playground.training.spec import NOWHERE, TrainingConfig
-from playground.training.worker.__main__ import read
 from playground.training.worker.dataset import LENGTHS, dataset_of, held_out_of
+from playground.training.worker.inputs import tokenize_run
 from playground.training.worker.run import Run
 from playground.training.worker.trainer import assemble
 
@@ -48,49 +47,49 @@ class Trial:
         There are no seconds where the memory does not do. Raises `TrainingError` for values with which the run could
         not begin.
         """
-        encoded, held_out = read(self._folder, values, self._loaded)
-        learnt, aside = dataset_of(encoded.rows, values), held_out_of(held_out.rows)
+        tokenized, tokenized_held_out = tokenize_run(self._folder, values, self._loaded)
+        train, held_out = dataset_of(tokenized.rows, values), held_out_of(tokenized_held_out.rows)
         free = free_bytes()
-        peak, token_bytes = self._memory(values, learnt, aside, free)
+        peak, token_bytes = self._memory(values, train, held_out, free)
         figures: dict[str, object] = {
             "peak_bytes": peak,
             "token_bytes": token_bytes,
             "free_bytes": free,
-            "rows": len(encoded.rows),
-            "longest": max(_lengths(learnt)),
-            "truncated": len(encoded.truncated),
-            "learnt_share": encoded.num_loss_tokens / encoded.tokens,
+            "num_rows": len(tokenized.rows),
+            "longest": max(_lengths(train)),
+            "num_truncated": len(tokenized.truncated),
+            "trained_share": tokenized.num_loss_tokens / tokenized.num_tokens,
         }
         if not fits(peak, free):
             return figures
-        times = self._time(values, learnt, aside)
+        times = self._time(values, train, held_out)
         # Batches of other lengths leave gaps in the memory, which the run will have too.
         return figures | times | {"peak_bytes": max(peak, peak_bytes())}
 
-    def _memory(self, values: TrainingConfig, learnt: Dataset, aside: Dataset | None, free: int) -> tuple[int, float]:
+    def _memory(self, values: TrainingConfig, train: Dataset, held_out: Dataset | None, free: int) -> tuple[int, float]:
         """(bytes at most, bytes that each further token of a batch takes) with the longest rows.
 
         What a few tokens foretell to be too much is not tried: it would take minutes, and end in the system's killing
         this process at best.
         """
-        rows = min(values.per_device_train_batch_size, len(learnt))
-        tokens = rows * max(_lengths(learnt))
-        held = self._peak(values, learnt, None, steps=0)
+        rows = min(values.per_device_train_batch_size, len(train))
+        tokens = rows * max(_lengths(train))
+        held = self._peak(values, train, None, steps=0)
         if tokens >= _MIN_FORETOLD:
-            foretold, token_bytes = self._foretold(values, learnt, tokens, free)
+            foretold, token_bytes = self._foretold(values, train, tokens, free)
             if foretold > free:
                 return foretold, token_bytes
-        together = replace(values, gradient_accumulation_steps=min(2, values.gradient_accumulation_steps))
-        peak = self._peak(together, _longest(learnt, 2 * rows), _longest(aside, rows) if aside else None, steps=2)
+        few = values.model_copy(update={"gradient_accumulation_steps": min(2, values.gradient_accumulation_steps)})
+        peak = self._peak(few, _longest(train, 2 * rows), _longest(held_out, rows) if held_out else None, steps=2)
         return max(self._loading_bytes, peak), (peak - held) / tokens
 
-    def _foretold(self, values: TrainingConfig, learnt: Dataset, tokens: int, free: int) -> tuple[int, float]:
+    def _foretold(self, values: TrainingConfig, train: Dataset, tokens: int, free: int) -> tuple[int, float]:
         """(bytes for a batch of so many tokens, bytes for each), as smaller and then larger parts of it show them."""
-        alone = replace(values, gradient_accumulation_steps=1)
+        alone = values.model_copy(update={"gradient_accumulation_steps": 1})
         foretold, token_bytes, before = 0, 0.0, (0, 0)
         for part in _PARTS:
             few = max(_FEWEST, tokens // part)
-            peak = self._peak(alone, _of_tokens(learnt, few), None, steps=1)
+            peak = self._peak(alone, _of_tokens(train, few), None, steps=1)
             if few > before[0] > 0:
                 token_bytes = max(0.0, (peak - before[1]) / (few - before[0]))
                 foretold = int(peak + token_bytes * (tokens - few))
@@ -99,26 +98,26 @@ class Trial:
             before = few, peak
         return foretold, token_bytes
 
-    def _peak(self, values: TrainingConfig, learnt: Dataset, aside: Dataset | None, steps: int) -> int:
+    def _peak(self, values: TrainingConfig, train: Dataset, held_out: Dataset | None, steps: int) -> int:
         """The most that was held while so many steps were taken, or is held without any."""
         gc.collect()  # a trainer is full of circles
         forget_peak()
         if steps:
-            self._train(values, learnt, aside, steps)
+            self._train(values, train, held_out, steps)
         return peak_bytes()
 
-    def _time(self, values: TrainingConfig, learnt: Dataset, aside: Dataset | None) -> dict[str, object]:
+    def _time(self, values: TrainingConfig, train: Dataset, held_out: Dataset | None) -> dict[str, object]:
         """Steps and seconds of the whole run."""
         batch = values.per_device_train_batch_size
-        some = _some(aside, MAX_EVAL_BATCHES * batch) if aside else None
-        alone = replace(values, gradient_accumulation_steps=1)
-        times = self._train(alone, _some(learnt, (TIMED_BATCHES + 1) * batch), some, steps=TIMED_BATCHES + 1)
-        run = Run(values, learnt, aside, self._folder, lambda _event: None, lambda: False)
+        some = _some(held_out, MAX_EVAL_BATCHES * batch) if held_out else None
+        alone = values.model_copy(update={"gradient_accumulation_steps": 1})
+        times = self._train(alone, _some(train, (TIMED_BATCHES + 1) * batch), some, steps=TIMED_BATCHES + 1)
+        run = Run(values, train, held_out, self._folder, lambda _event: None, lambda: False)
         measurements = math.ceil(run.total_steps / run.eval_steps)
-        eval_s = times.eval_s * len(aside) / len(some) if aside and some else 0.0
+        eval_s = times.eval_s * len(held_out) / len(some) if held_out and some else 0.0
         start_s = self._start_s + times.setup_s
         return {
-            "steps": run.total_steps,
+            "num_steps": run.total_steps,
             "start_s": start_s,
             "seconds": start_s
             + run.total_steps * values.gradient_accumulation_steps * times.step_s
@@ -126,12 +125,19 @@ class Trial:
             + eval_s,
         }
 
-    def _train(self, values: TrainingConfig, learnt: Dataset, aside: Dataset | None, steps: int) -> "_Times":
+    def _train(self, values: TrainingConfig, train: Dataset, held_out: Dataset | None, steps: int) -> "_Times":
         """Train as the worker does, saves and measurements included, and take the adapter off again."""
         folder = self._folder / _FOLDER
         times = _Times()
-        quiet = replace(values, max_steps=steps, learning_rate=1e-6, early_stopping_patience=0, report_to=NOWHERE)
-        run = Run(quiet, learnt, aside, folder, times.note, times.are_enough, evaluations=1)
+        quiet = values.model_copy(
+            update={
+                "max_steps": steps,
+                "learning_rate": 1e-6,
+                "early_stopping_patience": 0,
+                "report_to": TRACKERS.alone,
+            }
+        )
+        run = Run(quiet, train, held_out, folder, times.note, times.are_enough, num_evals=1)
         trainer = assemble(self._loaded, run)
         try:
             trainer.train()
@@ -151,10 +157,10 @@ class _Times:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
-        self._told: list[tuple[float, Event]] = []
+        self._seen: list[tuple[float, Event]] = []
 
     def note(self, event: Event) -> None:
-        self._told.append((time.monotonic(), event))
+        self._seen.append((time.monotonic(), event))
 
     def are_enough(self) -> bool:
         """Whether slow steps have told enough before all were taken."""
@@ -162,12 +168,12 @@ class _Times:
         return len(steps) > 1 and steps[-1] - steps[0] > _ENOUGH_S
 
     def _steps(self) -> list[float]:
-        return [at for at, event in self._told if event.loss is not None]
+        return [at for at, event in self._seen if event.loss is not None]
 
     @property
     def setup_s(self) -> float:
         """Until the first step could begin."""
-        return self._told[0][0] - self._began
+        return self._seen[0][0] - self._began
 
     @property
     def step_s(self) -> float:
@@ -185,8 +191,8 @@ class _Times:
 
     def _last(self, meant: Callable[[Event], bool]) -> float:
         """From the event before to the last one that is meant."""
-        at = max((place for place, (_, event) in enumerate(self._told) if meant(event)), default=0)
-        return self._told[at][0] - self._told[at - 1][0] if at else 0.0
+        at = max((place for place, (_, event) in enumerate(self._seen) if meant(event)), default=0)
+        return self._seen[at][0] - self._seen[at - 1][0] if at else 0.0
 
 
 def _lengths(dataset: Dataset) -> list[int]:
@@ -200,7 +206,7 @@ def _longest(dataset: Dataset, rows: int) -> Dataset:
 
 
 def _of_tokens(dataset: Dataset, tokens: int) -> Dataset:
-    """About so many tokens of the longest rows: whole rows, or the end of one, where what is learnt stands."""
+    """About so many tokens of the longest rows: whole rows, or the end of one, where what is trained on stands."""
     longest = _longest(dataset, 1)
     length = len(longest[0]["input_ids"])
     if tokens >= length:

@@ -20,7 +20,7 @@ _FULL_BYTES = 2**20
 
 
 class AtomicCheckpointTrainer(SFTTrainer):  # type: ignore[misc]
-    """Saves into a folder aside and publishes that whole, where transformers writes straight into its place."""
+    """Saves into a temporary folder and publishes that whole, where transformers writes straight into its place."""
 
     def __init__(self, run: Run, **options: Any) -> None:
         self._run = run
@@ -56,12 +56,12 @@ class AtomicCheckpointTrainer(SFTTrainer):  # type: ignore[misc]
                 step=self.state.global_step,
             ) from error
 
-    def _publish(self, aside: Path) -> None:
+    def _publish(self, tmp: Path) -> None:
         step, root = self.state.global_step, self._run.folder / CHECKPOINTS_FOLDER
         eval_loss = next(
             (e["eval_loss"] for e in self.state.log_history if e["step"] == step and "eval_loss" in e), None
         )
-        checkpoint = publish(aside, root, step, eval_loss, self.seconds())
+        checkpoint = publish(tmp, root, step, eval_loss, self.seconds())
         kept = keep_adapter(checkpoint, self._run.folder / LEARNT_FOLDER)
         prune(root)
         self._run.on_event(

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from trl import pack_dataset
 
 from playground.errors import TrainingError
-from playground.training.spec import TrainingConfig
+from playground.training.config import TrainingConfig
 from playground.training.tokenization import TokenizedExample
 
 LENGTHS = "seq_lengths"

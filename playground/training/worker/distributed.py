@@ -3,7 +3,7 @@
 import os
 
 
-def processes() -> int:
+def world_size() -> int:
     """How many processes train together."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
@@ -27,7 +27,7 @@ def any_rank(wish: bool) -> bool:
         return wish
     from torch.distributed import all_gather_object
 
-    wishes: list[bool] = [False] * processes()
+    wishes: list[bool] = [False] * world_size()
     all_gather_object(wishes, wish)
     return any(wishes)
 
@@ -41,7 +41,7 @@ def barrier() -> None:
 
 
 def _together() -> bool:
-    if processes() == 1:
+    if world_size() == 1:
         return False
     from torch.distributed import is_initialized  # torch may not be imported before the process has settled
 

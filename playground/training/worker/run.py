@@ -9,16 +9,16 @@ from typing import Any, Literal
 
 from datasets import Dataset
 
+from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import Checkpoint
 from playground.training.jobs.events import Event
-from playground.training.spec import TrainingConfig
-from playground.training.worker.distributed import processes
+from playground.training.worker.distributed import world_size
 
 NUM_EVALS = 6
 MAX_EVAL_STEPS = 200
 _STATE_FILE = "trainer_state.json"
 
-StopReason = Literal["whole", "early", "asked"]
+StopReason = Literal["completed", "early_stopping", "interrupted"]
 """How training ended: all steps were taken, the held-out loss fell no more, or somebody asked."""
 
 
@@ -33,17 +33,17 @@ class Run:
     on_event: Callable[[Event], None]
     stop: Callable[[], bool]
     resume_from: Checkpoint | None = None
-    evaluations: int = NUM_EVALS
+    num_evals: int = NUM_EVALS
     name: str = ""
 
     @property
     def total_steps(self) -> int:
-        return self.values.total_steps(len(self.train_rows), processes())
+        return self.values.total_steps(len(self.train_rows), world_size())
 
     @property
     def eval_steps(self) -> int:
         """Steps from one measurement and checkpoint to the next."""
-        return min(math.ceil(self.total_steps / self.evaluations), MAX_EVAL_STEPS)
+        return min(math.ceil(self.total_steps / self.num_evals), MAX_EVAL_STEPS)
 
     def is_enough(self, history: Iterable[Mapping[str, Any]]) -> bool:
         """Whether the held-out loss did not fall in the newest measurements, so that going on would only memorize.
@@ -60,6 +60,6 @@ class Run:
     def ended_at(self, checkpoint: Checkpoint) -> StopReason | None:
         """How the run ended at this checkpoint; None where steps are left."""
         if checkpoint.step >= self.total_steps:
-            return "whole"
+            return "completed"
         state = json.loads((checkpoint.folder / _STATE_FILE).read_text(encoding="utf-8"))
-        return "early" if self.is_enough(state["log_history"]) else None
+        return "early_stopping" if self.is_enough(state["log_history"]) else None

@@ -12,8 +12,7 @@ from trl import SFTConfig
 
 from playground.models.loader import LoadedModel
 from playground.models.quantization import disable_cpu_repacking
-from playground.training.jobs.checkpoints import ASIDE_FOLDER
-from playground.training.spec import ALL_LINEAR, NOWHERE, TrainingConfig
+from playground.training.jobs.checkpoints import TMP_FOLDER
 from playground.training.worker.callback import EventCallback
 from playground.training.worker.checkpointing import AtomicCheckpointTrainer
 from playground.training.worker.dataset import check_packing
@@ -33,8 +32,8 @@ def train(loaded: LoadedModel, run: Run) -> StopReason:
     trainer = assemble(loaded, run)
     trainer.train(resume_from_checkpoint=str(run.resume_from.folder) if run.resume_from else None)
     if trainer.state.global_step >= run.total_steps:
-        return "whole"
-    return "early" if run.is_enough(trainer.state.log_history) else "asked"
+        return "completed"
+    return "early_stopping" if run.is_enough(trainer.state.log_history) else "interrupted"
 
 
 def assemble(loaded: LoadedModel, run: Run) -> AtomicCheckpointTrainer:
@@ -49,7 +48,7 @@ def assemble(loaded: LoadedModel, run: Run) -> AtomicCheckpointTrainer:
         processing_class=loaded.tokenizer.transformers_tokenizer,
         train_dataset=run.train_rows,
         eval_dataset=run.held_out_rows,
-        peft_config=_lora(run.values),
+        peft_config=LoraConfig(**run.values.arguments("lora"), task_type="CAUSAL_LM"),
     )
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
@@ -60,37 +59,13 @@ def assemble(loaded: LoadedModel, run: Run) -> AtomicCheckpointTrainer:
     return trainer
 
 
-def _lora(values: TrainingConfig) -> LoraConfig:
-    targets = values.target_modules
-    return LoraConfig(
-        r=values.r,
-        lora_alpha=values.lora_alpha,
-        lora_dropout=values.lora_dropout,
-        target_modules=targets if targets == ALL_LINEAR else targets.split(","),
-        use_rslora=values.use_rslora,
-        task_type="CAUSAL_LM",
-    )
-
-
 def _arguments(run: Run, device: torch.device) -> SFTConfig:
-    values, between = run.values, run.eval_steps
+    config, between = run.values, run.eval_steps
     return SFTConfig(
-        output_dir=str(run.folder / ASIDE_FOLDER),
-        num_train_epochs=values.epochs,
-        max_steps=values.max_steps,
-        per_device_train_batch_size=values.per_device_train_batch_size,
-        per_device_eval_batch_size=values.per_device_train_batch_size,
-        gradient_accumulation_steps=values.gradient_accumulation_steps,
-        learning_rate=values.learning_rate,
-        lr_scheduler_type=values.lr_scheduler_type,
-        warmup_steps=values.warmup_ratio,  # below 1 it is a share of all steps
-        weight_decay=values.weight_decay,
-        max_length=values.max_length,
-        packing=values.packing,
-        completion_only_loss=values.completion_only_loss,
-        neftune_noise_alpha=values.neftune_noise_alpha or None,
+        **config.arguments("sft"),
+        output_dir=str(run.folder / TMP_FOLDER),
+        per_device_eval_batch_size=config.per_device_train_batch_size,
         dataset_kwargs={"skip_prepare_dataset": True},
-        seed=values.seed,
         logging_steps=max(1, run.total_steps // LOGGED_POINTS),
         logging_nan_inf_filter=False,
         eval_strategy="steps" if run.held_out_rows else "no",
@@ -102,11 +77,9 @@ def _arguments(run: Run, device: torch.device) -> SFTConfig:
         bf16=False,
         fp16=False,
         tf32=False if device.type == "cuda" else None,
-        activation_checkpointing=values.gradient_checkpointing,  # its name in transformers 5
         activation_checkpointing_kwargs={"use_reentrant": False},
         use_cpu=device.type == "cpu",
         dataloader_pin_memory=device.type == "cuda",
-        report_to=[] if values.report_to == NOWHERE else values.report_to.split(","),
         run_name=run.name or None,
         disable_tqdm=True,
     )

@@ -18,7 +18,7 @@ from playground.service.services import Services
 from playground.tasks.base import Task
 from playground.tasks.registry import all_tasks
 from playground.ui.api import files as api_files
-from playground.ui.api.shapes import adapter_as_api, as_api, as_text
+from playground.ui.api.shapes import adapter_as_api, as_text
 from playground.ui.errors import show_errors
 
 
@@ -52,41 +52,38 @@ def _add_generate(services: Services) -> None:
         seed: int = -1,
         strength: float = 1.0,
     ) -> AsyncIterator[str]:
-        sampling = SamplingParams(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
+        params = SamplingParams(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
         owner, task = services.owners.owner(request.headers), all_tasks()["generate"]
-        given = {"prompt": prompt, "system": system, "sampling": sampling}
+        given = {"prompt": prompt, "system": system, "params": params}
         async with aclosing(services.generation.run(owner, task, adapter, strength, **given)) as results:
             async for result in results:
-                yield as_api(result)
+                yield result.to_api()
 
     _add(_returning(generate, str), "generate", "Continue a chat; streams the whole text so far.")
 
 
-def _task_endpoint(services: Services, task: Task) -> Callable[..., Any]:
+def _task_endpoint(services: Services, task: Task[Any]) -> Callable[..., Any]:
     """An endpoint with the task's own fields as parameters, then `adapter` and `strength`."""
-    names = [field.name for field in task.fields]
+    fields = {name: task.Inputs.model_fields[name] for name in task.Inputs.asked()}
 
     @show_errors
     async def endpoint(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         *inputs, adapter, strength = values
-        owner, given = services.owners.owner(request.headers), dict(zip(names, inputs, strict=True))
+        owner, given = services.owners.owner(request.headers), dict(zip(fields, inputs, strict=True))
         async with aclosing(services.generation.run(owner, task, adapter, strength, **given)) as results:
             async for result in results:
-                yield as_api(result)
+                yield result.to_api()
 
-    streams_text = task.name in ("translate", "summarize")
-    parameters = [inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)]
-    for field in task.fields:
-        default = field.default if field.kind == "choice" and field.name != "target" else inspect.Parameter.empty
-        parameters.append(
-            inspect.Parameter(field.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=str)
-        )
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter("request", kind, annotation=gr.Request)]
+    for name, field in fields.items():
+        default = inspect.Parameter.empty if field.is_required() else field.default
+        parameters.append(inspect.Parameter(name, kind, default=default, annotation=str))
     for name, value in (("adapter", BASE), ("strength", 1.0)):
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         parameters.append(inspect.Parameter(name, kind, default=value, annotation=type(value)))
     endpoint.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     endpoint.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return _returning(endpoint, str if streams_text else dict)
+    return _returning(endpoint, str if task.Output.streams_text else dict)
 
 
 def _returning(function: Callable[..., Any], kind: type) -> Callable[..., Any]:

@@ -2,10 +2,10 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import gradio as gr
 from gradio.components.api_component import Api
@@ -13,23 +13,30 @@ from gradio.components.api_component import Api
 from playground.errors import InputError
 from playground.service.datasets import DatasetFile
 from playground.service.services import Services
-from playground.training.spec import TrainingConfig
+from playground.training.config import TrainingConfig
+from playground.training.setting import settings
 from playground.ui.api.shapes import adapter_as_api, as_text
 from playground.ui.errors import show_errors
 
-KINDS: dict[object, str] = {bool: "boolean", int: "number", float: "number", str: "string"}
-VALUES = {name: KINDS.get(kind, "string") for name, kind in get_type_hints(TrainingConfig).items()}
-"""Every training value with its kind in JSON."""
-LISTS = ("probes", "repairs")
-FIRST = ("epochs", "max_steps", "r", "lora_alpha", "learning_rate", "max_length", "probes")
-WISHES = tuple(dict.fromkeys((*FIRST, *VALUES, *LISTS)))
-"""What a run may be told beside its file and name, those asked for most first; what is left out suits the model."""
+
+def wishes(config_class: type[TrainingConfig]) -> list[str]:
+    """What a run may be told beside its file and name, those asked for most first; what is left out suits the model."""
+    advanced = {name: setting.advanced for name, setting in settings(config_class).items()}
+    first = [name for name in advanced if not advanced[name]]
+    return [*first, "probes", *(name for name in advanced if advanced[name]), "repairs"]
 
 
-def build(services: Services) -> None:
+def schemas(config_class: type[TrainingConfig]) -> dict[str, dict[str, Any]]:
+    """The kind of each of them in JSON."""
+    kinds = {name: facts["type"] for name, facts in config_class.model_json_schema()["properties"].items()}
+    known = {name: {"type": "number" if kind == "integer" else kind} for name, kind in kinds.items()}
+    return known | {name: {"type": "array", "items": {"type": "string"}} for name in ("probes", "repairs")}
+
+
+def build(services: Services, config_class: type[TrainingConfig] = TrainingConfig) -> None:
     """Each is a hidden button's event: a real `gr.File` refuses forged paths, which `gr.api` would let through."""
     _add(_inspect(services), "inspect_dataset")
-    _add(_train(services), "train")
+    _add(_train(services, config_class), "train", schemas(config_class))
     _add(_import(services), "import_adapter")
     exported = gr.File(visible=False)
     button = gr.Button(visible=False)
@@ -47,11 +54,13 @@ def _inspect(services: Services) -> Callable[..., Any]:
     return inspect_dataset
 
 
-def _train(services: Services) -> Callable[..., Any]:
+def _train(services: Services, config_class: type[TrainingConfig]) -> Callable[..., Any]:
+    names = wishes(config_class)
+
     @show_errors
-    async def train(request: gr.Request, file: Any, name: Any, format: Any, *wishes: Any) -> AsyncIterator[Any]:
+    async def train(request: gr.Request, file: Any, name: Any, format: Any, *values: Any) -> AsyncIterator[Any]:
         owner, path = services.owners.known_owner(request.headers), _path(file)
-        given = {wish: value for wish, value in zip(WISHES, wishes, strict=True) if value is not None}
+        given = {wish: value for wish, value in zip(names, values, strict=True) if value is not None}
         name, repairs = as_text(name, "name"), _as_repairs(given.pop("repairs", []))
         wanted = DatasetFile(path, path.name, as_text(format, "format"), repairs=repairs)
         job_id = await asyncio.to_thread(
@@ -62,7 +71,7 @@ def _train(services: Services) -> Callable[..., Any]:
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     *known, format, _ = inspect.signature(train).parameters.values()
-    wished = [inspect.Parameter(wish, kind, default=None) for wish in WISHES]
+    wished = [inspect.Parameter(wish, kind, default=None) for wish in names]
     train.__signature__ = inspect.Signature([*known, format.replace(default="auto"), *wished])  # type: ignore[attr-defined]
     return train
 
@@ -93,21 +102,16 @@ def _import(services: Services) -> Callable[..., Any]:
     return import_adapter
 
 
-def _add(function: Callable[..., Any], api_name: str) -> None:
-    """A hidden button's event whose first input is a real `gr.File`, the others plain values."""
+def _add(function: Callable[..., Any], api_name: str, schemas: Mapping[str, dict[str, Any]] | None = None) -> None:
+    """A hidden button's event whose first input is a real `gr.File`, the others plain values: text, if not told."""
+    known = schemas or {}
     inputs: list[Any] = [gr.File(visible=False)]
     for parameter in list(inspect.signature(function).parameters.values())[2:]:
         default = None if parameter.default is inspect.Parameter.empty else parameter.default
-        inputs.append(Api(default, _schema(parameter.name), parameter.name))
+        inputs.append(Api(default, known.get(parameter.name, {"type": "string"}), parameter.name))
     gr.Button(visible=False).click(
         function, inputs, Api(None, {"type": "object"}, "result"), api_name=api_name, concurrency_limit=None
     )
-
-
-def _schema(name: str) -> dict[str, Any]:
-    if name in LISTS:
-        return {"type": "array", "items": {"type": "string"}}
-    return {"type": VALUES.get(name, "string")}
 
 
 def _path(file: Any) -> Path:

@@ -44,3 +44,16 @@ def ghost(english: str, **options: Any) -> gr.Button:
     """A button without a box."""
     classes = ["ghost", *options.pop("elem_classes", [])]
     return gr.Button(t(english), size="sm", min_width=0, elem_classes=classes, **options)
+
+
+def static_html(html: str, *classes: str) -> gr.HTML:
+    """A piece of html that no event changes."""
+    return gr.HTML(html, padding=False, elem_classes=list(classes))
+
+
+def owning_tab() -> gr.Tab | None:
+    """The tab that is being drawn."""
+    block = gr.context.Context.block
+    while block is not None and not isinstance(block, gr.Tab):
+        block = block.parent
+    return block

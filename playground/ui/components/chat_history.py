@@ -1,31 +1,85 @@
 """Conversations: as the Chatbot shows them, as the model reads them, and as rows to learn from."""
 
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 from playground.errors import InputError
-from playground.protocol.messages import Message
-from playground.tasks.base import TextOutput
+from playground.protocol.messages import BASE, Message
+from playground.tasks.outputs import TextOutput
 
 
-def as_messages(shown: Any) -> list[Message]:
-    """The conversation as plain messages, whatever shape the Chatbot gives it in."""
-    messages: list[Message] = []
+class Author(TypedDict):
+    """Who gave an answer, under the names that the Chatbot keeps such things by."""
+
+    id: str
+    """`BASE`, or `TAUGHT` for any adapter."""
+    log: str
+    """Name and strength, as they were."""
+
+
+TAUGHT = "taught"
+Afresh = Callable[[Callable[..., Any]], None]
+"""Has an event, such as a button's `click`, begin a new chat."""
+
+
+class Turn(TypedDict):
+    """A message as the Chatbot shows it: an answer stays its author's, whoever is chosen later."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+    metadata: NotRequired[Author]
+
+
+def author(name: str, taught: bool) -> Author:
+    return {"id": TAUGHT if taught else BASE, "log": name}
+
+
+def as_turns(shown: Any) -> list[Turn]:
+    """The conversation with its authors, whatever shape the Chatbot gives it in."""
+    turns: list[Turn] = []
     for message in shown or []:
         content = message["content"]
         if not isinstance(content, str):
             content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
-        messages.append({"role": message["role"], "content": content})
-    return messages
+        turn: Turn = {"role": message["role"], "content": content}
+        by = message.get("metadata") or {}
+        if by.get("log"):
+            turn["metadata"] = {"id": str(by.get("id")), "log": str(by["log"])}
+        turns.append(turn)
+    return turns
 
 
-def with_answer(history: list[Message], said: str, result: TextOutput | None) -> list[Message]:
+def as_messages(shown: Any) -> list[Message]:
+    """The conversation as the model reads it: roles and contents alone."""
+    return [{"role": turn["role"], "content": turn["content"]} for turn in as_turns(shown)]
+
+
+def with_answer(history: list[Turn], said: str, result: TextOutput | None, by: Author) -> list[Turn]:
     """The conversation with what was said, and as much of the answer as there is."""
-    asked: list[Message] = [*history, {"role": "user", "content": said}]
-    return [*asked, {"role": "assistant", "content": result.text}] if result else asked
+    asked: list[Turn] = [*history, {"role": "user", "content": said}]
+    return [*asked, {"role": "assistant", "content": result.text, "metadata": by}] if result else asked
 
 
-def before_last(messages: list[Message]) -> tuple[list[Message], str]:
+def signatures(place: str, turns: list[Turn], by: Author) -> str:
+    """Style that signs each answer in the Chatbot of this id, and the one that `by` is to give next."""
+    authors = [turn.get("metadata") for turn in turns if turn["role"] == "assistant"]
+    rules = "".join(
+        f"#{place} .bot-row:nth-child({number} of .bot-row) {{ {_signature(one)} }}"
+        for number, one in enumerate([*authors, by], 1)
+        if one
+    )
+    return f"<style>{rules}</style>"
+
+
+def _signature(by: Author) -> str:
+    # A visitor named the adapter: what is no letter and no digit becomes a number.
+    name = "".join(letter if letter.isalnum() or letter == " " else f"\\{ord(letter):x} " for letter in by["log"])
+    green = " --dot: var(--color-accent); --bar: var(--color-accent);" if by["id"] == TAUGHT else ""
+    return f'--by: "{name}";{green}'
+
+
+def before_last(messages: list[Turn]) -> tuple[list[Turn], str]:
     """The conversation before the last thing that the visitor said, and that; "" for none."""
     history = list(messages)
     while history and history[-1]["role"] == "assistant":
@@ -34,7 +88,7 @@ def before_last(messages: list[Message]) -> tuple[list[Message], str]:
     return history, said
 
 
-def caught_up(behind: list[Message], ahead: list[Message]) -> list[Message]:
+def caught_up(behind: list[Turn], ahead: list[Turn]) -> list[Turn]:
     """`behind`, with what was said since it was last asked; all of `ahead` where they are not one conversation."""
     same = len(behind) <= len(ahead) and all(
         mine["role"] == other["role"] and (mine["role"] == "assistant" or mine["content"] == other["content"])

@@ -5,7 +5,7 @@ A tab draws the place for its results with `split` and asks with `answers`; ever
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import gradio as gr
@@ -13,10 +13,11 @@ import gradio as gr
 from playground.i18n.catalog import gettext, locale_of
 from playground.service.generation import Ask
 from playground.service.services import Services
+from playground.ui.components import snippets
+from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import ghost
-from playground.ui.events import EVENT_OPTIONS, copy_from
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import framed
-from playground.ui.reports.dataset import safe
 
 T = TypeVar("T")
 
@@ -40,23 +41,6 @@ class CompareView:
 
 
 @dataclass(frozen=True)
-class AdapterPicker:
-    """The bar's controls, and all places on the page that name who answers."""
-
-    picker: gr.Dropdown
-    """Its value is `BASE` or an adapter's id."""
-    strength: gr.Slider
-    """In percent."""
-    compare: gr.Checkbox
-    splits: list[CompareView] = field(default_factory=list)
-
-    @property
-    def inputs(self) -> list[Any]:
-        """What `answers` needs to know, in its order."""
-        return [self.picker, self.strength, self.compare]
-
-
-@dataclass(frozen=True)
 class ComparedOutput(Generic[T]):
     """The newest results, None where there is none yet; without Compare there is only `own`."""
 
@@ -73,7 +57,7 @@ class ComparedOutput(Generic[T]):
         compared goes."""
         base = "" if not self.comparing else gr.skip() if self.base is None else draw(self.base)
         own = gr.skip() if self.own is None else draw(self.own)
-        return [base, own, title(self.name, self.taught), True]
+        return [base, own, snippets.who(self.name, self.taught), True]
 
 
 def split(
@@ -92,7 +76,7 @@ def split(
             name = _head(framed(WHO, "Base model"), f"#{elem_id} {copied}" if copied else "")
             own = draw(elem_id)
     drawn = CompareView(base, own, name, gr.State(False))
-    choice.splits.append(drawn)
+    choice.named.append((drawn.title, drawn.answered))
     return drawn
 
 
@@ -100,7 +84,7 @@ def _head(name: Any, copied: str) -> gr.HTML:
     with gr.Row(elem_classes=["who"]):
         drawn = gr.HTML(name, padding=False, elem_classes=["say"])
         if copied:
-            ghost("Copy").click(None, js=copy_from(copied))
+            ghost("Copy").click(None, js=in_browser("copy", copied))
     return drawn
 
 
@@ -111,18 +95,13 @@ def wire(services: Services, choice: AdapterPicker) -> None:
         cards = services.adapters.list(services.owners.owner(request.headers))
         name = next((card.name for card in cards if card.id == adapter), None)
         locale = locale_of(request.headers)
-        drawn = title(_at(locale, name, percent) if name else gettext(locale, "Base model"), name is not None)
+        drawn = snippets.who(_at(locale, name, percent) if name else gettext(locale, "Base model"), name is not None)
         return [gr.skip() if done else drawn for done in answered]
 
-    inputs = [choice.picker, choice.strength, *(place.answered for place in choice.splits)]
-    titles = [place.title for place in choice.splits]
+    inputs = [choice.picker, choice.strength, *(answered for _, answered in choice.named)]
+    titles = [title for title, _ in choice.named]
     changes = [choice.picker.change, choice.strength.change]
     gr.on(changes, named, inputs, titles, trigger_mode="always_last", **EVENT_OPTIONS)
-
-
-def title(name: str, mine: bool) -> str:
-    """Green for what was taught, grey for the base model."""
-    return f'<div class="quiet dot {"mine" if mine else ""}">{safe(name)}</div>'
 
 
 def _at(locale: str, name: str, percent: Any) -> str:

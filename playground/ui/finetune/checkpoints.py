@@ -10,14 +10,12 @@ import gradio as gr
 from playground.errors import InputError
 from playground.i18n.catalog import Gettext
 from playground.service.runs import KeptStep
+from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, second
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune.state import FinetunePage, picked
+from playground.ui.events import EVENT_OPTIONS, in_browser
+from playground.ui.finetune.state import FinetunePage
 from playground.ui.i18n import gettext_for, t
-
-INTO_VIEW = "() => { document.querySelector('.other-steps')?.scrollIntoView({ block: 'center' }); }"
-"""On a phone the list stands far from its button."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def wire(frame: FinetunePage, parts: StepParts) -> None:
 
     shown = gr.State(False)
     opened = parts.open.click(open_list, [frame.job, shown], [parts.panel, parts.steps, shown], **EVENT_OPTIONS)
-    opened.success(None, js=INTO_VIEW, **EVENT_OPTIONS)
+    opened.success(None, js=in_browser("stepsIntoView"), **EVENT_OPTIONS)
     working = {"interactive": False}
     pressed = parts.take.click(lambda: gr.Button(t("Making it ready…"), **working), None, parts.take, **EVENT_OPTIONS)
     taken = pressed.then(

@@ -1,5 +1,9 @@
 """Fine-tune, step 2: which column plays which role, one dropdown for each role."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import gradio as gr
 
 from playground.data.formats import ROLES, Role
@@ -46,23 +50,44 @@ def _dropdown() -> gr.Dropdown:
 
 def updates(draft: Draft, gettext: Gettext) -> list[gr.Dropdown]:
     """Updates for the dropdowns: one for each role that the draft's format has a choice for."""
-    roles = ROLES[draft.format]
-    drawn = []
-    for place in range(MAX_FORMAT_COLUMNS):
-        if place >= len(roles) or not _has_a_choice(draft, roles[place]):
-            drawn.append(gr.Dropdown(visible=False))
-            continue
-        role = roles[place]
-        none = [] if role.required else [("–", "")]
-        drawn.append(
-            gr.Dropdown(
-                choices=[*none, *((name, name) for name in draft.known)],
-                value=draft.columns.get(role.name) or (None if role.required else ""),
-                label=gettext(OTHER_NAMES.get((draft.format, role.name)) or ROLE_NAMES[role.name]),
-                visible=True,
-            )
-        )
-    return drawn
+    return [_update(draft, gettext, role, value=_value(draft, role)) for role in _asked(draft)]
+
+
+def labelled(draft: Draft, gettext: Gettext) -> list[gr.Dropdown]:
+    """As `updates`, leaving to each dropdown what is chosen there."""
+    return [_update(draft, gettext, role) for role in _asked(draft)]
+
+
+def values(draft: Draft) -> list[str | None]:
+    """What the draft has for each dropdown."""
+    return [_value(draft, role) for role in _asked(draft)]
+
+
+def chosen(draft: Draft, columns: Sequence[Any]) -> Draft:
+    """The draft with what the dropdowns say. A column that was chosen anew leaves the role that it had before."""
+    said = {role.name: column or "" for role, column in zip(_asked(draft), columns, strict=True) if role}
+    new = {name: column for name, column in said.items() if column != draft.columns.get(name, "")}
+    kept = {role: column for role, column in draft.columns.items() if role not in new and column not in new.values()}
+    return replace(draft, columns={**kept, **{role: str(column) for role, column in new.items() if column}})
+
+
+def _asked(draft: Draft) -> list[Role | None]:
+    """For each dropdown the role that it asks for, if any."""
+    roles = [role if _has_a_choice(draft, role) else None for role in ROLES[draft.format]]
+    return [*roles, *[None] * (MAX_FORMAT_COLUMNS - len(roles))]
+
+
+def _value(draft: Draft, role: Role | None) -> str | None:
+    return (draft.columns.get(role.name) or (None if role.required else "")) if role else None
+
+
+def _update(draft: Draft, gettext: Gettext, role: Role | None, **value: Any) -> gr.Dropdown:
+    if role is None:
+        return gr.Dropdown(visible=False)
+    none = [] if role.required else [("–", "")]
+    choices = [*none, *((name, name) for name in draft.known)]
+    label = gettext(OTHER_NAMES.get((draft.format, role.name)) or ROLE_NAMES[role.name])
+    return gr.Dropdown(choices=choices, label=label, visible=True, **value)
 
 
 def _has_a_choice(draft: Draft, role: Role) -> bool:

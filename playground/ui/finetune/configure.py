@@ -15,17 +15,17 @@ from playground.i18n.catalog import Gettext
 from playground.service.datasets import DatasetFile
 from playground.service.finetuning import MAX_PROBE_CHARS
 from playground.service.services import Services
-from playground.training.preflight.client import PreflightResult
+from playground.training.preflight.result import PreflightResult
 from playground.ui.components.basics import caption, head, primary, second
+from playground.ui.components.defaults import Defaults
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import preflight as finetune_try
-from playground.ui.finetune import settings_form as finetune_advanced
+from playground.ui.finetune import preflight, settings_form
 from playground.ui.finetune.presets import INTENSITIES, choices, pace_of, seconds_of
 from playground.ui.finetune.progress import WatchParts
 from playground.ui.finetune.review import CheckParts
 from playground.ui.finetune.settings_form import Advanced
-from playground.ui.finetune.state import CHECK, TEACH, Draft, FinetunePage, go
+from playground.ui.finetune.state import CHECK, TEACH, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
 
 ELSEWHERE = "Tell a story about a brave little dog."
@@ -42,6 +42,7 @@ class TeachParts:
     fit: gr.Button
     advanced: Advanced
     probes: tuple[gr.Textbox, ...]
+    defaults: Defaults
     back: gr.Button
     start: gr.Button
 
@@ -62,7 +63,7 @@ def build(services: Services) -> TeachParts:
                 with gr.Column(elem_classes="trying"):
                     tried = gr.HTML("", padding=False)
                     fit = second("Make it fit", visible=False)
-                advanced = finetune_advanced.build(services)
+                advanced = settings_form.build(services)
             with gr.Column(elem_classes=["card", "scroll"], scale=1):
                 head(
                     "Questions to watch",
@@ -77,12 +78,13 @@ def build(services: Services) -> TeachParts:
             back = second("Back")
             caption("Others can keep using the model meanwhile, and so can you.")
             start = primary("Start teaching")
-    return TeachParts(before, name, intensity, tried, fit, advanced, probes, back, start)
+    defaults = Defaults([name, probes[0], *advanced.components])
+    return TeachParts(before, name, intensity, tried, fit, advanced, probes, defaults, back, start)
 
 
 def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: WatchParts) -> None:
     """Bind entering the step, trying the values out, and starting the run."""
-    services = frame.services
+    services, defaults = frame.services, parts.defaults
 
     @show_errors
     async def enter(draft: Draft, intensity: str, request: gr.Request) -> list[Any]:
@@ -91,32 +93,40 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
         gettext = gettext_for(request)
         pace = await asyncio.to_thread(services.finetuning.last_pace, services.owners.owner(request.headers))
         return [
-            go(TEACH),
+            open_step(TEACH),
             gr.Column(visible=True),
             gr.Column(visible=False),
-            default_name(draft.file_name),
             gr.Radio(choices=choices(services, draft, gettext, pace)),
-            draft.probe[:MAX_PROBE_CHARS],
-            *parts.advanced.showing(services.finetuning.plan(draft.rows, intensity)),
-            finetune_try.trying(gettext),
+            *defaults.offer(
+                {
+                    parts.name: default_name(draft.file_name),
+                    parts.probes[0]: draft.probe[:MAX_PROBE_CHARS],
+                    **suited(draft, intensity),
+                }
+            ),
+            preflight.trying(gettext),
             gr.Button(visible=False),
         ]
 
     @show_errors
     async def chosen(draft: Draft, intensity: str) -> list[Any]:
-        return parts.advanced.showing(services.finetuning.plan(draft.rows, intensity))
+        return defaults.offer(suited(draft, intensity))
+
+    def suited(draft: Draft, intensity: str) -> dict[Any, Any]:
+        values = parts.advanced.showing(services.finetuning.plan(draft.rows, intensity))
+        return dict(zip(advanced, values, strict=True))
 
     stage = [frame.steps, parts.before, watch.running]
     advanced = parts.advanced.components
     shown = [parts.tried, parts.fit]
-    filled = [*stage, parts.name, parts.intensity, parts.probes[0], *advanced, *shown]
-    entered = check.next.click(enter, [frame.draft, parts.intensity], filled, **EVENT_OPTIONS)
-    picked = parts.intensity.input(chosen, [frame.draft, parts.intensity], advanced, **EVENT_OPTIONS)
-    _try_out(frame, parts, [entered, picked])
+    asked = [frame.draft, parts.intensity]
+    entered = check.next.click(enter, asked, [*stage, parts.intensity, *defaults.outputs, *shown], **EVENT_OPTIONS)
+    picked = parts.intensity.input(chosen, asked, defaults.outputs, trigger_mode="always_last", **EVENT_OPTIONS)
+    _try_out(frame, parts, [defaults.adopt(entered), defaults.adopt(picked)])
     given = {frame.draft, parts.name, parts.intensity, *advanced, *parts.probes}
     begun = [parts.before, watch.running, frame.job, frame.told, frame.adapter, frame.clock]
-    parts.start.click(_beginning(frame, parts), given, begun, **EVENT_OPTIONS)
-    parts.back.click(lambda: go(CHECK), None, frame.steps, **EVENT_OPTIONS)
+    defaults.take_back(parts.start.click(_beginning(frame, parts), given, begun, **EVENT_OPTIONS))
+    parts.back.click(lambda: open_step(CHECK), None, frame.steps, **EVENT_OPTIONS)
 
 
 def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
@@ -130,12 +140,12 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
         if await asyncio.to_thread(services.finetuning.busy):
             pace = await asyncio.to_thread(services.finetuning.last_pace, owner)
             yield [
-                finetune_try.estimated(gettext, seconds_of(services, draft, values[parts.intensity], pace)),
+                preflight.estimated(gettext, seconds_of(services, draft, values[parts.intensity], pace)),
                 _hidden(),
                 _same(),
             ]
             return
-        yield [finetune_try.trying(gettext), _hidden(), _same()]
+        yield [preflight.trying(gettext), _hidden(), _same()]
         given = parts.advanced.given(values)
         try:
             questions = services.finetuning.preflight(owner, _file(draft), values[parts.intensity], given)
@@ -143,7 +153,7 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
                 async for tried in answers:
                     yield [_same()] * 3 if tried is None else _told(services, draft, gettext, tried)
         except PlaygroundError as error:
-            yield [finetune_try.refused(gettext, error), _hidden(), _same()]
+            yield [preflight.refused(gettext, error), _hidden(), _same()]
 
     @show_errors
     async def fit(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
@@ -151,7 +161,7 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
         given, intensity = parts.advanced.given(values), values[parts.intensity]
         before = services.finetuning.plan(draft.rows, intensity, given)
         unchanged = [_same()] * (1 + len(parts.advanced.fields))
-        yield [finetune_try.trying(gettext), _hidden(), *unchanged]
+        yield [preflight.trying(gettext), _hidden(), *unchanged]
         try:
             questions = services.finetuning.preflight(owner, _file(draft), intensity, given, smaller=True)
             async with aclosing(questions) as answers:
@@ -161,9 +171,9 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
                     else:
                         after = parts.advanced.showing(tried.values)
                         timed = _timed(services, draft, gettext, tried)
-                        yield [finetune_try.fitted(gettext, before, tried), _hidden(), timed, *after]
+                        yield [preflight.fitted(gettext, before, tried), _hidden(), timed, *after]
         except PlaygroundError as error:
-            yield [finetune_try.refused(gettext, error), _hidden(), *unchanged]
+            yield [preflight.refused(gettext, error), _hidden(), *unchanged]
 
     told = [parts.tried, parts.fit, parts.intensity]
     for event in filled:
@@ -190,7 +200,7 @@ def _hidden() -> gr.Button:
 def _told(services: Services, draft: Draft, gettext: Gettext, tried: PreflightResult) -> list[Any]:
     """A trial's line, the button where it does not fit, and the intensities with the times that it showed."""
     return [
-        finetune_try.found(gettext, tried, services.finetuning.max_run_s),
+        preflight.found(gettext, tried, services.finetuning.max_run_s),
         gr.Button(visible=not tried.fits),
         _timed(services, draft, gettext, tried),
     ]

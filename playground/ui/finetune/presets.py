@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
 from playground.service.services import Services
-from playground.training.preflight.client import PreflightResult
+from playground.training.preflight.result import PreflightResult
 from playground.ui.finetune.state import Draft
-from playground.ui.reports.dataset import duration
+from playground.ui.reports.run import duration
 
 INTENSITIES: Mapping[str, tuple[str, str]] = {
     "light": (N_("Light touch"), N_("a hint of it")),
@@ -22,7 +22,7 @@ Pace = tuple[float, float]
 def pace_of(tried: PreflightResult) -> Pace:
     """Told apart by the examples that were read, so that other intensities can be estimated from one trial."""
     values = tried.values
-    seen = tried.steps * values.per_device_train_batch_size * values.gradient_accumulation_steps
+    seen = tried.num_steps * values.per_device_train_batch_size * values.gradient_accumulation_steps
     return tried.start_s, (tried.seconds - tried.start_s) / max(1, seen)
 
 

@@ -7,18 +7,24 @@ from typing import Any
 
 import gradio as gr
 import pandas as pd
+from markupsafe import Markup
 
 from playground.i18n.catalog import Gettext
+from playground.protocol.messages import BASE
 from playground.sentence import N_, Sentence
 from playground.service.probes import ProbeAnswers
 from playground.service.runs import DatasetSource
-from playground.training.jobs.events import FINISHED, JobState
-from playground.ui.components.basics import caption, note, primary, second
+from playground.training.jobs.events import FINISHED
+from playground.training.jobs.state import JobState
+from playground.ui.components import snippets
+from playground.ui.components.adapter_picker import picked
+from playground.ui.components.basics import caption, note, primary, second, static_html
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune.state import BRING, RESULT, FinetunePage, go, picked, static_html
+from playground.ui.finetune.state import BRING, RESULT, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
-from playground.ui.reports import dataset as teach_html
+from playground.ui.reports import run
+from playground.ui.templates import render
 
 SEEN, ASIDE = N_("examples it learns from"), N_("examples set aside")
 MEASURED = N_("Lower is better. If the green line climbs again, it only memorizes: then it stops by itself.")
@@ -86,7 +92,7 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
     finetuning = frame.services.finetuning
 
     @show_errors
-    async def tick(job_id: str, told: Any, request: gr.Request) -> list[Any]:
+    async def tick(job_id: str, told: Any, choice: str, request: gr.Request) -> list[Any]:
         owner = frame.services.owners.owner(request.headers)
         if not job_id:
             return [gr.skip()] * (5 + len(parts.drawn))
@@ -104,9 +110,11 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
         return [
             news,
             gr.Timer(active=not ended),
-            go(RESULT) if has_result else gr.skip(),
+            open_step(RESULT) if has_result else gr.skip(),
             state["adapter"] if has_result else gr.skip(),
-            picked(frame.services, owner, str(state["adapter"])) if has_result else gr.skip(),
+            picked(frame.services, owner, str(state["adapter"]) if choice == BASE else None)
+            if has_result
+            else gr.skip(),
             *_draw(state, finetuning.source(owner, job_id), gettext, told, strip),
         ]
 
@@ -123,19 +131,19 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
     @show_errors
     async def again(job_id: str, request: gr.Request) -> list[Any]:
         finetuning.mark_seen(frame.services.owners.owner(request.headers), job_id)
-        return [go(BRING), ""]
+        return [open_step(BRING), ""]
 
     watched = [frame.told, frame.clock, frame.steps, frame.adapter, frame.picker, *parts.drawn]
-    frame.clock.tick(tick, [frame.job, frame.told], watched, **EVENT_OPTIONS)
+    frame.clock.tick(tick, [frame.job, frame.told, frame.picker], watched, **EVENT_OPTIONS)
     parts.stop.click(stop, frame.job, parts.stop, **EVENT_OPTIONS)
     parts.resume.click(resume, frame.job, [frame.clock, frame.told, parts.resume, parts.again], **EVENT_OPTIONS)
     parts.again.click(again, frame.job, [frame.steps, frame.job], **EVENT_OPTIONS)
-    parts.next.click(lambda: go(RESULT), None, frame.steps, **EVENT_OPTIONS)
+    parts.next.click(lambda: open_step(RESULT), None, frame.steps, **EVENT_OPTIONS)
 
 
 def strip_of(probes: Sequence[str], lines: Sequence[ProbeAnswers], gettext: Gettext) -> str:
     """Questions as rows, checkpoints as columns: the base's answers first, the newest marked."""
-    return teach_html.strip(gettext, probes, [(line.step, line.answers) for line in lines])
+    return run.probes(gettext, probes, [(line.step, line.answers) for line in lines])
 
 
 def _news(state: JobState) -> tuple[Any, ...]:
@@ -148,20 +156,19 @@ def _draw(state: JobState, known: DatasetSource | None, gettext: Gettext, told: 
     failed = ended and state["adapter"] is None
     grew = told is None or told[3:5] != _news(state)[3:]
     if failed:
-        why = gettext(Sentence.from_plain(state) if state["template"] else "It stopped.")
-        progress = f'<div class="warn">{teach_html.safe(why)}</div>'
+        progress = snippets.warning(gettext(Sentence.from_plain(state) if state["template"] else "It stopped."))
     else:
-        progress = teach_html.progress(gettext, state)
+        progress = run.progress(gettext, state)
     line = gettext("{file}, {count} examples", file=known.file_name, count=known.learned) if known else ""
     measured = bool(known.held_out if known else state["eval_losses"])
     return [
-        teach_html.title(state["name"], line),
+        snippets.title(state["name"], line),
         progress,
         _stop_button(ended) if told is None or ended else gr.skip(),
         gr.Button(visible=failed and state["can_resume"]),
         gr.Button(visible=failed),
-        teach_html.title(gettext("How far off it is"), gettext(MEASURED if measured else UNMEASURED)),
-        _legend(gettext) if measured else "",
+        snippets.title(gettext("How far off it is"), gettext(MEASURED if measured else UNMEASURED)),
+        render("legend", gettext, held_out=gettext(ASIDE), trained=gettext(SEEN)) if measured else "",
         _curve(state["losses"], state["eval_losses"]) if grew else gr.skip(),
         _figures(state, gettext),
         strip,
@@ -174,27 +181,19 @@ def _stop_button(ended: bool) -> gr.Button:
     return gr.Button(t("Stop and keep what it learnt"), visible=not ended, interactive=True)
 
 
-def _figures(state: JobState, gettext: Gettext) -> str:
+def _figures(state: JobState, gettext: Gettext) -> Markup:
     """The newest figures under the curve, as measured."""
     drawn = []
     if state["losses"]:
-        drawn.append(teach_html.tile(gettext(SEEN), f"{state['losses'][-1][1]:.2f}"))
+        drawn.append(snippets.tile(gettext(SEEN), f"{state['losses'][-1][1]:.2f}"))
     if state["eval_losses"]:
         first, last = state["eval_losses"][0][1], state["eval_losses"][-1][1]
         before = f"{first:.2f}" if len(state["eval_losses"]) > 1 else ""
-        drawn.append(teach_html.tile(gettext(ASIDE), f"{last:.2f}", before))
-    return teach_html.tiles(*drawn)
+        drawn.append(snippets.tile(gettext(ASIDE), f"{last:.2f}", before))
+    return snippets.tiles(*drawn)
 
 
 def _curve(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, float]]) -> pd.DataFrame | None:
     """Nothing before the first step: the chart draws for good only those lines that its first table has."""
     points = [(step, loss, SEEN) for step, loss in losses] + [(step, loss, ASIDE) for step, loss in held_out]
     return pd.DataFrame(points, columns=["step", "error", "on"]) if losses else None
-
-
-def _legend(gettext: Gettext) -> str:
-    """Which line is which; a single one needs no telling."""
-    return (
-        f'<div class="quiet legend"><span class="dot mine">{teach_html.safe(gettext(ASIDE))}</span><br>'
-        f'<span class="dot">{teach_html.safe(gettext(SEEN))}</span></div>'
-    )

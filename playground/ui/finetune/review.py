@@ -8,21 +8,24 @@ import gradio as gr
 
 from playground.data.column_mapping import AUTO, NOTHING_KNOWN
 from playground.data.examples import Example
-from playground.data.formats import FORMATS, ROLES
+from playground.data.formats import FORMATS
 from playground.data.table import Table
 from playground.errors import DataError, InputError
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
 from playground.service.datasets import PreparedDataset
 from playground.service.services import Services
-from playground.ui.components.basics import ghost, head, primary, second
+from playground.ui.components import snippets
+from playground.ui.components.basics import ghost, head, primary, second, static_html
+from playground.ui.components.defaults import Defaults
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import columns as finetune_roles
+from playground.ui.finetune import columns
 from playground.ui.finetune.lengths import beyond
-from playground.ui.finetune.state import BRING, Draft, FinetunePage, go, static_html
+from playground.ui.finetune.state import BRING, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
-from playground.ui.reports import dataset as teach_html
+from playground.ui.reports import dataset
+from playground.ui.templates import render
 
 MAX_PREVIEWED_ROWS = 200
 
@@ -37,7 +40,6 @@ FORMAT_NAMES = {
     "text_label": N_("texts with labels"),
     "text": N_("plain text"),
 }
-MARKED = N_("The marked words are what it learns to write. The rest is only read before.")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class CheckParts:
 
     format: gr.Dropdown
     roles: tuple[gr.Dropdown, ...]
+    columns: Defaults
     repairs: gr.CheckboxGroup
     before: gr.Button
     after: gr.Button
@@ -63,7 +66,7 @@ def build() -> CheckParts:
             found = gr.HTML("", padding=False)
             names = [(t(FORMAT_NAMES[name]), name) for name in FORMATS]
             format = gr.Dropdown(names, label=t("Read as"), interactive=True, filterable=False, elem_classes="pill")
-            roles = finetune_roles.build()
+            roles = columns.build()
             repairs = gr.CheckboxGroup(
                 [], label=t("Small repairs, if you agree"), interactive=True, visible=False, elem_classes="plain"
             )
@@ -83,7 +86,7 @@ def build() -> CheckParts:
         line = gr.HTML("", padding=False, elem_classes="say")
         following = primary("Next: teach")
     drawn = (found, format, *roles, repairs, lengths, example, place, changes, line, following)
-    return CheckParts(format, roles, repairs, before, after, example, place, back, following, drawn)
+    return CheckParts(format, roles, Defaults(roles), repairs, before, after, example, place, back, following, drawn)
 
 
 def wire(frame: FinetunePage, parts: CheckParts) -> None:
@@ -92,21 +95,25 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
 
     @show_errors
     async def format_chosen(draft: Draft, format: Any, request: gr.Request) -> list[Any]:
-        return await _again(services, replace(draft, format=str(format), columns={}, repairs=None), request)
+        draft, *drawn = await _again(services, replace(draft, format=str(format), columns={}, repairs=None), request)
+        return [draft, *keeping(parts.format, drawn)]
 
     @show_errors
-    async def role_chosen(draft: Draft, place: int, column: Any, request: gr.Request) -> list[Any]:
-        role = ROLES[draft.format][place].name
-        chosen = {name: value for name, value in draft.columns.items() if name != role and value != column}
-        if column:
-            chosen[role] = str(column)
-        return await _again(services, replace(draft, columns=chosen), request)
+    async def roles_chosen(request: gr.Request, draft: Draft, *chosen: Any) -> list[Any]:
+        draft, *drawn = await _again(services, columns.chosen(draft, chosen), request)
+        labelled = dict(zip(parts.roles, columns.labelled(draft, gettext_for(request)), strict=True))
+        kept = [labelled.get(part, new) for part, new in zip(parts.drawn, drawn, strict=True)]
+        values = dict(zip(parts.roles, columns.values(draft), strict=True))
+        return [draft, *keeping(parts.format, kept), *parts.columns.offer(values, chosen)]
 
     @show_errors
     async def repairs_chosen(draft: Draft, kinds: Any, request: gr.Request) -> list[Any]:
-        drawn = await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
-        # The boxes stay as they are: another may have been ticked meanwhile.
-        return [gr.skip() if part is parts.repairs else new for part, new in zip(shown, drawn, strict=True)]
+        draft, *drawn = await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
+        return [draft, *keeping(parts.repairs, drawn)]
+
+    def keeping(chosen: gr.components.Component, drawn: list[Any]) -> list[Any]:
+        """What was chosen in stays as it is: another choice may have been made meanwhile."""
+        return [gr.skip() if part is chosen else new for part, new in zip(parts.drawn, drawn, strict=True)]
 
     @show_errors
     async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
@@ -114,15 +121,22 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
         return [draft, *_example(services, draft, gettext_for(request))]
 
     shown = [frame.draft, *parts.drawn]
-    parts.format.input(format_chosen, [frame.draft, parts.format], shown, **EVENT_OPTIONS)
-    for place, role in enumerate(parts.roles):
-        role.input(role_chosen, [frame.draft, gr.State(place), role], shown, **EVENT_OPTIONS)
+    parts.format.input(format_chosen, [frame.draft, parts.format], shown, trigger_mode="always_last", **EVENT_OPTIONS)
+    chosen = gr.on(
+        [role.input for role in parts.roles],
+        roles_chosen,
+        [frame.draft, *parts.roles],
+        [*shown, *parts.columns.outputs],
+        trigger_mode="always_last",
+        **EVENT_OPTIONS,
+    )
+    parts.columns.adopt(chosen)
     parts.repairs.input(
         repairs_chosen, [frame.draft, parts.repairs], shown, trigger_mode="always_last", **EVENT_OPTIONS
     )
     for button, by in ((parts.before, -1), (parts.after, 1)):
         button.click(leaf, [frame.draft, gr.State(by)], [frame.draft, parts.example, parts.place], **EVENT_OPTIONS)
-    parts.back.click(lambda: go(BRING), None, frame.steps, **EVENT_OPTIONS)
+    parts.back.click(lambda: open_step(BRING), None, frame.steps, **EVENT_OPTIONS)
 
 
 async def read(services: Services, draft: Draft, gettext: Gettext) -> tuple[Draft, list[Any]]:
@@ -177,14 +191,14 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
     choices = [(gettext(repair.sentence), repair.kind) for repair in found.repairs]
     kept = [repair for repair in found.repairs if repair.kind in found.made]
     return draft, [
-        teach_html.title(draft.file_name, summary),
+        snippets.title(draft.file_name, summary),
         gr.Dropdown(value=draft.format),
-        *finetune_roles.updates(draft, gettext),
+        *columns.updates(draft, gettext),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
-        teach_html.lengths(gettext, services.datasets.lengths(examples, values.max_length)),
+        dataset.lengths(gettext, services.datasets.lengths(examples, values.max_length)),
         *_example(services, draft, gettext),
-        teach_html.repair_table(gettext, kept) + teach_html.problems(gettext, found.problems),
-        teach_html.caption(_set_aside(draft, gettext)),
+        dataset.repair_table(gettext, kept) + dataset.problems(gettext, found.problems),
+        snippets.caption(_set_aside(draft, gettext)),
         gr.Button(interactive=True),
     ]
 
@@ -194,15 +208,15 @@ def _unmatched(draft: Draft, table: Table, gettext: Gettext, error: DataError) -
     if error.sentence.msgid == NOTHING_KNOWN:  # a name to choose from a list need not be changed in the file
         why = gettext("No column has a name that is known here. Choose which is which; below is how the file begins.")
     return [
-        teach_html.title(draft.file_name, gettext("Say which column is which.")),
+        snippets.title(draft.file_name, gettext("Say which column is which.")),
         gr.Dropdown(value=draft.format),
-        *finetune_roles.updates(draft, gettext),
+        *columns.updates(draft, gettext),
         # Repairs that somebody unticked stay on offer: to make them again may be what helps.
         gr.skip() if draft.repairs is not None else gr.CheckboxGroup(choices=[], value=[], visible=False),
         "",
-        f'<div class="warn">{teach_html.safe(why)}</div>',
+        snippets.warning(why),
         "",
-        teach_html.first_rows(gettext, table) + teach_html.problems(gettext, table.problems),
+        dataset.first_rows(gettext, table) + dataset.problems(gettext, table.problems),
         "",
         gr.Button(interactive=False),
     ]
@@ -216,12 +230,11 @@ def _example(services: Services, draft: Draft, gettext: Gettext) -> list[str]:
     example = draft.preview[draft.shown]
     try:
         read = services.datasets.preview(example, limit)
-        drawn = teach_html.preview(_apart(example, read.pieces)) + beyond(read, limit, gettext)
+        drawn: str = dataset.preview(gettext, _apart(example, read.pieces)) + beyond(read, limit, gettext)
     except InputError as error:
-        drawn = f'<div class="warn">{teach_html.safe(gettext(error.sentence))}</div>'
-    key = f'<span class="key"></span>{teach_html.safe(gettext(MARKED))}'
+        drawn = snippets.warning(gettext(error.sentence))
     place = gettext("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))
-    return [f'{drawn}<div class="quiet marked">{key}</div>', teach_html.caption(place)]
+    return [render("example", gettext, drawn=drawn), snippets.caption(place)]
 
 
 def _apart(example: Example, pieces: list[tuple[str, bool]]) -> list[tuple[str, bool]]:

@@ -5,47 +5,14 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import gradio as gr
+from pydantic.fields import FieldInfo
 
-from playground.sentence import N_
 from playground.service.services import Services
-from playground.training.config import installed_reporters
-from playground.training.spec import ALL_LINEAR, NOWHERE, Schedule, TrainingConfig
+from playground.training.config import TrainingConfig
+from playground.training.setting import ConfigContext, Group, Setting, settings
 from playground.ui.components.basics import caption, html
 from playground.ui.i18n import t
-
-GROUPS: Mapping[str, Mapping[str, str]] = {
-    N_("How much may change"): {
-        "r": N_("Size of the adapter."),
-        "lora_alpha": N_("How strongly it acts; often 2 × r."),
-        "lora_dropout": N_("Forgets at random, against memorizing."),
-        "target_modules": N_("The layers that it changes."),
-        "use_rslora": N_("Steadier with a large r."),
-    },
-    N_("How long and how fast"): {
-        "epochs": N_("How often it reads the whole file."),
-        "max_steps": N_("Ends after so many steps; -1: no limit."),
-        "learning_rate": N_("How far each step goes."),
-        "lr_scheduler_type": N_("How the learning rate falls."),
-        "warmup_ratio": N_("Share of the steps to begin gently."),
-        "weight_decay": N_("Pulls weights towards zero."),
-        "early_stopping_patience": N_("Stops by itself after so many measurements without progress; 0: never."),
-    },
-    N_("How much at a time"): {
-        "per_device_train_batch_size": N_("Examples at a time."),
-        "gradient_accumulation_steps": N_("Batches before each step."),
-        "max_length": N_("Tokens of an example; the rest is cut off."),
-        "packing": N_("Several short examples in one row."),
-        "gradient_checkpointing": N_("Less memory, more time."),
-    },
-    N_("What counts"): {
-        "completion_only_loss": N_("Learns the answers alone, not the questions."),
-        "neftune_noise_alpha": N_("Noise on what it reads; 0: none."),
-        "seed": N_("The same seed, the same run."),
-        "report_to": N_("Where to send the curves."),
-    },
-}
-"""Each field with what it does, in a line."""
-_ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "c_attn", "query_key_value")
+from playground.validation import choices
 
 
 @dataclass(frozen=True)
@@ -67,37 +34,28 @@ class Advanced:
         return [getattr(values, name) for name in self.fields]
 
 
-def build(services: Services) -> Advanced:
+def build(services: Services, config_class: type[TrainingConfig] = TrainingConfig) -> Advanced:
     """Draw the accordion; values come with the file."""
     fields: dict[str, gr.components.Component] = {}
     with gr.Accordion(t("Advanced settings"), open=False):
         caption("These suit this model, this file and the choice above.")
-        for group, known in GROUPS.items():
+        for group in get_args(Group):
             html('<div class="sub">%s</div>', group)
             with gr.Row(elem_classes="numbers"):
-                for name, info in known.items():
-                    if name != "report_to" or services.owners.mode == "local":
-                        fields[name] = _field(services, name, info)
+                for name, setting in settings(config_class).items():
+                    if setting.group == group and (services.owners.mode == "local" or not setting.local_only):
+                        fields[name] = _field(services, name, config_class.model_fields[name], setting)
     return Advanced(fields)
 
 
-def _field(services: Services, name: str, info: str) -> gr.components.Component:
-    common: dict[str, Any] = {"label": name, "info": t(info), "interactive": True}
-    choices = {
-        "target_modules": _targets(services),
-        "lr_scheduler_type": list(get_args(Schedule)),
-        "report_to": [NOWHERE, *installed_reporters()],
-    }
-    default = getattr(TrainingConfig(), name)
-    if name in choices:
-        free = name != "lr_scheduler_type"
-        return gr.Dropdown(choices[name], value=default, allow_custom_value=free, elem_classes="pill", **common)
-    if isinstance(default, bool):
-        return gr.Checkbox(default, **common)
-    return gr.Number(default, **common)
-
-
-def _targets(services: Services) -> list[str]:
-    """All layers, or those of attention as this model calls them; others can be written in."""
-    attention = ",".join(name for name in _ATTENTION if name in services.models.info.linear_modules)
-    return [ALL_LINEAR, attention] if attention else [ALL_LINEAR]
+def _field(services: Services, name: str, info: FieldInfo, setting: Setting) -> gr.components.Component:
+    common: dict[str, Any] = {"label": name, "info": t(setting.help), "value": info.default, "interactive": True}
+    if setting.choices:
+        context = ConfigContext(services.models.info.context_length, services.models.info.linear_modules)
+        offered = [setting.choices.alone, *setting.choices.offered(context)]
+        return gr.Dropdown(offered, allow_custom_value=True, elem_classes="pill", **common)
+    if info.annotation is bool:
+        return gr.Checkbox(**common)
+    if fixed := choices(info):
+        return gr.Dropdown([str(choice) for choice in fixed], elem_classes="pill", **common)
+    return gr.Number(**common)

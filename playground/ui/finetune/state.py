@@ -2,26 +2,13 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
 from playground.data.column_mapping import AUTO
 from playground.data.examples import Example
-from playground.protocol.messages import BASE
 from playground.service.datasets import DatasetFile
 from playground.service.services import Services
-from playground.ui.events import EVENT_OPTIONS
-from playground.ui.i18n import t
-
-FETCH = """(file) => {
-  const link = document.createElement("a");
-  link.href = file.url;
-  link.download = file.orig_name || "";
-  document.body.append(link);
-  link.click();
-  link.remove();
-}"""
 
 BRING, CHECK, TEACH, RESULT = 1, 2, 3, 4
 
@@ -74,34 +61,6 @@ class FinetunePage:
     tabs: gr.Tabs
 
 
-def go(step: int) -> gr.Walkthrough:
+def open_step(step: int) -> gr.Walkthrough:
     """Open a step; the ones before it become reachable too."""
     return gr.Walkthrough(selected=step)
-
-
-def static_html(html: str, *classes: str) -> gr.HTML:
-    """A piece of html that no event changes."""
-    return gr.HTML(html, padding=False, elem_classes=list(classes))
-
-
-def picked(services: Services, owner: str, adapter: str) -> gr.Dropdown:
-    """The bar's picker with the owner's adapters as they are now, and this one chosen, where it can answer."""
-    choices = services.adapters.choices(owner)
-    usable = any(adapter == known for _, known in choices)
-    return gr.Dropdown(choices=[(t("Base model"), BASE), *choices], value=adapter if usable else BASE)
-
-
-def fetched(event: Any, button: gr.DownloadButton) -> None:
-    """After an event that put a file into a hidden download button, have the browser fetch it.
-
-    A visible one would need its file before it is clicked, for every adapter that is looked at.
-    """
-    event.success(None, button, None, js=FETCH, **EVENT_OPTIONS)
-
-
-def owning_tab() -> gr.Tab | None:
-    """The tab that is being drawn."""
-    block = gr.context.Context.block
-    while block is not None and not isinstance(block, gr.Tab):
-        block = block.parent
-    return block

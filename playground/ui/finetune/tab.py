@@ -7,33 +7,40 @@ from typing import Any
 import gradio as gr
 
 from playground.service.services import Services
+from playground.ui.components.basics import owning_tab
+from playground.ui.components.chat_history import Afresh
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import configure as finetune_teach
-from playground.ui.finetune import progress as finetune_watch
-from playground.ui.finetune import result as finetune_result
-from playground.ui.finetune import review as finetune_check
-from playground.ui.finetune import upload as finetune_bring
+from playground.ui.finetune import configure, progress, result, review, upload
 from playground.ui.finetune.configure import TeachParts
 from playground.ui.finetune.progress import WatchParts
-from playground.ui.finetune.state import BRING, CHECK, RESULT, TEACH, Draft, FinetunePage, go, owning_tab
+from playground.ui.finetune.review import CheckParts
+from playground.ui.finetune.state import BRING, CHECK, RESULT, TEACH, Draft, FinetunePage, open_step
 from playground.ui.i18n import t
-from playground.ui.tabs import corrections
-from playground.ui.tabs.corrections import CorrectionsPanel
 
 
-def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs, note: CorrectionsPanel | None = None) -> None:
-    """Draw the tab and bind its events; call inside its `gr.Tab`. `note` is what leads here from Generate."""
+def build(
+    services: Services,
+    picker: gr.Dropdown,
+    tabs: gr.Tabs,
+    prompt: gr.Textbox | None = None,
+    afresh: Afresh | None = None,
+) -> tuple[FinetunePage, CheckParts]:
+    """Draw the tab and bind its events; call inside its `gr.Tab`. `prompt` is where Generate is asked, `afresh` begins
+    a new chat there.
+
+    Returns what another tab needs to bring a file here.
+    """
     with gr.Walkthrough(selected=BRING, elem_classes="teaching") as steps:
         with gr.Step(t("Bring examples"), id=BRING):
-            bring = finetune_bring.build()
+            bring = upload.build()
         with gr.Step(t("Check them"), id=CHECK):
-            check = finetune_check.build()
+            check = review.build()
         with gr.Step(t("Teach"), id=TEACH):
-            teach = finetune_teach.build(services)
-            watch = finetune_watch.build()
+            teach = configure.build(services)
+            watch = progress.build()
         with gr.Step(t("See what changed"), id=RESULT):
-            result = finetune_result.build()
+            outcome = result.build()
     frame = FinetunePage(
         services=services,
         steps=steps,
@@ -45,16 +52,15 @@ def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs, note: Correcti
         picker=picker,
         tabs=tabs,
     )
-    finetune_bring.wire(frame, bring, check)
-    finetune_check.wire(frame, check)
-    finetune_teach.wire(frame, teach, check, watch)
-    finetune_watch.wire(frame, watch)
-    finetune_result.wire(frame, result, bring.file, note.prompt if note else None)
-    if note is not None:
-        corrections.send_to_finetune(frame, note, check)
+    upload.wire(frame, bring, check)
+    review.wire(frame, check)
+    configure.wire(frame, teach, check, watch)
+    progress.wire(frame, watch)
+    result.wire(frame, outcome, bring.file, prompt, afresh)
     tab = owning_tab()
     if tab is not None:
         _attach(frame, tab, teach, watch)
+    return frame, check
 
 
 def _attach(frame: FinetunePage, tab: gr.Tab, teach: TeachParts, watch: WatchParts) -> None:
@@ -67,6 +73,7 @@ def _attach(frame: FinetunePage, tab: gr.Tab, teach: TeachParts, watch: WatchPar
         if state is None:
             return [gr.skip()] * 5
         # The clock's next tick draws the run; at its end it moves on to the result by itself.
-        return [state["job_id"], gr.Timer(active=True), go(TEACH), gr.Column(visible=False), gr.Column(visible=True)]
+        seen = gr.Column(visible=False), gr.Column(visible=True)
+        return [state["job_id"], gr.Timer(active=True), open_step(TEACH), *seen]
 
     tab.select(find, frame.job, [frame.job, frame.clock, frame.steps, teach.before, watch.running], **EVENT_OPTIONS)

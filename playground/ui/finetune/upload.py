@@ -11,14 +11,14 @@ from playground.errors import DataError, InputError
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
 from playground.service.datasets import READY_FILES, DatasetService
-from playground.ui.components.basics import caption, head, note, primary
+from playground.ui.components import snippets
+from playground.ui.components.basics import caption, head, note, primary, static_html
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import review as finetune_check
+from playground.ui.finetune import review
 from playground.ui.finetune.review import CheckParts
-from playground.ui.finetune.state import CHECK, Draft, FinetunePage, go, static_html
+from playground.ui.finetune.state import CHECK, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
-from playground.ui.reports import dataset as teach_html
 
 READY = (
     ("pirate_talk.csv", N_("Talk like a pirate\nQuestions, answered the pirate way")),
@@ -96,14 +96,14 @@ def wire(frame: FinetunePage, parts: BringParts, check: CheckParts) -> None:
         draft = Draft(path=path, file_name=Path(path).name)
         gettext = gettext_for(request)
         try:
-            draft, drawn = await finetune_check.read(frame.services, draft, gettext)
+            draft, drawn = await review.read(frame.services, draft, gettext)
         except DataError as error:
-            why = f'<div class="warn">{teach_html.safe(gettext(error.sentence))}</div>'
+            why = snippets.warning(gettext(error.sentence))
             return [None, gr.HTML(why, visible=True), *without(gettext), *[gr.skip()] * len(check.drawn)]
         told = gettext("Say which column is which.")
         if draft.usable:
             told = gettext("{name}: {count} examples can be used.", name=draft.file_name, count=draft.usable)
-        line = teach_html.caption(told)
+        line = snippets.caption(told)
         return [gr.skip(), gr.HTML("", visible=False), line, gr.Button(interactive=True), draft, *drawn]
 
     @show_errors
@@ -111,13 +111,13 @@ def wire(frame: FinetunePage, parts: BringParts, check: CheckParts) -> None:
         return [gr.HTML("", visible=False), *without(gettext_for(request))]
 
     def without(gettext: Gettext) -> list[Any]:
-        return [teach_html.caption(gettext(ADAPTER)), gr.Button(interactive=False), Draft()]
+        return [snippets.caption(gettext(ADAPTER)), gr.Button(interactive=False), Draft()]
 
     shown = [frame.draft, *check.drawn]
     stage = [parts.refused, parts.line, parts.next]
     parts.file.upload(received, parts.file, [parts.file, *stage, *shown], **EVENT_OPTIONS)
     parts.file.clear(removed, None, [*stage, frame.draft], **EVENT_OPTIONS)
-    parts.next.click(lambda: go(CHECK), None, frame.steps, **EVENT_OPTIONS)
+    parts.next.click(lambda: open_step(CHECK), None, frame.steps, **EVENT_OPTIONS)
     for name, button in parts.ready:
         button.click(_taking(frame, name), None, [frame.steps, *shown], **EVENT_OPTIONS)
 
@@ -126,7 +126,7 @@ def _taking(frame: FinetunePage, name: str) -> Callable[..., Any]:
     @show_errors
     async def take(request: gr.Request) -> list[Any]:
         draft = Draft(path=str(READY_FILES / name), file_name=name)
-        draft, drawn = await finetune_check.read(frame.services, draft, gettext_for(request))
-        return [go(CHECK), draft, *drawn]
+        draft, drawn = await review.read(frame.services, draft, gettext_for(request))
+        return [open_step(CHECK), draft, *drawn]
 
     return take

@@ -1,21 +1,17 @@
 """An adapter's report, drawn as html: verdict, tiles, what else changed, and the rows behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from markupsafe import Markup
 
 from playground.evaluation.held_out import OTHER
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
-from playground.ui.reports import dataset as teach_html
-from playground.ui.reports.dataset import safe
+from playground.tasks.registry import all_tasks
+from playground.ui.components import snippets
+from playground.ui.templates import render
 
-SKILLS = {
-    "sentiment": N_("Sentiment"),
-    "translate": N_("Translate"),
-    "summarize": N_("Summarize"),
-    "answer": N_("Question answering"),
-    "generate": N_("Stories"),
-}
 MEASURES = {
     "accuracy": N_("Right answers"),
     "macro-F1": N_("Right answers, each label alike"),
@@ -44,31 +40,31 @@ def _fields(sentence: Mapping[str, Any], gettext: Gettext) -> dict[str, Any]:
     return {name: gettext(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
-def tiles(report: Mapping[str, Any], gettext: Gettext) -> str:
+def tiles(report: Mapping[str, Any], gettext: Gettext) -> Markup:
     """Up to two measures, before and now, with the gain and half of its interval; and how many skills were kept."""
     drawn = [_tile(measure, gettext) for measure in report.get("measures", ())[:2]]
     skills = report.get("skills", ())
     if skills:
         kept = sum(not skill["worse"] for skill in skills)
         drawn.append(
-            teach_html.tile(gettext("Other skills kept"), str(kept), "", gettext("of {count}", count=len(skills)))
+            snippets.tile(gettext("Other skills kept"), str(kept), "", gettext("of {count}", count=len(skills)))
         )
-    return teach_html.tiles(*drawn)
+    return snippets.tiles(*drawn)
 
 
-def _tile(measure: Mapping[str, Any], gettext: Gettext) -> str:
+def _tile(measure: Mapping[str, Any], gettext: Gettext) -> Markup:
     name, rows = measure["name"], measure["rows"]
     gain, margin = measure["adapter"] - measure["base"], (measure["high"] - measure["low"]) / 2
     label = gettext(MEASURES.get(name, name))
     if name == "accuracy":
         now, before, spread = (round(rows * share / 100) for share in (measure["adapter"], measure["base"], margin))
         told = gettext("of {count}; {gain} ± {spread}", count=rows, gain=_signed(f"{now - before:+d}"), spread=spread)
-        return teach_html.tile(label, str(now), str(before), told)
+        return snippets.tile(label, str(now), str(before), told)
     # Apart from those around a hundred and more, where they say nothing, tenths are shown.
     digits = 0 if max(measure["adapter"], measure["base"]) >= MANY else 1
     now, before = (f"{measure[who]:.{digits}f}" for who in ("adapter", "base"))
     told = f"{gettext(name)}; {_signed(f'{gain:+.{digits}f}')}\u00a0±\u00a0{margin:.{digits}f}"
-    return teach_html.tile(label, now, before, told)
+    return snippets.tile(label, now, before, told)
 
 
 def _signed(figure: str) -> str:
@@ -84,41 +80,45 @@ def answers(report: Mapping[str, Any], name: str, gettext: Gettext) -> str:
     return drawn + (_rows(gettext("Where it gained least"), worst, name, gettext, plain) if worst else "")
 
 
+def answers_table(
+    gettext: Gettext,
+    heading: str,
+    name: str,
+    rows: Iterable[tuple[str, str, str, str]],
+    told: str = "",
+    asked_as: str = "Question",
+) -> Markup:
+    """(question, the base model's answer, the adapter's answer, the wanted answer or "") side by side."""
+    values = {"heading": heading, "told": told, "asked_as": gettext(asked_as), "name": name, "rows": list(rows)}
+    return render("answers", gettext, **values)
+
+
 def others(report: Mapping[str, Any], gettext: Gettext) -> str:
     """The built-in tasks before and now; losses that are more than chance are marked."""
     skills = report.get("skills", ())
     if not skills:
         return ""
-    body = "".join(_skill(skill, gettext) for skill in skills)
-    head = "".join(f'<th class="num">{safe(gettext(word))}</th>' for word in (N_("before"), N_("now")))
-    advice = gettext("With {count} items each, only large losses show; none did.", count=skills[0]["rows"])
-    if any(skill["worse"] for skill in skills):
-        advice = gettext("Only the marked ones are more than chance. Turn the strength down there, or choose the base.")
-    heading = teach_html.title(gettext("What else changed"))
-    return f'{heading}<table class="tbl"><tr><th></th>{head}</tr>{body}</table>{teach_html.caption(advice)}'
+    return render("other_skills", gettext, skills=[_skill(skill) for skill in skills], count=skills[0]["rows"])
 
 
 def behind(report: Mapping[str, Any], name: str, gettext: Gettext) -> str:
     """What the figures rest on, folded away: all measures, and which labels were taken for which."""
-    measures = report.get("measures", ())
-    if not measures:
+    if not report.get("measures"):
         return ""
-    drawn = _all_measures(measures, name, gettext)
-    drawn += _confusion(report["confusion"], name, gettext) if report.get("confusion") else ""
-    summary = safe(gettext("The figures behind it"))
-    return f'<details class="behind"><summary class="quiet">{summary}</summary>{drawn}</details>'
-
-
-def _all_measures(measures: Sequence[Mapping[str, Any]], name: str, gettext: Gettext) -> str:
-    words = ("", gettext("Base model"), name, gettext("difference, 95 % interval"))
-    head = "".join(f'<th class="num">{safe(word)}</th>' if word else "<th></th>" for word in words)
-    body = "".join(
-        f'<tr><td>{safe(gettext(_measure(one["name"])))}</td><td class="num">{one["base"]:.1f}</td>'
-        f'<td class="num">{one["adapter"]:.1f}</td>'
-        f'<td class="num">{one["low"]:+.1f} … {one["high"]:+.1f}</td></tr>'
-        for one in measures
-    )
-    return f'<table class="tbl">{head}{body}</table>'
+    measures = [
+        (
+            _measure(one["name"]),
+            f"{one['base']:.1f}",
+            f"{one['adapter']:.1f}",
+            f"{one['low']:+.1f} … {one['high']:+.1f}",
+        )
+        for one in report["measures"]
+    ]
+    table = report.get("confusion") or {"labels": (), "base": (), "adapter": ()}
+    labels = [gettext("other") if label == OTHER else label for label in table["labels"]]
+    whose = ((gettext("Base model"), table["base"]), (name, table["adapter"])) if labels else ()
+    tables = [(who, _confusion(table["labels"], counts)) for who, counts in whose]
+    return render("figures", gettext, name=name, measures=measures, labels=labels, tables=tables)
 
 
 def _best_and_worst(report: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
@@ -126,13 +126,15 @@ def _best_and_worst(report: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]],
     return rows[:ROWS_SHOWN], rows[max(ROWS_SHOWN, len(rows) - ROWS_SHOWN) :]
 
 
-def _skill(skill: Mapping[str, Any], gettext: Gettext) -> str:
+def _skill(skill: Mapping[str, Any]) -> dict[str, Any]:
     digits = 2 if skill["measure"] == "perplexity" else 1  # small, and small changes of it count
-    before, now = (f"{skill[who]:.{digits}f}" for who in ("base", "adapter"))
-    marked = f'<b class="lost">{now}</b>' if skill["worse"] else now
-    name = safe(gettext(SKILLS.get(skill["task"], skill["task"])))
-    label = f'{name} <span class="quiet">{safe(gettext(_measure(skill["measure"])))}</span>'
-    return f'<tr><td>{label}</td><td class="num quiet">{before}</td><td class="num">{marked}</td></tr>'
+    return {
+        "name": _task_title(skill["task"]),
+        "measure": _measure(skill["measure"]),
+        "before": f"{skill['base']:.{digits}f}",
+        "now": f"{skill['adapter']:.{digits}f}",
+        "worse": skill["worse"],
+    }
 
 
 def _measure(name: str) -> str:
@@ -140,31 +142,19 @@ def _measure(name: str) -> str:
     return N_("perplexity, lower is better") if name == "perplexity" else name
 
 
-def _rows(heading: str, rows: Sequence[Mapping[str, Any]], name: str, gettext: Gettext, plain: bool) -> str:
+def _rows(heading: str, rows: Sequence[Mapping[str, Any]], name: str, gettext: Gettext, plain: bool) -> Markup:
     shown = [(row["asked"], row["base"], row["adapter"], row.get("wanted", "")) for row in rows]
     told = gettext("How surprising each text is: its perplexity, lower is better.") if plain else ""
-    asked_as = "Text" if plain else "Question"
-    return teach_html.title(heading, told) + teach_html.answers_table(gettext, name, shown, asked_as)
+    return answers_table(gettext, heading, name, shown, told, "Text" if plain else "Question")
 
 
-def _confusion(table: Mapping[str, Any], name: str, gettext: Gettext) -> str:
-    columns = [gettext("other") if label == OTHER else label for label in table["labels"]]
-    head = "".join(f'<th class="num">{safe(column)}</th>' for column in columns)
-    drawn = []
-    for who, counts in ((gettext("Base model"), table["base"]), (name, table["adapter"])):
-        body = "".join(
-            f"<tr><td>{safe(label)}</td>{_counts(row, right)}</tr>"
-            for right, (label, row) in enumerate(zip(table["labels"], counts, strict=True))
-            if label != OTHER
-        )
-        drawn.append(f'<table class="tbl"><tr><th>{safe(who)}</th>{head}</tr>{body}</table>')
-    heading = teach_html.title(
-        gettext("Which label was answered with which"), gettext("Yours on the left, its answers above.")
-    )
-    return f'{heading}<div class="sideways">{"".join(drawn)}</div>'
+def _confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> list[tuple[int, str, Sequence[int]]]:
+    """Of each label its place among all, and how often each was answered in its stead; what is no label has no row."""
+    rows = zip(labels, counts, strict=True)
+    return [(place, label, row) for place, (label, row) in enumerate(rows) if label != OTHER]
 
 
-def _counts(row: Sequence[int], right: int) -> str:
-    """How often each label was answered; the right one stands out."""
-    marked = (f"<b>{count}</b>" if place == right else f"{count}" for place, count in enumerate(row))
-    return "".join(f'<td class="num">{count}</td>' for count in marked)
+def _task_title(name: str) -> str:
+    """As the table of what was forgotten calls a task; one that is gone by its name."""
+    task = all_tasks().get(name)
+    return (task.forgetting.title if task and task.forgetting else "") or (task.title if task else name)

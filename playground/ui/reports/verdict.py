@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from markupsafe import Markup
+
 from playground.adapters.info import AdapterInfo
 from playground.evaluation.verdict import UNMEASURED
 from playground.i18n.catalog import Gettext
 from playground.metrics.bootstrap import MIN_PAIRED_ROWS
 from playground.sentence import N_
-from playground.ui.reports import dataset as teach_html
-from playground.ui.reports import report as report_html
+from playground.ui.components import snippets
+from playground.ui.reports import report
+from playground.ui.reports.run import duration
+from playground.ui.templates import render
 
 BARELY = 0.98
 """A held-out loss that stays above this share of what it was counts as hardly changed."""
@@ -29,14 +33,7 @@ def proof(card: AdapterInfo, gettext: Gettext) -> str:
     """What the receipt of the swap says; nothing where there is none."""
     if card.receipt is None:
         return ""
-    change = gettext(
-        "Proof: switched on, the adapter moves the model's choices by up to {change} points.",
-        change=f"{card.receipt.max_logit_change:.1f}",
-    )
-    if not card.receipt.base_unchanged:
-        return f'<div class="warn">{teach_html.safe(gettext("Switched off, the model was not as before."))}</div>'
-    off = gettext("Switched off, the model is as before, bit for bit.")
-    return f'<div class="note quiet">{teach_html.safe(change)} {teach_html.safe(off)}</div>'
+    return render("proof", gettext, receipt=card.receipt, change=f"{card.receipt.max_logit_change:.1f}")
 
 
 def how_taught(facts: dict[str, Any], gettext: Gettext) -> list[tuple[str, str]]:
@@ -52,7 +49,7 @@ def how_taught(facts: dict[str, Any], gettext: Gettext) -> list[tuple[str, str]]
             steps = gettext("{count}, the best was {best}", count=facts["steps"], best=best)
         rows.append((gettext("Steps"), steps))
     if facts.get("seconds"):
-        rows.append((gettext("Time"), teach_html.duration(gettext, facts["seconds"])))
+        rows.append((gettext("Time"), duration(gettext, facts["seconds"])))
     return rows
 
 
@@ -62,17 +59,17 @@ def settings(facts: dict[str, Any]) -> str:
     return values.format(**facts["settings"]) if facts.get("settings") else ""
 
 
-def tiles(facts: dict[str, Any], gettext: Gettext) -> str:
+def tiles(facts: dict[str, Any], gettext: Gettext) -> Markup:
     """The measured figures of a run: how far off it was and is on examples that it never saw."""
     before, after = facts.get("held_out_loss_before"), facts.get("held_out_loss_after")
     drawn = []
     if before is not None and after is not None:
-        drawn.append(teach_html.tile(gettext("How far off it is"), f"{after:.2f}", f"{before:.2f}"))
+        drawn.append(snippets.tile(gettext("How far off it is"), f"{after:.2f}", f"{before:.2f}"))
     if facts.get("rows"):
-        drawn.append(teach_html.tile(gettext("Examples learnt from"), str(facts["rows"])))
+        drawn.append(snippets.tile(gettext("Examples learnt from"), str(facts["rows"])))
     if facts.get("seconds"):
-        drawn.append(teach_html.tile(gettext("Time"), teach_html.duration(gettext, facts["seconds"])))
-    return teach_html.tiles(*drawn)
+        drawn.append(snippets.tile(gettext("Time"), duration(gettext, facts["seconds"])))
+    return snippets.tiles(*drawn)
 
 
 def words(facts: dict[str, Any], gettext: Gettext) -> tuple[str, str]:
@@ -93,21 +90,21 @@ def words(facts: dict[str, Any], gettext: Gettext) -> tuple[str, str]:
     return gettext(NO_GAIN), gettext(line, **fields)
 
 
-def verdict(card: AdapterInfo, facts: dict[str, Any], gettext: Gettext) -> str:
+def verdict(card: AdapterInfo, facts: dict[str, Any], gettext: Gettext) -> Markup:
     """A heading, the sentences that it rests on, what may help where nothing was gained, and tiles."""
     heading, line = words(facts, gettext)
     if card.report.get("verdict"):
         found = _heading(card.report)
-        heading, line = gettext(found), report_html.words(card.report, gettext)
+        heading, line = gettext(found), report.words(card.report, gettext)
         if found in ADVICE:
             line = f"{line} {gettext(ADVICE[found])}"
-    drawn = report_html.tiles(card.report, gettext) or tiles(facts, gettext)
-    return f'{teach_html.title(heading, size="big")}<p class="verdict">{teach_html.safe(line)}</p>{drawn}'
+    drawn = report.tiles(card.report, gettext) or tiles(facts, gettext)
+    return render("verdict", gettext, heading=heading, line=line, tiles=drawn)
 
 
-def _heading(report: dict[str, Any]) -> str:
+def _heading(measured: dict[str, Any]) -> str:
     """Whether the first measure gained more than chance would, lost more, or neither."""
-    measure = next(iter(report.get("measures", ())), None)
+    measure = next(iter(measured.get("measures", ())), None)
     if measure is None or measure["rows"] < MIN_PAIRED_ROWS:
         return STUDIED
     return LEARNT if measure.get("better") else WORSE if measure.get("worse") else NO_GAIN

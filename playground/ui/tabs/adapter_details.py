@@ -2,14 +2,16 @@
 
 from datetime import datetime
 
+from markupsafe import Markup
+
 from playground.adapters.check import WEIGHTS
 from playground.adapters.info import AdapterInfo
 from playground.errors import InputError
 from playground.i18n.catalog import Gettext
 from playground.service.services import Services
-from playground.ui.reports import dataset as teach_html
-from playground.ui.reports import report as report_html
-from playground.ui.reports import verdict as verdict_html
+from playground.ui.components import snippets
+from playground.ui.reports import report, verdict
+from playground.ui.templates import render
 
 
 def line(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
@@ -17,30 +19,34 @@ def line(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
     return "  ·  ".join(filter(None, (card.name, _time(card)[:10], _foreign(services, card, gettext))))
 
 
-def title(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
-    foreign = _foreign(services, card, gettext)
-    below = teach_html.caption(foreign) if foreign else ""
-    return f'<div class="big dot mine">{teach_html.safe(card.name)}</div>{below}'
+def title(services: Services, card: AdapterInfo, gettext: Gettext) -> Markup:
+    return snippets.title(card.name, _foreign(services, card, gettext), "big dot mine")
 
 
-def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) -> str:
+def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) -> Markup:
     """Verdict, tiles and facts, as html."""
     taught = not card.source.get("imported") and bool(card.source)
-    facts = {**card.source, **card.metrics}
-    line = report_html.words(card.report, gettext) or (verdict_html.words(facts, gettext)[1] if taught else "")
-    verdict = f'<p class="verdict">{teach_html.safe(line)}</p>' if line else ""
-    rows = [
+    known = {**card.source, **card.metrics}
+    line = report.words(card.report, gettext) or (verdict.words(known, gettext)[1] if taught else "")
+    facts = [
         (gettext("Taught") if taught else gettext("Imported"), _time(card)),
         (gettext("From"), _file(services, owner, card)),
+        (gettext("For"), card.base_model),
+        *verdict.how_taught(card.source, gettext),
+        (gettext("Settings"), verdict.settings(card.source)),
+        (gettext("Size"), _size(card, gettext)),
+        (gettext("Proof of the switch"), _proof(card, gettext)),
     ]
-    rows.append((gettext("For"), card.base_model))
-    rows += verdict_html.how_taught(card.source, gettext)
-    rows.append((gettext("Settings"), verdict_html.settings(card.source)))
-    rows.append((gettext("Size"), _size(card, gettext)))
-    rows.append((gettext("Proof of the switch"), _proof(card, gettext)))
-    drawn = report_html.tiles(card.report, gettext) or verdict_html.tiles(facts, gettext)
-    below = report_html.answers(card.report, card.name, gettext) + report_html.others(card.report, gettext)
-    return verdict + drawn + teach_html.facts(rows) + below + report_html.behind(card.report, card.name, gettext)
+    return render(
+        "adapter",
+        gettext,
+        verdict=line,
+        tiles=report.tiles(card.report, gettext) or verdict.tiles(known, gettext),
+        facts=facts,
+        answers=report.answers(card.report, card.name, gettext),
+        other_skills=report.others(card.report, gettext),
+        figures=report.behind(card.report, card.name, gettext),
+    )
 
 
 def _foreign(services: Services, card: AdapterInfo, gettext: Gettext) -> str:

@@ -14,13 +14,14 @@ from playground.errors import AdapterError, InputError
 from playground.protocol.messages import BASE
 from playground.sentence import N_
 from playground.service.services import Services
-from playground.ui.components.basics import caption, ghost, head, primary, second
+from playground.ui.components import snippets
+from playground.ui.components.adapter_picker import picked
+from playground.ui.components.basics import caption, ghost, head, owning_tab, primary, second, static_html
+from playground.ui.components.file_download import download_after, hidden_download
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune.state import fetched, owning_tab, picked, static_html
 from playground.ui.i18n import gettext_for, t
-from playground.ui.reports import dataset as teach_html
-from playground.ui.tabs import adapter_details as adapter_page
+from playground.ui.tabs import adapter_details
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Parts:
     drawn: tuple[gr.blocks.Block, ...]
 
 
-def build(services: Services, picker: gr.Dropdown, tabs: gr.Tabs) -> None:
+def build(services: Services, picker: gr.Dropdown) -> None:
     """Draw the tab and bind its events; call inside its `gr.Tab`."""
     with gr.Row(elem_classes=["work", "full", "adapters"]):
         with gr.Column(elem_classes=["card", "wide"]):
@@ -83,7 +84,7 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
     with gr.Row(elem_classes="head"):
         title = gr.HTML("", padding=False, elem_classes="say")
         rename, download, delete = ghost("Rename"), ghost("Download"), ghost("Delete")
-        fetch = gr.DownloadButton(elem_classes="fetch")
+        fetch = hidden_download()
     with gr.Row(visible=False, elem_classes=["foot", "asking"]) as renaming:
         name = gr.Textbox(label=t("Name of the adapter"), show_label=False, max_length=MAX_NAME_CHARS, scale=1)
         save, keep_name = second("Save"), second("Cancel")
@@ -124,18 +125,22 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
     )
 
 
-def _draw(services: Services, request: gr.Request, adapter: str | None) -> list[Any]:
-    """Updates for `Parts.drawn`: the list as it is now, and the page of the adapter, or of the first."""
+def _draw(services: Services, request: gr.Request, adapter: str | None, seen: str | None = None) -> list[Any]:
+    """Updates for `Parts.drawn`: the list as it is now, and the page of the adapter, or of the first.
+
+    What was `seen` to be chosen in the list is not chosen anew: another may be by now.
+    """
     owner, gettext = services.owners.owner(request.headers), gettext_for(request)
     cards = services.adapters.list(owner)
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
-    choices = [(adapter_page.line(services, card, gettext), card.id) for card in cards]
+    choices = [(adapter_details.line(services, card, gettext), card.id) for card in cards]
+    shown = card.id if card else None
     return [
-        gr.Radio(choices=choices, value=card.id if card else None),
+        gr.Radio(choices=choices) if shown == seen else gr.Radio(choices=choices, value=shown),
         gr.HTML(visible=card is None),
         gr.Column(visible=card is not None),
-        adapter_page.title(services, card, gettext) if card else "",
-        adapter_page.page(services, owner, card, gettext) if card else "",
+        adapter_details.title(services, card, gettext) if card else "",
+        adapter_details.page(services, owner, card, gettext) if card else "",
         *(gr.Row(visible=False) for _ in range(3)),
         gr.Row(visible=card is not None and services.adapters.fits(card)),
     ]
@@ -146,36 +151,35 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts) -> None
 
     @show_errors
     async def opened(chosen: str | None, request: gr.Request) -> list[Any]:
-        return await asyncio.to_thread(_draw, services, request, chosen)
+        return await asyncio.to_thread(_draw, services, request, chosen, chosen)
 
     @show_errors
-    async def bring(path: Any, current: str, request: gr.Request) -> list[Any]:
+    async def bring(path: Any, request: gr.Request) -> list[Any]:
         if not isinstance(path, str) or not path:
             raise InputError("Send a file first.")
         owner = services.owners.known_owner(request.headers)
         card = await asyncio.to_thread(services.adapters.import_adapter, owner, _name_of(path), Path(path))
-        return [picked(services, owner, current), *_draw(services, request, card.id)]
+        return [picked(services, owner), *_draw(services, request, card.id)]
 
     @show_errors
-    async def rename(adapter: str | None, name: str, current: str, request: gr.Request) -> list[Any]:
+    async def rename(adapter: str | None, name: str, request: gr.Request) -> list[Any]:
         owner = services.owners.known_owner(request.headers)
         card = services.adapters.rename(owner, _one(adapter), name)
-        return [picked(services, owner, current), *_draw(services, request, card.id)]
+        return [picked(services, owner), *_draw(services, request, card.id)]
 
     @show_errors
     async def delete(adapter: str | None, current: str, request: gr.Request) -> list[Any]:
         owner = services.owners.known_owner(request.headers)
         card = await asyncio.to_thread(services.adapters.delete_adapter, owner, _one(adapter))
-        return [picked(services, owner, BASE if current == card.id else current), *_draw(services, request, None)]
+        return [picked(services, owner, BASE if current == card.id else None), *_draw(services, request, None)]
 
     listed = [picker, *parts.drawn]
     tab = owning_tab()
     if tab is not None:
         tab.select(opened, parts.chosen, list(parts.drawn), **EVENT_OPTIONS)
-    parts.chosen.input(opened, parts.chosen, list(parts.drawn), **EVENT_OPTIONS)
-    parts.bring.upload(bring, [parts.bring, picker], listed, **EVENT_OPTIONS)
-    parts.save.click(rename, [parts.chosen, parts.name, picker], listed, **EVENT_OPTIONS)
-    parts.name.submit(rename, [parts.chosen, parts.name, picker], listed, **EVENT_OPTIONS)
+    parts.chosen.input(opened, parts.chosen, list(parts.drawn), trigger_mode="always_last", **EVENT_OPTIONS)
+    parts.bring.upload(bring, parts.bring, listed, **EVENT_OPTIONS)
+    gr.on([parts.save.click, parts.name.submit], rename, [parts.chosen, parts.name], listed, **EVENT_OPTIONS)
     parts.sure.click(delete, [parts.chosen, picker], listed, **EVENT_OPTIONS)
 
 
@@ -213,7 +217,7 @@ def _wire_download(services: Services, parts: Parts) -> None:
         mergeable = services.adapters.fits(card)
         line = N_("Adapter: {small} MB. Whole model: {large} MB.") if mergeable else N_("Adapter: {small} MB.")
         told = gettext_for(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
-        return [*_rows("taking"), teach_html.caption(told), gr.Button(visible=True), gr.Button(visible=mergeable)]
+        return [*_rows("taking"), snippets.caption(told), gr.Button(visible=True), gr.Button(visible=mergeable)]
 
     @show_errors
     async def download(adapter: str | None, request: gr.Request) -> list[Any]:
@@ -231,13 +235,13 @@ def _wire_download(services: Services, parts: Parts) -> None:
                 told = gettext("Putting the whole model together: {percent} %", percent=min(99, round(100 * share)))
                 if share == 0:
                     told = gettext("Getting ready to put the whole model together…")
-                yield [teach_html.caption(told), *_buttons(False), gr.skip(), *(gr.skip() for _ in rows)]
+                yield [snippets.caption(told), *_buttons(False), gr.skip(), *(gr.skip() for _ in rows)]
 
     rows, choices = [parts.renaming, parts.deleting, parts.taking], [parts.alone, parts.whole]
     parts.download.click(ask_what, parts.chosen, [*rows, parts.share, *choices], **EVENT_OPTIONS)
-    fetched(parts.alone.click(download, parts.chosen, [parts.fetch, *rows], **EVENT_OPTIONS), parts.fetch)
+    download_after(parts.alone.click(download, parts.chosen, [parts.fetch, *rows], **EVENT_OPTIONS), parts.fetch)
     making = parts.whole.click(make, parts.chosen, [parts.share, *choices, parts.fetch, *rows], **EVENT_OPTIONS)
-    fetched(making, parts.fetch)
+    download_after(making, parts.fetch)
     making.failure(lambda: _rows(""), None, rows, **EVENT_OPTIONS)
     parts.leave.click(lambda: _rows(""), None, rows, cancels=[making], **EVENT_OPTIONS)
 

@@ -4,18 +4,22 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
 from playground.service.services import Services
 from playground.tasks.answer import TASK
-from playground.tasks.base import QuestionAnsweringOutput, Span
+from playground.tasks.outputs import QuestionAnsweringOutput
+from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost, head, html
-from playground.ui.components.compare import AdapterPicker, answers, split
+from playground.ui.components.compare import answers, split
+from playground.ui.components.examples import chips
+from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import chips, copy_from, run_and_stop_buttons, wire
+from playground.ui.events import in_browser
 from playground.ui.i18n import gettext_for, t
-from playground.ui.reports.dataset import safe
+from playground.ui.templates import render
 
 
 def build(services: Services, choice: AdapterPicker) -> None:
@@ -48,20 +52,20 @@ def build(services: Services, choice: AdapterPicker) -> None:
             with gr.Row(elem_classes=["head", "alone"]):
                 head("Answer")
                 caption()
-                ghost("Copy").click(None, js=copy_from("#answer-result .big"))
+                ghost("Copy").click(None, js=in_browser("copy", "#answer-result .big"))
             result = split(choice, _nothing, "answer-result", "beside", copied=".big")
             with gr.Row(elem_classes=["foot", "rule"]):
                 caption("If the passage does not say, you will read so here.")
 
     @show_errors
     async def answer(request: gr.Request, question: str, context: str, *who: Any) -> AsyncIterator[Any]:
-        speak = gettext_for(request)
+        gettext = gettext_for(request)
 
         def ask(client: SamplingClient) -> AsyncIterator[QuestionAnsweringOutput]:
-            return TASK.run(client, question=question, context=context)
+            return TASK.ask(client, question=question, context=context)
 
         async for found in answers(services, request, who, ask):
-            yield found.drawn(lambda one: _drawn(speak, context, one))
+            yield found.drawn(lambda one: _drawn(gettext, context, one))
 
     inputs = [question, context, *choice.inputs]
     wire([buttons[0].click, question.submit], buttons, answer, inputs, result.outputs)
@@ -72,26 +76,17 @@ def _nothing(elem_id: str) -> gr.HTML:
     return html('<div class="nothing quiet">%s</div>', TASK.empty, classes=("grow", "scroll"), elem_id=elem_id)
 
 
-def _drawn(speak: Gettext, context: str, result: QuestionAnsweringOutput) -> str:
-    sure = f"{result.confidence:.0%}"
-    if result.start is None or result.end is None:
-        said = speak("{sure} sure.", sure=sure)
-        top = f'<div class="big">{safe(speak("The passage does not say."))}</div><div class="quiet">{safe(said)}</div>'
-        evidence = safe(context)
-    else:
-        said = speak("{sure} sure. Taken word for word from the passage:", sure=sure)
-        top = f'<div class="big">{safe(result.answer)}</div><div class="quiet">{safe(said)}</div>'
-        before, words, after = context[: result.start], context[result.start : result.end], context[result.end :]
-        evidence = f"{safe(before)}<mark>{safe(words)}</mark>{safe(after)}"
-    others = "".join(_other(span) for span in result.others)
-    if others:
-        others = (
-            f'<div class="quiet">{safe(speak("Other places it considered"))}</div><table class="tbl">{others}</table>'
-        )
-    return f'{top}<div class="evidence" dir="auto">{evidence}</div>{others}'
-
-
-def _other(span: Span) -> str:
-    share = f"{span.confidence:.0%}"
-    bar = f'<div class="track"><i class="b" style="width:{share}"></i></div>'
-    return f'<tr><td>{safe(span.text)}</td><td class="scale-column">{bar}</td><td class="num">{share}</td></tr>'
+def _drawn(gettext: Gettext, context: str, result: QuestionAnsweringOutput) -> Markup:
+    found = result.start is not None and result.end is not None
+    start, end = (result.start, result.end) if found else (0, 0)
+    return render(
+        "evidence",
+        gettext,
+        found=found,
+        answer=result.answer,
+        sure=f"{result.confidence:.0%}",
+        before=context[:start],
+        words=context[start:end],
+        after=context[end:],
+        others=[(span.text, f"{span.confidence:.0%}") for span in result.others],
+    )

@@ -13,17 +13,17 @@ from playground.i18n.catalog import Gettext
 from playground.protocol.messages import Message
 from playground.service.corrections import FILE_NAME, Corrections, Kept
 from playground.service.services import Services
-from playground.tasks.base import check_text
+from playground.tasks.inputs import check_text
 from playground.training.jobs.events import FINISHED
-from playground.ui.components.basics import head, second
-from playground.ui.components.chat_history import as_messages, asked_before
+from playground.ui.components.basics import head, owning_tab, second
+from playground.ui.components.chat_history import Afresh, as_messages, as_turns, asked_before
+from playground.ui.components.snippets import caption
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import review as finetune_check
+from playground.ui.finetune import review
 from playground.ui.finetune.review import CheckParts
-from playground.ui.finetune.state import CHECK, Draft, FinetunePage, go, owning_tab
+from playground.ui.finetune.state import CHECK, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for
-from playground.ui.reports.dataset import caption
 from playground.ui.tabs import generate_controls
 
 ENOUGH = 8
@@ -41,6 +41,7 @@ class CorrectionsPanel:
     teach: gr.Button
     prompt: gr.Textbox
     drawn: tuple[gr.blocks.Block, ...]
+    afresh: Afresh | None = None
 
 
 def draw(services: Services, visible: bool, prompt: gr.Textbox) -> CorrectionsPanel:
@@ -70,17 +71,17 @@ def wire(services: Services, note: CorrectionsPanel, chat: gr.Chatbot, controls:
 
     @show_errors
     async def corrected(edit: gr.EditData, request: gr.Request, shown: Any, *asked_with: Any) -> AsyncIterator[Any]:
-        messages, owner = as_messages(shown), services.owners.known_owner(request.headers)
+        turns, owner = as_turns(shown), services.owners.known_owner(request.headers)
         was, answer = _text(edit.previous_value), _text(edit.value)
-        asked = asked_before(messages, edit.index)
+        asked = asked_before(as_messages(shown), edit.index)
         role = generate_controls.read(asked_with).role
         system = [Message(role="system", content=check_text(role, "system"))] if role else []
         try:
             kept = await asyncio.to_thread(note.kept.keep, owner, [*system, *asked], was, answer)
         except InputError:
             if not answer.strip():
-                messages[edit.index]["content"] = was
-                yield [messages, *[gr.skip()] * len(note.drawn)]
+                turns[edit.index]["content"] = was
+                yield [turns, *[gr.skip()] * len(note.drawn)]
             raise
         yield [gr.skip(), *counted(gettext_for(request), kept)]
 
@@ -109,10 +110,10 @@ def send_to_finetune(frame: FinetunePage, note: CorrectionsPanel, check: CheckPa
             raise InputError("A training run of yours is still going on. When it is done, you can teach these.")
         path = await asyncio.to_thread(services.corrections.write_file, owner)
         draft = Draft(path=str(path), file_name=FILE_NAME)
-        draft, drawn = await finetune_check.read(services, draft, gettext_for(request))
+        draft, drawn = await review.read(services, draft, gettext_for(request))
         # A run whose end was not seen counts as taken up: else Fine-tune, once open, would turn to it.
         watched = state["job_id"] if state else ""
-        return [gr.Tabs(selected="finetune"), go(CHECK), watched, None, gr.Timer(active=False), draft, *drawn]
+        return [gr.Tabs(selected="finetune"), open_step(CHECK), watched, None, gr.Timer(active=False), draft, *drawn]
 
     led = [frame.tabs, frame.steps, frame.job, frame.told, frame.clock, frame.draft, *check.drawn]
     note.teach.click(teach, None, led, **EVENT_OPTIONS)

@@ -9,18 +9,15 @@ import gradio as gr
 
 from playground.service.corrections import Correction, Kept
 from playground.service.services import Services
-from playground.ui.components.basics import caption, ghost, head, second
+from playground.ui.components.basics import caption, ghost, head, second, static_html
+from playground.ui.components.file_download import download_after, hidden_download
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune.state import fetched, static_html
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import gettext_for, t
 from playground.ui.tabs.corrections import CorrectionsPanel, counted
 
 MAX_SHOWN_CHARS = 400
 """Characters of a question or an answer in the list."""
-
-TO_TOP = "() => { window.scrollTo({ top: 0 }); }"
-"""On a phone the list opens above the note."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def draw() -> ListParts:
             head("Your corrections", "They stay after a training, until you clear them.")
             static_html("", "say")
             download, clear = ghost("Download"), ghost("Clear all")
-            fetch = gr.DownloadButton(elem_classes="fetch")
+            fetch = hidden_download()
         with gr.Row(visible=False, elem_classes=["foot", "asking"]) as clearing:
             caption("They cannot be brought back. Clear them all?")
             sure = gr.Button(t("Clear for good"), variant="stop", size="md", min_width=60)
@@ -90,14 +87,14 @@ def wire(services: Services, note: CorrectionsPanel, parts: ListParts, chat: gr.
         return str(await asyncio.to_thread(kept.write_file, services.owners.known_owner(request.headers)))
 
     everything = [*stages, *listed, *note.drawn]
-    note.look.click(look, None, everything, **EVENT_OPTIONS).success(None, js=TO_TOP, **EVENT_OPTIONS)
+    note.look.click(look, None, everything, **EVENT_OPTIONS).success(None, js=in_browser("toTop"), **EVENT_OPTIONS)
     parts.drop.click(drop, parts.chosen, everything, **EVENT_OPTIONS)
     parts.sure.click(clear, None, everything, **EVENT_OPTIONS)
     parts.chosen.input(lambda: gr.Button(interactive=True), None, parts.drop, **EVENT_OPTIONS)
     parts.clear.click(lambda: gr.Row(visible=True), None, parts.clearing, **EVENT_OPTIONS)
     parts.spare.click(lambda: gr.Row(visible=False), None, parts.clearing, **EVENT_OPTIONS)
     parts.back.click(_shows(False), None, stages, **EVENT_OPTIONS)
-    fetched(parts.download.click(download, None, parts.fetch, **EVENT_OPTIONS), parts.fetch)
+    download_after(parts.download.click(download, None, parts.fetch, **EVENT_OPTIONS), parts.fetch)
 
 
 def _shows(open: bool) -> Callable[[], list[gr.Column]]:

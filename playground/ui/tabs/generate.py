@@ -1,24 +1,36 @@
 """Generate: a conversation, or a text that the model continues."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
 from playground.protocol.client import SamplingClient
-from playground.protocol.messages import Message
 from playground.sentence import N_
 from playground.service.generation import Ask
 from playground.service.services import Services
-from playground.tasks.base import TextOutput
 from playground.tasks.generate import TASK
+from playground.tasks.outputs import TextOutput
+from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost
-from playground.ui.components.chat_history import as_messages, before_last, caught_up, with_answer
-from playground.ui.components.compare import AdapterPicker, CompareView, answers, split
+from playground.ui.components.chat_history import (
+    Afresh,
+    Turn,
+    as_messages,
+    as_turns,
+    author,
+    before_last,
+    caught_up,
+    signatures,
+    with_answer,
+)
+from playground.ui.components.compare import CompareView, answers, split
+from playground.ui.components.examples import chips
+from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.components.token_probabilities import TokenProbabilities, place, shaded
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, chips, run_and_stop_buttons, wire
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import framed, gettext_for, t
 from playground.ui.tabs import corrections, corrections_list, generate_controls
 from playground.ui.tabs.corrections import CorrectionsPanel
@@ -35,6 +47,8 @@ class Half:
 
     shown: Any
     words: gr.HTML
+    signed: gr.HTML | None = None
+    """In a conversation, who gave each answer."""
 
 
 def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
@@ -68,13 +82,13 @@ def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
             controls = generate_controls.draw()
             note = corrections.draw(services, chats, prompt)
     asked_with = [*choice.inputs, *controls]
-    _wire_chat(services, (chat, prompt, send), asked_with)
+    afresh = _wire_chat(services, (chat, prompt, send), asked_with)
     _wire_text(services, text, go_on, asked_with)
     corrections.wire(services, note, chat.own.shown, controls)
     corrections_list.wire(services, note, listed, chat_part)
-    new.click(_afresh, None, _outputs(chat), **EVENT_OPTIONS)
+    afresh(new.click)
     mode.change(_of_mode, mode, [chat_part, note.box, text_part, listed.view], **EVENT_OPTIONS)
-    return note
+    return replace(note, afresh=afresh)
 
 
 def _of_mode(chosen: str) -> list[Any]:
@@ -113,7 +127,7 @@ def _chat(elem_id: str) -> Half:
         height="100%",
         placeholder=framed(HELLO, "What shall we try?", "Write below, or start with one of these."),
     )
-    return Half(chat, place(elem_id))
+    return Half(chat, place(elem_id), gr.HTML("", padding=False, elem_classes=["signed"]))
 
 
 def _draw_text(choice: AdapterPicker) -> tuple[CompareView, tuple[gr.Button, gr.Button]]:
@@ -147,47 +161,81 @@ def _outputs(halves: CompareView) -> list[Any]:
     return [halves.base.shown, halves.own.shown, halves.base.words, halves.own.words]
 
 
-def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]) -> None:
+def _wire_chat(services: Services, parts: tuple[Any, ...], asked_with: list[Any]) -> Afresh:
+    """Bind asking and asking again; returns what binds a new chat to an event."""
     chat, prompt, send = parts
+    drawn = [*_outputs(chat), chat.base.signed, chat.own.signed]
 
     @show_errors
-    async def answer(request: gr.Request, said: str, *values: Any) -> AsyncIterator[Any]:
+    async def answer(request: gr.Request, letter: Any, *values: Any) -> AsyncIterator[Any]:
+        if not letter["new"]:
+            return
         base, own, *rest = values
-        history = as_messages(own)
-        histories = caught_up(as_messages(base), history), history
-        async for update in _spoken(services, request, said, histories, rest):
-            yield [*update, ""]
+        history = as_turns(own)
+        histories = caught_up(as_turns(base), history), history
+        async for update in _spoken(services, request, letter["text"], histories, rest):
+            yield update
 
-    sent = [prompt, chat.base.shown, chat.own.shown, *asked_with]
-    wire([send[0].click, prompt.submit], send, answer, sent, [*_outputs(chat), prompt])
+    letter = gr.JSON({"text": "", "new": False}, visible=False)
+    kept = [chat.base.shown, chat.own.shown, *asked_with]
+    sending = gr.on(
+        [send[0].click, prompt.submit],
+        None,
+        [prompt, letter],
+        [letter, prompt, *send],
+        js=in_browser("send"),
+        **EVENT_OPTIONS,
+    )
+    send[1].click(None, None, letter, js=in_browser("forgetLetter"))  # to Gradio a run that is stopped has failed
+    answering = wire([], send, answer, [letter, *kept], drawn, started=sending)
+    answering.failure(None, [letter, prompt], prompt, js=in_browser("giveBack"), **EVENT_OPTIONS)
 
     @show_errors
     async def again(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         base, own, *rest = values
-        history, said = before_last(as_messages(own))
-        earlier, said_to_base = before_last(as_messages(base))
-        kept = earlier if said_to_base == said else as_messages(base)
+        history, said = before_last(as_turns(own))
+        earlier, said_to_base = before_last(as_turns(base))
+        kept = earlier if said_to_base == said else as_turns(base)
         async for update in _spoken(services, request, said, (caught_up(kept, history), history), rest):
             yield update
 
-    wire([chat.base.shown.retry, chat.own.shown.retry], send, again, sent[1:], _outputs(chat))
+    repeating = wire([chat.base.shown.retry, chat.own.shown.retry], send, again, kept, drawn)
+
+    def afresh(trigger: Callable[..., Any]) -> None:
+        trigger(None, None, letter, js=in_browser("forgetLetter"))
+        # First, since its next word would bring it back.
+        trigger(None, None, None, cancels=[answering, repeating], **EVENT_OPTIONS)
+        trigger(_afresh, None, [*_outputs(chat), *send], **EVENT_OPTIONS)
+
+    return afresh
 
 
 async def _spoken(
     services: Services,
     request: gr.Request,
     said: str,
-    histories: tuple[list[Message], list[Message]],
+    histories: tuple[list[Turn], list[Turn]],
     values: Sequence[Any],
 ) -> AsyncIterator[list[Any]]:
-    """Updates for `_outputs` while `said` is answered; `histories` are the base model's and the chosen one's own."""
+    """Updates for both conversations, their words and their signatures while `said` is answered; `histories` are the
+    base model's and the chosen one's own."""
     asked = generate_controls.read(values[CHOICES:])
     shades = _shades(request, "chat")
-    base_ask, ask = (_asking(services, asked, prompt=said, history=history) for history in histories)
+    base_ask, ask = (_asking(services, asked, prompt=said, history=as_messages(history)) for history in histories)
+    by_base = author(gettext_for(request)("Base model"), False)
+    signed: list[Any] = []
     async for found in answers(services, request, values[:CHOICES], ask, base_ask):
-        base = with_answer(histories[0], said, found.base) if found.comparing else gr.skip()
+        by = author(found.name, found.taught)
+        base = with_answer(histories[0], said, found.base, by_base) if found.comparing else gr.skip()
+        if signed:  # once is enough
+            signed = [gr.skip(), gr.skip()]
+        else:
+            signed = [
+                signatures("generate-chat-base", histories[0], by_base) if found.comparing else gr.skip(),
+                signatures("generate-chat", histories[1], by),
+            ]
         words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
-        yield [base, with_answer(histories[1], said, found.own), *words]
+        yield [base, with_answer(histories[1], said, found.own, by), *words, *signed]
 
 
 def _wire_text(
@@ -199,16 +247,23 @@ def _wire_text(
         shades = _shades(request, "text")
         ask = _asking(services, asked, prompt=begun, mode="text")
         async for found in answers(services, request, values[:CHOICES], ask):
-            base, own, *_ = found.drawn(lambda result: begun + result.text)
+            base, own, *who = found.drawn(lambda result: begun + result.text)
             words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
-            yield [base, own, *words]
+            yield [base, own, *words, *who]
 
-    wire([go_on[0].click], go_on, continued, [text.own.shown, *asked_with], _outputs(text))
+    wire(
+        [go_on[0].click],
+        go_on,
+        continued,
+        [text.own.shown, *asked_with],
+        [*_outputs(text), text.title, text.answered],
+        written=text.own.shown,
+    )
 
 
 def _asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextOutput]:
     def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
-        return TASK.run(client, **asked.inputs, **inputs)
+        return TASK.ask(client, **asked.inputs, **inputs)
 
     return ask
 
@@ -220,4 +275,4 @@ def _shades(request: gr.Request, name: str) -> tuple[TokenProbabilities, TokenPr
 
 def _afresh(request: gr.Request) -> list[Any]:
     no_words = shaded(gettext_for(request), "", "", ())
-    return [[], [], no_words, no_words]
+    return [[], [], no_words, no_words, gr.Button(visible=True), gr.Button(visible=False)]

@@ -8,7 +8,7 @@ import gradio as gr
 
 from playground.protocol.sampling import SamplingParams
 from playground.ui.components.basics import caption, head
-from playground.ui.events import EVENT_OPTIONS
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import t
 
 TOKENS_PER_WORD = 1.5
@@ -17,9 +17,9 @@ STYLES = {
     "balanced": {"temperature": 0.7, "top_p": 0.9, "top_k": 50},
     "inventive": {"temperature": 1.1, "top_p": 0.95, "top_k": 100},
 }
+PRESETS = {style: list(values.values()) for style, values in STYLES.items()}
 ALTERNATIVES = 5
 """How many other words are told of each."""
-SHOW_WORDS = '(on) => { document.querySelector("#bar").parentElement.classList.toggle("shows-words", on); }'
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Asked:
 
     @property
     def inputs(self) -> dict[str, Any]:
-        return {"sampling": self.sampling, "system": self.role, "top_logprobs": self.top_logprobs}
+        return {"params": self.sampling, "system": self.role, "top_logprobs": self.top_logprobs}
 
 
 def draw() -> list[Any]:
@@ -67,11 +67,8 @@ def draw() -> list[Any]:
         penalty = _slider(t("Repetition penalty: 1 is none"), 1, 2, 1.0, 0.05)
         seed = gr.Number(-1, label=t("Seed: the same number gives the same answer (-1: any)"), precision=0)
 
-    def preset(chosen: str) -> list[Any]:
-        return list(STYLES[chosen].values())
-
-    style.input(preset, style, [temperature, top_p, top_k], **EVENT_OPTIONS)
-    sure.change(None, sure, js=SHOW_WORDS)
+    style.input(None, style, [temperature, top_p, top_k], js=in_browser("preset", PRESETS), **EVENT_OPTIONS)
+    sure.change(None, sure, js=in_browser("showWords"))
     return [words, temperature, top_p, top_k, penalty, seed, role, sure]
 
 

@@ -1,6 +1,5 @@
 """One tab for any task, drawn from its fields: what a task without a view of its own gets."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,21 +7,24 @@ import gradio as gr
 
 from playground.protocol.client import SamplingClient
 from playground.service.services import Services
-from playground.tasks.base import Field, Task
-from playground.ui.api.shapes import as_api
+from playground.tasks.base import Task
+from playground.tasks.inputs import Ask
+from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost
-from playground.ui.components.compare import AdapterPicker, answers, split
+from playground.ui.components.compare import answers, split
+from playground.ui.components.examples import chips
+from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import chips, copy_from, run_and_stop_buttons, wire
+from playground.ui.events import in_browser
 from playground.ui.i18n import t
 
 
-def build(services: Services, choice: AdapterPicker, task: Task) -> None:
+def build(services: Services, choice: AdapterPicker, task: Task[Any]) -> None:
     """Draw the tab and bind its events."""
     result_id = f"{task.name}-result"
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
-            inputs = [_input(task, field) for field in task.fields]
+            inputs = [_input(services, task, name, ask) for name, ask in task.Inputs.asked().items()]
             with gr.Row(elem_classes=["foot", "rule"]):
                 caption()
                 buttons = run_and_stop_buttons(task.action, task.name)
@@ -30,29 +32,24 @@ def build(services: Services, choice: AdapterPicker, task: Task) -> None:
             result = split(choice, lambda elem_id: _output(task, elem_id), result_id, copied="textarea")
             with gr.Row(elem_classes=["foot", "rule"]):
                 caption()
-                ghost("Copy", elem_classes=["alone"]).click(None, js=copy_from(f"#{result_id} textarea"))
-    names = [field.name for field in task.fields]
+                ghost("Copy", elem_classes=["alone"]).click(None, js=in_browser("copy", f"#{result_id} textarea"))
+    names = list(task.Inputs.asked())
 
     @show_errors
     async def run(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         who, given = values[:3], dict(zip(names, values[3:], strict=True))
 
         def ask(client: SamplingClient) -> AsyncIterator[Any]:
-            return task.run(client, **given)
+            return task.ask(client, **given)
 
         async for found in answers(services, request, who, ask):
-            yield found.drawn(_as_text)
+            yield found.drawn(lambda output: output.to_text())
 
     wire([buttons[0].click], buttons, run, [*choice.inputs, *inputs], result.outputs)
     chips(task.examples, inputs, names)
 
 
-def _as_text(found: Any) -> str:
-    shown = as_api(found)
-    return shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False, indent=2)
-
-
-def _output(task: Task, elem_id: str) -> gr.Textbox:
+def _output(task: Task[Any], elem_id: str) -> gr.Textbox:
     return gr.Textbox(
         label=t(task.title),
         show_label=False,
@@ -65,12 +62,12 @@ def _output(task: Task, elem_id: str) -> gr.Textbox:
     )
 
 
-def _input(task: Task, field: Field) -> Any:
-    options: dict[str, Any] = {"label": t(field.label), "elem_id": f"{task.name}-{field.name}"}
-    if field.kind == "choice":
-        choices = [(t(choice), choice) for choice in field.choices]
-        return gr.Dropdown(choices, value=field.default, interactive=True, elem_classes=["pill"], **options)
-    lines = 1 if field.kind == "line" else 6
-    return gr.Textbox(
-        field.default, lines=lines, placeholder=t(field.placeholder) if field.placeholder else None, **options
-    )
+def _input(services: Services, task: Task[Any], name: str, ask: Ask) -> Any:
+    options: dict[str, Any] = {"label": t(ask.label), "elem_id": f"{task.name}-{name}"}
+    default = task.Inputs.model_fields[name].get_default()
+    if choices := task.Inputs.choices(name, services.models.info):
+        value = default if default in choices else choices[0]
+        named = [(t(choice), choice) for choice in choices]
+        return gr.Dropdown(named, value=value, interactive=True, elem_classes=["pill"], **options)
+    placeholder = t(ask.placeholder) if ask.placeholder else None
+    return gr.Textbox(lines=1 if ask.line else 6, placeholder=placeholder, **options)

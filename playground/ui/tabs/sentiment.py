@@ -5,21 +5,26 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from playground.errors import InputError
 from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
 from playground.sentence import N_
 from playground.service.services import Services
-from playground.tasks.base import ClassificationOutput, check_text
+from playground.tasks.inputs import check_text
+from playground.tasks.outputs import ClassificationOutput
 from playground.tasks.sentiment import TASK
+from playground.ui.components import snippets
+from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost, head, html
-from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, title
+from playground.ui.components.compare import ComparedOutput, answers
+from playground.ui.components.examples import chips
+from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import chips, copy_from, run_and_stop_buttons, wire
+from playground.ui.events import in_browser
 from playground.ui.i18n import gettext_for, t
-from playground.ui.reports.dataset import caption as small_print
-from playground.ui.reports.dataset import safe
+from playground.ui.templates import render
 
 MAX_LINES = 200
 UNDECIDED = 0.55
@@ -52,9 +57,8 @@ def build(services: Services, choice: AdapterPicker) -> None:
             with gr.Row(elem_classes=["head"]):
                 head("Mood")
                 caption()
-                ghost("Copy as table").click(
-                    None, js=copy_from("#sentiment-result .tbl", "#sentiment-result .verdict-word")
-                )
+                copied = ("#sentiment-result .tbl", "#sentiment-result .verdict-word")
+                ghost("Copy as table").click(None, js=in_browser("copy", *copied))
             verdicts = html(
                 '<div class="nothing quiet">%s</div>',
                 TASK.empty,
@@ -69,109 +73,67 @@ def build(services: Services, choice: AdapterPicker) -> None:
         lines = [line.strip() for line in check_text(text).splitlines() if line.strip()]
         if len(lines) > MAX_LINES:
             raise InputError("That is {lines} lines. Judge at most {most} at once.", lines=len(lines), most=MAX_LINES)
-        speak = gettext_for(request)
+        gettext = gettext_for(request)
 
         async def ask(client: SamplingClient) -> AsyncIterator[Judged]:
             found: Judged = []
             for line in lines:
-                async for result in TASK.run(client, text=line):
+                async for result in TASK.ask(client, text=line):
                     found = [*found, (line, result)]
                     yield found
                 await asyncio.sleep(0)
 
         async for both in answers(services, request, who, ask):
             if both.comparing:
-                yield _compared(speak, lines, both), small_print(_agreement(speak, both))
+                yield _compared(gettext, lines, both), snippets.caption(_agreement(gettext, both))
             else:
                 own = both.own or []
-                yield _verdicts(speak, own), small_print(_count(speak, own))
+                yield _verdicts(gettext, own), snippets.caption(_count(gettext, own))
 
     wire([buttons[0].click], buttons, judge, [text, *choice.inputs], [verdicts, line])
     chips(TASK.examples, [text], ["text"])
 
 
-def _verdicts(speak: Gettext, found: Judged) -> str:
-    first, result = found[0]
-    top = _bars(speak, result)
-    if len(found) == 1:
-        return top
-    titles = "".join(f"<th>{safe(speak(heading))}</th>" for heading in ("Text", "Mood"))
-    rows = "".join(_row(speak, line, one) for line, one in found)
-    sure = f'<th class="num">{safe(speak("sure"))}</th>'
-    intro = small_print(speak("Line 1: {line}", line=first))
-    return f'{intro}{top}<table class="tbl"><tr>{titles}{_scale_title(speak)}{sure}</tr>{rows}</table>'
+def _verdicts(gettext: Gettext, found: Judged) -> Markup:
+    """Bars for the first line, and a table of all where there are more."""
+    rows = [{"line": line, "judged": [_judged(result)]} for line, result in found]
+    return render("moods", gettext, many=len(rows) > 1, sides=[], rows=rows)
 
 
-def _bars(speak: Gettext, result: ClassificationOutput) -> str:
-    bars = "".join(
-        f'<div class="share"><div class="track"><i class="{"b" if place else ""}" style="width:{share:.0%}"></i></div>'
-        f"<span>{safe(speak(label))}</span><b>{share:.0%}</b></div>"
-        for place, (label, share) in enumerate(result.confidences)
-    )
-    return f'<div class="big verdict-word">{safe(speak(_mood(result)))}</div>{bars}'
-
-
-def _scale_title(speak: Gettext) -> str:
-    return f'<th class="scale-column">− {safe(speak("to"))} +</th>'
-
-
-def _row(speak: Gettext, line: str, result: ClassificationOutput) -> str:
-    return (
-        f"<tr><td>{safe(line)}</td><td>{safe(speak(_mood(result)))}</td>{_scale(_dot(result))}"
-        f'<td class="num">{result.confidences[0][1]:.0%}</td></tr>'
-    )
-
-
-def _scale(dots: str) -> str:
-    return f'<td class="scale-column"><div class="scale">{dots}</div></td>'
-
-
-def _dot(result: ClassificationOutput, kind: str = "") -> str:
-    """Where between negative and positive it stands."""
-    place = 6 + 88 * dict(result.confidences)["positive"]
-    return f'<i class="{kind}" style="left:{place:.0f}%"></i>'
-
-
-def _compared(speak: Gettext, lines: list[str], both: ComparedOutput[Judged]) -> str:
+def _compared(gettext: Gettext, lines: list[str], both: ComparedOutput[Judged]) -> Markup:
     """As `_verdicts`, with the base model's verdicts beside, and both on one scale."""
-    names = (title(speak("Base model"), False), title(both.name, True))
-    sides = (both.base or [], both.own or [])
-    tops = (
-        f"<div>{name}{_bars(speak, side[0][1]) if side else ''}</div>" for name, side in zip(names, sides, strict=True)
-    )
-    top = f'<div class="pair">{"".join(tops)}</div>'
-    if len(lines) == 1:
-        return top
-    titles = "".join(f"<th>{name}</th>" for name in (safe(speak("Text")), *names))
-    intro = small_print(speak("Line 1: {line}", line=lines[0]))
-    rows = ""
-    for place, line in enumerate(lines[: max(map(len, sides))]):
-        base, own = (side[place][1] if place < len(side) else None for side in sides)
-        dots = (_dot(base, "b") if base else "") + (_dot(own) if own else "")
-        moods = "".join(f"<td>{_surely(speak, one)}</td>" for one in (base, own))
-        rows += f"<tr><td>{safe(line)}</td>{moods}{_scale(dots)}</tr>"
-    return f'{intro}{top}<table class="tbl"><tr>{titles}{_scale_title(speak)}</tr>{rows}</table>'
+    found = (both.base or [], both.own or [])
+    rows = [
+        {"line": line, "judged": [_judged(side[place][1]) if place < len(side) else None for side in found]}
+        for place, line in enumerate(lines[: max(map(len, found))])
+    ]
+    sides = [(gettext("Base model"), False), (both.name, True)]
+    return render("moods", gettext, many=len(lines) > 1, sides=sides, rows=rows)
 
 
-def _surely(speak: Gettext, result: ClassificationOutput | None) -> str:
-    if result is None:
-        return ""
-    return f'{safe(speak(_mood(result)))} <span class="quiet">{result.confidences[0][1]:.0%}</span>'
+def _judged(result: ClassificationOutput) -> dict[str, Any]:
+    """A verdict as it is drawn; its place on the scale is between negative and positive."""
+    return {
+        "mood": _mood(result),
+        "sure": f"{result.confidences[0][1]:.0%}",
+        "shares": [(label, f"{share:.0%}") for label, share in result.confidences],
+        "place": f"{6 + 88 * dict(result.confidences)['positive']:.0f}%",
+    }
 
 
-def _agreement(speak: Gettext, both: ComparedOutput[Judged]) -> str:
+def _agreement(gettext: Gettext, both: ComparedOutput[Judged]) -> str:
     judged = list(zip(both.base or [], both.own or [], strict=False))
     same = sum(_mood(base) == _mood(own) for (_, base), (_, own) in judged)
-    return speak("They agree on {same} of {lines}. The figures are the models' own.", same=same, lines=len(judged))
+    return gettext("They agree on {same} of {lines}. The figures are the models' own.", same=same, lines=len(judged))
 
 
 def _mood(result: ClassificationOutput) -> str:
     return result.label if result.confidences[0][1] >= UNDECIDED else N_("undecided")
 
 
-def _count(speak: Gettext, found: Judged) -> str:
+def _count(gettext: Gettext, found: Judged) -> str:
     moods = [_mood(result) for _, result in found]
     counts = {mood: moods.count(mood) for mood in ("positive", "negative", "undecided")}
-    return speak(
+    return gettext(
         "{positive} positive, {negative} negative, {undecided} undecided. The figures are the model's own.", **counts
     )

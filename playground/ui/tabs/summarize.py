@@ -11,14 +11,17 @@ from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
 from playground.sentence import N_
 from playground.service.services import Services
-from playground.tasks.base import TextOutput
+from playground.tasks.outputs import TextOutput
 from playground.tasks.summarize import OWN_SENTENCES, TASK
+from playground.ui.components import snippets
+from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost, head
-from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, split
+from playground.ui.components.compare import ComparedOutput, answers, split
+from playground.ui.components.examples import chips
+from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, chips, copy_from, run_and_stop_buttons, wire
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import gettext_for, t
-from playground.ui.reports.dataset import caption as small_print
 
 MAX_TEXT_FILE_BYTES = 2_000_000
 EXTRACT = N_("The text's own best sentences, word for word: {name} is too small to write a summary.")
@@ -54,7 +57,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
             with gr.Row(elem_classes=["head", "alone"]):
                 head("Summary")
                 caption()
-                ghost("Copy").click(None, js=copy_from("#summarize-result textarea"))
+                ghost("Copy").click(None, js=in_browser("copy", "#summarize-result textarea"))
             result = split(choice, _summary, "summarize-result", copied="textarea")
             with gr.Row(elem_classes=["foot", "rule"]):
                 line = caption()
@@ -62,14 +65,14 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
     @show_errors
     async def summarize(request: gr.Request, text: str, length: str, *who: Any) -> AsyncIterator[Any]:
-        speak = gettext_for(request)
+        gettext = gettext_for(request)
 
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
-            return TASK.run(client, text=text, length=length)
+            return TASK.ask(client, text=text, length=length)
 
         async for found in answers(services, request, who, ask):
-            below = _below(speak, services.models.info.name, text, found)
-            yield [*found.drawn(lambda one: one.text), small_print(below)]
+            below = _below(gettext, services.models.info.name, text, found)
+            yield [*found.drawn(lambda one: one.text), snippets.caption(below)]
 
     inputs = [text, length, *choice.inputs]
     wire([buttons[0].click, again.click], buttons, summarize, inputs, [*result.outputs, line])
@@ -104,21 +107,21 @@ async def _read(path: Any, request: gr.Request) -> str:
         raise InputError("{name} is not a text in UTF-8. Save it as plain text first.", name=file.name) from error
 
 
-def _below(speak: Gettext, model: str, text: str, found: ComparedOutput[TextOutput]) -> str:
+def _below(gettext: Gettext, model: str, text: str, found: ComparedOutput[TextOutput]) -> str:
     """The line under the summaries: how far reading is, what they are, or how long."""
     base, own = found.base, found.own
     reading = next((one for one in (own, base) if one and one.parts > 1), None)
     if reading:
-        return speak("Part {part} of {parts}", part=reading.part, parts=reading.parts)
+        return gettext("Part {part} of {parts}", part=reading.part, parts=reading.parts)
     if not own or (found.comparing and not (base and base.finished)):
         return ""
     before = _words(text)
     if base:
         compared = COMPARED_EXTRACT if base.note == OWN_SENTENCES else COMPARED
-        return speak(compared, before=before, base=_words(base.text), after=_words(own.text)) if own.finished else ""
+        return gettext(compared, before=before, base=_words(base.text), after=_words(own.text)) if own.finished else ""
     if own.note == OWN_SENTENCES:
-        return speak(EXTRACT, name=model)
-    return speak("From {before} words to {after}", before=before, after=_words(own.text)) if own.finished else ""
+        return gettext(EXTRACT, name=model)
+    return gettext("From {before} words to {after}", before=before, after=_words(own.text)) if own.finished else ""
 
 
 def _words(text: str) -> int:

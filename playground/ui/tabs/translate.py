@@ -8,20 +8,24 @@ import gradio as gr
 from playground.i18n.catalog import gettext, locale_of
 from playground.protocol.client import SamplingClient
 from playground.service.services import Services
-from playground.tasks.base import TextOutput
+from playground.tasks.inputs import AUTO, known_languages
 from playground.tasks.nlp.languages import detect
-from playground.tasks.translate import AUTO, TASK
+from playground.tasks.outputs import TextOutput
+from playground.tasks.translate import TASK
+from playground.ui.components import snippets
+from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost
-from playground.ui.components.compare import AdapterPicker, ComparedOutput, answers, split
+from playground.ui.components.compare import ComparedOutput, answers, split
+from playground.ui.components.examples import chips
+from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS, chips, copy_from, run_and_stop_buttons, wire
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import pt, t
-from playground.ui.reports.dataset import caption as small_print
 
 
 def build(services: Services, choice: AdapterPicker) -> None:
     """Draw the tab and bind its events."""
-    known = TASK.languages(services.models.info)
+    known = known_languages(services.models.info)
     choices = [(t(language), language) for language in known]
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
@@ -38,7 +42,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
             with gr.Row(elem_classes=["head"]):
                 target = _language(choices, known[min(1, len(known) - 1)], t("To"), "translate-target")
                 caption()
-                ghost("Copy", elem_classes=["alone"]).click(None, js=copy_from("#translate-result textarea"))
+                ghost("Copy", elem_classes=["alone"]).click(None, js=in_browser("copy", "#translate-result textarea"))
             result = split(choice, _translation, "translate-result", copied="textarea")
             with gr.Row(elem_classes=["foot", "rule"]):
                 by = caption("The translation is the model's own; a small model errs often.")
@@ -49,7 +53,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         locale = locale_of(request.headers)
 
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
-            return TASK.run(client, text=text, target=target, source=source)
+            return TASK.ask(client, text=text, target=target, source=source)
 
         async for found in answers(services, request, who, ask):
             newest = found.own or found.base
@@ -59,7 +63,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
                 else ""
             )
             line = _by(locale, found, _names(known, locale))
-            yield [*found.drawn(lambda one: one.text), small_print(spoken), small_print(line)]
+            yield [*found.drawn(lambda one: one.text), snippets.caption(spoken), snippets.caption(line)]
 
     inputs = [text, target, source, *choice.inputs]
     wire([buttons[0].click, again.click], buttons, translate, inputs, [*result.outputs, seen, by])

@@ -1,0 +1,86 @@
+"""The controls in the bar that say who answers: which adapter, how strongly, and whether the base model does too."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from playground.protocol.messages import BASE
+from playground.service.services import Services
+from playground.ui.components.basics import html
+from playground.ui.events import EVENT_OPTIONS, in_browser
+from playground.ui.i18n import t
+
+
+@dataclass(frozen=True)
+class AdapterPicker:
+    """The bar's controls, and all places on the page that name who answers."""
+
+    picker: gr.Dropdown
+    """Its value is `BASE` or an adapter's id."""
+    strength: gr.Slider
+    """In percent."""
+    compare: gr.Checkbox
+    named: list[tuple[gr.HTML, gr.State]] = field(default_factory=list)
+    """Each place that names who answers, and whether a result stands there."""
+
+    @property
+    def inputs(self) -> list[Any]:
+        """What `compare.answers` needs to know, in its order."""
+        return [self.picker, self.strength, self.compare]
+
+
+def build() -> AdapterPicker:
+    """Draw the controls; call inside the bar."""
+    html('<span class="tag">%s</span>', "Answers with", classes=("tagbox",))
+    picker = gr.Dropdown(
+        [(t("Base model"), BASE)],
+        value=BASE,
+        label=t("Answers with"),
+        container=False,
+        filterable=False,
+        interactive=True,
+        elem_id="pick",
+        elem_classes=["pill"],
+    )
+    html('<span class="tag">%s</span>', "Strength", classes=("tagbox",))
+    strength = gr.Slider(
+        0,
+        150,
+        100,
+        step=5,
+        label=t("Strength"),
+        container=False,
+        buttons=[],
+        interactive=False,
+        elem_id="strength",
+        elem_classes=["line"],
+    )
+    beside = gr.Checkbox(
+        label=t("Compare with base"),
+        container=False,
+        interactive=False,
+        elem_id="compare",
+        elem_classes=["switch"],
+    )
+    return AdapterPicker(picker, strength, beside)
+
+
+def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
+    """Fill the picker with the visitor's adapters whenever the page opens, and show in the bar what is chosen."""
+
+    def choices(request: gr.Request) -> gr.Dropdown:
+        return picked(services, services.owners.owner(request.headers))
+
+    page.load(choices, None, choice.picker, **EVENT_OPTIONS)
+    changes = [choice.picker.change, choice.compare.change]
+    shown = [choice.picker, choice.compare], [choice.strength, choice.compare]
+    gr.on(changes, None, *shown, js=in_browser("showChoice"))
+
+
+def picked(services: Services, owner: str, adapter: str | None = None) -> gr.Dropdown:
+    """The bar's picker with the owner's adapters as they are now, and this one chosen, if any, where it can answer."""
+    choices = [(t("Base model"), BASE), *services.adapters.choices(owner)]
+    if adapter is None:
+        return gr.Dropdown(choices=choices)
+    return gr.Dropdown(choices=choices, value=adapter if any(adapter == known for _, known in choices) else BASE)

@@ -1,0 +1,21 @@
+"""A row of examples to try, one button each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from playground.ui.components.basics import html
+from playground.ui.events import EVENT_OPTIONS, in_browser
+from playground.ui.i18n import t
+
+
+def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) -> None:
+    """One button for each example, which fills the inputs of these names."""
+    with gr.Row(elem_classes=["try"]):
+        html('<span class="tag">%s</span>', "Try one of these")
+        for example in examples:
+            values = [example.inputs.get(name) for name in names]
+            chip = gr.Button(t(example.title), size="sm", min_width=0, elem_classes=["chip"])
+            # From the server they could come after what a visitor typed meanwhile.
+            chip.click(None, None, list(fill), js=in_browser("put", values), **EVENT_OPTIONS)

@@ -1,0 +1,145 @@
+// What the page's events do in the browser alone; `playground.ui.events.in_browser` calls these by name.
+window.playground = (() => {
+  const YEAR_S = 31536000;
+
+  // Keeps a choice for the next visit; where that is forbidden, as in private windows, it holds for this one.
+  function keep(name, value) {
+    try {
+      localStorage.setItem(name, value);
+    } catch {
+      // Nothing is lost but the memory of it.
+    }
+  }
+
+  // Our classes stand on the page and not on `body`: Gradio gives every rule of ours a second, stronger form for what is
+  // inside its page only.
+  function page() {
+    return document.querySelector("#bar").parentElement;
+  }
+
+  // Gradio's own copy buttons copy one component; ours take from the first of these places that is there.
+  async function copy(...selectors) {
+    const found = selectors.map((selector) => document.querySelector(selector)).find((place) => place);
+    const text = found ? (found.value ?? found.innerText) : "";
+    if (!text) return;
+    if (navigator.clipboard) {
+      await navigator.clipboard.writeText(text);
+      return;
+    }
+    // The clipboard proper is there on https and localhost only.
+    const hidden = document.body.appendChild(document.createElement("textarea"));
+    hidden.value = text;
+    hidden.select();
+    document.execCommand("copy");
+    hidden.remove();
+  }
+
+  // A download button that is seen would need its file before it is clicked; so it is hidden, and this fetches its file.
+  function download(file) {
+    const link = document.createElement("a");
+    link.href = file.url;
+    link.download = file.orig_name || "";
+    document.body.append(link);
+    link.click();
+    link.remove();
+  }
+
+  // With an adapter the picker is green, and strength and Compare can be used; Compare shows the base model's half.
+  // Updates for strength and Compare. In the browser, so that it is seen at once.
+  function showChoice(picked, compare) {
+    const taught = picked !== "base";
+    page().classList.toggle("taught", taught);
+    page().classList.toggle("comparing", taught && compare);
+    const usable = { __type__: "update", interactive: taught };
+    return [usable, usable];
+  }
+
+  // Puts these values into an event's outputs; null leaves one as it is.
+  function put(values) {
+    return values.map((value) => value ?? undefined);
+  }
+
+  // What one of the named styles sets, at once: from the server it could come after what a visitor set meanwhile.
+  function preset(presets, style) {
+    return presets[style];
+  }
+
+  // Takes what is written out of its box at once: what is typed from then on is the next message. While an answer comes
+  // it stays there. The letter, the box, and the two buttons.
+  function send(draft, letter) {
+    if (document.querySelector("#generate-stop")) return [{ ...letter, new: false }];
+    const shown = (visible) => ({ __type__: "update", visible });
+    return [{ text: draft ?? "", new: true }, "", shown(false), shown(true)];
+  }
+
+  // A message that could not be answered goes back into its box, unless another is being written there.
+  function giveBack(letter, draft) {
+    return draft || !letter.text ? undefined : letter.text;
+  }
+
+  function forgetLetter() {
+    return { text: "", new: false };
+  }
+
+  // Puts offered values, by place, into those of the `count` fields that still hold what was put there last: what
+  // differs is the visitor's. Compared and set in one go: on the way to the server and back somebody may have typed.
+  // What is put there now, and the fields.
+  function adopt(count, offered, put, ...fields) {
+    const same = (one, other) => JSON.stringify(one ?? "") === JSON.stringify(other ?? "");
+    const now = fields.slice(0, count);
+    const news = now.map((value, place) => (same(value, put[place]) ? offered[place] : undefined));
+    return [now.map((_, place) => (news[place] === undefined ? put[place] : news[place])), ...news];
+  }
+
+  // Counts all fields as filled by the page again, whatever they hold.
+  function takeBack(count, ...fields) {
+    return [fields.slice(0, count)];
+  }
+
+  // The shaded words stand under every answer all the time; the switch only shows them.
+  function showWords(on) {
+    page().classList.toggle("shows-words", on);
+  }
+
+  // On a phone the list of steps stands far from its button.
+  function stepsIntoView() {
+    document.querySelector(".other-steps")?.scrollIntoView({ block: "center" });
+  }
+
+  // On a phone the list of corrections opens above its button.
+  function toTop() {
+    window.scrollTo({ top: 0 });
+  }
+
+  // Gradio reads its language once, while it starts (see early.js): so the page is loaded anew.
+  function switchLanguage() {
+    const other = (navigator.language || "").startsWith("zh") ? "en" : "zh-CN";
+    keep("playground_language", other);
+    document.cookie = `playground_language=${other};path=/;max-age=${YEAR_S};samesite=lax`;
+    location.reload();
+  }
+
+  // Gradio's themes hang on this class of `body`.
+  function switchTheme() {
+    const dark = document.body.classList.toggle("dark");
+    keep("playground_theme", dark ? "dark" : "light");
+  }
+
+  return {
+    adopt,
+    copy,
+    download,
+    forgetLetter,
+    giveBack,
+    preset,
+    put,
+    send,
+    showChoice,
+    showWords,
+    stepsIntoView,
+    switchLanguage,
+    switchTheme,
+    takeBack,
+    toTop,
+  };
+})();

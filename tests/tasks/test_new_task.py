@@ -1,0 +1,122 @@
+"""Defends that a task is one file: everything that the app does with a task follows from what the file declares."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground import tasks
+from playground.engine.host import LocalModelHost
+from playground.errors import InputError
+from playground.evaluation import forgetting
+from playground.evaluation.forgetting import TaskScore, items
+from playground.evaluation.verdict import TrainingCurve, verdict
+from playground.metrics.bootstrap import PairedDifference
+from playground.tasks.registry import all_tasks
+from tests.page import build_real_page
+
+FILE = """
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from playground.metrics.corpus import EXACT_MATCH
+from playground.protocol.client import SamplingClient
+from playground.protocol.messages import Message
+from playground.protocol.sampling import SamplingParams
+from playground.tasks.base import Forgetting, Task, TaskExample
+from playground.tasks.inputs import Ask, TaskInputs, Text
+from playground.tasks.outputs import TextOutput
+
+
+class Rhyme(Task[TextOutput]):
+    name, title, action, order = "rhyme", "Rhyme", "Find a rhyme", 60
+    empty = "The rhyme appears here."
+
+    class Inputs(TaskInputs):
+        word: Annotated[Text, Ask("Word", placeholder="A word…", line=True)]
+        kind: Annotated[Literal["full", "half"], Ask("Kind")] = "full"
+
+    Output = TextOutput
+    examples = (TaskExample("Cat", {"word": "cat"}),)
+    metrics = (EXACT_MATCH,)
+    forgetting = Forgetting(
+        EXACT_MATCH,
+        worse="It got worse at rhyming.",
+        at="rhyming",
+        items=lambda: [{"word": "cat", "wanted": "hat"}, {"word": "moon", "wanted": "soon"}],
+    )
+
+    def messages(self, inputs: Inputs) -> list[Message]:
+        return [{"role": "user", "content": f"A {inputs.kind} rhyme for {inputs.word}?"}]
+
+    async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[TextOutput]:
+        token_ids = await client.encode_prompt(self.messages(inputs), text=inputs.word)
+        async for output in client.generate(token_ids, SamplingParams(max_new_tokens=4, temperature=0.0)):
+            yield TextOutput(output.text, finished=output.finish_reason is not None)
+
+
+TASK = Rhyme()
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rhyme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The task's file in a folder that the package looks through too."""
+    folder = tmp_path_factory.mktemp("tasks")
+    (folder / "rhyme.py").write_text(FILE, encoding="utf-8")
+    tasks.__path__.append(str(folder))
+    _forget()
+    yield
+    tasks.__path__.remove(str(folder))
+    sys.modules.pop("playground.tasks.rhyme", None)
+    shutil.rmtree(folder)
+    _forget()
+
+
+def _forget() -> None:
+    all_tasks.cache_clear()
+    items.cache_clear()
+
+
+def test_it_is_found_after_the_others() -> None:
+    assert list(all_tasks())[-1] == "rhyme"
+
+
+def test_it_has_a_tab_and_an_endpoint(tmp_path: Path) -> None:
+    with build_real_page(tmp_path) as page:
+        config: Any = page.get_config_file()
+    drawn = {component["props"].get("elem_id"): component["props"] for component in config["components"]}
+    assert {"rhyme-word", "rhyme-kind", "rhyme-go", "rhyme-stop", "rhyme-result", "rhyme-result-base"} <= set(drawn)
+    assert [value for _, value in drawn["rhyme-kind"]["choices"]] == ["full", "half"]
+    assert drawn["rhyme-kind"]["value"] == "full"
+    (endpoint,) = [one for one in config["dependencies"] if one["api_name"] == "rhyme"]
+    info: Any = page.get_api_info()
+    parameters = info["named_endpoints"]["/rhyme"]["parameters"]
+    told = [(one["parameter_name"], one["parameter_has_default"]) for one in parameters]
+    assert told == [("word", False), ("kind", True), ("adapter", True), ("strength", True)]
+    assert endpoint["targets"] is not None
+
+
+def test_its_inputs_are_checked_and_it_answers(host: LocalModelHost) -> None:
+    task, client = all_tasks()["rhyme"], host.client()
+
+    async def answers() -> list[Any]:
+        return [output async for output in task.ask(client, word="cat")]
+
+    assert asyncio.run(answers())[-1].finished
+    for wrong in ({"word": " "}, {"word": 7}, {"word": "cat", "kind": "quarter"}, {}):
+        with pytest.raises(InputError):
+            task.read_inputs(wrong, host.info)
+
+
+def test_what_it_forgot_is_measured_and_said(host: LocalModelHost) -> None:
+    mine = [item for item in items() if item.task == "rhyme"]
+    assert [item.reference for item in mine] == ["hat", "soon"]
+    assert isinstance(asyncio.run(forgetting._predict(host.client(), mine[0])), str)
+    lost = PairedDifference("exact match", 90.0, 10.0, -90.0, -70.0, 12)
+    said = [str(one) for one in verdict(None, TrainingCurve(1, 1), [TaskScore("rhyme", lost)])]
+    assert said[-1] == "It got worse at rhyming."

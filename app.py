@@ -50,6 +50,7 @@ def run(settings: Settings, data: DataDir) -> None:
     from playground.server.app import create_app
     from playground.service.services import build_services
     from playground.ui.mount import mount_page
+    from playground.ui.page import build_page
 
     host = LocalModelHost(load_model(settings.model, settings.quantization))
     services = build_services(settings, host, data)
@@ -57,7 +58,7 @@ def run(settings: Settings, data: DataDir) -> None:
     gc.enable()
     try:
         app = create_app(services)
-        serve(app, settings, sockets, end_streams=mount_page(app, services))
+        serve(app, settings, sockets, end_streams=mount_page(app, build_page(services), services.quota))
     finally:
         services.close()
         host.close()

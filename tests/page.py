@@ -26,10 +26,10 @@ def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
 
 
 @contextmanager
-def served_page(services: Services) -> Iterator[str]:
-    """The page, served by this process; its address."""
+def served_page(services: Services, page: gr.Blocks | None = None) -> Iterator[Server]:
+    """The page, served by this process at `Server.url`."""
     app = create_app(services)
-    end_streams = mount_page(app, services)
+    end_streams = mount_page(app, page or build_page(services), services.quota)
     settings = replace(make_settings(Path()), server_port=free_port())
     sockets = bind(settings)
     server = Server(app, f"http://127.0.0.1:{settings.server_port}/", end_streams)
@@ -38,7 +38,7 @@ def served_page(services: Services) -> Iterator[str]:
     try:
         until(lambda: server.started or not thread.is_alive())
         assert server.started
-        yield server.url
+        yield server
     finally:
         server.should_exit = True
         thread.join()

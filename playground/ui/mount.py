@@ -9,11 +9,10 @@ from fastapi import FastAPI
 from gradio.utils import get_space
 from starlette.middleware import Middleware
 
-from playground.service.services import Services
+from playground.service.quota import Quota
 from playground.ui.early_script import EarlyScriptMiddleware
 from playground.ui.gradio_patches import patch_gradio
 from playground.ui.i18n import I18N
-from playground.ui.page import build_page
 from playground.ui.theme import build_theme
 
 STATIC = Path(__file__).parent / "static"
@@ -21,13 +20,12 @@ STYLES = ("style.css", "finetune.css", "compare.css", "corrections.css")
 MAX_QUEUED_EVENTS = 64
 
 
-def mount_page(app: FastAPI, services: Services) -> Callable[[], None]:
-    """Serve the page at "/", below whatever routes `app` has by now.
+def mount_page(app: FastAPI, page: gr.Blocks, quota: Quota) -> Callable[[], None]:
+    """Serve a page at "/", below whatever routes `app` has by now.
 
     Returns what ends the streams to open pages, which stay open by themselves.
     """
-    patch_gradio(services.quota)
-    page = build_page(services)
+    patch_gradio(quota)
     page.queue(max_size=MAX_QUEUED_EVENTS, default_concurrency_limit=None)
     gr.mount_gradio_app(
         app,
@@ -40,7 +38,7 @@ def mount_page(app: FastAPI, services: Services) -> Callable[[], None]:
         app_kwargs={"middleware": [Middleware(EarlyScriptMiddleware)]},
         footer_links=["api", "settings"],
         # The browser's bound; the server asks the quota for each kind of file.
-        max_file_size=max(services.quota.max_zip_bytes(), services.quota.max_dataset_bytes()),
+        max_file_size=max(quota.max_zip_bytes(), quota.max_dataset_bytes()),
         show_error=True,
         ssr_mode=False,
         enable_monitoring=True,

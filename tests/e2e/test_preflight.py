@@ -30,8 +30,8 @@ def cramped(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     (first / "sitecustomize.py").write_text(LITTLE_MEMORY)
     paths = os.pathsep.join(filter(None, [str(first), os.environ.get("PYTHONPATH")]))
     monkeypatch.setenv("PYTHONPATH", paths)
-    with real_services(data, str(tiny_model_folder)) as services, served_page(services) as url:
-        yield url
+    with real_services(data, str(tiny_model_folder)) as services, served_page(services) as server:
+        yield server.url
 
 
 @pytest.fixture

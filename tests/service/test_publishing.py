@@ -18,7 +18,7 @@ from playground.engine.host import LocalModelHost
 from playground.errors import AdapterError, EngineError, TrainingError
 from playground.evaluation import forgetting as skills
 from playground.evaluation import report
-from playground.evaluation.forgetting import METRICS, items
+from playground.evaluation.forgetting import items
 from playground.models.loader import LoadedModel, load_model
 from playground.service.probes import PROBES_FILE, ProbeAnswers, ProbeRunner, read_probes
 from playground.service.publishing import handover, publish_step
@@ -32,7 +32,7 @@ from playground.training.preflight.client import Preflight
 from playground.training.preflight.result import preflight_request
 from playground.training.spec import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, save_examples
 from tests.asking import until
-from tests.exchange import running_services
+from tests.exchange import host_of, running_services
 from tests.tiny import make_llama
 from tests.training.test_trainer import examples
 
@@ -105,7 +105,7 @@ def test_the_adapter_is_published_swapped_in_and_measured(taught: Taught) -> Non
     assert (told["best_step"], told["step"], told["confusion"]) == (5, 5, None)
     main = told["measures"][0]
     assert [one["name"] for one in told["measures"]] == ["F1", "exact match"] and main["rows"] == 7
-    assert {skill["task"] for skill in told["skills"]} == set(METRICS)
+    assert {skill["task"] for skill in told["skills"]} == {item.task for item in items()}
     said = [sentence["template"].format(**sentence["fields"]) for sentence in told["verdict"]]
     assert "On the 7 examples" in said[0] and said[1] == "It was best at step 5 of 10; after that it memorized."
     metrics = {name: card.metrics[name] for name in ("measure", "measured_rows", "score_before", "score_after")}
@@ -308,31 +308,33 @@ def test_a_run_goes_on_while_another_model_is_loaded(loaded: LoadedModel, tmp_pa
     data = tmp_path / "data"
     values = TrainingConfig(max_steps=40, r=4, lora_alpha=8, per_device_train_batch_size=4, early_stopping_patience=0)
     with running_services(loaded, data) as services:
-        job_id = services.jobs.start(
+        job_id = services.finetuning._jobs.start(
             "ann",
             "Animals",
             (examples()[:9], examples()[9:]),
             values,
-            model=str(services.host.info.folder),
-            model_name=services.host.info.name,
+            model=str(services.models.info.folder),
+            model_name=services.models.info.name,
             quantization="none",
-            base_fingerprint=services.host.info.fingerprint,
+            base_fingerprint=services.models.info.fingerprint,
             probes=PROBES[:1],
         )
-        services.jobs.close()  # as when the app ends: at once, or after the running step
-        assert services.jobs.get("ann", job_id)["state"] == "interrupted"
+        services.close()  # as when the app ends: at once, or after the running step
+        assert services.finetuning.state("ann", job_id)["state"] == "interrupted"
     with running_services(other, data) as services:
-        services.jobs.resume("ann", job_id)
-        until(lambda: services.jobs.get("ann", job_id)["state"] not in ("waiting", "starting", "training"), 120.0)
-        state = services.jobs.get("ann", job_id)
+        services.finetuning.resume("ann", job_id)
+        until(
+            lambda: services.finetuning.state("ann", job_id)["state"] not in ("waiting", "starting", "training"), 120.0
+        )
+        state = services.finetuning.state("ann", job_id)
         assert state["state"] == "done", state["message"]
         assert "neither switched on nor measured" in state["message"] and "tiny-llama" in state["message"]
-        card = services.store.get("ann", str(state["adapter"]))
+        card = services.adapters.get("ann", str(state["adapter"]))
         assert (card.base_model, card.base_fingerprint) == (loaded.info.name, loaded.info.fingerprint)
-        assert services.host.status().adapters_resident == ()
-        assert read_probes(services.jobs.job("ann", job_id).folder) == []
+        assert host_of(services).status().adapters_resident == ()
+        assert services.finetuning.probe_answers("ann", job_id) == []
     with running_services(loaded, data) as services:
-        assert asyncio.run(services.client("ann", card.id)).adapter == card.id
+        assert asyncio.run(services.adapters.client("ann", card.id)).adapter == card.id
 
 
 def test_nothing_is_tried_beside_a_worker_nor_a_measurement(taught: Taught, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from playground.tasks.registry import all_tasks
 model, folder, file = sys.argv[1:]
 settings = read_settings({"PLAYGROUND_MODEL": model, "PLAYGROUND_DATA_DIR": folder, "PLAYGROUND_QUANTIZATION": "none"})
 data = DataDir(settings.data_dir)
-greedy = {"prompt": "What is 7?", "sampling": SamplingParams(max_new_tokens=12, temperature=0.0)}
+greedy = {"prompt": "What is 7?", "params": SamplingParams(max_new_tokens=12, temperature=0.0)}
 
 
 async def last(results):

@@ -1,4 +1,4 @@
-"""Starts the LLM Playground: reads the settings, wires the objects, launches the page."""
+"""Starts the LLM Playground: reads the settings, builds host and services, mounts the page, serves."""
 
 import gc
 import os
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
             print("The playground is starting…", flush=True)
             data.move_old_layout()
             data.sweep()
-            serve(settings, data)
+            run(settings, data)
     except PlaygroundError as error:
         print(error, file=sys.stderr)
         return 2
@@ -39,20 +39,26 @@ def prepare_environment(settings: Settings) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def serve(settings: Settings, data: DataDir) -> None:
+def run(settings: Settings, data: DataDir) -> None:
     """Run until SIGTERM or Ctrl-C, then leave no process behind."""
     gc.disable()  # importing makes millions of objects that stay: looking for garbage among them costs seconds
+    from playground.server.serve import bind, serve
+
+    sockets = bind(settings)
     from playground.engine.host import LocalModelHost
     from playground.models.loader import load_model
-    from playground.server.serve import launch
+    from playground.server.app import create_app
     from playground.service.services import build_services
+    from playground.ui.mount import mount_page
+    from playground.ui.page import build_page
 
     host = LocalModelHost(load_model(settings.model, settings.quantization))
     services = build_services(settings, host, data)
     gc.freeze()
     gc.enable()
     try:
-        launch(services, settings)
+        app = create_app(services)
+        serve(app, settings, sockets, end_streams=mount_page(app, build_page(services), services.quota))
     finally:
         services.close()
         host.close()

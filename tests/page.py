@@ -1,21 +1,47 @@
 """Builds the real page over a real model, the starter by default; what `python app.py` adds is to serve it."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
 
 from playground.models.loader import load_model
+from playground.server.app import create_app
+from playground.server.serve import Server, bind
 from playground.service.services import Services
+from playground.ui.mount import mount_page
 from playground.ui.page import build_page
-from tests.exchange import running_services
+from tests.asking import until
+from tests.exchange import make_settings, running_services
+from tests.running_app import free_port
 
 
 @contextmanager
 def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
     with real_services(data_dir) as services:
         yield build_page(services)
+
+
+@contextmanager
+def served_page(services: Services, page: gr.Blocks | None = None) -> Iterator[Server]:
+    """The page, served by this process at `Server.url`."""
+    app = create_app(services)
+    end_streams = mount_page(app, page or build_page(services), services.quota)
+    settings = replace(make_settings(Path()), server_port=free_port())
+    sockets = bind(settings)
+    server = Server(app, f"http://127.0.0.1:{settings.server_port}/", end_streams)
+    thread = threading.Thread(target=server.run, args=(sockets,))
+    thread.start()
+    try:
+        until(lambda: server.started or not thread.is_alive())
+        assert server.started
+        yield server
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @contextmanager

@@ -56,11 +56,12 @@ def test_a_wrong_setting_is_one_sentence_alone(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_one_sentence_and_code_2(tmp_path: Path) -> None:
+    """It is told before the model is looked for, which may be a long download."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = str(listener.getsockname()[1])
-        settings = {"PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_MODEL": "starter", "GRADIO_SERVER_PORT": port}
+        settings = {"PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_MODEL": "/nowhere", "GRADIO_SERVER_PORT": port}
         began = time.monotonic()
         done = subprocess.run(
             [sys.executable, "app.py"],

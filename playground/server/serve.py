@@ -1,49 +1,106 @@
-"""Opens the page and keeps it open until the process is told to stop."""
+"""Serves the web application at the address of the settings until the process is told to stop."""
 
+import errno
+import logging
 import signal
-import threading
+import socket
+from collections.abc import Callable, Sequence
 from types import FrameType
 
+import uvicorn
+from fastapi import FastAPI
+
 from playground.errors import SettingsError
-from playground.service.services import Services
-from playground.settings import Settings
-from playground.ui.gradio_patches import patch_gradio
-from playground.ui.page import build_page, launch_options
+from playground.settings import EVERYWHERE, Settings
 
-MAX_QUEUED_EVENTS = 64
+FIRST_PORT, MAX_PORTS = 7860, 100
+GRACE_S = 5
+"""How long running requests may take to end once the process is told to stop."""
 
 
-def launch(services: Services, settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C; raises `SettingsError` if the port is taken."""
-    ending = threading.Event()
+def bind(settings: Settings) -> list[socket.socket]:
+    """Take the address, before anything slow is done, but answer nobody yet; raises `SettingsError` if it is taken."""
+    ports: Sequence[int] = [settings.server_port] if settings.server_port else range(FIRST_PORT, FIRST_PORT + MAX_PORTS)
+    taken = OSError("no port was tried")
+    for port in ports:
+        try:
+            return _bind(settings.server_name.strip("[]"), port)
+        except OSError as error:
+            taken = error
+    raise _cannot_open(settings, taken) from taken
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        ending.set()
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    page = build_page(services)
-    patch_gradio(services.quota)
-    page.queue(max_size=MAX_QUEUED_EVENTS, default_concurrency_limit=None)
+def serve(
+    app: FastAPI, settings: Settings, sockets: list[socket.socket], end_streams: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGTERM or Ctrl-C. `end_streams` has connections end that would stay open by themselves."""
+
+    def nothing_more(_signal: int, _frame: FrameType | None) -> None:
+        """The server has caught the signal and ended; it sends it once more for whoever started it."""
+
+    for sent in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sent, nothing_more)
+    server = Server(app, _url(settings, sockets[0]), end_streams)
     try:
-        page.launch(
-            server_name=settings.server_name,
-            server_port=settings.server_port,
-            max_file_size=max(
-                services.quota.max_zip_bytes(), services.quota.max_dataset_bytes()
-            ),  # the browser's; the server knows the kinds
-            prevent_thread_lock=True,
-            **launch_options(services),
-        )
+        server.run(sockets=sockets)
     except OSError as error:
-        raise SettingsError(
-            "The page cannot be opened at {name}, port {port}: {reason}. Set GRADIO_SERVER_PORT to a free one.",
-            name=settings.server_name,
-            port=settings.server_port or "7860 and up",
-            reason=str(error).splitlines()[0],
-        ) from error
-    print(f"The playground is open at {page.local_url} (Ctrl-C closes it).", flush=True)
-    try:
-        ending.wait()
-    finally:
-        page.close(verbose=False)
+        raise _cannot_open(settings, error) from error
+    if not server.started:
+        raise RuntimeError("the web application did not start")
+
+
+class Server(uvicorn.Server):
+    """Says where it is once it answers."""
+
+    def __init__(self, app: FastAPI, url: str, end_streams: Callable[[], None]) -> None:
+        super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_S))
+        self.url = url
+        self._end_streams = end_streams
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(f"The playground is open at {self.url} (Ctrl-C closes it).", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._end_streams()
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # who is cut off after the grace is no error
+        await super().shutdown(sockets)
+
+
+def _bind(name: str, port: int) -> list[socket.socket]:
+    """One socket for each address that the name has and the machine too; raises `OSError`."""
+    bound: list[socket.socket] = []
+    missing = OSError(errno.EADDRNOTAVAIL, "the machine has no such address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM):
+        one = socket.socket(family, kind, protocol)
+        try:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind(address)
+            bound.append(one)
+        except OSError as error:
+            one.close()
+            missing = error
+            if error.errno != errno.EADDRNOTAVAIL:
+                for other in bound:
+                    other.close()
+                raise
+    if not bound:
+        raise missing
+    return bound
+
+
+def _cannot_open(settings: Settings, error: OSError) -> SettingsError:
+    return SettingsError(
+        "The page cannot be opened at {name}, port {port}: {reason}. Set GRADIO_SERVER_PORT to a free one.",
+        name=settings.server_name,
+        port=settings.server_port or f"{FIRST_PORT} and up",
+        reason=error.strerror or str(error),
+    )
+
+
+def _url(settings: Settings, bound: socket.socket) -> str:
+    name = "localhost" if settings.server_name == EVERYWHERE else settings.server_name
+    return f"http://{name}:{bound.getsockname()[1]}/"

@@ -2,30 +2,22 @@
 
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from starlette.middleware import Middleware
 
-from playground.server.middleware.body_limits import BodyLimitMiddleware
-from playground.server.middleware.owner_cookie import OwnerCookieMiddleware
 from playground.service.services import Services
 from playground.tasks.base import Task
 from playground.tasks.registry import all_tasks
 from playground.ui import header, tabs
 from playground.ui.api import endpoints
 from playground.ui.components.adapter_picker import AdapterPicker
-from playground.ui.early_script import EarlyScriptMiddleware
 from playground.ui.finetune import tab as finetune_tab
 from playground.ui.gradio_patches import SESSIONS_KEPT
-from playground.ui.i18n import I18N, t
+from playground.ui.i18n import t
 from playground.ui.tabs import adapters, corrections, generic
 from playground.ui.tabs.corrections import CorrectionsPanel
-from playground.ui.theme import build_theme
 
-STATIC = Path(__file__).parent / "static"
-STYLES = ("style.css", "finetune.css", "compare.css", "corrections.css")
 UPLOADS_KEPT = (3600, 24 * 3600)
 """Once an hour, uploads and downloads older than a day are removed."""
 
@@ -60,28 +52,3 @@ def build_view(services: Services, choice: AdapterPicker, task: Task[Any]) -> Co
         return None
     found: CorrectionsPanel | None = import_module(own).build(services, choice)
     return found
-
-
-def launch_options(services: Services) -> dict[str, Any]:
-    """What `launch` needs beside address and port."""
-    middleware = [
-        Middleware(BodyLimitMiddleware, owners=services.owners, uploads=services.uploads),
-        Middleware(EarlyScriptMiddleware),
-        Middleware(OwnerCookieMiddleware, owners=services.owners),
-    ]
-    return {
-        "theme": build_theme(),
-        "css": "\n".join(_static(name) for name in STYLES),
-        "head": f"<script>{_static('page.js')}</script>",
-        "i18n": I18N,
-        "app_kwargs": {"middleware": middleware},
-        "footer_links": ["api", "settings"],
-        "ssr_mode": False,
-        "quiet": True,
-        "show_error": True,
-        "state_session_capacity": SESSIONS_KEPT,
-    }
-
-
-def _static(name: str) -> str:
-    return (STATIC / name).read_text(encoding="utf-8")

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from playground.ui.page import build_page, launch_options
 from tests.e2e.test_tabs import open_tab
-from tests.page import real_services
-from tests.running_app import free_port
+from tests.page import real_services, served_page
 
 TRIAL_MS = 240_000
 LITTLE_MEMORY = """
@@ -32,14 +30,8 @@ def cramped(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     (first / "sitecustomize.py").write_text(LITTLE_MEMORY)
     paths = os.pathsep.join(filter(None, [str(first), os.environ.get("PYTHONPATH")]))
     monkeypatch.setenv("PYTHONPATH", paths)
-    with real_services(data, str(tiny_model_folder)) as services:
-        page = build_page(services)
-        page.queue(default_concurrency_limit=None)
-        page.launch(server_port=free_port(), prevent_thread_lock=True, **launch_options(services))
-        try:
-            yield page.local_url
-        finally:
-            page.close(verbose=False)
+    with real_services(data, str(tiny_model_folder)) as services, served_page(services) as server:
+        yield server.url
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import httpx
@@ -32,10 +33,10 @@ from playground.service.quota import Quota
 from playground.service.services import Services
 from playground.service.uploads import KEPT_S, ZIP_KEPT_S, sweep
 from playground.ui.gradio_patches import SESSIONS_KEPT, patch_gradio
-from playground.ui.page import build_page, launch_options
+from playground.ui.page import build_page
 from tests.asking import until
 from tests.exchange import data_of, running_services
-from tests.page import real_services
+from tests.page import real_services, served_page
 
 KB = 1024
 
@@ -47,31 +48,31 @@ def call(url: str, name: str) -> str:
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[gr.Blocks]:
-    """The real page, served by this process, and an endpoint that keeps something for each visitor."""
+def counting(tmp_path: Path) -> Iterator[tuple[str, Any, gr.Blocks]]:
+    """The address, Gradio's application and the real page, with an endpoint that keeps something for each visitor."""
     with real_services(tmp_path) as running:
         page = build_page(running)
         with page:
             held = gr.State([])
             inner = [held, gr.JSON(visible=False)]
             gr.Button(visible=False).click(lambda seen: ([*seen, 1], len(seen)), held, inner, api_name="count")
-        page.launch(prevent_thread_lock=True, **launch_options(running))
-        yield page
-        page.close(verbose=False)
+        with served_page(running, page) as server:
+            yield server.url, server.config.app.routes[-1].app, page
 
 
-def test_visits_are_few_and_light(page: gr.Blocks) -> None:
+def test_visits_are_few_and_light(counting: tuple[str, Any, gr.Blocks]) -> None:
     """Defends memory: each visit kept a copy of every component's configuration, and each call was a visit."""
-    visitors = [Client(page.local_url, verbose=False) for _ in range(2)]
+    url, app, page = counting
+    visitors = [Client(url, verbose=False) for _ in range(2)]
     assert [visitor.predict(api_name="/count") for visitor in visitors * 3] == [0, 0, 1, 1, 2, 2]
-    assert "complete" in call(page.local_url, "adapters")
-    sessions = page.app.state_holder.session_data
+    assert "complete" in call(url, "adapters")
+    sessions = app.state_holder.session_data
     until(lambda: set(sessions) == {visitor.session_hash for visitor in visitors})
     for session in sessions.values():
         assert [1, 1, 1] in session.state_data.values()
         assert not session.config_values
         assert all(session.blocks_config.blocks[key] is block for key, block in page.blocks.items())
-    assert page.app.state_holder.capacity == SESSIONS_KEPT
+    assert app.state_holder.capacity == SESSIONS_KEPT
 
 
 @pytest.fixture

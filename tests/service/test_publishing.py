@@ -22,7 +22,6 @@ from playground.evaluation.forgetting import items
 from playground.models.loader import LoadedModel, load_model
 from playground.service.probes import PROBES_FILE, ProbeAnswers, ProbeRunner, read_probes
 from playground.service.publishing import handover, publish_step
-from playground.tasks.registry import all_tasks
 from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, publish
 from playground.training.jobs.events import Event
@@ -106,7 +105,7 @@ def test_the_adapter_is_published_swapped_in_and_measured(taught: Taught) -> Non
     assert (told["best_step"], told["step"], told["confusion"]) == (5, 5, None)
     main = told["measures"][0]
     assert [one["name"] for one in told["measures"]] == ["F1", "exact match"] and main["rows"] == 7
-    assert {skill["task"] for skill in told["skills"]} == set(all_tasks())
+    assert {skill["task"] for skill in told["skills"]} == {item.task for item in items()}
     said = [sentence["template"].format(**sentence["fields"]) for sentence in told["verdict"]]
     assert "On the 7 examples" in said[0] and said[1] == "It was best at step 5 of 10; after that it memorized."
     metrics = {name: card.metrics[name] for name in ("measure", "measured_rows", "score_before", "score_after")}
@@ -320,19 +319,20 @@ def test_a_run_goes_on_while_another_model_is_loaded(loaded: LoadedModel, tmp_pa
             base_fingerprint=services.models.info.fingerprint,
             probes=PROBES[:1],
         )
-        services.finetuning._jobs.close()  # as when the app ends: at once, or after the running step
-        assert services.finetuning._jobs.get("ann", job_id)["state"] == "interrupted"
+        services.close()  # as when the app ends: at once, or after the running step
+        assert services.finetuning.state("ann", job_id)["state"] == "interrupted"
     with running_services(other, data) as services:
-        services.finetuning._jobs.resume("ann", job_id)
-        jobs = services.finetuning._jobs
-        until(lambda: jobs.get("ann", job_id)["state"] not in ("waiting", "starting", "training"), 120.0)
-        state = services.finetuning._jobs.get("ann", job_id)
+        services.finetuning.resume("ann", job_id)
+        until(
+            lambda: services.finetuning.state("ann", job_id)["state"] not in ("waiting", "starting", "training"), 120.0
+        )
+        state = services.finetuning.state("ann", job_id)
         assert state["state"] == "done", state["message"]
         assert "neither switched on nor measured" in state["message"] and "tiny-llama" in state["message"]
         card = services.adapters.get("ann", str(state["adapter"]))
         assert (card.base_model, card.base_fingerprint) == (loaded.info.name, loaded.info.fingerprint)
         assert host_of(services).status().adapters_resident == ()
-        assert read_probes(services.finetuning._jobs.job("ann", job_id).folder) == []
+        assert services.finetuning.probe_answers("ann", job_id) == []
     with running_services(loaded, data) as services:
         assert asyncio.run(services.adapters.client("ann", card.id)).adapter == card.id
 

@@ -6,11 +6,13 @@ from typing import Any, get_args
 
 import gradio as gr
 
+from playground.protocol.model import ModelInfo
 from playground.sentence import N_
 from playground.service.services import Services
 from playground.training.config import installed_reporters
 from playground.training.spec import ALL_LINEAR, NOWHERE, Schedule, TrainingConfig
 from playground.ui.components.basics import caption, html
+from playground.ui.components.model_binding import bind
 from playground.ui.i18n import t
 
 GROUPS: Mapping[str, Mapping[str, str]] = {
@@ -77,14 +79,15 @@ def build(services: Services) -> Advanced:
             with gr.Row(elem_classes="numbers"):
                 for name, info in known.items():
                     if name != "report_to" or services.owners.mode == "local":
-                        fields[name] = _field(services, name, info)
+                        fields[name] = _field(name, info)
+    bind(fields["target_modules"], lambda info, _: gr.Dropdown(choices=_targets(info)))
     return Advanced(fields)
 
 
-def _field(services: Services, name: str, info: str) -> gr.components.Component:
+def _field(name: str, info: str) -> gr.components.Component:
     common: dict[str, Any] = {"label": name, "info": t(info), "interactive": True}
     choices = {
-        "target_modules": _targets(services),
+        "target_modules": [ALL_LINEAR],
         "lr_scheduler_type": list(get_args(Schedule)),
         "report_to": [NOWHERE, *installed_reporters()],
     }
@@ -97,7 +100,7 @@ def _field(services: Services, name: str, info: str) -> gr.components.Component:
     return gr.Number(default, **common)
 
 
-def _targets(services: Services) -> list[str]:
+def _targets(info: ModelInfo) -> list[str]:
     """All layers, or those of attention as this model calls them; others can be written in."""
-    attention = ",".join(name for name in _ATTENTION if name in services.host.info.linear_modules)
+    attention = ",".join(name for name in _ATTENTION if name in info.linear_modules)
     return [ALL_LINEAR, attention] if attention else [ALL_LINEAR]

@@ -9,11 +9,11 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from playground.engine.host import LocalModelHost
 from playground.protocol.model import ModelInfo
 from playground.service.services import Services
-from playground.ui.page import build_page, launch_options
+from playground.ui.page import build_page
 from tests.e2e.test_tabs import open_tab
 from tests.e2e.test_typing import held
-from tests.page import real_services
-from tests.running_app import free_port
+from tests.exchange import host_of
+from tests.page import real_services, served_page
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,8 @@ def address(services: Services) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LocalModelHost, "info", property(unknown))
         page = build_page(services)
-    page.queue(default_concurrency_limit=None)
-    page.launch(server_port=free_port(), prevent_thread_lock=True, **launch_options(services))
-    yield page.local_url
-    page.close(verbose=False)
+    with served_page(services, page) as server:
+        yield server.url
 
 
 @pytest.fixture
@@ -90,7 +88,7 @@ def test_a_page_that_is_opened_after_a_change_shows_the_new_model(
     services: Services, address: str, visitor: Page, tiny_model_folder: Path, gpt2_folder: Path
 ) -> None:
     """One that only continues texts, and back."""
-    services.host.load(str(gpt2_folder), "none")
+    host_of(services).load(str(gpt2_folder), "none")
     try:
         visitor.goto(address)
         expect(bar(visitor)).to_contain_text("tiny-gpt2 · fp32 · CPU")
@@ -101,7 +99,7 @@ def test_a_page_that_is_opened_after_a_change_shows_the_new_model(
             expect(visitor.locator(gone).filter(visible=True)).to_have_count(0)
         expect(visitor.get_by_role("button", name="New chat")).to_have_count(0)
     finally:
-        services.host.load(str(tiny_model_folder), "none")
+        host_of(services).load(str(tiny_model_folder), "none")
     visitor.reload()
     expect(bar(visitor)).to_contain_text("tiny-llama")
     expect(mode(visitor, "Chat")).to_be_checked()

@@ -61,28 +61,29 @@ def build(services: Services, choice: AdapterPicker) -> None:
             return TASK.ask(client, text=text, target=target, source=source)
 
         async for found in answers(services, request, who, ask):
-            newest = found.own or found.base
-            spoken = (
-                gettext(locale, "{language}, it seems", language=gettext(locale, newest.note))
-                if newest and source == AUTO
-                else ""
-            )
+            spoken = _detected(locale, found) if source == AUTO else ""
             line = _by(locale, found, _names(known, locale))
             yield [*found.drawn(lambda one: one.text), snippets.caption(spoken), snippets.caption(line)]
 
     inputs = [text, target, source, *choice.inputs]
     wire([buttons[0].click, again.click], buttons, translate, inputs, [*result.outputs, seen, by])
 
-    def swapped(text: str, result: str, source: str, target: str) -> list[str]:
-        known = known_languages(services.models.info)
-        spoken = detect(text, known) if source == AUTO and text.strip() else source
-        if spoken in (AUTO, target):
-            spoken = next((language for language in known if language != target), target)
-        return [result or text, text if result else "", target, spoken, ""]
-
     swapping = [text, result.own, source, target]
-    swap.click(swapped, swapping, [*swapping, result.base], **EVENT_OPTIONS)
-    drawn = chips(TASK.examples, [text, target], ["text", "target"])
+    swap.click(partial(_swapped, services), swapping, [*swapping, result.base], **EVENT_OPTIONS)
+    _follow_model(source, target, chips(TASK.examples, [text, target], ["text", "target"]))
+
+
+def _swapped(services: Services, text: str, result: str, source: str, target: str) -> list[str]:
+    """The translation becomes the text, and the languages change sides."""
+    known = known_languages(services.models.info)
+    spoken = detect(text, known) if source == AUTO and text.strip() else source
+    if spoken in (AUTO, target):
+        spoken = next((language for language in known if language != target), target)
+    return [result or text, text if result else "", target, spoken, ""]
+
+
+def _follow_model(source: gr.Dropdown, target: gr.Dropdown, drawn: Sequence[gr.Button]) -> None:
+    """Offer the languages, and the examples, that the loaded model knows."""
     for chip, example in zip(drawn, TASK.examples, strict=True):
         bind(chip, partial(_chip, example.inputs["target"]))
     bind(source, lambda info, gettext: gr.Dropdown(choices=[(gettext(DETECT), AUTO), *_named(info, gettext)]))
@@ -129,6 +130,11 @@ def _text(label: Any, elem_id: str, **options: Any) -> gr.Textbox:
 
 def _translation(elem_id: str) -> gr.Textbox:
     return _text(t("Translation"), elem_id, interactive=False, placeholder=t(TASK.empty))
+
+
+def _detected(locale: str, found: ComparedOutput[TextOutput]) -> str:
+    newest = found.own or found.base
+    return gettext(locale, "{language}, it seems", language=gettext(locale, newest.note)) if newest else ""
 
 
 def _by(locale: str, found: ComparedOutput[TextOutput], known: str) -> str:

@@ -138,8 +138,8 @@ def _checked(found: list[Message], system: str) -> list[Message]:
     if not spoken:
         raise Unusable("The assistant says nothing in this conversation.")
     for place, message in enumerate(spoken):
-        wanted = "assistant" if place % 2 else "user"
-        if message["role"] != wanted:
+        expected = "assistant" if place % 2 else "user"
+        if message["role"] != expected:
             raise Unusable("The user and the assistant do not take turns in this conversation, starting with the user.")
     return found
 

@@ -12,8 +12,8 @@ from playground.errors import DataError
 from playground.protocol.messages import Message
 from playground.sentence import Sentence
 
-LEAST = 2
-TELLING = 20
+MIN_EXAMPLES = 2
+MIN_TELLING_ROWS = 20
 """So many rows held out tell a real progress from chance."""
 
 
@@ -52,7 +52,7 @@ def make_examples(table: Table, mapping: ColumnMapping) -> Examples:
         for remark in mapping.format.remarks:
             if remark.applies(row):
                 remarks.setdefault(remark.msgid, []).append(row.number)
-    if len(usable) < LEAST:
+    if len(usable) < MIN_EXAMPLES:
         raise _too_few(len(usable), table, skipped)
     return Examples(usable, skipped, remarks)
 
@@ -69,23 +69,23 @@ def _too_few(count: int, table: Table, skipped: list[tuple[int, Sentence]]) -> D
         "Only {count} of the {rows} rows can be used, and at least {least} are needed.{first}",
         count=count,
         rows=len(table.rows),
-        least=LEAST,
+        least=MIN_EXAMPLES,
         first=first,
     )
 
 
 def split(
-    examples: list[Example], seed: int = 0, share: float = 0.1, most: int = 200
+    examples: list[Example], seed: int = 0, share: float = 0.1, max_held_out: int = 200
 ) -> tuple[list[Example], list[Example]]:
-    """(to learn from, held out), the same for the same seed and both in file order.
+    """(to train on, held out), the same for the same seed and both in file order.
 
-    A `share` is held out, but up to a fifth where that gives no more than `TELLING` rows: over fewer, progress drowns
-    in chance. None of fewer than 10 rows, and never more than `most`. Examples that say the same stay on one side, so
-    that what is held out was not seen.
+    A `share` is held out, but up to a fifth where that gives no more than `MIN_TELLING_ROWS`: over fewer, progress
+    drowns in chance. None of fewer than 10 rows, and never more than `max_held_out`. Examples that say the same stay on
+    one side, so that what is held out was not seen.
     """
     if len(examples) < 10:
         return list(examples), []
-    wanted = min(most, max(round(share * len(examples)), min(TELLING, len(examples) // 5)))
+    target = min(max_held_out, max(round(share * len(examples)), min(MIN_TELLING_ROWS, len(examples) // 5)))
     groups: dict[object, list[int]] = {}
     for index, example in enumerate(examples):
         groups.setdefault(_content(example), []).append(index)
@@ -93,14 +93,14 @@ def split(
     random.Random(seed).shuffle(order)
     held: set[int] = set()
     for group in order:
-        if len(held) + len(group) <= wanted:
+        if len(held) + len(group) <= target:
             held.update(group)
-        if len(held) == wanted:
+        if len(held) == target:
             break
     if not held:  # every text is repeated more often than may be held out: better one seen before than none
-        held.update(min(order, key=len)[:wanted])
-    learned = [example for index, example in enumerate(examples) if index not in held]
-    return learned, [examples[index] for index in sorted(held)]
+        held.update(min(order, key=len)[:target])
+    train_examples = [example for index, example in enumerate(examples) if index not in held]
+    return train_examples, [examples[index] for index in sorted(held)]
 
 
 def _content(example: Example) -> object:

@@ -13,27 +13,27 @@ from playground.errors import DataError
 from playground.sentence import Sentence
 
 
-def fitted(table: Table, resolve: Callable[[Table], ColumnMapping]) -> tuple[Table, ColumnMapping]:
-    """The table as it must be unfolded for its columns to be recognised, and the mapping.
+def flatten_to_fit(table: Table, resolve: Callable[[Table], ColumnMapping]) -> tuple[Table, ColumnMapping]:
+    """The table as it must be flattened for its columns to be recognised, and the mapping.
 
-    Raises the `DataError` about the table as it is when no unfolding helps.
+    Raises the `DataError` about the table as it is when no flattening helps.
     """
-    table = open_cells(table)
+    table = _open_cells(table)
     try:
         return table, resolve(table)
     except DataError:
-        unfolded = _unfold(table)
+        flat = _flatten(table)
         for _ in range(MAX_DEPTH):
-            if unfolded is None:
+            if flat is None:
                 break
             try:
-                return unfolded, resolve(unfolded)
+                return flat, resolve(flat)
             except DataError:
-                unfolded = _unfold(unfolded)
+                flat = _flatten(flat)
         raise
 
 
-def _unfold(table: Table) -> Table | None:
+def _flatten(table: Table) -> Table | None:
     """Make the entries of the one list of objects in each row rows of their own, with the row's other cells."""
     names = [name for name in table.columns if any(_is_list_of_rows(row.get(name)) for row in table.rows)]
     if len(names) != 1:
@@ -44,14 +44,14 @@ def _unfold(table: Table) -> Table | None:
         for row in table.rows
         for entry in _entries(row.get(name))
     )
-    unfolded = build_table(enumerate(rows, 1), table.kind, table.problems)
-    told = Sentence(
+    flat = build_table(enumerate(rows, 1), table.kind, table.problems)
+    sentence = Sentence(
         "Every row holds a list of rows under '{name}'; those are read, {count} in all.",
         name=name,
-        count=len(unfolded.rows),
+        count=len(flat.rows),
     )
-    unfolded.problems.append(Problem(told))
-    return unfolded
+    flat.problems.append(Problem(sentence))
+    return flat
 
 
 def _entries(value: object) -> list[Row]:
@@ -62,10 +62,10 @@ def _is_list_of_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
-def open_cells(table: Table) -> Table:
+def _open_cells(table: Table) -> Table:
     """Read the texts of a column named after a chat, a translation or answers as the data that they spell out."""
     rows = table.rows
-    told: list[Problem] = []
+    problems: list[Problem] = []
     for column in table.columns:
         if not (_holds_structure(column) or _holds_answers(column)):
             continue
@@ -82,11 +82,11 @@ def open_cells(table: Table) -> Table:
             column=column,
             count=len(found),
         )
-        told.append(Problem(sentence, changes=tuple(first)))
+        problems.append(Problem(sentence, changes=tuple(first)))
         rows = [row if value is None else {**row, column: value} for row, value in zip(rows, opened, strict=True)]
-    if not told:
+    if not problems:
         return table
-    return build_table(zip(table.numbers, rows, strict=True), table.kind, [*table.problems, *told])
+    return build_table(zip(table.numbers, rows, strict=True), table.kind, [*table.problems, *problems])
 
 
 def _holds_structure(column: str) -> bool:

@@ -17,7 +17,11 @@ from playground.protocol.messages import Message
 @dataclass(frozen=True, slots=True)
 class Column:
     """A part that a column of a file plays in a format: `label` asks for it on the page, `names` are the headers that
-    stand for it, the likeliest first."""
+    stand for it, the likeliest first.
+
+    Headers are compared as `column_names.plain` writes them. A word that stands in `column_names` is known to readers
+    too, so that they find it below a title.
+    """
 
     name: str
     label: str

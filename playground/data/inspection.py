@@ -8,7 +8,7 @@ from playground.data.column_mapping import AUTO, ColumnMapping, resolve
 from playground.data.column_names import plain
 from playground.data.examples import Example, Examples, make_examples
 from playground.data.excerpts import cells
-from playground.data.flatten import fitted
+from playground.data.flatten import flatten_to_fit
 from playground.data.formats import Formats
 from playground.data.readers.table_reader import read_table
 from playground.data.repair import Repair, apply_repairs, find_repairs
@@ -67,7 +67,7 @@ def inspect(
     `columns` overrides what is recognised; `name` is the file's own name where `path` is temporary;
     `repairs=None` makes every one that is offered.
     """
-    table, mapping = fitted(read_table(path, name), lambda read: resolve(read, formats, format, columns))
+    table, mapping = flatten_to_fit(read_table(path, name), lambda read: resolve(read, formats, format, columns))
     offered = find_repairs(table, mapping)
     made = tuple(repair.kind for repair in offered) if repairs is None else tuple(repairs)
     mended = apply_repairs(table, mapping, made)
@@ -90,8 +90,8 @@ def _rejected(table: Table, mapping: ColumnMapping) -> list[Problem]:
     """Pairs of a better and a worse answer are for another way of teaching; here the better one is learnt."""
     chosen = next((column for column in mapping.columns.values() if plain(column) == "chosen"), "")
     worse = next((column for column in table.columns if plain(column) == "rejected"), "")
-    told = Sentence("What stands in '{worse}' is not used: only '{chosen}' is learnt.", worse=worse, chosen=chosen)
-    return [Problem(told)] if chosen and worse else []
+    sentence = Sentence("What stands in '{worse}' is not used: only '{chosen}' is learnt.", worse=worse, chosen=chosen)
+    return [Problem(sentence)] if chosen and worse else []
 
 
 def _remarks(examples: Examples) -> list[Problem]:

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from playground.data import excerpts as showing
 from playground.data.chat import join_turns
 from playground.data.column_mapping import ColumnMapping
+from playground.data.excerpts import cells
 from playground.data.table import SHOWN, Change, Row, Table, cell
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
@@ -107,9 +107,9 @@ def _find(kind: str, table: Table, mapping: ColumnMapping) -> Repair | None:
 def _change(table: Table, index: int, mended: Row | int | None) -> Change:
     number, row = table.numbers[index], table.rows[index]
     if not isinstance(mended, dict):
-        return Change(number, showing.cells(row), twin=0 if mended is None else table.numbers[mended])
+        return Change(number, cells(row), twin=0 if mended is None else table.numbers[mended])
     touched = [name for name in row if row[name] != mended[name]]
-    return Change(number, showing.cells(row, touched), showing.cells(mended, touched))
+    return Change(number, cells(row, touched), cells(mended, touched))
 
 
 def _leave_out_empty(table: Table, mapping: ColumnMapping) -> _Mend:
@@ -120,8 +120,8 @@ def _leave_out_nearly_empty(table: Table, mapping: ColumnMapping) -> _Mend:
     """Only rows in which no column that is learnt from holds more than points and dashes."""
 
     def mend(_: int, row: Row) -> Row | None:
-        taught = [cell(row, column) for column in mapping.columns.values()]
-        return None if all(map(_says_nothing, taught)) and not all(map(_is_blank, taught)) else row
+        train_cells = [cell(row, column) for column in mapping.columns.values()]
+        return None if all(map(_says_nothing, train_cells)) and not all(map(_is_blank, train_cells)) else row
 
     return mend
 
@@ -180,10 +180,10 @@ def _twins(table: Table, mapping: ColumnMapping) -> dict[int, int]:
     first: dict[bytes, int] = {}
     found: dict[int, int] = {}
     for index, row in enumerate(table.rows):
-        taught = _each_text({column: cell(row, column) for column in columns}, _trimmed)
-        if _is_empty(taught):
+        train_cells = _each_text({column: cell(row, column) for column in columns}, _trimmed)
+        if _is_empty(train_cells):
             continue
-        key = hashlib.sha256(json.dumps(taught, sort_keys=True).encode()).digest()
+        key = hashlib.sha256(json.dumps(train_cells, sort_keys=True).encode()).digest()
         if first.setdefault(key, index) != index:
             found[index] = first[key]
     return found

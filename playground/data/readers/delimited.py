@@ -17,7 +17,7 @@ from playground.data.readers.header import (
     nameless,
 )
 from playground.data.readers.json_repair import CUT_OFF
-from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, SHOWN, Change, Problem, Table, build_table
+from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, SHOWN, Change, Problem, Row, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
@@ -30,7 +30,6 @@ _ESCAPED = re.compile(r'(?<!\\)\\"')
 _LOOKED_AT_FOR_HEADER = 200
 _TOLD = 5
 _CELLS = 4
-Row = dict[str, object]
 
 
 def read_delimited(text: str, kind: str, problems: list[Problem]) -> Table:
@@ -65,8 +64,8 @@ def _plain_cells(line: str, separator: str) -> list[str]:
 def _escaped(text: str) -> Problem:
     line = next(line for line in text.split("\n") if _ESCAPED.search(line))
     change = Change(0, (excerpt(line),), (excerpt(line.replace('\\"', '""')),))
-    told = Sentence("Quotes within cells have a backslash before them. They were read as such.")
-    return Problem(told, changes=(change,))
+    sentence = Sentence("Quotes within cells have a backslash before them. They were read as such.")
+    return Problem(sentence, changes=(change,))
 
 
 def _table(text: str, kind: str, problems: list[Problem], above: int) -> Table:
@@ -97,13 +96,13 @@ def _other_separator(text: str, kind: str, separator: str, names: list[str]) -> 
     usual = "\t" if kind == "tsv" else ","
     if separator in (usual, _NONE):
         return []
-    told = Sentence(
+    sentence = Sentence(
         "The cells are separated by {separator} rather than {usual}. The file was read like that.",
         separator=_SIGNS[separator],
         usual=_SIGNS[usual],
     )
     change = Change(0, (excerpt(text.lstrip("\n").split("\n", 1)[0]),), tuple(map(excerpt, names[:4])))
-    return [Problem(told, changes=(change,))]
+    return [Problem(sentence, changes=(change,))]
 
 
 def _last_line(text: str) -> str:
@@ -226,9 +225,9 @@ class _Ragged:
 
     def _note(self, msgid: str, cells: list[str], number: int, line: int, so_far: int) -> None:
         if so_far <= _TOLD:
-            told = Sentence(msgid, row=number, line=line, count=len(cells), width=self._width)
+            sentence = Sentence(msgid, row=number, line=line, count=len(cells), width=self._width)
             changes = (self._change(cells, number),) if so_far <= SHOWN else ()
-            self.problems.append(Problem(told, number, changes))
+            self.problems.append(Problem(sentence, number, changes))
         elif so_far == _TOLD + 1:
             self.problems.append(Problem(Sentence("More rows like row {row} follow.", row=number), number))
 

@@ -4,7 +4,7 @@ import codecs
 import re
 
 from playground.data.excerpts import excerpt
-from playground.data.readers.legacy_encodings import LEGACY, is_chinese
+from playground.data.readers.legacy_encodings import ENCODINGS, is_chinese
 from playground.data.table import Change, Problem
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
@@ -17,7 +17,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
-_TELLING = 200_000
+_SAMPLE_BYTES = 200_000
 _BINARY = N_("This is not a text file. Upload CSV, TSV, JSON, JSONL, TXT, Parquet or XLSX.")
 _MARKED = N_("The file begins with a byte-order mark, which is no part of the text. It was left out.")
 _WIDE = N_("The file is in {encoding}. It was read as such.")
@@ -40,10 +40,10 @@ def _line_ends(text: str) -> Problem:
     sign, name = ("\r\n", "\\r\\n") if text.startswith("\r\n", place) else ("\r", "\\r")
     start = max(text.rfind("\n", 0, place) + 1, place - 60)
     line = text[start:place]
-    told = Sentence(
+    sentence = Sentence(
         "The lines end in {sign}, as on Windows or an old Mac. They were read as plain line ends.", sign=name
     )
-    return Problem(told, changes=(Change(0, (line + sign,), (line + "\n",)),))
+    return Problem(sentence, changes=(Change(0, (line + sign,), (line + "\n",)),))
 
 
 def _decode(raw: bytes) -> tuple[str, list[Problem]]:
@@ -53,8 +53,8 @@ def _decode(raw: bytes) -> tuple[str, list[Problem]]:
                 text = raw.decode(name)
             except UnicodeDecodeError as error:
                 raise DataError(_UNREADABLE, line=_line(raw, error)) from error
-            told = Sentence(_MARKED) if name == "utf-8-sig" else Sentence(_WIDE, encoding=name.upper())
-            return text, [Problem(told, changes=_bytes(raw, text))]
+            sentence = Sentence(_MARKED) if name == "utf-8-sig" else Sentence(_WIDE, encoding=name.upper())
+            return text, [Problem(sentence, changes=_bytes(raw, text))]
     if (wide := _wide(raw)) is not None:
         return wide, [Problem(Sentence(_WIDE, encoding="UTF-16"), changes=_bytes(raw, wide))]
     try:
@@ -99,12 +99,12 @@ def _wide(raw: bytes) -> str | None:
 def _legacy(raw: bytes, error: UnicodeDecodeError) -> tuple[str, list[Problem]]:
     if _CONTROLS.search(raw[:20_000].decode("latin-1")):
         raise DataError(_BINARY) from error
-    mended = raw.decode("utf-8", "replace")
-    bad = mended.count("\ufffd")
-    if len(mended) - len(mended.encode("ascii", "ignore")) - bad > bad:
+    replaced = raw.decode("utf-8", "replace")
+    bad = replaced.count("\ufffd")
+    if len(replaced) - len(replaced.encode("ascii", "ignore")) - bad > bad:
         raise DataError(_UNREADABLE, line=_line(raw, error)) from error
     sample = _odd_part(raw, error)
-    for name, plausible in LEGACY:
+    for name, plausible in ENCODINGS:
         try:
             if not plausible(codecs.getincrementaldecoder(name)().decode(sample)):  # its end may be half a character
                 continue
@@ -112,17 +112,17 @@ def _legacy(raw: bytes, error: UnicodeDecodeError) -> tuple[str, list[Problem]]:
         except UnicodeDecodeError:
             continue
         else:
-            told = N_("The file is not in UTF-8; it was read as {encoding}. Check the preview for odd characters.")
-            return text, [Problem(Sentence(told, encoding=name), changes=_odd_line(raw, error, name))]
+            msgid = N_("The file is not in UTF-8; it was read as {encoding}. Check the preview for odd characters.")
+            return text, [Problem(Sentence(msgid, encoding=name), changes=_odd_line(raw, error, name))]
     raise DataError(_UNREADABLE, line=_line(raw, error)) from error
 
 
 def _odd_part(raw: bytes, error: UnicodeDecodeError) -> bytes:
     """Whole lines from the first one that is not UTF-8 on, as many as tell the encoding."""
     start = raw.rfind(b"\n", 0, error.start) + 1
-    most = start + 2 * _TELLING  # of a file without line ends
-    end = raw.find(b"\n", start + _TELLING, most)
-    return raw[start : end if end >= 0 else most]
+    end_of_sample = start + 2 * _SAMPLE_BYTES  # of a file without line ends
+    end = raw.find(b"\n", start + _SAMPLE_BYTES, end_of_sample)
+    return raw[start : end if end >= 0 else end_of_sample]
 
 
 def _odd_line(raw: bytes, error: UnicodeDecodeError, name: str) -> tuple[Change, ...]:

@@ -29,16 +29,16 @@ def column_names(header: Sequence[str]) -> tuple[list[str], list[Problem]]:
     problems: list[Problem] = []
     trimmed: list[Change] = []
     for place, cell in enumerate(header, 1):
-        wanted = " ".join(cell.split())
-        if wanted != cell:
-            trimmed.append(Change(0, (excerpt(cell),), (excerpt(wanted),)))
-        name = wanted = wanted or f"column {place}"
+        base = " ".join(cell.split())
+        if base != cell:
+            trimmed.append(Change(0, (excerpt(cell),), (excerpt(base),)))
+        name = base = base or f"column {place}"
         while name in names:
-            copies[wanted] += 1
-            name = f"{wanted} ({copies[wanted] + 1})"
-        if name != wanted:
-            told = Sentence("Two columns are called '{name}'; the later is shown as '{new}'.", name=wanted, new=name)
-            problems.append(Problem(told))
+            copies[base] += 1
+            name = f"{base} ({copies[base] + 1})"
+        if name != base:
+            sentence = Sentence("Two columns are called '{name}'; the later is shown as '{new}'.", name=base, new=name)
+            problems.append(Problem(sentence))
         names[name] = None
     trims = [Problem(Sentence(NAMES_TRIMMED), changes=tuple(trimmed[:SHOWN]))] if trimmed else []
     return list(names), [*trims, *problems]
@@ -47,12 +47,12 @@ def column_names(header: Sequence[str]) -> tuple[list[str], list[Problem]]:
 def header_place(lines: Sequence[Sequence[str]]) -> int:
     """Which of the first lines names the columns: the first one, unless a later one has names that are known and
     only a title or remarks stand above it."""
-    most = 0
+    widest = 0
     for place, cells in enumerate(lines[:LOOKED_AT]):
         filled = sum(bool(cell.strip()) for cell in cells)
         if sum(map(is_known, cells)) >= 2:
-            return place if filled > most else 0
-        most = max(most, filled)
+            return place if filled > widest else 0
+        widest = max(widest, filled)
     return 0
 
 
@@ -60,8 +60,10 @@ def lines_above(lines: Sequence[Sequence[str]]) -> list[Problem]:
     """What was passed over to find the header."""
     shown = [tuple(excerpt(cell) for cell in cells if cell.strip()) for cells in lines]
     changes = tuple(Change(0, cells) for cells in shown if cells)
-    told = Sentence("Above the names of the columns stand other lines: {count}. They were left out.", count=len(lines))
-    return [Problem(told, changes=changes[:SHOWN])] if lines else []
+    sentence = Sentence(
+        "Above the names of the columns stand other lines: {count}. They were left out.", count=len(lines)
+    )
+    return [Problem(sentence, changes=changes[:SHOWN])] if lines else []
 
 
 def is_example(first: Sequence[str], below: Iterable[Sequence[str]]) -> bool:
@@ -81,8 +83,8 @@ def is_example(first: Sequence[str], below: Iterable[Sequence[str]]) -> bool:
 def nameless(first: Sequence[str]) -> tuple[list[str], list[Problem]]:
     """Names for the columns of a file that has none."""
     names = [f"column {place}" for place in range(1, len(first) + 1)]
-    told = Sentence(
+    sentence = Sentence(
         "The first line is an example, so no column has a name. They are called {names}.", names=", ".join(names[:4])
     )
     change = Change(1, tuple(map(excerpt, first[:4])), tuple(names[:4]))
-    return names, [Problem(told, changes=(change,))]
+    return names, [Problem(sentence, changes=(change,))]

@@ -18,7 +18,7 @@ CUT_OFF = N_("The file ends in the middle of a row, as if cut off. That row is l
 _CLOSING = {"[": "]", "{": "}"}
 
 
-def mended(text: str) -> tuple[object, list[Problem]] | None:
+def repair_json(text: str) -> tuple[object, list[Problem]] | None:
     """What the text must mean, and what had to be done to read it; None when that is anyone's guess."""
     bare = _outside_strings(_REMARK, lambda _: " ", text)
     problems = [_remark(text)] if bare != text else []
@@ -76,10 +76,10 @@ def _closed(text: str, problems: list[Problem]) -> tuple[object, list[Problem]] 
         return None
     tail = text[end:].lstrip(", \n\t")
     if not tail:
-        told = Problem(Sentence("The file ends too early, as if cut off. Every row in it is whole."))
+        problem = Problem(Sentence("The file ends too early, as if cut off. Every row in it is whole."))
     else:
-        told = Problem(Sentence(CUT_OFF), changes=(Change(0, (excerpt(tail),)),))
-    return value, [*problems, told]
+        problem = Problem(Sentence(CUT_OFF), changes=(Change(0, (excerpt(tail),)),))
+    return value, [*problems, problem]
 
 
 def _nesting(text: str) -> tuple[list[str], list[int], bool]:
@@ -109,15 +109,15 @@ def _comma(text: str) -> Problem:
     line = text.count("\n", 0, found.start()) + 1
     before = excerpt(text[max(0, found.start() - 30) : found.end()].strip())
     after = excerpt((text[max(0, found.start() - 30) : found.start()] + found[2]).strip())
-    told = Sentence("A comma too many before a closing bracket was passed over (first in line {line}).", line=line)
-    return Problem(told, changes=(Change(0, (before,), (after,)),))
+    sentence = Sentence("A comma too many before a closing bracket was passed over (first in line {line}).", line=line)
+    return Problem(sentence, changes=(Change(0, (before,), (after,)),))
 
 
 def _remark(text: str) -> Problem:
     found = next(found for found in _REMARK.finditer(text) if not found[1])
     line = text.count("\n", 0, found.start()) + 1
-    told = Sentence("Remarks, which JSON does not know, were passed over (first in line {line}).", line=line)
-    return Problem(told, changes=(Change(0, (excerpt(found[0]),)),))
+    sentence = Sentence("Remarks, which JSON does not know, were passed over (first in line {line}).", line=line)
+    return Problem(sentence, changes=(Change(0, (excerpt(found[0]),)),))
 
 
 def _python(text: str, value: object) -> Problem:

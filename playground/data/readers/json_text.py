@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from playground.data.excerpts import cells, excerpt
-from playground.data.readers.json_repair import CUT_OFF, is_cut_off, mended, python_literal
+from playground.data.readers.json_repair import CUT_OFF, is_cut_off, python_literal, repair_json
 from playground.data.table import MAX_DEPTH, MAX_ROWS, SHOWN, Change, Problem, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
@@ -66,11 +66,11 @@ def _as_whole(text: str, problems: list[Problem]) -> Table:
         if error.msg == "Extra data":
             read = _by_line if _is_one_a_line(text.strip()) else _one_after_another
             return read(text, problems)
-        understood = mended(text)
+        understood = repair_json(text)
         if understood is None:
             raise _broken(text, error) from error
-        value, told = understood
-        problems = [*problems, *told]
+        value, repaired = understood
+        problems = [*problems, *repaired]
     except ValueError as error:
         raise DataError(_LONG_NUMBER) from error
     return build_table(enumerate(_rows(value), 1), "json", problems)
@@ -92,8 +92,8 @@ def _one_after_another(text: str, problems: list[Problem]) -> Table:
         if len(rows) > MAX_ROWS:
             break  # refused below
         count += 1
-    told = Sentence("The file holds {count} pieces of JSON one after another. All were read.", count=count)
-    return build_table(enumerate(rows, 1), "json", [*problems, Problem(told)])
+    sentence = Sentence("The file holds {count} pieces of JSON one after another. All were read.", count=count)
+    return build_table(enumerate(rows, 1), "json", [*problems, Problem(sentence)])
 
 
 def _next_sign(text: str, place: int) -> int:
@@ -137,17 +137,17 @@ class _Lines:
     def problems(self) -> list[Problem]:
         found = []
         if self._commas:
-            told = Sentence(
+            sentence = Sentence(
                 "Lines that end in a comma were read without it (first row {row}).", row=self._commas[0].row
             )
-            found.append(Problem(told, changes=tuple(self._commas)))
+            found.append(Problem(sentence, changes=tuple(self._commas)))
         if self._literals:
-            told = Sentence(
+            sentence = Sentence(
                 "Lines that are Python dictionaries, not JSON: {count} (first row {row}). They were read as such.",
                 count=self._literals,
                 row=self._shown[0].row,
             )
-            found.append(Problem(told, changes=tuple(self._shown)))
+            found.append(Problem(sentence, changes=tuple(self._shown)))
         return [*found, Problem(Sentence(CUT_OFF), changes=self._cut)] if self._cut else found
 
     def _value(self, line: str, place: int, number: int) -> object:
@@ -191,7 +191,7 @@ def _check_count(text: str) -> None:
 
 def _rows(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
     if isinstance(value, dict):
-        yield from _unfold(value, depth)
+        yield from _rows_within(value, depth)
         return
     if not isinstance(value, list):
         raise DataError("The JSON is {what}. Use a list of objects, one for each example.", what=_kind(value))
@@ -209,7 +209,7 @@ def _rows(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
             raise DataError("Row {row} is {what} rather than an object.", row=number, what=_kind(item))
 
 
-def _unfold(value: dict[str, object], depth: int) -> Iterator[dict[str, object]]:
+def _rows_within(value: dict[str, object], depth: int) -> Iterator[dict[str, object]]:
     """Find the rows inside an object: under one key, as columns of equal length, or the object itself."""
     inner = [name for name, item in value.items() if _holds_rows(item)]
     entries = list(value.values())

@@ -67,7 +67,7 @@ def _mostly(letters: re.Pattern[str], text: str) -> bool:
     return sum(bool(letters.match(char)) for char in found) >= 0.95 * len(found)
 
 
-LEGACY: tuple[tuple[str, Callable[[str], bool]], ...] = (
+ENCODINGS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("cp932", _is_japanese),
     ("cp949", _is_korean),
     ("gb18030", is_chinese),

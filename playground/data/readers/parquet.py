@@ -11,7 +11,7 @@ from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, MAX_VA
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
-DEQUANTIZED_CACHE_BYTES = 300 * 1024**2
+MAX_UNPACKED_BYTES = 300 * 1024**2
 _BATCH = 64
 
 
@@ -38,7 +38,7 @@ def _bound_parquet(metadata: object) -> None:
         raise DataError("The file has more than {limit} columns. Keep those to learn from.", limit=MAX_COLUMNS)
     groups = range(facts["num_row_groups"])
     size = sum(metadata.row_group(i).total_byte_size for i in groups)  # type: ignore[attr-defined]
-    if size > DEQUANTIZED_CACHE_BYTES or _values(metadata) > MAX_VALUES:
+    if size > MAX_UNPACKED_BYTES or _values(metadata) > MAX_VALUES:
         raise DataError("The file unfolds to too much text. Use a smaller part of it.")
 
 
@@ -53,8 +53,8 @@ def _without(table: Table, columns: Collection[str]) -> Table:
     kept = [name for name in table.columns if name not in columns]
     if not kept:
         raise DataError("Every column holds binary data such as pictures. Upload a file with texts.")
-    told = N_("The column '{column}' holds binary data such as pictures. It was left out.")
-    problems = [*table.problems, *(Problem(Sentence(told, column=name)) for name in columns)]
+    msgid = N_("The column '{column}' holds binary data such as pictures. It was left out.")
+    problems = [*table.problems, *(Problem(Sentence(msgid, column=name)) for name in columns)]
     rows = [{name: value for name, value in row.items() if name not in columns} for row in table.rows]
     return replace(table, rows=rows, columns=kept, problems=problems) if columns else table
 

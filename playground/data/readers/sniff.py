@@ -20,7 +20,7 @@ _POINTER = "version https://git-lfs.github.com/"
 _COMPRESSED = N_("The file '{name}' is compressed. Unpack it and upload what is inside.")
 
 
-def container(path: Path, label: str, start: bytes) -> str:
+def sniff_container(path: Path, label: str, start: bytes) -> str:
     """ "parquet" or "xlsx" for what begins like one, "" for a text; raises `DataError` for what cannot be read."""
     if start.startswith(b"PAR1"):
         return "parquet"
@@ -55,7 +55,7 @@ def _zipped(path: Path, label: str) -> str:
     raise DataError(_COMPRESSED, name=label)
 
 
-def held(text: str, kind: str, label: str) -> str:
+def sniff_text(text: str, kind: str, label: str) -> str:
     """The kind of what a text holds, mostly the one that its name says; raises `DataError` for no data at all."""
     if text.startswith(_POINTER):
         raise DataError(

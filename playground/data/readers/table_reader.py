@@ -9,7 +9,7 @@ from playground.data.readers.delimited import read_delimited
 from playground.data.readers.encoding import decode
 from playground.data.readers.json_text import read_json, read_json_lines
 from playground.data.readers.parquet import read_parquet
-from playground.data.readers.sniff import ZIP, container, held
+from playground.data.readers.sniff import ZIP, sniff_container, sniff_text
 from playground.data.readers.workbook import read_workbook
 from playground.data.table import MAX_FILE_BYTES, Problem, Table, build_table
 from playground.errors import DataError
@@ -42,7 +42,7 @@ def read_table(path: Path, name: str | None = None) -> Table:
     """
     label = (name or path.name)[-80:]
     raw_start, size = _look(path, label)
-    kind = container(path, label, raw_start) or _kind(label)
+    kind = sniff_container(path, label, raw_start) or _kind(label)
     if kind == "parquet":
         return read_parquet(path)
     if kind == "xlsx" and raw_start.startswith(ZIP):
@@ -50,7 +50,7 @@ def read_table(path: Path, name: str | None = None) -> Table:
     text, problems = decode(path.read_bytes()[:size])
     if not text.strip():
         raise DataError("The file '{name}' is empty. Add at least two examples and try again.", name=label)
-    found = held(text, "csv" if kind == "xlsx" else kind, label)
+    found = sniff_text(text, "csv" if kind == "xlsx" else kind, label)
     try:
         return _read(text, found, [*problems, *_misnamed(kind, found)])
     except DataError:
@@ -62,8 +62,8 @@ def read_table(path: Path, name: str | None = None) -> Table:
 def _misnamed(kind: str, found: str) -> list[Problem]:
     if found == kind or {found, kind} == {"json", "jsonl"}:
         return []
-    told = N_("The file is called {kind}, but it holds {found}. It was read as such.")
-    return [Problem(Sentence(told, kind=kind.upper(), found=found.upper()))]
+    msgid = N_("The file is called {kind}, but it holds {found}. It was read as such.")
+    return [Problem(Sentence(msgid, kind=kind.upper(), found=found.upper()))]
 
 
 def _read(text: str, kind: str, problems: list[Problem]) -> Table:

@@ -9,7 +9,7 @@ from typing import Any
 
 from playground.data.column_names import is_known
 from playground.data.readers.header import LOOKED_AT, column_names, header_place, is_example, lines_above, nameless
-from playground.data.readers.parquet import DEQUANTIZED_CACHE_BYTES, plain_value
+from playground.data.readers.parquet import MAX_UNPACKED_BYTES, plain_value
 from playground.data.table import MAX_COLUMNS, MAX_ROWS, Problem, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
@@ -42,7 +42,7 @@ def _bound_zip(path: Path) -> None:
             parts = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError) as error:
         raise DataError(_NO_WORKBOOK) from error
-    if len(parts) > 2_000 or sum(part.file_size for part in parts) > DEQUANTIZED_CACHE_BYTES:
+    if len(parts) > 2_000 or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
         raise DataError("The workbook unfolds to too much. Save the sheet as CSV and upload that.")
 
 
@@ -55,8 +55,8 @@ def _chosen_sheet(sheets: list[Any]) -> Table:
     chosen = next(known, filled[0])
     problems = []
     if len(sheets) > 1:
-        told = N_("Only the sheet '{sheet}' is read.") if chosen else N_("Only the first sheet, '{sheet}', is read.")
-        problems.append(Problem(Sentence(told, sheet=sheets[chosen].title)))
+        msgid = N_("Only the sheet '{sheet}' is read.") if chosen else N_("Only the first sheet, '{sheet}', is read.")
+        problems.append(Problem(Sentence(msgid, sheet=sheets[chosen].title)))
     return _table(_rows(sheets[chosen]), tops[chosen], problems)
 
 
@@ -91,11 +91,11 @@ def _data(
             without_name += any(cell is not None and place not in names for place, cell in enumerate(row))
             yield number, {name: _text(row[place] if place < len(row) else None) for place, name in names.items()}
     if without_name:
-        told = Sentence(
+        sentence = Sentence(
             "Cells under no heading are left out in rows: {count}. Name the column in the first row to use them.",
             count=without_name,
         )
-        problems.append(Problem(told))
+        problems.append(Problem(sentence))
 
 
 def _is_filled(row: Cells) -> bool:

@@ -18,6 +18,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
+    PreTrainedModel,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -25,6 +26,7 @@ from transformers import (
 from trl import SFTConfig, SFTTrainer
 
 from playground.memory import peak_bytes
+from playground.training.config import TrainingConfig
 from playground.training.spec import TRAIN_FILE, TrainingSpec, load_examples
 
 
@@ -37,19 +39,9 @@ class Clock(TrainerCallback):  # type: ignore[misc]
 
 
 def main(spec_path: Path, model_folder: str, fp32: bool) -> None:
-    spec = TrainingSpec.load(spec_path)
-    values = spec.values
-    rows = [item.messages or () for item in load_examples(spec_path.parent / TRAIN_FILE)]
-    dataset = Dataset.from_dict(
-        {"prompt": [list(row[:-1]) for row in rows], "completion": [list(row[-1:]) for row in rows]}
-    )
-    four_bit = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_compute_dtype=torch.float32,
-        llm_int8_skip_modules=["lm_head"],
-    )
-    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32, quantization_config=four_bit)
+    values = TrainingSpec.load(spec_path).values
+    dataset = read_dataset(spec_path.parent / TRAIN_FILE)
+    model = load_in_4bit(model_folder)
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         trainer = SFTTrainer(
@@ -64,24 +56,7 @@ def main(spec_path: Path, model_folder: str, fp32: bool) -> None:
                 task_type="CAUSAL_LM",
             ),
             callbacks=[clock],
-            args=SFTConfig(
-                output_dir=folder,
-                max_steps=values.max_steps,
-                per_device_train_batch_size=values.per_device_train_batch_size,
-                learning_rate=values.learning_rate,
-                lr_scheduler_type=values.lr_scheduler_type,
-                warmup_steps=values.warmup_ratio,
-                weight_decay=values.weight_decay,
-                max_length=values.max_length,
-                seed=values.seed,
-                logging_steps=1,
-                save_steps=values.max_steps // 6,
-                bf16=False,
-                activation_checkpointing=False,
-                use_cpu=True,
-                report_to=[],
-                disable_tqdm=True,
-            ),
+            args=arguments(values, folder),
         )
         for parameter in trainer.model.parameters():
             if fp32 and parameter.requires_grad:
@@ -90,6 +65,46 @@ def main(spec_path: Path, model_folder: str, fp32: bool) -> None:
     start = len(clock.steps) // 5
     speed = (len(clock.steps) - 1 - start) / (clock.steps[-1] - clock.steps[start])
     print(json.dumps({"steps_per_s": speed, "peak_bytes": peak_bytes()}))
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Take each chat's last message as the completion, and what stands before it as the prompt."""
+    rows = [item.messages or () for item in load_examples(path)]
+    return Dataset.from_dict(
+        {"prompt": [list(row[:-1]) for row in rows], "completion": [list(row[-1:]) for row in rows]}
+    )
+
+
+def load_in_4bit(model_folder: str) -> PreTrainedModel:
+    four_bit = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=torch.float32,
+        llm_int8_skip_modules=["lm_head"],
+    )
+    return AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32, quantization_config=four_bit)
+
+
+def arguments(values: TrainingConfig, folder: str) -> SFTConfig:
+    """The same schedule, batches and seed as ours, with TRL's defaults for the rest."""
+    return SFTConfig(
+        output_dir=folder,
+        max_steps=values.max_steps,
+        per_device_train_batch_size=values.per_device_train_batch_size,
+        learning_rate=values.learning_rate,
+        lr_scheduler_type=values.lr_scheduler_type,
+        warmup_steps=values.warmup_ratio,
+        weight_decay=values.weight_decay,
+        max_length=values.max_length,
+        seed=values.seed,
+        logging_steps=1,
+        save_steps=values.max_steps // 6,
+        bf16=False,
+        activation_checkpointing=False,
+        use_cpu=True,
+        report_to=[],
+        disable_tqdm=True,
+    )
 
 
 if __name__ == "__main__":

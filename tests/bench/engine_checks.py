@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,33 @@ from playground.engine.forward_batch import ForwardBatch, ScoringRows
 from playground.engine.kv_cache import KVCache
 from playground.engine.llm_engine import LLMEngine
 from playground.engine.lora_stack import LoraSegment
+from playground.engine.output_collector import RequestOutputCollector
 from playground.errors import PlaygroundError
 from playground.models.loader import load_model
 from playground.protocol.messages import BASE
-from playground.protocol.requests import LogprobsRequest
+from playground.protocol.requests import LogprobsRequest, RequestOutput
 from tests.bench.subjects import SAMPLED, VISITORS, Row, Subject, prompts, request, running
 from tests.tiny import make_adapter, make_llama
+
+
+@dataclass
+class StormCount:
+    """How many answers of a storm never ended, are not their own, or were aborted, and how many adapters swapped."""
+
+    lost: int = 0
+    crossed: int = 0
+    aborted: int = 0
+    swapped: int = 0
+
+    def check(self, output: RequestOutput, wanted: str) -> None:
+        """Count an answer; an aborted one must still be the beginning of the `wanted` one."""
+        if output.finish_reason == "abort":
+            self.aborted += 1
+            self.crossed += not wanted.startswith(output.text)
+        elif output.finish_reason is None:
+            self.lost += 1
+        else:
+            self.crossed += output.text != wanted
 
 
 def texts(subject: Subject) -> list[Row]:
@@ -107,41 +129,43 @@ def storm(root: Path, count: int) -> list[Row]:
         for place, prompt in enumerate(asked)
         for key in keys
     }
-    lost = crossed = aborted = swapped = 0
+    seen = StormCount()
     memory = 0
     for begun in range(0, count, 100):
-        running_now = []
-        for _ in range(100):
-            place, key = draw.randrange(len(asked)), draw.choice(keys)
-            try:
-                running_now.append((place, key, engine.submit(request(asked[place], 6, key))))
-            except PlaygroundError:  # its adapter is just leaving
-                continue
-            if draw.random() < 0.1:
-                running_now[-1][2].abort()
+        joined = join_some(engine, asked, keys, draw)
         if begun % (count // 50) < 100:
             key = draw.choice(keys[1:])
             engine.unload_adapter(key)
             engine.load_adapter(key, adapters[int(key[1:])])
-            swapped += 1
-        for place, key, generation in running_now:
+            seen.swapped += 1
+        for place, key, generation in joined:
             if draw.random() < 0.2:
-                draw.choice(running_now)[2].abort()  # waiting, running or finished already
-            chunk = generation.result(120)
-            if chunk.finish_reason == "abort":
-                aborted += 1
-                crossed += not wanted[place, key].startswith(chunk.text)
-            elif chunk.finish_reason is None:
-                lost += 1
-            else:
-                crossed += chunk.text != wanted[place, key]
+                draw.choice(joined)[2].abort()  # waiting, running or finished already
+            seen.check(generation.result(120), wanted[place, key])
         if begun == count // 10 // 100 * 100:
             memory = psutil.Process().memory_info().rss
     growth = psutil.Process().memory_info().rss / memory - 1 if memory else 0.0
-    lost += never_freed(engine)
+    seen.lost += never_freed(engine)
     engine.close()
-    seen = f"{lost} lost, {crossed} crossed ({aborted} aborted, {swapped} swaps), memory {growth:+.1%}"
-    return [(f"{count:,} requests with random joins, aborts and swaps", seen, "0, 0, under 5%")]
+    told = f"{seen.lost} lost, {seen.crossed} crossed ({seen.aborted} aborted, {seen.swapped} swaps)"
+    promised = "0, 0, under 5%"
+    return [(f"{count:,} requests with random joins, aborts and swaps", f"{told}, memory {growth:+.1%}", promised)]
+
+
+def join_some(
+    engine: LLMEngine, asked: Sequence[list[int]], keys: Sequence[str], draw: random.Random
+) -> list[tuple[int, str, RequestOutputCollector]]:
+    """Submit a hundred requests for prompts and adapters at random, and abort a tenth of them at once."""
+    joined: list[tuple[int, str, RequestOutputCollector]] = []
+    for _ in range(100):
+        place, key = draw.randrange(len(asked)), draw.choice(keys)
+        try:
+            joined.append((place, key, engine.submit(request(asked[place], 6, key))))
+        except PlaygroundError:  # its adapter is just leaving
+            continue
+        if draw.random() < 0.1:
+            joined[-1][2].abort()
+    return joined
 
 
 def in_bf16(engine: LLMEngine) -> None:

@@ -41,6 +41,21 @@ def note(page: Page, says: str) -> None:
 
 
 def test_eight_corrections_lead_to_fine_tune(page: Page) -> None:
+    keep_five(page)
+    page.reload()
+    note(page, "5 kept, 3 more to go.")
+    expect(page.locator("#corrections-teach")).to_be_hidden()
+    shortly(page)
+    for number in range(6, 9):
+        ask(page, f"Tell me about the number {number}.")
+        correct(page, f"Squawk! {number} nuts.")
+        note(page, f"{number} kept")
+    the_list_holds_all_eight(page)
+    fine_tune_learns_the_corrected_answers(page)
+    dropped_ones_leave_the_list(page)
+
+
+def keep_five(page: Page) -> None:
     note(page, "becomes an example to learn from")
     expect(page.locator("#corrections-look")).to_be_hidden()
     shortly(page)
@@ -55,15 +70,8 @@ def test_eight_corrections_lead_to_fine_tune(page: Page) -> None:
     correct(page, "Squawk! Five nuts, please.")  # twice the same answer: still one row
     expect(page.locator(f"{CHAT} .bot.message").last).to_have_text("Squawk! Five nuts, please.")
 
-    page.reload()
-    note(page, "5 kept, 3 more to go.")
-    expect(page.locator("#corrections-teach")).to_be_hidden()
-    shortly(page)
-    for number in range(6, 9):
-        ask(page, f"Tell me about the number {number}.")
-        correct(page, f"Squawk! {number} nuts.")
-        note(page, f"{number} kept")
 
+def the_list_holds_all_eight(page: Page) -> None:
     page.locator("#corrections-look").click()
     rows = page.locator("#corrections label")
     expect(rows).to_have_count(8)
@@ -77,6 +85,8 @@ def test_eight_corrections_lead_to_fine_tune(page: Page) -> None:
         {"role": "assistant", "content": "Squawk! 2 nuts."},
     ]
 
+
+def fine_tune_learns_the_corrected_answers(page: Page) -> None:
     page.locator("#corrections-teach").click()
     expect(page.get_by_text("8 examples, read as whole chats")).to_be_visible()
     expect(page.locator(".as-read mark").first).to_contain_text("I am your parrot.")
@@ -87,8 +97,11 @@ def test_eight_corrections_lead_to_fine_tune(page: Page) -> None:
     page.get_by_role("button", name="Next: teach").click()
     expect(page.get_by_label("Name of the adapter")).to_have_value("Corrections")
 
+
+def dropped_ones_leave_the_list(page: Page) -> None:
     open_tab(page, "Generate")
     note(page, "8 kept")
+    rows = page.locator("#corrections label")
     rows.first.click()
     page.get_by_role("button", name="Drop the chosen one").click()
     expect(rows).to_have_count(7)

@@ -9,8 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from playground.tasks.nlp.lexical_overlap import telling_words
 from playground.tasks.nlp.sentences import sentences
-from playground.tasks.nlp.spans import telling_words
 
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W\d_]+|\d+")
 _OWN = re.compile(r"\b(?:we|our|this (?:paper|work|article|study|report)|in this)\b", re.IGNORECASE)

@@ -5,26 +5,14 @@ not repeat them, and looks as the question's first word wants it, a number after
 each of these tells, in nats, fitted by `python -m playground.starter.word_weights` on questions about passages.
 """
 
-import itertools
-import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from playground.tasks.nlp.sentences import sentences
+from playground.tasks.nlp.lexical_overlap import WeighedSentence, Word, read_passage
 
 MAX_ANSWER_WORDS = 8
 """In words; in Chinese three times as many characters."""
-NEAR = 4.0
-"""Words after which the nearness of a word has fallen to a third."""
-
-_UNIT = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+")
-_EDGES = "\"'“”‘’()[]{}<>,.;:!?，。；：！？、（）《》「」"
-_SMALL_WORDS = frozenset(
-    "a an the of in on at to for from by with and or is are was were be been do does did has have had it its this "
-    "that which who whom whose what when where why how many much there not as than then".split()
-)
 _VERBS = frozenset(
     "is are was were be been has have had can could will would may might should that which who whom whose but while "
     "although it they he she we there this these".split()
@@ -122,34 +110,12 @@ class Start:
     shared: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """`asked` is what it weighs if the question has it too, else 0; `opens` and `closes`: a sign stands there."""
-
-    begin: int
-    end: int
-    text: str
-    small: bool
-    asked: float
-    opens: bool
-    closes: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Sentence:
-    words: list[_Word]
-    before: list[float]
-    """How near each word is to the question's words before it, and `after`: to those after it."""
-    after: list[float]
-    facts: dict[str, float]
-
-
 def find_starts(context: str, question: str, weights: Mapping[str, float] = WEIGHTS) -> list[Start]:
     """Every place where an answer may begin: not with a bare sign, nor with a small word while others are there."""
     kind = kind_of_question(question)
     starts: list[Start] = []
     small: list[Start] = []
-    for sentence in _read(context, question):
+    for sentence in read_passage(context, question):
         shared = sentence.facts["shared"]
         for index, word in enumerate(sentence.words):
             if word.begin == word.end:
@@ -168,7 +134,7 @@ def find_starts(context: str, question: str, weights: Mapping[str, float] = WEIG
 def spans_with_features(context: str, question: str) -> Iterator[tuple[int, int, dict[str, float]]]:
     """What `find_starts` weighs, for fitting the weights: (start, end, features) of every possible answer."""
     kind = kind_of_question(question)
-    for sentence in _read(context, question):
+    for sentence in read_passage(context, question):
         for index, word in enumerate(sentence.words):
             if not word.small:
                 for last in _lasts(sentence.words, index):
@@ -180,80 +146,13 @@ def kind_of_question(question: str) -> str:
     return next((kind for kind, pattern in _KINDS if re.search(pattern, question.lower())), "what")
 
 
-def telling_words(text: str) -> set[str]:
-    """The words that say what a text is about, lower-cased and cut to five letters, so that endings do not matter."""
-    words = {match.group().strip(_EDGES).lower() for match in _UNIT.finditer(text)}
-    return {word[:5] for word in words if word and word not in _SMALL_WORDS}
-
-
-def _read(context: str, question: str) -> list[_Sentence]:
-    pieces = sentences(context)
-    asked = telling_words(question)
-    told = [telling_words(piece) for piece in pieces]
-    rarity = _rarity(asked, told)
-    whole = sum(rarity.values()) or 1.0
-    shares = [sum(rarity.get(word, 0.0) for word in words & asked) / whole for words in told]
-    pairs = _pairs(question)
-    found = []
-    stop = 0
-    for number, piece in enumerate(pieces):
-        first = context.index(piece, stop)
-        stop = first + len(piece)
-        words = [_word(context, first + m.start(), first + m.end(), rarity) for m in _UNIT.finditer(piece)]
-        facts = {
-            "shared": len(asked & told[number]) / len(asked) if asked else 0.0,
-            "shared_rare": shares[number],
-            "shared_most": float(shares[number] == max(shares)),
-            "shared_before": shares[number - 1] if number else 0.0,
-            "shared_pairs": len(pairs & _pairs(piece)) / max(1, len(pairs)),
-        }
-        weights = [word.asked / whole for word in words]
-        after = _nearness(weights[::-1])[::-1]
-        found.append(_Sentence(words, _nearness(weights), after, facts))
-    return found
-
-
-def _rarity(asked: set[str], told: list[set[str]]) -> dict[str, float]:
-    """The question's words that the passage has: those in fewer sentences tell more."""
-    counts = Counter(word for words in told for word in words & asked)
-    return {word: math.log(1 + len(told) / count) for word, count in counts.items()}
-
-
-def _word(context: str, begin: int, end: int, rarity: Mapping[str, float]) -> _Word:
-    """Leave quotation marks, commas and the like outside."""
-    first, last = begin, end
-    while begin < end and context[begin] in _EDGES:
-        begin += 1
-    while end > begin and context[end - 1] in _EDGES:
-        end -= 1
-    text = context[begin:end]
-    small = not text or text.lower() in _SMALL_WORDS
-    asked = 0.0 if small else rarity.get(text.lower()[:5], 0.0)
-    return _Word(begin, end, text, small, asked, begin > first, end < last)
-
-
-def _pairs(text: str) -> set[tuple[str, str]]:
-    words = [match.group().strip(_EDGES).lower()[:5] for match in _UNIT.finditer(text)]
-    return set(itertools.pairwise(words))
-
-
-def _nearness(weights: list[float]) -> list[float]:
-    """For each word, the weights before it, each faded by its distance."""
-    near, found = 0.0, []
-    for weight in weights:
-        near *= math.exp(-1 / NEAR)
-        found.append(near)
-        near += weight
-    return found
-
-
-def _lasts(words: list[_Word], index: int) -> list[int]:
+def _lasts(words: list[Word], index: int) -> list[int]:
     chinese = "\u3400" <= words[index].text[:1] <= "\u9fff"
     reach = MAX_ANSWER_WORDS * 3 if chinese else MAX_ANSWER_WORDS
     return [last for last in range(index, min(index + reach, len(words))) if not words[last].small]
 
 
-def _features(sentence: _Sentence, kind: str, first: int, last: int) -> dict[str, float]:
+def _features(sentence: WeighedSentence, kind: str, first: int, last: int) -> dict[str, float]:
     """What is known of the words from `first` to `last`; names with a colon count for one kind of question."""
     words = sentence.words
     span = words[first : last + 1]
@@ -295,7 +194,7 @@ def _features(sentence: _Sentence, kind: str, first: int, last: int) -> dict[str
     return found
 
 
-def _lead(words: list[_Word], first: int) -> str:
+def _lead(words: list[Word], first: int) -> str:
     """The small word that leads to a span, over an article, unless a sign stands between."""
     for index in range(first - 1, max(-1, first - 3), -1):
         word = words[index]
@@ -306,7 +205,7 @@ def _lead(words: list[_Word], first: int) -> str:
     return ""
 
 
-def _joined(one: _Word | None, other: _Word | None) -> bool:
+def _joined(one: Word | None, other: Word | None) -> bool:
     """Whether two neighbours look like parts of one name."""
     if one is None or other is None or one.closes or other.opens:
         return False

@@ -131,8 +131,19 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
 
 def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
     """Try the values whenever they are new, after the events that `filled` them in too; make them fit when asked."""
-    services = frame.services
     asked = {frame.draft, parts.intensity, *parts.advanced.components}
+    attempt = _attempting(frame, parts)
+    told = [parts.tried, parts.fit, parts.intensity]
+    for event in filled:
+        event.success(attempt, asked, told, **EVENT_OPTIONS)
+    typed = [field.input for field in parts.advanced.fields.values()]
+    gr.on(typed, attempt, asked, told, trigger_mode="multiple", **EVENT_OPTIONS)
+    parts.fit.click(_fitting(frame, parts), asked, [*told, *parts.advanced.components], **EVENT_OPTIONS)
+
+
+def _attempting(frame: FinetunePage, parts: TeachParts) -> Callable[..., Any]:
+    """Try the values out, or only estimate the time while a run has the worker."""
+    services = frame.services
 
     @show_errors
     async def attempt(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
@@ -155,6 +166,13 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
         except PlaygroundError as error:
             yield [preflight.refused(gettext, error), _hidden(), _same()]
 
+    return attempt
+
+
+def _fitting(frame: FinetunePage, parts: TeachParts) -> Callable[..., Any]:
+    """Look for smaller values that fit, and fill them in."""
+    services = frame.services
+
     @show_errors
     async def fit(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
         gettext, owner, draft = gettext_for(request), services.owners.owner(request.headers), values[frame.draft]
@@ -175,12 +193,7 @@ def _try_out(frame: FinetunePage, parts: TeachParts, filled: list[Any]) -> None:
         except PlaygroundError as error:
             yield [preflight.refused(gettext, error), _hidden(), *unchanged]
 
-    told = [parts.tried, parts.fit, parts.intensity]
-    for event in filled:
-        event.success(attempt, asked, told, **EVENT_OPTIONS)
-    typed = [field.input for field in parts.advanced.fields.values()]
-    gr.on(typed, attempt, asked, told, trigger_mode="multiple", **EVENT_OPTIONS)
-    parts.fit.click(fit, asked, [*told, *parts.advanced.components], **EVENT_OPTIONS)
+    return fit
 
 
 def _file(draft: Draft) -> DatasetFile:

@@ -1,7 +1,7 @@
 """Fine-tune, step 3, while it learns: percent, curve and time left, once a second; and how a run ends."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,33 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
     finetuning = frame.services.finetuning
 
     @show_errors
+    async def stop(job_id: str, request: gr.Request) -> gr.Button:
+        await asyncio.to_thread(finetuning.stop, frame.services.owners.known_owner(request.headers), job_id)
+        return gr.Button(gettext_for(request)(N_("Stopping…")), interactive=False)
+
+    @show_errors
+    async def resume(job_id: str, request: gr.Request) -> list[Any]:
+        await asyncio.to_thread(finetuning.resume, frame.services.owners.known_owner(request.headers), job_id)
+        return [gr.Timer(active=True), None, gr.Button(visible=False), gr.Button(visible=False)]
+
+    @show_errors
+    async def again(job_id: str, request: gr.Request) -> list[Any]:
+        finetuning.mark_seen(frame.services.owners.owner(request.headers), job_id)
+        return [open_step(BRING), ""]
+
+    watched = [frame.told, frame.clock, frame.steps, frame.adapter, frame.picker, *parts.drawn]
+    frame.clock.tick(_ticking(frame, parts), [frame.job, frame.told, frame.picker], watched, **EVENT_OPTIONS)
+    parts.stop.click(stop, frame.job, parts.stop, **EVENT_OPTIONS)
+    parts.resume.click(resume, frame.job, [frame.clock, frame.told, parts.resume, parts.again], **EVENT_OPTIONS)
+    parts.again.click(again, frame.job, [frame.steps, frame.job], **EVENT_OPTIONS)
+    parts.next.click(lambda: open_step(RESULT), None, frame.steps, **EVENT_OPTIONS)
+
+
+def _ticking(frame: FinetunePage, parts: WatchParts) -> Callable[..., Any]:
+    """Draw what is new of the run, and go on to its result once it has one."""
+    finetuning = frame.services.finetuning
+
+    @show_errors
     async def tick(job_id: str, told: Any, choice: str, request: gr.Request) -> list[Any]:
         owner = frame.services.owners.owner(request.headers)
         if not job_id:
@@ -118,27 +145,7 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
             *_draw(state, finetuning.source(owner, job_id), gettext, told, strip),
         ]
 
-    @show_errors
-    async def stop(job_id: str, request: gr.Request) -> gr.Button:
-        await asyncio.to_thread(finetuning.stop, frame.services.owners.known_owner(request.headers), job_id)
-        return gr.Button(gettext_for(request)(N_("Stopping…")), interactive=False)
-
-    @show_errors
-    async def resume(job_id: str, request: gr.Request) -> list[Any]:
-        await asyncio.to_thread(finetuning.resume, frame.services.owners.known_owner(request.headers), job_id)
-        return [gr.Timer(active=True), None, gr.Button(visible=False), gr.Button(visible=False)]
-
-    @show_errors
-    async def again(job_id: str, request: gr.Request) -> list[Any]:
-        finetuning.mark_seen(frame.services.owners.owner(request.headers), job_id)
-        return [open_step(BRING), ""]
-
-    watched = [frame.told, frame.clock, frame.steps, frame.adapter, frame.picker, *parts.drawn]
-    frame.clock.tick(tick, [frame.job, frame.told, frame.picker], watched, **EVENT_OPTIONS)
-    parts.stop.click(stop, frame.job, parts.stop, **EVENT_OPTIONS)
-    parts.resume.click(resume, frame.job, [frame.clock, frame.told, parts.resume, parts.again], **EVENT_OPTIONS)
-    parts.again.click(again, frame.job, [frame.steps, frame.job], **EVENT_OPTIONS)
-    parts.next.click(lambda: open_step(RESULT), None, frame.steps, **EVENT_OPTIONS)
+    return tick
 
 
 def strip_of(probes: Sequence[str], lines: Sequence[ProbeAnswers], gettext: Gettext) -> str:

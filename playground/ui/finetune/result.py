@@ -1,7 +1,7 @@
 """Fine-tune, step 4: what changed, in figures that were measured and in answers, without and with it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +83,31 @@ def wire(
     services = frame.services
 
     @show_errors
+    async def download(adapter: str, request: gr.Request) -> str:
+        return await asyncio.to_thread(services.downloads.zipped, services.owners.owner(request.headers), adapter)
+
+    shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof, parts.use]
+    frame.adapter.change(_showing(frame), [frame.adapter, frame.job], shown, **EVENT_OPTIONS)
+    checkpoints.wire(frame, parts.steps)
+    prompts = [prompt] if prompt else []
+    opening = [frame.tabs, frame.picker, *prompts]
+    parts.use.click(_using(frame, fill=bool(prompts)), [frame.adapter, frame.job, *prompts], opening, **EVENT_OPTIONS)
+    if afresh:  # what the base model said there before is none of the adapter's
+        afresh(parts.use.click)
+    download_after(parts.download.click(download, frame.adapter, parts.fetch, **EVENT_OPTIONS), parts.fetch)
+    parts.more.click(
+        lambda: (open_step(BRING), "", "", Draft(), None),
+        None,
+        [frame.steps, frame.job, frame.adapter, frame.draft, file],
+        **EVENT_OPTIONS,
+    )
+
+
+def _showing(frame: FinetunePage) -> Callable[..., Any]:
+    """Draw a run's adapter with its figures; where no report has answers, the live model is asked for them."""
+    services = frame.services
+
+    @show_errors
     async def show(adapter: str, job_id: str, request: gr.Request) -> AsyncIterator[list[Any]]:
         if not adapter:
             yield ["", "", "", "", "", "", gr.skip()]
@@ -105,33 +130,22 @@ def wire(
             async for table in _answers(services, owner, job_id, card, gettext):
                 yield [gr.skip(), table + probes, *[gr.skip()] * 5]
 
+    return show
+
+
+def _using(frame: FinetunePage, fill: bool) -> Callable[..., Any]:
+    """Go to Generate with the adapter picked; `fill` tells whether its prompt is among the outputs."""
+    services = frame.services
+
     @show_errors
     async def use(adapter: str, job_id: str, request: gr.Request, written: str = "") -> list[Any]:
         owner = services.owners.owner(request.headers)
         questions = services.finetuning.probes(owner, job_id)
         # A first question stands ready to be sent, unless something is written there already.
-        ready = [questions[0] if questions and not written.strip() else gr.skip()] * (prompt is not None)
+        ready = [questions[0] if questions and not written.strip() else gr.skip()] * fill
         return [gr.Tabs(selected="generate"), picked(services, owner, adapter), *ready]
 
-    @show_errors
-    async def download(adapter: str, request: gr.Request) -> str:
-        return await asyncio.to_thread(services.downloads.zipped, services.owners.owner(request.headers), adapter)
-
-    shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof, parts.use]
-    frame.adapter.change(show, [frame.adapter, frame.job], shown, **EVENT_OPTIONS)
-    checkpoints.wire(frame, parts.steps)
-    prompts = [prompt] if prompt else []
-    opening = [frame.tabs, frame.picker, *prompts]
-    parts.use.click(use, [frame.adapter, frame.job, *prompts], opening, **EVENT_OPTIONS)
-    if afresh:  # what the base model said there before is none of the adapter's
-        afresh(parts.use.click)
-    download_after(parts.download.click(download, frame.adapter, parts.fetch, **EVENT_OPTIONS), parts.fetch)
-    parts.more.click(
-        lambda: (open_step(BRING), "", "", Draft(), None),
-        None,
-        [frame.steps, frame.job, frame.adapter, frame.draft, file],
-        **EVENT_OPTIONS,
-    )
+    return use
 
 
 async def _answers(

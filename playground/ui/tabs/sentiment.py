@@ -1,7 +1,7 @@
 """Sentiment: one verdict for each line, as bars for the first and a table of all."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import gradio as gr
@@ -68,6 +68,13 @@ def build(services: Services, choice: AdapterPicker) -> None:
             with gr.Row(elem_classes=["foot", "rule"]):
                 line = caption("The figures are the model's own.")
 
+    wire([buttons[0].click], buttons, _judging(services), [text, *choice.inputs], [verdicts, line])
+    chips(TASK.examples, [text], ["text"])
+
+
+def _judging(services: Services) -> Callable[..., AsyncIterator[Any]]:
+    """Judge one line after the other, and redraw the verdicts after each."""
+
     @show_errors
     async def judge(request: gr.Request, text: str, *who: Any) -> AsyncIterator[Any]:
         lines = [line.strip() for line in check_text(text).splitlines() if line.strip()]
@@ -90,8 +97,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
                 own = both.own or []
                 yield _verdicts(gettext, own), snippets.caption(_count(gettext, own))
 
-    wire([buttons[0].click], buttons, judge, [text, *choice.inputs], [verdicts, line])
-    chips(TASK.examples, [text], ["text"])
+    return judge
 
 
 def _verdicts(gettext: Gettext, found: Judged) -> Markup:

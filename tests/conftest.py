@@ -14,7 +14,7 @@ from playground.engine.host import LocalModelHost
 from playground.engine.llm_engine import LLMEngine
 from playground.models.loader import LoadedModel, load_model
 from playground.models.tokenizer import ChatTokenizer
-from tests.tiny import make_adapter, make_gpt2, make_llama
+from tests.support.tiny import make_adapter, make_gpt2, make_llama
 
 STORIES = Path(__file__).resolve().parents[2] / "shared" / "models" / "stories260K-pad192"
 

@@ -17,7 +17,7 @@ from playground.protocol.engine import SwapReceipt
 from playground.training.jobs.job import find_jobs
 from playground.training.spec import TrainingSpec
 from tests.adapters.test_check import adapter
-from tests.exchange import as_kept_earlier
+from tests.support.exchange import as_kept_earlier
 
 
 @pytest.fixture

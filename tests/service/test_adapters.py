@@ -26,8 +26,8 @@ from playground.ui.components.adapter_picker import picked
 from playground.ui.tabs import adapters as adapters_tab
 from tests.bench.adapter_mutations import packed
 from tests.bench.mutated_adapters import attack
-from tests.exchange import as_kept_earlier, data_of, host_of, running_services, store_of
-from tests.tiny import damage, make_llama
+from tests.support.exchange import as_kept_earlier, data_of, host_of, running_services, store_of
+from tests.support.tiny import damage, make_llama
 
 FOUND = Path(__file__).resolve().parents[3] / "shared" / "adapters"
 

@@ -31,9 +31,9 @@ from playground.training.preflight import client as preflight_client
 from playground.training.preflight.client import Preflight
 from playground.training.preflight.result import preflight_request
 from playground.training.spec import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, save_examples
-from tests.asking import until
-from tests.exchange import host_of, running_services
-from tests.tiny import make_llama
+from tests.support.asking import until
+from tests.support.exchange import host_of, running_services
+from tests.support.tiny import make_llama
 from tests.training.test_trainer import examples
 
 PATIENCE_S = 60.0

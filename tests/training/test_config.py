@@ -25,7 +25,7 @@ from playground.ui.api.files import build as build_api
 from playground.ui.api.files import wishes
 from playground.ui.finetune.settings_form import build as build_form
 from playground.validation import Whole, bounds
-from tests.tiny import make_info
+from tests.support.tiny import make_info
 
 DEFAULTS = TrainingConfig()
 NUMBERS = [name for name, info in TrainingConfig.model_fields.items() if None not in bounds(info)]

@@ -17,7 +17,7 @@ from playground.training.tokenization import tokenize_examples
 from playground.training.worker.dataset import dataset_of, held_out_of
 from playground.training.worker.run import Run
 from playground.training.worker.trainer import train
-from tests.killing import Victim, apart
+from tests.support.killing import Victim, apart
 from tests.training.test_queue import Room
 from tests.training.test_trainer import examples
 

@@ -12,7 +12,7 @@ from playground.training.preflight import shrink as fit
 from playground.training.preflight.client import Preflight
 from playground.training.preflight.result import PreflightRequest, PreflightResult, preflight_request
 from playground.training.preflight.shrink import candidates, changes
-from tests.configs import changed
+from tests.support.configs import changed
 from tests.training.test_queue import is_gone, wait_for
 from tests.training.test_trainer import examples
 

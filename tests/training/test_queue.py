@@ -25,7 +25,7 @@ from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.queue import MAX_KEPT_JOBS, JobHooks, JobQueue
 from playground.training.jobs.state import JobState
 from playground.training.spec import TrainingSpec
-from tests.running_app import ROOT
+from tests.support.running_app import ROOT
 from tests.training.test_trainer import examples
 
 SHORT = TrainingConfig(max_steps=6, r=4, lora_alpha=8, learning_rate=1e-2, per_device_train_batch_size=4)

@@ -15,7 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from playground.training.config import TrainingConfig
-from tests.running_app import RunningApp, running_app
+from tests.support.running_app import RunningApp, running_app
 
 PASSAGE = "The lighthouse was finished in 1858. Its last keeper was Anna Lund."
 

@@ -40,6 +40,15 @@ def stories_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_model_folder() -> Path:
+    """A chat model that knows something, where whoever runs the tests has one."""
+    folder = os.environ.get("PLAYGROUND_TEST_MODEL")
+    if not folder:
+        pytest.skip("no real model: name the folder of a chat model in PLAYGROUND_TEST_MODEL")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
 def loaded(tiny_model_folder: Path) -> LoadedModel:
     """The chat model in fp32, shared: nothing may change its weights."""
     return load_model(str(tiny_model_folder), "none")

@@ -6,6 +6,7 @@ One more is killed in `test_runner`; `python -m tests.bench.kills` kills thirty.
 import random
 from pathlib import Path
 
+import pytest
 import torch
 
 from playground.models.loader import load_model
@@ -25,6 +26,7 @@ VALUES = TrainingConfig(
 )
 
 
+@pytest.mark.slow
 def test_kills_change_nothing(tiny_model_folder: Path, tmp_path: Path) -> None:
     """Killed inside a save and in the middle: each resume starts where it must, and the losses are the same numbers."""
     room = Room(tmp_path, tiny_model_folder)

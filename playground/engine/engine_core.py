@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+STOPPING = N_("The playground is stopping. Start it again to go on.")
 _LATE = N_("The answer took longer than it was given time for. Try again, or ask for a shorter one.")
 
 
@@ -54,7 +55,8 @@ class EngineCore:
         self._runner = ModelRunner(model, lora, self.scheduler.kv_cache)
         self._changed = threading.Condition(self.scheduler.lock)
         self._commands: list[_Command] = []
-        self._closed = False
+        self._closed = ""
+        """Why, once it is."""
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -100,17 +102,17 @@ class EngineCore:
             self._admit()
             self._run_step()
 
-    def close(self) -> None:
-        """Stop the thread; whatever runs or waits fails with a sentence."""
+    def close(self, why: str = STOPPING) -> None:
+        """Stop the thread; whatever runs, waits or comes later fails with this sentence."""
         with self._changed:
-            self._closed = True
+            self._closed = self._closed or why
             self._changed.notify_all()
         self._thread.join()
-        self._fail_all(EngineError("The playground is stopping. Start it again to go on."))
+        self._fail_all(EngineError(self._closed))
 
     def _check_open(self) -> None:
         if self._closed:
-            raise EngineError("The playground is stopping. Start it again to go on.")
+            raise EngineError(self._closed)
 
     def _run(self) -> None:
         """Keep going whatever happens: a fault of the loop itself fails what it held, and it starts afresh."""

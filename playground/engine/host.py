@@ -3,26 +3,41 @@
 import gc
 import logging
 import threading
+import traceback
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from playground.adapters.check import largest_adapter_bytes
 from playground.engine.llm_engine import LLMEngine
-from playground.errors import BusyError, ModelError
-from playground.models.loader import LoadedModel, load_model
-from playground.models.resolve import resolve_model
+from playground.errors import BusyError, ModelError, PlaygroundError
+from playground.models.loader import LoadedModel, inspect_model, load_model
 from playground.models.weights import weight_shapes
 from playground.protocol.client import SamplingClient
 from playground.protocol.engine import EngineStatus, SwapReceipt
 from playground.protocol.messages import BASE
 from playground.protocol.model import HostState, ModelInfo, Quantization, Tokenizer
+from playground.sentence import N_
 
 log = logging.getLogger(__name__)
 
 MAX_DRAIN_S = 600.0
 """How long requests that are running may take to end before the model changes: as long as a request may last."""
 _LOOK_S = 0.05
+_CHANGING = N_("The model was being changed meanwhile. Try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What belongs together, and is exchanged as one: nobody may read with one model's tokenizer for another."""
+
+    info: ModelInfo
+    tokenizer: Tokenizer
+    engine: LLMEngine | None
+    """None while the next model is being loaded."""
 
 
 class LocalModelHost:
@@ -32,28 +47,29 @@ class LocalModelHost:
         """Start the engine on a loaded model; raises `ModelError`."""
         self._changing = threading.Lock()
         self._subscribers: list[Callable[[ModelInfo], None]] = []
-        self._engine: LLMEngine | None = None
-        self._open(loaded)
+        self._served = _serve(loaded)
         self._state = HostState(phase="ready", generation=1)
 
     @property
     def info(self) -> ModelInfo:
-        return self._info
+        return self._served.info
 
     @property
     def tokenizer(self) -> Tokenizer:
-        return self._tokenizer
+        return self._served.tokenizer
 
     def state(self) -> HostState:
         return self._state
 
     def status(self) -> EngineStatus:
-        return self._engine.status() if self._engine else EngineStatus(0, 0, ())
+        engine = self._served.engine
+        return engine.status() if engine else EngineStatus(0, 0, ())
 
     def client(self, owner: str = "", adapter: str = BASE, strength: float = 1.0) -> SamplingClient:
-        if self._state.phase == "draining":
+        served = self._served
+        if served.engine is None or self._state.phase == "draining":
             raise self._busy()
-        return SamplingClient(self._info, self._tokenizer, self._live(), adapter, strength, owner)
+        return SamplingClient(served.info, served.tokenizer, served.engine, adapter, strength, owner)
 
     def load_adapter(self, key: str, folder: Path) -> SwapReceipt:
         return self._live().load_adapter(key, folder)
@@ -64,24 +80,20 @@ class LocalModelHost:
     def load(self, model: str, quantization: Quantization = "auto") -> ModelInfo:
         """Change the model: find its files while the old one answers, let what runs end, then load."""
         with self._changing:
-            before = self._info
+            before = self._served.info
             try:
-                self._enter("downloading", model)
-                found = resolve_model(model)
-                self._enter("draining", model)
-                self._drain()
-                self._enter("loading", model)
-                self._close()
-                self._open(load_model(found.id, quantization))
-            except ModelError as error:
-                if self._engine is None:
-                    self._open(load_model(before.id, before.quantization))
-                self._state = self._next(failed=str(error))
-                raise
-            self._state = self._next()
+                self._change(model, quantization)
+            except Exception as error:
+                failure = _as_model_error(error, model)
+                if self._served.engine is None:
+                    _let_go(error)
+                    self._served = _serve(load_model(before.id, before.quantization))
+                self._state = HostState(phase="ready", generation=self._state.generation, failed=str(failure))
+                raise failure from error
+            self._state = HostState(phase="ready", generation=self._state.generation + 1)
             for changed in self._subscribers:
-                changed(self._info)
-            return self._info
+                changed(self._served.info)
+            return self._served.info
 
     def subscribe(self, changed: Callable[[ModelInfo], None]) -> None:
         self._subscribers.append(changed)
@@ -91,22 +103,29 @@ class LocalModelHost:
 
     def close(self) -> None:
         """Stop the engine; what runs or waits fails with a sentence. May be called twice."""
-        if self._engine:
-            self._engine.close()
+        if engine := self._served.engine:
+            engine.close()
 
     def _live(self) -> LLMEngine:
-        if self._engine is None:
+        engine = self._served.engine
+        if engine is None:
             raise self._busy()
-        return self._engine
+        return engine
 
     def _busy(self) -> BusyError:
         return BusyError("The model is being changed to {model}. Try again in a minute.", model=self._state.target)
 
+    def _change(self, model: str, quantization: Quantization) -> None:
+        self._enter("downloading", model)
+        found = inspect_model(model)
+        self._enter("draining", model)
+        self._drain()
+        self._enter("loading", model)
+        self._stop_serving()
+        self._served = _serve(load_model(found.id, quantization))
+
     def _enter(self, phase: Literal["downloading", "draining", "loading"], target: str) -> None:
         self._state = HostState(phase=phase, generation=self._state.generation, target=target)
-
-    def _next(self, failed: str = "") -> HostState:
-        return HostState(phase="ready", generation=self._state.generation + 1, failed=failed)
 
     def _drain(self) -> None:
         pause = threading.Event()
@@ -117,19 +136,48 @@ class LocalModelHost:
             pause.wait(_LOOK_S)
         log.warning("requests were still running after %s s; the model is changed all the same", MAX_DRAIN_S)
 
-    def _close(self) -> None:
+    def _stop_serving(self) -> None:
         """Let go of the model, so that its memory is free for the next one."""
-        engine, self._engine = self._live(), None
-        engine.close()
+        engine = self._served.engine
+        self._served = replace(self._served, engine=None)
+        if engine:
+            engine.close(_CHANGING)
         del engine
-        gc.collect()
+        _free_memory()
 
-    def _open(self, loaded: LoadedModel) -> None:
-        self._engine = LLMEngine(loaded)
-        self._tokenizer: Tokenizer = loaded.tokenizer
-        self._info = loaded.info.model_copy(
-            update={
-                "context_length": self._engine.context_length,
-                "max_adapter_bytes": largest_adapter_bytes(weight_shapes(loaded.info.folder)),
-            }
-        )
+
+def _serve(loaded: LoadedModel) -> _Served:
+    engine = LLMEngine(loaded)
+    completed = {
+        "context_length": engine.context_length,
+        "max_adapter_bytes": largest_adapter_bytes(weight_shapes(loaded.info.folder)),
+    }
+    return _Served(loaded.info.model_copy(update=completed), loaded.tokenizer, engine)
+
+
+def _as_model_error(error: Exception, model: str) -> ModelError:
+    """The error in its own words where it was written for people."""
+    if isinstance(error, ModelError):
+        return error
+    if isinstance(error, PlaygroundError):
+        return ModelError(error.sentence)
+    log.error("changing the model to %s failed", model, exc_info=error)
+    return ModelError(
+        "{model} cannot be loaded; its files may be damaged or of an unknown kind ({reason}).",
+        model=model,
+        reason=type(error).__name__,
+    )
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Free what the frames of an error hold: a half-loaded model would leave no room for the one from before."""
+    while error:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    _free_memory()
+
+
+def _free_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()  # else the next model's cache would count it as taken

@@ -13,7 +13,7 @@ import torch
 
 from playground.engine.attention_check import enable_varlen_attention
 from playground.engine.canary import Canary
-from playground.engine.engine_core import EngineCore
+from playground.engine.engine_core import STOPPING, EngineCore
 from playground.engine.kv_cache import kv_cache_capacity
 from playground.engine.lora import ADAPTER_CACHE_BYTES, MultiLora
 from playground.engine.output_collector import RequestOutputCollector
@@ -174,9 +174,9 @@ class LLMEngine:
 
         self._core.call_between_steps(change)
 
-    def close(self) -> None:
-        """Stop the engine's thread; what runs or waits fails with a sentence. May be called twice."""
-        self._core.close()
+    def close(self, why: str = STOPPING) -> None:
+        """Stop the engine's thread; what runs, waits or comes later fails with this sentence. May be called twice."""
+        self._core.close(why)
         self._lora.close()
         self._loaded.model.set_attn_implementation(self._attention)
 

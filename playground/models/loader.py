@@ -58,6 +58,14 @@ class LoadedModel:
         return torch.device(self.model.device)
 
 
+def inspect_model(setting: str) -> ResolvedModel:
+    """Find a model, and check of its files what can be checked without reading its weights. Raises `ModelError`."""
+    found = resolve_model(setting)
+    _read_config(found)
+    load_tokenizer(found.folder)
+    return found
+
+
 def load_model(setting: str, quantization: Quantization = "auto", *, for_training: bool = False) -> LoadedModel:
     """Load the model that `PLAYGROUND_MODEL` names, on the GPU where there is one, ready to generate.
 

@@ -40,10 +40,12 @@ class TaskInputs(StrictModel):
         }
 
     @classmethod
-    def choices(cls, name: str, info: ModelInfo) -> tuple[str, ...]:
-        """What may be chosen for a field with the loaded model; empty for a text."""
+    def choices(cls, name: str, info: ModelInfo | None = None) -> tuple[str, ...]:
+        """What may be chosen for a field; empty for a text, and where the model decides but none is given."""
         ask = cls.asked()[name]
-        return tuple(ask.choices(info) if ask.choices else map(str, choices(cls.model_fields[name])))
+        if ask.choices is None:
+            return tuple(map(str, choices(cls.model_fields[name])))
+        return tuple(ask.choices(info)) if info else ()
 
 
 def check_text(value: object, name: str = "text") -> str:

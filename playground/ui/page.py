@@ -11,6 +11,7 @@ from playground.tasks.base import Task
 from playground.tasks.registry import all_tasks
 from playground.ui import header, tabs
 from playground.ui.api import endpoints
+from playground.ui.components import model_binding
 from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.finetune import tab as finetune_tab
 from playground.ui.gradio_patches import SESSIONS_KEPT
@@ -23,9 +24,9 @@ UPLOADS_KEPT = (3600, 24 * 3600)
 
 
 def build_page(services: Services) -> gr.Blocks:
-    """Everything that a visitor sees, and the public API beside it."""
+    """Everything that a visitor sees, and the public API beside it; the model is not asked for before a page loads."""
     with gr.Blocks(title="LLM Playground", fill_width=True, delete_cache=UPLOADS_KEPT) as page:
-        choice = header.build(services)
+        choice = header.build()
         panel: CorrectionsPanel | None = None
         with gr.Tabs(elem_id="pages", overflow_behavior="wrap") as pages:
             for task in all_tasks().values():
@@ -39,6 +40,7 @@ def build_page(services: Services) -> gr.Blocks:
         if panel:
             corrections.send_to_finetune(finetune_page, panel, review)
         header.wire(services, page, choice)
+        model_binding.wire(services, page, page.load)
         endpoints.build(services)
     page.state_session_capacity = SESSIONS_KEPT
     return page

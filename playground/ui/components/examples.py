@@ -10,8 +10,9 @@ from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import t
 
 
-def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) -> None:
-    """One button for each example, which fills the inputs of these names."""
+def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) -> list[gr.Button]:
+    """One button for each example, which fills the inputs of these names; returns the buttons."""
+    drawn: list[gr.Button] = []
     with gr.Row(elem_classes=["try"]):
         html('<span class="tag">%s</span>', "Try one of these")
         for example in examples:
@@ -19,3 +20,5 @@ def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) ->
             chip = gr.Button(t(example.title), size="sm", min_width=0, elem_classes=["chip"])
             # From the server they could come after what a visitor typed meanwhile.
             chip.click(None, None, list(fill), js=in_browser("put", values), **EVENT_OPTIONS)
+            drawn.append(chip)
+    return drawn

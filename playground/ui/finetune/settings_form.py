@@ -7,10 +7,12 @@ from typing import Any, get_args
 import gradio as gr
 from pydantic.fields import FieldInfo
 
+from playground.protocol.model import ModelInfo
 from playground.service.services import Services
 from playground.training.config import TrainingConfig
-from playground.training.setting import ConfigContext, Group, Setting, settings
+from playground.training.setting import ConfigContext, Group, Names, Setting, settings
 from playground.ui.components.basics import caption, html
+from playground.ui.components.model_binding import bind
 from playground.ui.i18n import t
 from playground.validation import choices
 
@@ -44,18 +46,24 @@ def build(services: Services, config_class: type[TrainingConfig] = TrainingConfi
             with gr.Row(elem_classes="numbers"):
                 for name, setting in settings(config_class).items():
                     if setting.group == group and (services.owners.mode == "local" or not setting.local_only):
-                        fields[name] = _field(services, name, config_class.model_fields[name], setting)
+                        fields[name] = _field(name, config_class.model_fields[name], setting)
     return Advanced(fields)
 
 
-def _field(services: Services, name: str, info: FieldInfo, setting: Setting) -> gr.components.Component:
+def _field(name: str, info: FieldInfo, setting: Setting) -> gr.components.Component:
     common: dict[str, Any] = {"label": name, "info": t(setting.help), "value": info.default, "interactive": True}
     if setting.choices:
-        context = ConfigContext(services.models.info.context_length, services.models.info.linear_modules)
-        offered = [setting.choices.alone, *setting.choices.offered(context)]
-        return gr.Dropdown(offered, allow_custom_value=True, elem_classes="pill", **common)
+        names = setting.choices
+        drawn = gr.Dropdown([names.alone], allow_custom_value=True, elem_classes="pill", **common)
+        bind(drawn, lambda model, _: gr.Dropdown(choices=_offered(names, model)))
+        return drawn
     if info.annotation is bool:
         return gr.Checkbox(**common)
     if fixed := choices(info):
         return gr.Dropdown([str(choice) for choice in fixed], elem_classes="pill", **common)
     return gr.Number(**common)
+
+
+def _offered(names: Names, model: ModelInfo) -> list[str]:
+    """What may be chosen with the loaded model; others can be written in."""
+    return [names.alone, *names.offered(ConfigContext(model.context_length, model.linear_modules))]

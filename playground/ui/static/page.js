@@ -64,11 +64,20 @@ window.playground = (() => {
     return presets[style];
   }
 
+  function shown(visible) {
+    return { __type__: "update", visible };
+  }
+
+  // The chat with its note, or the text; the list of corrections closes with either.
+  function showMode(mode) {
+    const chats = mode === "chat";
+    return [shown(chats), shown(chats), shown(!chats), shown(false)];
+  }
+
   // Takes what is written out of its box at once: what is typed from then on is the next message. While an answer comes
   // it stays there. The letter, the box, and the two buttons.
   function send(draft, letter) {
     if (document.querySelector("#generate-stop")) return [{ ...letter, new: false }];
-    const shown = (visible) => ({ __type__: "update", visible });
     return [{ text: draft ?? "", new: true }, "", shown(false), shown(true)];
   }
 
@@ -135,6 +144,7 @@ window.playground = (() => {
     put,
     send,
     showChoice,
+    showMode,
     showWords,
     stepsIntoView,
     switchLanguage,

@@ -44,9 +44,9 @@ class CorrectionsPanel:
     afresh: Afresh | None = None
 
 
-def draw(services: Services, visible: bool, prompt: gr.Textbox) -> CorrectionsPanel:
+def draw(services: Services, prompt: gr.Textbox) -> CorrectionsPanel:
     """Draw the note; it fills in when its tab opens."""
-    with gr.Column(visible=visible, elem_classes=["note", "correcting"]) as box:
+    with gr.Column(elem_classes=["note", "correcting"]) as box:
         head("Teach by correcting", "Change an answer with its pencil, and it becomes an example to learn from.")
         count = gr.HTML("", padding=False)
         with gr.Row(visible=False, elem_classes=["foot"]) as buttons:

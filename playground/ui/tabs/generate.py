@@ -6,7 +6,9 @@ from typing import Any
 
 import gradio as gr
 
+from playground.i18n.catalog import Gettext
 from playground.protocol.client import SamplingClient
+from playground.protocol.model import ModelInfo
 from playground.sentence import N_
 from playground.service.generation import Ask
 from playground.service.services import Services
@@ -27,6 +29,7 @@ from playground.ui.components.chat_history import (
 )
 from playground.ui.components.compare import CompareView, answers, split
 from playground.ui.components.examples import chips
+from playground.ui.components.model_binding import bind, bind_value
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.components.token_probabilities import TokenProbabilities, place, shaded
 from playground.ui.errors import show_errors
@@ -56,14 +59,12 @@ def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
 
     A model without a chat template only continues texts.
     """
-    chats = services.models.info.has_chat_template
     with gr.Row(elem_classes=["work", "full", "chatwork"]):
         with gr.Column(elem_classes=["card"], scale=3):
             with gr.Row(elem_classes=["head"]):
-                modes = [(t("Chat"), "chat")] if chats else []
                 mode = gr.Radio(
-                    [*modes, (t("Continue a text"), "text")],
-                    value="chat" if chats else "text",
+                    [(t("Chat"), "chat"), (t("Continue a text"), "text")],
+                    value="chat",
                     label=t("Mode"),
                     show_label=False,
                     container=False,
@@ -72,28 +73,32 @@ def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
                     elem_classes=["seg"],
                 )
                 caption()
-                new = ghost("New chat", visible=chats)
-            with gr.Column(visible=chats, elem_classes=["grow", "stage"]) as chat_part:
+                new = ghost("New chat")
+            with gr.Column(elem_classes=["grow", "stage"]) as chat_part:
                 chat, prompt, send = _draw_chat(choice)
             listed = corrections_list.draw()
-            with gr.Column(visible=not chats, elem_classes=["grow", "stage"]) as text_part:
+            with gr.Column(visible=False, elem_classes=["grow", "stage"]) as text_part:
                 text, go_on = _draw_text(choice)
         with gr.Column(elem_classes=["card", "rail"]):
             controls = generate_controls.draw()
-            note = corrections.draw(services, chats, prompt)
+            note = corrections.draw(services, prompt)
     asked_with = [*choice.inputs, *controls]
     afresh = _wire_chat(services, (chat, prompt, send), asked_with)
     _wire_text(services, text, go_on, asked_with)
     corrections.wire(services, note, chat.own.shown, controls)
     corrections_list.wire(services, note, listed, chat_part)
     afresh(new.click)
-    mode.change(_of_mode, mode, [chat_part, note.box, text_part, listed.view], **EVENT_OPTIONS)
+    bind(mode, lambda info, gettext: gr.Radio(choices=_modes(info, gettext)))
+    bind_value(mode, lambda info: "chat" if info.has_chat_template else "text")
+    bind(new, lambda info, _: gr.Button(visible=info.has_chat_template))
+    stages = [chat_part, note.box, text_part, listed.view]
+    mode.change(None, mode, stages, js=in_browser("showMode"), **EVENT_OPTIONS)
     return replace(note, afresh=afresh)
 
 
-def _of_mode(chosen: str) -> list[Any]:
-    """What is seen in a mode; the list of corrections closes with either."""
-    return [gr.Column(visible=visible) for visible in (chosen == "chat", chosen == "chat", chosen != "chat", False)]
+def _modes(info: ModelInfo, gettext: Gettext) -> list[tuple[str, str]]:
+    modes = [(gettext("Chat"), "chat")] if info.has_chat_template else []
+    return [*modes, (gettext("Continue a text"), "text")]
 
 
 def _draw_chat(choice: AdapterPicker) -> tuple[CompareView, gr.Textbox, tuple[gr.Button, gr.Button]]:

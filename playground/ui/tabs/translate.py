@@ -1,15 +1,18 @@
 """Translate: text on the left, translation on the right, and a button that swaps them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from playground.i18n.catalog import gettext, locale_of
+from playground.i18n.catalog import Gettext, gettext, locale_of
 from playground.protocol.client import SamplingClient
+from playground.protocol.model import ModelInfo
+from playground.sentence import N_
 from playground.service.services import Services
 from playground.tasks.inputs import AUTO, known_languages
-from playground.tasks.nlp.languages import detect
+from playground.tasks.nlp.languages import CODES, detect
 from playground.tasks.outputs import TextOutput
 from playground.tasks.translate import TASK
 from playground.ui.components import snippets
@@ -17,20 +20,22 @@ from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost
 from playground.ui.components.compare import ComparedOutput, answers, split
 from playground.ui.components.examples import chips
+from playground.ui.components.model_binding import bind, bind_value
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import pt, t
 
+DETECT = N_("Detect language")
+
 
 def build(services: Services, choice: AdapterPicker) -> None:
     """Draw the tab and bind its events."""
-    known = known_languages(services.models.info)
-    choices = [(t(language), language) for language in known]
+    choices = [(t(language), language) for language in CODES]
     with gr.Row(elem_classes=["work"]):
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head"]):
-                origins = [(t("Detect language"), AUTO), *choices]
+                origins = [(t(DETECT), AUTO), *choices]
                 source = _language(origins, AUTO, pt("language", "From"), "translate-source")
                 seen = caption()
             text = _text(t("Text to translate"), "translate-text", placeholder=t("Type or paste a text…"))
@@ -40,7 +45,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         swap = gr.Button("⇄", elem_classes=["swap"], min_width=0, size="sm", elem_id="translate-swap")
         with gr.Column(elem_classes=["card"], scale=1):
             with gr.Row(elem_classes=["head"]):
-                target = _language(choices, known[min(1, len(known) - 1)], t("To"), "translate-target")
+                target = _language(choices, _first_target(tuple(CODES)), t("To"), "translate-target")
                 caption()
                 ghost("Copy", elem_classes=["alone"]).click(None, js=in_browser("copy", "#translate-result textarea"))
             result = split(choice, _translation, "translate-result", copied="textarea")
@@ -50,7 +55,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
     @show_errors
     async def translate(request: gr.Request, text: str, target: str, source: str, *who: Any) -> AsyncIterator[Any]:
-        locale = locale_of(request.headers)
+        locale, known = locale_of(request.headers), known_languages(services.models.info)
 
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
             return TASK.ask(client, text=text, target=target, source=source)
@@ -69,6 +74,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
     wire([buttons[0].click, again.click], buttons, translate, inputs, [*result.outputs, seen, by])
 
     def swapped(text: str, result: str, source: str, target: str) -> list[str]:
+        known = known_languages(services.models.info)
         spoken = detect(text, known) if source == AUTO and text.strip() else source
         if spoken in (AUTO, target):
             spoken = next((language for language in known if language != target), target)
@@ -76,8 +82,24 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
     swapping = [text, result.own, source, target]
     swap.click(swapped, swapping, [*swapping, result.base], **EVENT_OPTIONS)
-    examples = [example for example in TASK.examples if example.inputs["target"] in known]
-    chips(examples, [text, target], ["text", "target"])
+    drawn = chips(TASK.examples, [text, target], ["text", "target"])
+    for chip, example in zip(drawn, TASK.examples, strict=True):
+        bind(chip, partial(_chip, example.inputs["target"]))
+    bind(source, lambda info, gettext: gr.Dropdown(choices=[(gettext(DETECT), AUTO), *_named(info, gettext)]))
+    bind(target, lambda info, gettext: gr.Dropdown(choices=_named(info, gettext)))
+    bind_value(target, lambda info: _first_target(known_languages(info)))
+
+
+def _named(info: ModelInfo, gettext: Gettext) -> list[tuple[str, str]]:
+    return [(gettext(language), language) for language in known_languages(info)]
+
+
+def _first_target(known: Sequence[str]) -> str:
+    return known[min(1, len(known) - 1)]
+
+
+def _chip(target: str, info: ModelInfo, _: Gettext) -> gr.Button:
+    return gr.Button(visible=target in known_languages(info))
 
 
 def _language(choices: list[Any], value: str, label: Any, elem_id: str) -> gr.Dropdown:

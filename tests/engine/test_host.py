@@ -1,0 +1,203 @@
+"""Defends that the model can be changed while it is in use: everybody reads and hears one model, never two."""
+
+import asyncio
+import json
+import shutil
+import threading
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from playground.engine import host as host_module
+from playground.engine.host import LocalModelHost
+from playground.errors import BusyError, EngineError, ModelError
+from playground.models import loader
+from playground.models.loader import LoadedModel, load_model
+from playground.protocol.client import SamplingClient
+from playground.protocol.model import ModelInfo
+from playground.protocol.sampling import SamplingParams
+from tests.support.asking import PROMPT, until
+from tests.support.tiny import make_llama
+
+WAIT_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def other_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the same shape with other weights."""
+    return make_llama(tmp_path_factory.mktemp("other") / "tiny-other", seed=7)
+
+
+@pytest.fixture
+def host(tiny_model_folder: Path) -> Iterator[LocalModelHost]:
+    held = LocalModelHost(load_model(str(tiny_model_folder), "none"))
+    yield held
+    held.close()
+
+
+def answer(client: SamplingClient, most: int = 24) -> str:
+    async def last() -> str:
+        text = ""
+        async for output in client.generate(client.tokenizer.encode(PROMPT), SamplingParams(most, temperature=0.0)):
+            text = output.text
+        return text
+
+    return asyncio.run(last())
+
+
+def test_there_and_back(
+    host: LocalModelHost, tiny_model_folder: Path, other_folder: Path, adapters: list[Path]
+) -> None:
+    """Facts, answers and generation follow; adapters go with their model; whoever subscribed is told."""
+    told: list[ModelInfo] = []
+    host.subscribe(told.append)
+    first, said = host.info, answer(host.client())
+    host.load_adapter("a", adapters[0])
+    assert host.load(str(other_folder), "none") == host.info
+    assert (host.info.name, host.info.folder) == ("tiny-other", other_folder)
+    assert host.info.fingerprint != first.fingerprint
+    assert host.info.max_adapter_bytes > 0
+    assert answer(host.client()) != said
+    assert host.status().adapters_resident == ()
+    assert (host.state().phase, host.state().generation, host.state().failed) == ("ready", 2, "")
+    host.load(str(tiny_model_folder), "none")
+    assert (host.info, answer(host.client()), host.state().generation) == (first, said, 3)
+    assert [info.name for info in told] == ["tiny-other", "tiny-llama"]
+
+
+def test_one_model_at_a_time_is_in_memory(
+    host: LocalModelHost, other_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the larger of two that fit could not be loaded; what failed half-way is gone before the old one is back."""
+    broken = Path(shutil.copytree(other_folder, tmp_path / "broken"))
+    lose_weights(broken)
+    models: weakref.WeakSet[object] = weakref.WeakSet([host._live()._loaded.model])
+    before: list[int] = []
+    check = loader._check_complete
+
+    def counted(*given: str) -> LoadedModel:
+        before.append(len(models))
+        return load_model(*given)  # type: ignore[arg-type]
+
+    def noted(found: object, model: object, *rest: object) -> None:
+        models.add(model)
+        check(found, model, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(host_module, "load_model", counted)
+    monkeypatch.setattr(loader, "_check_complete", noted)
+    host.load(str(other_folder), "none")
+    with pytest.raises(ModelError):
+        host.load(str(broken), "none")
+    assert before == [0, 0, 0]
+    assert len(models) == 1
+
+
+def test_who_asked_for_the_old_model_never_hears_the_new_one(host: LocalModelHost, other_folder: Path) -> None:
+    old = host.client()
+    host.load(str(other_folder), "none")
+    with pytest.raises(EngineError, match="being changed"):
+        answer(old)
+    with pytest.raises(EngineError, match="being changed"):
+        asyncio.run(old.compute_logprobs([70, 81], [[73]]))
+
+
+def test_an_answer_ends_before_the_model_changes(
+    host: LocalModelHost, other_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is whole; meanwhile nobody can begin, and while the next model loads neither."""
+    loading, go_on = threading.Event(), threading.Event()
+
+    def slowly(*given: str) -> LoadedModel:
+        loading.set()
+        assert go_on.wait(WAIT_S)
+        return load_model(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(host_module, "load_model", slowly)
+    alone = answer(host.client(), 400)
+    client = host.client()
+    with ThreadPoolExecutor(2) as threads:
+        running = threads.submit(answer, client, 400)
+        until(lambda: host.status().running == 1)
+        changing = threads.submit(host.load, str(other_folder), "none")
+        until(lambda: host.state().phase == "draining" or loading.is_set())
+        with pytest.raises(BusyError, match=r"being changed to .*tiny-other"):
+            host.client()
+        assert running.result(WAIT_S) == alone
+        assert loading.wait(WAIT_S)
+        assert (host.state().phase, host.status().running) == ("loading", 0)
+        for ask in (host.client, lambda: host.unload_adapter("a"), lambda: host.set_threads(1)):
+            with pytest.raises(BusyError, match="Try again"):
+                ask()
+        go_on.set()
+        assert changing.result(WAIT_S).name == "tiny-other"
+    assert answer(host.client())
+
+
+def break_config(folder: Path) -> None:
+    (folder / "config.json").write_text("{")
+
+
+def lose_weights(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+
+
+def test_a_model_that_is_seen_to_be_damaged_disturbs_nobody(
+    host: LocalModelHost, other_folder: Path, tmp_path: Path, adapters: list[Path]
+) -> None:
+    """Before anything was closed: requests, clients and adapters of the model stay as they were."""
+    broken = Path(shutil.copytree(other_folder, tmp_path / "broken"))
+    break_config(broken)
+    client, said = host.client(), answer(host.client())
+    host.load_adapter("a", adapters[0])
+    for model, says in ((str(broken), "cannot be loaded"), (str(tmp_path / "nowhere"), "no model")):
+        with pytest.raises(ModelError, match=says) as raised:
+            host.load(model, "none")
+        assert (host.state().phase, host.state().generation) == ("ready", 1)
+        assert host.state().failed == str(raised.value)
+    assert answer(client) == said
+    assert host.status().adapters_resident == ("a",)
+
+
+def test_a_model_that_fails_while_it_loads_gives_way_to_the_one_from_before(
+    host: LocalModelHost, other_folder: Path, tmp_path: Path, adapters: list[Path]
+) -> None:
+    told: list[ModelInfo] = []
+    host.subscribe(told.append)
+    broken = Path(shutil.copytree(other_folder, tmp_path / "broken"))
+    lose_weights(broken)
+    info, said, old = host.info, answer(host.client()), host.client()
+    host.load_adapter("a", adapters[0])
+    with pytest.raises(ModelError, match="incomplete: 1 are missing") as raised:
+        host.load(str(broken), "none")
+    state = host.state()
+    assert (state.phase, state.generation, state.failed) == ("ready", 1, str(raised.value))
+    assert (host.info, answer(host.client()), told) == (info, said, [])
+    assert host.status().adapters_resident == ()
+    assert host.load_adapter("a", adapters[0]).base_unchanged
+    with pytest.raises(EngineError, match="being changed"):
+        answer(old)
+    assert host.load(str(other_folder), "none").name == "tiny-other"
+    assert host.state().failed == ""
+
+
+def test_a_fault_that_nobody_foresaw_ends_the_same_way(
+    host: LocalModelHost, other_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, serve = answer(host.client()), host_module._serve
+
+    def fail(loaded: LoadedModel) -> host_module._Served:
+        if loaded.info.name == "tiny-other":
+            raise KeyError("inner workings")
+        return serve(loaded)
+
+    monkeypatch.setattr(host_module, "_serve", fail)
+    with pytest.raises(ModelError, match=r"cannot be loaded.*\(KeyError\)"):
+        host.load(str(other_folder), "none")
+    assert "KeyError" in json.loads(host.state().model_dump_json())["failed"]
+    assert answer(host.client()) == said

@@ -14,7 +14,7 @@ from playground.engine.host import LocalModelHost
 from playground.engine.llm_engine import LLMEngine
 from playground.models.loader import LoadedModel, load_model
 from playground.models.tokenizer import ChatTokenizer
-from tests.tiny import make_adapter, make_gpt2, make_llama
+from tests.support.tiny import make_adapter, make_gpt2, make_llama
 
 STORIES = Path(__file__).resolve().parents[2] / "shared" / "models" / "stories260K-pad192"
 
@@ -37,6 +37,15 @@ def stories_folder() -> Path:
     if not STORIES.is_dir():
         pytest.skip(f"the model stories260K-pad192 is not beside the checkout ({STORIES})")
     return STORIES
+
+
+@pytest.fixture(scope="session")
+def real_model_folder() -> Path:
+    """A chat model that knows something, where whoever runs the tests has one."""
+    folder = os.environ.get("PLAYGROUND_TEST_MODEL")
+    if not folder:
+        pytest.skip("no real model: name the folder of a chat model in PLAYGROUND_TEST_MODEL")
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")

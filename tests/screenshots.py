@@ -5,8 +5,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser import ARGUMENTS, chromium
-from tests.running_app import ROOT, RunningApp, running_app
+from tests.support.browser import ARGUMENTS, chromium
+from tests.support.running_app import ROOT, RunningApp, running_app
 
 FOLDER = ROOT / "assets" / "screenshots"
 QUESTION = "What should I eat for breakfast?"

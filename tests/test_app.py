@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from gradio_client import Client, handle_file
 
-from tests.running_app import ROOT, running_app
+from tests.support.running_app import ROOT, running_app
 
 
 def test_sigterm_while_training_leaves_no_process_and_a_run_to_resume(tmp_path: Path) -> None:

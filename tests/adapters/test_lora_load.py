@@ -16,8 +16,8 @@ from playground.adapters.merge.deltas import get_delta_weight
 from playground.engine.llm_engine import LLMEngine
 from playground.errors import AdapterError
 from playground.models.tokenizer import ChatTokenizer
-from tests.asking import greedy
-from tests.tiny import damage, make_adapter, make_llama
+from tests.support.asking import greedy
+from tests.support.tiny import damage, make_adapter, make_llama
 
 
 def test_the_same_change_as_in_peft(tiny_model_folder: Path, adapters: list[Path]) -> None:

@@ -21,7 +21,7 @@ from playground.models.loader import load_model
 from playground.protocol.messages import BASE
 from playground.protocol.requests import LogprobsRequest, RequestOutput
 from tests.bench.subjects import SAMPLED, VISITORS, Row, Subject, prompts, request, running
-from tests.tiny import make_adapter, make_llama
+from tests.support.tiny import make_adapter, make_llama
 
 
 @dataclass

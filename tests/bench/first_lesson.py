@@ -14,8 +14,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser import ARGUMENTS, chromium
-from tests.running_app import ROOT, running_app
+from tests.support.browser import ARGUMENTS, chromium
+from tests.support.running_app import ROOT, running_app
 
 FILES = ("sort_messages.csv", "pirate_talk.csv")
 MAX_MS = 600_000

@@ -28,8 +28,8 @@ from playground.training.config import TrainingConfig
 from playground.training.jobs.queue import JobQueue
 from playground.training.jobs.state import JobState
 from playground.training.preflight.client import Preflight
-from tests.killing import PATIENCE_S, Kill, Victim, apart, weights_apart
-from tests.training.test_trainer import examples
+from tests.support.killing import PATIENCE_S, Kill, Victim, apart, weights_apart
+from tests.support.training_runs import examples
 
 OWNER = "ann"
 STEPS, BETWEEN = 36, 6

@@ -21,7 +21,7 @@ from playground.service.probes import read_probes
 from playground.service.services import Services
 from playground.training.jobs.job import Job
 from playground.training.spec import HELD_OUT_FILE, load_examples
-from tests.exchange import data_of, host_of, running_services, store_of
+from tests.support.exchange import data_of, host_of, running_services, store_of
 
 OWNER = "bench"
 

@@ -17,8 +17,8 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import sync_playwright
 from tokenizers import Tokenizer
 
-from tests.browser import ARGUMENTS, chromium
-from tests.running_app import ROOT, RunningApp, running_app
+from tests.support.browser import ARGUMENTS, chromium
+from tests.support.running_app import ROOT, RunningApp, running_app
 
 EXAMPLES = ROOT / "assets" / "examples" / "pirate_talk.csv"
 QUESTION = "What should I eat for breakfast?"

@@ -23,8 +23,8 @@ from playground.models.loader import LoadedModel, load_model
 from playground.service.services import Services
 from tests.bench.adapter_file_mutations import Parts
 from tests.bench.adapter_mutations import mutated
-from tests.exchange import host_of, running_services, store_of
-from tests.tiny import make_adapter, make_llama
+from tests.support.exchange import host_of, running_services, store_of
+from tests.support.tiny import make_adapter, make_llama
 
 OWNER = "somebody"
 HANGS_S = 10.0

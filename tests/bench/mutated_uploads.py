@@ -23,7 +23,7 @@ from playground.models.loader import load_tokenizer
 from playground.models.tokenizer import ChatTokenizer
 from playground.tasks.registry import dataset_formats
 from playground.training.tokenization import tokenize_examples
-from tests.mutations import File, damaged, own_files
+from tests.support.mutations import File, damaged, own_files
 
 STARTER = Path(__file__).parent.parent.parent / "assets" / "starter"
 LIMIT_S = 10

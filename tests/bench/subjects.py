@@ -23,7 +23,7 @@ from playground.models.loader import load_model
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
 from playground.settings import Quantization
-from tests.tiny import make_adapter
+from tests.support.tiny import make_adapter
 
 ALL_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 VISITORS = 16

@@ -26,8 +26,8 @@ from playground.training.jobs.supervisor import WorkerProcess
 from playground.training.preflight.client import Preflight
 from playground.training.preflight.result import PreflightResult, preflight_request
 from playground.training.spec import EVENTS_FILE, FACTS_FILE, TrainingSpec
-from tests.configs import changed
-from tests.running_app import ROOT
+from tests.support.configs import changed
+from tests.support.running_app import ROOT
 
 Examples = tuple[list[Example], list[Example]]
 Row = tuple[str, str, str]

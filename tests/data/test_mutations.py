@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playground.models.tokenizer import ChatTokenizer
 from tests.bench.mutated_uploads import READ, REFUSED, teach
-from tests.mutations import damaged, own_files
+from tests.support.mutations import damaged, own_files
 
 COUNT = 100
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser import ARGUMENTS, chromium
-from tests.running_app import RunningApp, running_app
+from tests.support.browser import ARGUMENTS, chromium
+from tests.support.running_app import RunningApp, running_app
 
 PATIENCE_MS = 60_000
 """How long to wait for a condition; the cores are shared."""

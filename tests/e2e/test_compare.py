@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.asking import until
 from tests.e2e.test_tabs import WRITTEN, open_tab, run, use_example
-from tests.running_app import ROOT, RunningApp
-from tests.tiny import make_adapter
-from tests.ui.test_api import raw_call
+from tests.support.asking import until
+from tests.support.raw_http import raw_call
+from tests.support.running_app import ROOT, RunningApp
+from tests.support.tiny import make_adapter
 
 NAME = "Other voice"
 

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.test_compare import bring, switch
 from tests.e2e.test_tabs import open_tab, run
-from tests.running_app import ROOT, RunningApp
-from tests.tiny import make_adapter
+from tests.support.running_app import ROOT, RunningApp
+from tests.support.tiny import make_adapter
 
 CHAT = "#generate-chat"
 

@@ -12,8 +12,8 @@ from playground.service.services import Services
 from playground.ui.page import build_page
 from tests.e2e.test_tabs import open_tab
 from tests.e2e.test_typing import held
-from tests.exchange import host_of
-from tests.page import real_services, served_page
+from tests.support.exchange import host_of
+from tests.support.page import real_services, served_page
 
 
 @pytest.fixture(scope="module")

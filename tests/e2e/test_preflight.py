@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.test_tabs import open_tab
-from tests.page import real_services, served_page
+from tests.support.page import real_services, served_page
 
 TRIAL_MS = 240_000
 LITTLE_MEMORY = """

@@ -5,7 +5,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.test_tabs import open_tab
-from tests.running_app import RunningApp
+from tests.support.running_app import RunningApp
 
 ROWS = ("  Who are you?,A duck.", "...,-", "Who is there?,Me. ", *(f"What is {n}?,{n} ducks." for n in range(9)))
 TRIM, LEAVE_OUT = "Trim stray spaces in rows: 2 (1, 3)", "Leave out rows without a letter or a number: 1 (2)"

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.running_app import RunningApp
+from tests.support.running_app import RunningApp
 
 WRITTEN = re.compile(r"\S")
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.test_tabs import WRITTEN, open_tab, run
-from tests.running_app import RunningApp
+from tests.support.running_app import RunningApp
 
 QUESTION = "How are you today?"
 ANSWER = "Quack quack, I am the happy duck of the pond."

@@ -18,7 +18,7 @@ from playground.models.loader import LoadedModel
 from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, LogprobsRequest
 from playground.protocol.sampling import SamplingParams
-from tests.asking import PROMPT, endless, greedy, until
+from tests.support.asking import PROMPT, endless, greedy, until
 
 
 def test_full_queue_says_when_to_come_back(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:

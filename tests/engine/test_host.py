@@ -20,8 +20,8 @@ from playground.models.loader import LoadedModel, load_model
 from playground.protocol.client import SamplingClient
 from playground.protocol.model import ModelInfo
 from playground.protocol.sampling import SamplingParams
-from tests.asking import PROMPT, until
-from tests.tiny import make_llama
+from tests.support.asking import PROMPT, until
+from tests.support.tiny import make_llama
 
 WAIT_S = 60.0
 

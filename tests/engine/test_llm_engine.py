@@ -17,7 +17,7 @@ from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.engine import EngineStatus
 from playground.protocol.requests import GenerateRequest, LogprobsRequest, RequestOutput
 from playground.protocol.sampling import GREEDY, SamplingParams
-from tests.asking import PROMPT, endless, greedy, until
+from tests.support.asking import PROMPT, endless, greedy, until
 
 
 def expected_text(folder: Path, tokenizer: ChatTokenizer, text: str, most: int) -> str:

@@ -19,8 +19,8 @@ from playground.errors import AdapterError, EngineError
 from playground.models.loader import load_model
 from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.messages import BASE
-from tests.asking import IDS, adapter_logits, greedy
-from tests.tiny import make_adapter
+from tests.support.asking import IDS, adapter_logits, greedy
+from tests.support.tiny import make_adapter
 
 
 @torch.inference_mode()

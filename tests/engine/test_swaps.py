@@ -16,8 +16,8 @@ from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.messages import BASE
 from playground.protocol.requests import GenerateRequest, LogprobsRequest
 from playground.protocol.sampling import SamplingParams
-from tests.asking import adapter_logits, greedy, until
-from tests.tiny import damage, make_adapter
+from tests.support.asking import adapter_logits, greedy, until
+from tests.support.tiny import damage, make_adapter
 
 
 def test_each_request_its_own_adapter(engine: LLMEngine, tokenizer: ChatTokenizer, adapters: list[Path]) -> None:

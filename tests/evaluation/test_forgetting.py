@@ -17,7 +17,7 @@ from playground.models.loader import load_model
 from playground.protocol.client import SamplingClient
 from playground.tasks.nlp.languages import CODES
 from playground.tasks.registry import all_tasks
-from tests.tiny import make_adapter
+from tests.support.tiny import make_adapter
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from playground.models.catalog import CATALOG, STARTER, best_fitting, find_model
 from playground.models.fingerprint import fingerprint
 from playground.models.loader import load_model
 from playground.models.quantization import disable_cpu_repacking
-from tests.running_app import ROOT
-from tests.tiny import make_llama
+from tests.support.running_app import ROOT
+from tests.support.tiny import make_llama
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ from playground.service.services import Services
 from playground.service.uploads import KEPT_S, ZIP_KEPT_S, sweep
 from playground.ui.gradio_patches import SESSIONS_KEPT, patch_gradio
 from playground.ui.page import build_page
-from tests.asking import until
-from tests.exchange import data_of, running_services
-from tests.page import real_services, served_page
+from tests.support.asking import until
+from tests.support.exchange import data_of, running_services
+from tests.support.page import real_services, served_page
 
 KB = 1024
 

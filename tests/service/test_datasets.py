@@ -17,7 +17,7 @@ from playground.service.runs import DatasetSource
 from playground.training.jobs.queue import JobQueue
 from playground.training.jobs.runner import JobHooks
 from playground.training.tokenization import tokenize_examples
-from tests.tiny import make_info
+from tests.support.tiny import make_info
 
 
 @dataclass

@@ -17,7 +17,7 @@ from playground.adapters.merge import __main__ as module
 from playground.adapters.merge.__main__ import merge
 from playground.errors import AdapterError, BusyError
 from playground.service.merging import WholeModels
-from tests.tiny import damage, make_adapter
+from tests.support.tiny import damage, make_adapter
 
 TOKENS = torch.tensor([[5, 80, 33, 301, 9, 77, 250, 41]])
 

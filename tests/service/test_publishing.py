@@ -1,95 +1,29 @@
-"""A finished run becomes a published, swapped-in, measured adapter; its probes are watched without holding it up."""
+"""A finished run becomes a published, swapped-in, measured adapter."""
 
 import asyncio
-import json
-import shutil
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from playground.adapters.info import MAX_NAME_CHARS
-from playground.adapters.store import AdapterStore
-from playground.data.examples import Example
-from playground.data_dir import DataDir
-from playground.engine.host import LocalModelHost
 from playground.errors import AdapterError, EngineError, TrainingError
-from playground.evaluation import forgetting as skills
 from playground.evaluation import report
 from playground.evaluation.forgetting import items
 from playground.models.loader import LoadedModel, load_model
-from playground.service.probes import PROBES_FILE, ProbeAnswers, ProbeRunner, read_probes
-from playground.service.publishing import handover, publish_step
+from playground.service.probes import PROBES_FILE
+from playground.service.publishing import publish_step
 from playground.training.config import TrainingConfig
-from playground.training.jobs.checkpoints import LEARNT_FOLDER, publish
-from playground.training.jobs.events import Event
 from playground.training.jobs.job import Job
-from playground.training.jobs.runner import JobHooks
 from playground.training.preflight import client as preflight_client
-from playground.training.preflight.client import Preflight
 from playground.training.preflight.result import preflight_request
-from playground.training.spec import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, save_examples
-from tests.asking import until
-from tests.exchange import host_of, running_services
-from tests.tiny import make_llama
-from tests.training.test_trainer import examples
-
-PATIENCE_S = 60.0
-PROBES = ("Where is the dog?", "Tell me about the sun.", "Who sleeps?", "A fourth is not asked.")
-LOSSES = {0: 3.0, 5: 2.0, 10: 2.5}
-
-
-@dataclass
-class Taught:
-    """A run that has ended, with a kept checkpoint at each step, and an app around it."""
-
-    host: LocalModelHost
-    store: AdapterStore
-    job: Job
-    preflight: Preflight
-
-    def hooks(self) -> JobHooks:
-        return handover(self.host, self.store, self.preflight)
-
-    def kept(self, step: int) -> Path:
-        return self.job.folder / LEARNT_FOLDER / f"step-{step}"
-
-    def resident(self) -> set[str]:
-        return set(self.host.status().adapters_resident)
-
-
-@pytest.fixture
-def taught(
-    host: LocalModelHost,
-    tiny_model_folder: Path,
-    adapters: list[Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Taught:
-    few = items()[:5]
-    monkeypatch.setattr(skills, "items", lambda: few)
-    folder = DataDir(tmp_path / "data").jobs("ann") / "j1"
-    folder.mkdir(parents=True)
-    spec = TrainingSpec("j1", "ann", "Animals", str(tiny_model_folder), "none", "", 1.0, probes=PROBES)
-    spec.save(folder)
-    job = Job(spec, folder)
-    rows = [
-        Example(({"role": "user", "content": f"Say {n}"}, {"role": "assistant", "content": f"It is {n}"}), None, n)
-        for n in range(16)
-    ]
-    save_examples(folder / TRAIN_FILE, rows[:9])
-    save_examples(folder / HELD_OUT_FILE, rows[9:])
-    for step, loss in LOSSES.items():
-        job.log.write(Event("training", step=step, total_steps=10, eval_loss=loss))
-    for step, adapter in ((5, adapters[0]), (10, adapters[1])):
-        aside = shutil.copytree(adapter, folder / f"aside-{step}")
-        publish(aside, folder / LEARNT_FOLDER, step, LOSSES[step], float(step))
-    facts = {"best_step": 5, "steps": 10, "held_out_loss_before": 3.0, "held_out_loss_after": 2.0, "rows": 9}
-    (folder / FACTS_FILE).write_text(json.dumps(facts))
-    store = AdapterStore(DataDir(tmp_path / "data"))
-    return Taught(host, store, job, Preflight(store.data.trials))
+from tests.service.conftest import PATIENCE_S, PROBES, Taught
+from tests.support.asking import until
+from tests.support.exchange import host_of, running_services
+from tests.support.tiny import make_llama
+from tests.support.training_runs import examples
 
 
 def published(taught: Taught) -> Any:
@@ -184,86 +118,6 @@ def test_a_long_name_keeps_its_step(taught: Taught) -> None:
     object.__setattr__(taught.job.spec, "name", "N" * MAX_NAME_CHARS)
     card = taught.store.get("ann", publish_step(taught.host, taught.store, taught.job, 5))
     assert card.name.endswith("N, step 5") and len(card.name) == MAX_NAME_CHARS
-
-
-def test_each_checkpoint_answers_the_probes_and_leaves_again(taught: Taught) -> None:
-    prober = ProbeRunner(taught.host)
-    for step in (5, 10):
-        prober.look_at(taught.job, taught.kept(step))
-        prober.finish(PATIENCE_S)
-    base, fifth, tenth = read_probes(taught.job.folder)
-    assert [base.step, fifth.step, tenth.step] == [0, 5, 10]
-    assert all(len(probed.answers) == 3 and all(probed.answers) for probed in (base, fifth, tenth))
-    assert base.answers != fifth.answers != tenth.answers
-    assert taught.resident() == set()
-    prober.look_at(taught.job, taught.kept(5))  # as after a resume: the base is not asked again
-    prober.finish(PATIENCE_S)
-    assert read_probes(taught.job.folder) == [base, fifth, tenth]
-    assert len((taught.job.folder / PROBES_FILE).read_bytes().splitlines()) == 4
-
-
-def test_the_supervising_thread_never_waits_and_the_newest_goes_first(
-    taught: Taught, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    entered, leave = threading.Event(), threading.Event()
-    loaded: list[str] = []
-    load = taught.host.load_adapter
-
-    def slowly(key: str, folder: Path) -> Any:
-        entered.set()
-        assert leave.wait(PATIENCE_S)
-        loaded.append(folder.name)
-        return load(key, folder)
-
-    monkeypatch.setattr(taught.host, "load_adapter", slowly)
-    callbacks = taught.hooks()
-    callbacks.on_checkpoint(taught.job, taught.kept(5))
-    assert entered.wait(PATIENCE_S)
-    callbacks.on_checkpoint(taught.job, taught.kept(7))  # overtaken before it was its turn
-    callbacks.on_checkpoint(taught.job, taught.kept(10))
-    assert loaded == []
-    leave.set()
-    until(lambda: [probed.step for probed in read_probes(taught.job.folder)] == [0, 5, 10], PATIENCE_S)
-    assert loaded == ["step-5", "step-10"]
-
-
-def test_probes_that_go_wrong_hurt_nobody(taught: Taught, caplog: pytest.LogCaptureFixture) -> None:
-    prober = ProbeRunner(taught.host)
-    prober.look_at(taught.job, taught.kept(7))  # not there
-    prober.finish(PATIENCE_S)
-    assert [probed.step for probed in read_probes(taught.job.folder)] == [0]
-    kept = shutil.copytree(taught.kept(5), taught.job.folder.parent / "step-5")
-    shutil.rmtree(taught.job.folder)
-    prober.look_at(taught.job, kept)
-    prober.finish(PATIENCE_S)
-    assert not taught.job.folder.exists() and read_probes(taught.job.folder) == []
-    assert "was not asked" in caplog.text and "could not be asked" in caplog.text
-    assert taught.resident() == set()
-
-
-def test_a_run_without_probes_asks_nothing(taught: Taught) -> None:
-    object.__setattr__(taught.job.spec, "probes", ())
-    prober = ProbeRunner(taught.host)
-    prober.look_at(taught.job, taught.kept(5))
-    prober.finish(PATIENCE_S)
-    assert not (taught.job.folder / PROBES_FILE).exists()
-
-
-def test_only_whole_lines_count_and_the_later_of_a_step(tmp_path: Path) -> None:
-    def line(step: int, text: str) -> str:
-        return json.dumps({"step": step, "answers": [text]}) + "\n"
-
-    whole = line(10, "first") + line(0, "base") + "no JSON\n" + line(10, "second")
-    (tmp_path / PROBES_FILE).write_text(whole + line(20, "torn")[:-1])
-    assert read_probes(tmp_path) == [ProbeAnswers(0, ("base",)), ProbeAnswers(10, ("second",))]
-
-
-def test_a_torn_line_does_not_spoil_the_next(taught: Taught) -> None:
-    (taught.job.folder / PROBES_FILE).write_text('{"step": 0, "answers": ["base"]}\n{"step": 3, "ans')
-    prober = ProbeRunner(taught.host)
-    prober.look_at(taught.job, taught.kept(5))
-    prober.finish(PATIENCE_S)
-    assert [probed.step for probed in read_probes(taught.job.folder)] == [0, 5]
 
 
 ELSEWHERE = "e" * 64

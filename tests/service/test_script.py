@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.running_app import ROOT
+from tests.support.running_app import ROOT
 
 SCRIPT = """
 import asyncio, json, sys

@@ -22,7 +22,7 @@ from playground.starter.muon import orthogonal
 from playground.starter.tokenizer import learn_tokenizer
 from playground.starter.train import Progress, Recipe, train
 from playground.tasks.answer import NOT_SAID
-from tests.starter_data import make_data
+from tests.support.starter_data import make_data
 
 STEP = 600
 TINY = Recipe(

@@ -22,7 +22,7 @@ from playground.metrics.bootstrap import PairedDifference
 from playground.tasks.registry import all_tasks, dataset_formats
 from playground.ui.finetune import columns
 from playground.ui.finetune.state import Draft
-from tests.page import build_real_page
+from tests.support.page import build_real_page
 
 FILE = """
 from collections.abc import AsyncIterator

@@ -1,11 +1,12 @@
 """A process that is killed, even inside a save, leaves what a resume goes on from as if nothing had been.
 
-One more is killed in `test_training_jobs`; `python -m tests.bench.kills` kills thirty.
+One more is killed in `test_runner`; `python -m tests.bench.kills` kills thirty.
 """
 
 import random
 from pathlib import Path
 
+import pytest
 import torch
 
 from playground.models.loader import load_model
@@ -17,15 +18,15 @@ from playground.training.tokenization import tokenize_examples
 from playground.training.worker.dataset import dataset_of, held_out_of
 from playground.training.worker.run import Run
 from playground.training.worker.trainer import train
-from tests.killing import Victim, apart
-from tests.training.test_queue import Room
-from tests.training.test_trainer import examples
+from tests.support.killing import Victim, apart
+from tests.support.training_runs import Room, examples
 
 VALUES = TrainingConfig(
     max_steps=60, r=4, lora_alpha=8, lora_dropout=0.1, learning_rate=1e-3, early_stopping_patience=0
 )
 
 
+@pytest.mark.slow
 def test_kills_change_nothing(tiny_model_folder: Path, tmp_path: Path) -> None:
     """Killed inside a save and in the middle: each resume starts where it must, and the losses are the same numbers."""
     room = Room(tmp_path, tiny_model_folder)

@@ -12,9 +12,8 @@ from playground.training.preflight import shrink as fit
 from playground.training.preflight.client import Preflight
 from playground.training.preflight.result import PreflightRequest, PreflightResult, preflight_request
 from playground.training.preflight.shrink import candidates, changes
-from tests.configs import changed
-from tests.training.test_queue import is_gone, wait_for
-from tests.training.test_trainer import examples
+from tests.support.configs import changed
+from tests.support.training_runs import examples, is_gone, wait_for
 
 VALUES = TrainingConfig(max_steps=40, r=4, lora_alpha=8, per_device_train_batch_size=4, max_length=128)
 

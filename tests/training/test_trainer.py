@@ -17,23 +17,12 @@ from playground.training.worker import checkpointing as publishing
 from playground.training.worker.dataset import check_packing, dataset_of, held_out_of
 from playground.training.worker.run import Run, StopReason
 from playground.training.worker.trainer import assemble, train
-from tests.configs import changed
+from tests.support.configs import changed
+from tests.support.training_runs import examples
 
 VALUES = TrainingConfig(
     max_steps=9, r=4, lora_alpha=8, lora_dropout=0.2, learning_rate=5e-3, per_device_train_batch_size=4, seed=3
 )
-
-
-def examples() -> list[Example]:
-    animals = ("dog", "cat", "bird", "fish", "horse", "mouse", "cow", "hen", "duck", "goat", "bee", "ant")
-    return [
-        Example(
-            ({"role": "user", "content": f"Where is the {name}?"}, {"role": "assistant", "content": f"{name} here"}),
-            None,
-            row,
-        )
-        for row, name in enumerate(animals, 1)
-    ]
 
 
 class Session:

@@ -14,9 +14,9 @@ from safetensors.numpy import load_file, save_file
 
 from playground.models.catalog import STARTER_FOLDER
 from tests.bench.adapter_mutations import packed
-from tests.browser import ARGUMENTS, chromium
-from tests.running_app import RunningApp, running_app
-from tests.tiny import make_adapter
+from tests.support.browser import ARGUMENTS, chromium
+from tests.support.running_app import RunningApp, running_app
+from tests.support.tiny import make_adapter
 
 NAME = "Sea talk"
 MAKING_MS = 120_000

@@ -17,7 +17,7 @@ from playground.tasks.registry import all_tasks
 from playground.ui.components.compare import ComparedOutput
 from playground.ui.components.token_probabilities import DRAWN_EVERY_S, TokenProbabilities, in_place, shaded
 from playground.ui.tabs.sentiment import _compared
-from tests.page import build_real_page
+from tests.support.page import build_real_page
 
 
 def speak(template: str, **fields: object) -> str:

@@ -11,7 +11,7 @@ import pytest
 from playground.errors import InputError
 from playground.ui.errors import show_errors
 from tests.i18n.test_extraction import read_catalog
-from tests.page import build_real_page
+from tests.support.page import build_real_page
 
 
 class Asked(gr.Request):

@@ -8,7 +8,7 @@ import pytest
 
 from playground.tasks.inputs import AUTO
 from playground.ui.components.model_binding import bind
-from tests.page import build_real_page
+from tests.support.page import build_real_page
 from tests.ui.test_i18n import Asked
 
 STARTER = ["English", "German", "French", "Chinese"]

@@ -21,8 +21,8 @@ from playground.training.config import TrainingConfig
 from playground.training.preflight.result import PreflightRequest, PreflightResult
 from playground.ui.finetune.preflight import estimated, fitted, found, refused
 from playground.ui.finetune.presets import pace_of
-from tests.configs import changed
-from tests.tiny import make_info
+from tests.support.configs import changed
+from tests.support.tiny import make_info
 
 SAY = partial(gettext, ENGLISH)
 VALUES = TrainingConfig()

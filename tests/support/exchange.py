@@ -1,6 +1,7 @@
 """A page's services around a live tiny model, without the page: what import and export go through."""
 
 import hashlib
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,3 +55,12 @@ def as_kept_earlier(data: DataDir, owner: str) -> Path:
     data.adapters(owner).rename(old)
     data.owner(owner).rmdir()
     return old
+
+
+def zip_of(folder: Path, to: Path, top: str = "", **extra: bytes) -> Path:
+    """As people zip a folder: with all that is in it."""
+    parts = {top + path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**parts, **extra}.items():
+            archive.writestr(name, content)
+    return to

@@ -13,7 +13,7 @@ import pyarrow.parquet
 
 from playground.data.readers.table_reader import SUFFIXES
 
-EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
+EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
 File = tuple[str, bytes]
 """A file's name and what is in it."""
 

@@ -14,9 +14,9 @@ from playground.server.serve import Server, bind
 from playground.service.services import Services
 from playground.ui.mount import mount_page
 from playground.ui.page import build_page
-from tests.asking import until
-from tests.exchange import make_settings, running_services
-from tests.running_app import free_port
+from tests.support.asking import until
+from tests.support.exchange import make_settings, running_services
+from tests.support.running_app import free_port
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -12,8 +13,7 @@ from pydantic import Field
 
 from playground.data_dir import DataDir
 from playground.errors import InputError
-from playground.service.owners import Owners
-from playground.service.services import Services
+from playground.service.services import Services, build_services
 from playground.training import config as training_config
 from playground.training.config import TrainingConfig, installed_reporters
 from playground.training.defaults import defaults_for
@@ -23,6 +23,7 @@ from playground.ui.api.files import build as build_api
 from playground.ui.api.files import wishes
 from playground.ui.finetune.settings_form import build as build_form
 from playground.validation import Whole, bounds
+from tests.support.exchange import make_settings
 from tests.support.tiny import make_info
 from tests.training.test_spec import OLD_SPEC
 
@@ -31,12 +32,12 @@ NUMBERS = [name for name, info in TrainingConfig.model_fields.items() if None no
 
 
 @pytest.fixture
-def form_services(tmp_path: Path) -> Services:
-    """Enough of them to draw the form on a shared server."""
+def form_services(tmp_path: Path) -> Iterator[Services]:
+    """Enough to draw the form on a shared server: of the model no more than what is told about it."""
     host: Any = SimpleNamespace(info=make_info())
-    nothing: Any = None
-    data = DataDir(tmp_path)
-    return Services(host, nothing, nothing, Owners(data, "public"), data, nothing)
+    services = build_services(make_settings(tmp_path, "public"), host, DataDir(tmp_path))
+    yield services
+    services.close()
 
 
 def chosen(context_length: int = 512, layers: tuple[str, ...] = (), **given: object) -> TrainingConfig:

@@ -1,4 +1,4 @@
-"""Measures the live model's promises: `python -m tests.bench.engine [--models starter 135M] [--only WORDS] [--quick]`.
+"""Measures the live model's promises: `python -m tests.bench.engine [--models starter 135M] [--only WORDS]`.
 
 Prints one Markdown table. Speeds are ratios of medians taken in turns within this run, since machines are shared and
 noisy; on a GPU, absolute speeds come beside them. `--plot FILE` also draws how cost grows with the visitors.

@@ -37,7 +37,7 @@ def main() -> None:
             run_example(page, task, tab, example)
             shoot(page, task)
         page.get_by_role("tab", name="Adapters").click()
-        page.get_by_text("Pirate talk").last.wait_for()
+        page.get_by_text("Proof of the switch").wait_for()
         shoot(page, "adapters")
         page.close()
         dark = open_page(browser, app, dark=True, width=1440, height=900)

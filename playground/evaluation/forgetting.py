@@ -19,7 +19,6 @@ from playground.tasks.registry import all_tasks
 
 BUDGET_S = 20.0
 MAX_ANSWER_TOKENS = 64
-"""Tokens."""
 OPENING = 60
 """Characters of a text that are given before the rest is scored."""
 NOTICEABLE, NOTICEABLE_SHARE = 1.0, 0.02

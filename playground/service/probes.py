@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 PROBES_FILE = "probes.jsonl"
 MAX_ANSWER_TOKENS = 60
-"""Tokens."""
 BASE_STEP = 0
 
 

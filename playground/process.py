@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from playground.files import write_text
+
 STOP_FILE = "stop"
+THREADS_FILE = "threads"
 LOG_FILE = "worker.log"
 _PARENT_VARIABLE = "PLAYGROUND_TRAINING_PARENT"
 _PR_SET_PDEATHSIG = 1
@@ -48,9 +51,31 @@ def stop(process: "subprocess.Popen[str]", grace_s: float = 0.0) -> bool:
     return ended
 
 
+def all_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def worker_threads() -> int:
-    """CPU threads for a worker: half of the cores, so that the live model keeps the others."""
-    return max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
+    """CPU threads for a worker beside visitors: half of the cores, so that the live model keeps the others."""
+    return max(1, all_cores() // 2)
+
+
+def tell_threads(folder: Path, threads: int) -> None:
+    """Tell the worker in this folder how many CPU threads to use from its next step on."""
+    write_text(folder / THREADS_FILE, str(threads))
+
+
+def use_told_threads(folder: Path) -> None:
+    """Use as many CPU threads as the worker in this folder was told last, if it was told."""
+    try:
+        told = int((folder / THREADS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    import torch
+
+    if told != torch.get_num_threads():
+        torch.set_num_threads(told)
 
 
 def worker_environment() -> dict[str, str]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
-from playground.process import start_worker, stop, worker_threads
+from playground.process import start_worker, stop, tell_threads, use_told_threads, worker_threads
 
 CHILD = """
 import os, signal, sys
@@ -67,3 +68,19 @@ def test_what_a_child_says_goes_to_its_log(tmp_path: Path) -> None:
     log.write_text("before\n")
     assert start_worker("playground.training.worker", log=log).wait(120) == 2
     assert log.read_text().startswith("before\nusage: python -m playground.training.worker")
+
+
+def test_a_worker_uses_as_many_threads_as_it_was_told_last(tmp_path: Path) -> None:
+    """From the next look on; told nothing, or half of a number's file, it goes on as it does."""
+    before = torch.get_num_threads()
+    try:
+        use_told_threads(tmp_path)
+        assert torch.get_num_threads() == before
+        tell_threads(tmp_path, 3)
+        use_told_threads(tmp_path)
+        assert torch.get_num_threads() == 3
+        (tmp_path / "threads").write_text("")
+        use_told_threads(tmp_path)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
@@ -15,8 +14,10 @@ from playground.errors import TrainingError
 from playground.evaluation.forgetting import baseline_cache
 from playground.evaluation.report import Report, measure
 from playground.evaluation.verdict import TrainingCurve
+from playground.process import all_cores, worker_threads
 from playground.protocol.model import ModelHost, ModelInfo
 from playground.service.adapters import refusal
+from playground.service.core_share import CoreShare
 from playground.service.probes import ProbeRunner
 from playground.service.runs import read_source
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, whole_checkpoints
@@ -42,9 +43,9 @@ def left_out(info: ModelInfo, job: Job) -> TrainingError | None:
 def handover(host: ModelHost, store: AdapterStore, preflight: Preflight) -> JobHooks:
     """What `JobQueue` calls around a run.
 
-    While a worker trains, the live model leaves half of the cores to it; nothing is tried meanwhile, nor while the
-    result is measured. Of a run for another model than the loaded one, which was resumed, only the adapter is
-    published.
+    While a worker trains, the live model leaves half of the cores to it, and all while nobody asks; nothing is tried
+    meanwhile, nor while the result is measured. Of a run for another model than the loaded one, which was resumed,
+    only the adapter is published.
     """
     prober = ProbeRunner(host)
     closing = threading.Event()
@@ -68,21 +69,21 @@ def handover(host: ModelHost, store: AdapterStore, preflight: Preflight) -> JobH
 
     def make_room() -> None:
         preflight.hold()
-        host.set_threads(max(1, cores // 2))
+        host.set_threads(worker_threads())
 
     def take_back() -> None:
-        host.set_threads(cores)
+        host.set_threads(all_cores())
         preflight.release()
 
     def close() -> None:
         closing.set()
         preflight.close()
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return JobHooks(
         on_trained=publish,
         on_worker_start=make_room,
         on_worker_end=take_back,
+        threads=CoreShare(host).threads,
         is_needed=lambda job: any(card.source.get("job_id") == job.job_id for card in store.list(job.owner)),
         remark=remark,
         on_checkpoint=look,

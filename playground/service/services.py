@@ -6,6 +6,7 @@ from playground.adapters.store import AdapterStore
 from playground.data_dir import DataDir
 from playground.protocol.model import ModelHost
 from playground.service.adapters import AdapterService
+from playground.service.core_share import CoreShare
 from playground.service.corrections import Corrections
 from playground.service.datasets import DatasetService
 from playground.service.downloads import DownloadService
@@ -45,7 +46,7 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
     """Wire everything around a live model and a data folder that is locked and swept; raises `SettingsError`."""
     owners, store, quota = Owners(data, settings.mode), AdapterStore(data), Quota(host, data, settings.mode)
     adapters, datasets = AdapterService(host, store, data, quota), DatasetService(host, data)
-    preflight = Preflight(data.trials)
+    preflight = Preflight(data.trials, CoreShare(host).threads)
     jobs = JobQueue(data, handover(host, store, preflight), MAX_RUN_S if settings.mode == "public" else None)
     return Services(
         owners,

@@ -16,7 +16,7 @@ from playground.data.examples import Example, split
 from playground.data.inspection import inspect
 from playground.data_dir import SPEC_FILE
 from playground.models.catalog import STARTER_FOLDER
-from playground.process import worker_environment
+from playground.process import all_cores, worker_environment
 from playground.tasks.registry import dataset_formats
 from playground.training.config import TrainingConfig
 from playground.training.defaults import defaults_for
@@ -93,7 +93,7 @@ def bare_turn(job: Job, *options: str) -> Turn:
             str(STARTER_FOLDER),
             *options,
         ],
-        env=worker_environment(),
+        env=worker_environment() | {"OMP_NUM_THREADS": str(all_cores())},
         capture_output=True,
         text=True,
         check=True,
@@ -190,7 +190,7 @@ def write(root: Path, values: TrainingConfig, examples: Examples) -> Job:
 
 def work(job: Job) -> tuple[list[Event], int]:
     """Run a worker to its end; its events, and its peak memory in bytes."""
-    last = WorkerProcess(job.folder).watch(lambda _event: None)
+    last = WorkerProcess(job.folder, threads=all_cores).watch(lambda _event: None)
     if last.state != "done":
         raise RuntimeError(f"The training ended so: {last.message}")
     facts = json.loads((job.folder / FACTS_FILE).read_text())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.errors import PlaygroundError
+from playground.process import worker_threads
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER
 from playground.training.jobs.events import Event, failure
 from playground.training.jobs.job import GONE, INTERRUPTED, Job
@@ -23,11 +24,11 @@ log = logging.getLogger(__name__)
 class JobHooks:
     """What the app does around a run, all but `on_close` called in the thread that supervises it.
 
-    `on_worker_start` and `on_worker_end` enclose the life of a worker process; `on_trained(job, adapter_folder)`
-    publishes the result and returns its id; `on_checkpoint(job, folder)` is handed each checkpoint, a PEFT adapter
-    folder; `remark(job)` tells what its last message is to be instead of the worker's (`template` and `fields`), if
-    anything; `is_needed(job)` tells whether an old run must stay, since its adapter is still there; `on_close` tells
-    the others to come to an end soon.
+    `on_worker_start` and `on_worker_end` enclose the life of a worker process, and `threads` tells meanwhile how many
+    CPU threads it may use; `on_trained(job, adapter_folder)` publishes the result and returns its id;
+    `on_checkpoint(job, folder)` is handed each checkpoint, a PEFT adapter folder; `remark(job)` tells what its last
+    message is to be instead of the worker's (`template` and `fields`), if anything; `is_needed(job)` tells whether an
+    old run must stay, since its adapter is still there; `on_close` tells the others to come to an end soon.
     """
 
     on_trained: Callable[[Job, Path], str]
@@ -36,6 +37,7 @@ class JobHooks:
     on_checkpoint: Callable[[Job, Path], None] = lambda _job, _folder: None
     is_needed: Callable[[Job], bool] = lambda _job: False
     remark: Callable[[Job], dict[str, Any]] = lambda _job: {}
+    threads: Callable[[], int] = worker_threads
     on_close: Callable[[], None] = lambda: None
 
 
@@ -80,7 +82,7 @@ class JobRunner:
                 if self._closing:
                     return INTERRUPTED
                 shutil.rmtree(job.folder / ADAPTER_FOLDER, ignore_errors=True)
-                worker = self._worker = WorkerProcess(job.folder, self._longest_run_s)
+                worker = self._worker = WorkerProcess(job.folder, self._longest_run_s, self._hooks.threads)
             last = worker.watch(lambda event: self._pass_on(job, event))
         finally:
             self._hooks.on_worker_end()

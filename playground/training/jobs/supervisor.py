@@ -1,5 +1,6 @@
 """Start one worker process, watch it to its end, and make sure that it is gone."""
 
+import contextlib
 import logging
 import subprocess
 import time
@@ -8,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from playground.data_dir import SPEC_FILE
-from playground.process import LOG_FILE, STOP_FILE, start_worker, stop
+from playground.process import LOG_FILE, STOP_FILE, start_worker, stop, tell_threads, worker_threads
 from playground.training.jobs.events import Event, EventLog
 from playground.training.spec import EVENTS_FILE
 
@@ -29,15 +30,23 @@ class WorkerProcess:
     the worker with the thread that started it.
     """
 
-    def __init__(self, folder: Path, longest_s: float | None = None) -> None:
-        """Start it; after `longest_s` seconds, if any, it is asked to stop, and ended where it does not."""
+    def __init__(
+        self, folder: Path, longest_s: float | None = None, threads: Callable[[], int] = worker_threads
+    ) -> None:
+        """Start it; after `longest_s` seconds, if any, it is asked to stop, and ended where it does not.
+
+        `threads` is asked all the time how many CPU threads it may use.
+        """
         self.folder = folder
         self._longest_s = longest_s
+        self._threads = threads
+        self._told_threads = 0
         self._started = time.monotonic()
         self._timed_out = self._cut_off = False
         self._ended: float | None = None
         self._events = EventLog(folder / EVENTS_FILE)
         self._num_forwarded = len(self._events.read())
+        self._tell_threads()
         self._process = start_worker("playground.training.worker", str(folder / SPEC_FILE), log=folder / LOG_FILE)
 
     def watch(self, on_event: Callable[[Event], None]) -> Event:
@@ -47,6 +56,7 @@ class WorkerProcess:
                 try:
                     code = self._process.wait(_POLL_S)
                 except subprocess.TimeoutExpired:
+                    self._tell_threads()
                     self._hand_on(on_event)
                     self._enforce_deadline()
                     self._reap()
@@ -69,6 +79,13 @@ class WorkerProcess:
     def _began(self) -> bool:
         events = self._events.read()
         return bool(events) and events[-1].state == "training"
+
+    def _tell_threads(self) -> None:
+        threads = self._threads()
+        if threads != self._told_threads:
+            with contextlib.suppress(OSError):  # no room for it: it goes on as it did
+                tell_threads(self.folder, threads)
+                self._told_threads = threads
 
     def _enforce_deadline(self) -> None:
         if self._longest_s is None:

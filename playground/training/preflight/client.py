@@ -4,13 +4,14 @@ One trial at a time on the server, in a process of its own, which stays for a wh
 sooner. It ends with the app, when a run begins, when its owner leaves, and when nobody asks any more.
 """
 
+import contextlib
 import json
 import logging
 import secrets
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +20,7 @@ from typing import IO, cast
 
 from playground.data_dir import SPEC_FILE
 from playground.errors import PlaygroundError, TrainingError
-from playground.process import LOG_FILE, start_worker, stop
+from playground.process import LOG_FILE, all_cores, start_worker, stop, tell_threads
 from playground.sentence import Sentence
 from playground.training.config import TrainingConfig
 from playground.training.jobs.job import Job, write_job
@@ -36,9 +37,11 @@ MAX_TRIAL_S = 600.0
 class Preflight:
     """Thread-safe. All processes are started in one thread: Linux ends them with the thread that started them."""
 
-    def __init__(self, folder: Path) -> None:
-        """Trials lie in `folder`, each in one of its own while it goes on."""
+    def __init__(self, folder: Path, threads: Callable[[], int] = all_cores) -> None:
+        """Trials lie in `folder`, each in one of its own while it goes on, and use as many CPU threads as `threads`
+        says when they begin."""
         self._folder = folder
+        self._threads = threads
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="preflight")
         self._lock = threading.Lock()
         self._process: _Process | None = None
@@ -109,7 +112,7 @@ class Preflight:
     def _measure(self, request: PreflightRequest, values: TrainingConfig) -> PreflightResult:
         process = self._ready(request)
         try:
-            return process.ask(values)
+            return process.ask(values, self._threads())
         except PlaygroundError:
             if not process.lives():
                 process.end()
@@ -160,9 +163,11 @@ class _Process:
     def lives(self) -> bool:
         return self._child.poll() is None
 
-    def ask(self, values: TrainingConfig) -> PreflightResult:
+    def ask(self, values: TrainingConfig, threads: int) -> PreflightResult:
         """Have these values tried; raises `TrainingError`."""
         self._end_in(MAX_TRIAL_S)
+        with contextlib.suppress(OSError):
+            tell_threads(self._folder / "run", threads)
         asking, hearing = cast("IO[str]", self._child.stdin), cast("IO[str]", self._child.stdout)
         try:
             print(values.model_dump_json(), file=asking, flush=True)

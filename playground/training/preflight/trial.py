@@ -13,6 +13,7 @@ from datasets import Dataset
 
 from playground.memory import forget_peak, free_bytes, peak_bytes
 from playground.models.loader import LoadedModel
+from playground.process import use_told_threads
 from playground.training.config import TRACKERS, TrainingConfig
 from playground.training.jobs.events import Event
 from playground.training.preflight.shrink import fits
@@ -125,6 +126,9 @@ class Trial:
             + eval_s,
         }
 
+    def _pace(self) -> None:
+        use_told_threads(self._folder)
+
     def _train(self, values: TrainingConfig, train: Dataset, held_out: Dataset | None, steps: int) -> "_Times":
         """Train as the worker does, saves and measurements included, and take the adapter off again."""
         folder = self._folder / _FOLDER
@@ -137,7 +141,7 @@ class Trial:
                 "report_to": TRACKERS.alone,
             }
         )
-        run = Run(quiet, train, held_out, folder, times.note, times.are_enough, num_evals=1)
+        run = Run(quiet, train, held_out, folder, times.note, times.are_enough, num_evals=1, pace=self._pace)
         trainer = assemble(self._loaded, run)
         try:
             trainer.train()

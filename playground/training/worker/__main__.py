@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from playground.errors import PlaygroundError
 from playground.files import write_text
-from playground.process import LOG_FILE, StopRequest, become_worker
+from playground.process import LOG_FILE, StopRequest, become_worker, use_told_threads
 from playground.training.jobs.checkpoints import (
     CHECKPOINTS_FOLDER,
     TMP_FOLDER,
@@ -116,6 +116,7 @@ def _train(
                 stop=lambda: bool(stop),
                 resume_from=earlier[-1] if earlier else None,
                 name=spec.name,
+                pace=lambda: use_told_threads(folder),
             ),
         )
     finally:

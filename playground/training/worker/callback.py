@@ -27,6 +27,11 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
         self._began, self._first_step = time.monotonic(), state.global_step
         self._run.on_event(replace(self._now(state), template="Learning from the examples…"))
 
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        self._run.pace()
+
+    on_substep_end = on_prediction_step = on_step_begin
+
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         last = state.global_step >= state.max_steps
         if not last and any_rank(self._run.stop()):

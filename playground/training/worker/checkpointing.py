@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from transformers import Trainer
 from trl import SFTTrainer
 
@@ -14,6 +15,7 @@ from playground.errors import TrainingError
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER, LEARNT_FOLDER, keep_adapter, prune, publish
 from playground.training.jobs.events import Event
 from playground.training.worker.distributed import barrier, is_main_process
+from playground.training.worker.length_sampler import LengthSampler
 from playground.training.worker.run import Run
 
 _FULL_BYTES = 2**20
@@ -37,6 +39,16 @@ class AtomicCheckpointTrainer(SFTTrainer):  # type: ignore[misc]
         with torch.random.fork_rng():
             metrics: dict[str, float] = super().evaluate(*args, **kwargs)
         return metrics
+
+    def compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        loss = super().compute_loss(model, inputs, *args, **kwargs)
+        # What TRL would tell of it: `head_loss` does not compute it, since it would take another look at every logit.
+        self._metrics["train" if self.model.training else "eval"].pop("entropy", None)
+        return loss
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> LengthSampler:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        return LengthSampler([len(ids) for ids in rows["input_ids"]], self._train_batch_size, self.args.seed)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: object) -> None:
         try:

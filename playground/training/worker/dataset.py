@@ -25,8 +25,8 @@ def dataset_of(rows: Sequence[TokenizedExample], values: TrainingConfig) -> Data
 
 
 def held_out_of(rows: Sequence[TokenizedExample]) -> Dataset | None:
-    """The rows to measure on, never packed; None without any."""
-    return _plain(rows) if rows else None
+    """The rows to measure on by their length, never packed; None without any."""
+    return _plain(sorted(rows, key=lambda row: len(row.input_ids))) if rows else None
 
 
 def _plain(rows: Sequence[TokenizedExample]) -> Dataset:

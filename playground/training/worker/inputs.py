@@ -17,8 +17,9 @@ MIN_TRAIN_ROWS = 2
 
 
 def load_base(spec: TrainingSpec) -> "LoadedModel":
-    """Load the run's base model; raises `ModelError`, or `TrainingError` when it is another than it was."""
+    """Load the base model as it trains; raises `ModelError`, or `TrainingError` when it is another than it was."""
     from playground.models.loader import load_model
+    from playground.training.worker.base_weights import prepare_base
 
     take_gpu()
     loaded = load_model(spec.model, spec.quantization, for_training=True)
@@ -27,6 +28,7 @@ def load_base(spec: TrainingSpec) -> "LoadedModel":
             "The model {model} has changed since this run was set up, so it cannot go on. Start a new run.",
             model=loaded.info.name,
         )
+    prepare_base(loaded.model)
     return loaded
 
 

@@ -15,6 +15,12 @@ from playground.training.jobs.events import Event
 from playground.training.worker.distributed import world_size
 
 NUM_EVALS = 6
+MIN_EVALS = 3
+"""At least, or stopping early could not be decided."""
+EVALS_SHARE = 0.1
+"""Of a run's time, what measurements beyond those may take."""
+_EVAL_COST = 0.4
+"""Of a row to measure on, against one to learn from: there is no way back through the model."""
 MAX_EVAL_STEPS = 200
 _STATE_FILE = "trainer_state.json"
 
@@ -24,7 +30,8 @@ StopReason = Literal["completed", "early_stopping", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What `train` needs. `on_event` is told of progress; `stop` is asked after every step whether to end early."""
+    """What `train` needs. `on_event` is told of progress; `stop` is asked after every step whether to end early,
+    `pace` is called before every batch and sees to the number of threads."""
 
     values: TrainingConfig
     train_rows: Dataset
@@ -35,6 +42,7 @@ class Run:
     resume_from: Checkpoint | None = None
     num_evals: int = NUM_EVALS
     name: str = ""
+    pace: Callable[[], None] = lambda: None
 
     @property
     def total_steps(self) -> int:
@@ -43,7 +51,13 @@ class Run:
     @property
     def eval_steps(self) -> int:
         """Steps from one measurement and checkpoint to the next."""
-        return min(math.ceil(self.total_steps / self.num_evals), MAX_EVAL_STEPS)
+        affordable = self.num_evals
+        if self.held_out_rows:
+            batch = self.values.per_device_train_batch_size * self.values.gradient_accumulation_steps * world_size()
+            visits = self.total_steps * min(batch, len(self.train_rows))
+            affordable = int(EVALS_SHARE * visits / (_EVAL_COST * len(self.held_out_rows)))
+        num_evals = min(self.num_evals, max(MIN_EVALS, affordable))
+        return min(math.ceil(self.total_steps / num_evals), MAX_EVAL_STEPS)
 
     def is_enough(self, history: Iterable[Mapping[str, Any]]) -> bool:
         """Whether the held-out loss did not fall in the newest measurements, so that going on would only memorize.

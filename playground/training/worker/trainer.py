@@ -1,8 +1,9 @@
 """LoRA training with TRL: one run, from token rows to checkpoints, told in events.
 
 Guarantees of a resume: weights, optimizer, schedule, random state and the order of the rows are those of the last
-whole checkpoint, so on the CPU the losses go on exactly as they would have. Held-out losses change nothing: they are
-measured on weights that are never re-packed, with the random state put back afterwards.
+whole checkpoint, so on the CPU the losses go on exactly as they would have with the same number of threads. Where the
+app gives and takes cores meanwhile, sums are taken in other parts, and losses differ in their last digits. Held-out
+losses change nothing: they are measured on weights that are never re-packed, with the random state put back afterwards.
 """
 
 import torch
@@ -16,6 +17,8 @@ from playground.training.jobs.checkpoints import TMP_FOLDER
 from playground.training.worker.callback import EventCallback
 from playground.training.worker.checkpointing import AtomicCheckpointTrainer
 from playground.training.worker.dataset import check_packing
+from playground.training.worker.head_loss import use_head_loss
+from playground.training.worker.lora_linear import fuse_lora
 from playground.training.worker.run import Run, StopReason
 
 LOGGED_POINTS = 300
@@ -54,6 +57,9 @@ def assemble(loaded: LoadedModel, run: Run) -> AtomicCheckpointTrainer:
         if parameter.requires_grad:
             # TRL makes them bf16 on a quantized model, while a resume reads fp32: the losses would drift apart.
             parameter.data = parameter.data.float()
+    fuse_lora(trainer.model)
+    if not trainer.aux_loss_enabled:
+        use_head_loss(loaded.model)
     trainer.remove_callback(PrinterCallback)  # the events tell it all
     trainer.add_callback(EventCallback(run))
     return trainer

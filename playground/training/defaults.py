@@ -32,10 +32,12 @@ _TINY: dict[Intensity, _Shape] = {
     "normal": _Shape(640, 2, 20, 16, 5e-3, 8),
     "thorough": _Shape(1600, 3, 40, 32, 3e-3, 8),
 }
+# SmolLM2 135M on 122 rows, held-out loss from 4.95: batches of 4 at 2e-4 reach 2.81 in 124 steps, batches of 8 at 1e-3
+# reach 2.77 in 48, where it is lowest.
 _SMALL: dict[Intensity, _Shape] = {
-    "light": _Shape(200, 1, 2, 8, 3e-4, 4),
-    "normal": _Shape(600, 2, 4, 16, 2e-4, 4),
-    "thorough": _Shape(2000, 3, 8, 32, 2e-4, 8),
+    "light": _Shape(200, 1, 2, 8, 1e-3, 8),
+    "normal": _Shape(600, 2, 3, 16, 1e-3, 8),
+    "thorough": _Shape(2000, 3, 8, 32, 5e-4, 8),
 }
 _LARGE: dict[Intensity, _Shape] = {
     "light": _Shape(200, 1, 2, 8, 2e-4, 2),

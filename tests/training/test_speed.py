@@ -12,11 +12,13 @@ from torch import nn
 from trl.trainer.utils import add_fused_lm_head
 
 from playground.models.loader import load_model
-from playground.training.worker import base_weights, head_loss
+from playground.training.worker import base_weights, head_loss, short_attention
 from playground.training.worker.base_weights import prepare_base
 from playground.training.worker.head_loss import use_head_loss
 from playground.training.worker.length_sampler import LengthSampler
 from playground.training.worker.lora_linear import fuse_lora
+from playground.training.worker.rms_norm import fuse_norms
+from playground.training.worker.short_attention import use_short_attention
 
 IDS = torch.tensor([[5, 9, 2, 7, 8, 3], [4, 4, 6, 1, 0, 0]])
 LABELS = torch.tensor([[-100, -100, 2, 7, 8, 3], [-100, 4, 6, -100, -100, -100]])
@@ -105,6 +107,49 @@ def test_a_head_that_bends_its_logits_is_left_to_trl(tiny_model_folder: Path, mo
 
     monkeypatch.setattr(type(loaded), "forward", bent)
     assert not use_head_loss(loaded)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_norm_in_one_operation(tiny_model_folder: Path, dtype: torch.dtype) -> None:
+    """The same values bit for bit and the same gradients; another kind of norm is left alone."""
+    norm = load_model(str(tiny_model_folder), "none", for_training=True).model.model.norm
+    norm.weight = nn.Parameter(torch.linspace(0.5, 2, len(norm.weight), dtype=dtype), requires_grad=False)
+    x = torch.linspace(-1, 3, 3 * len(norm.weight)).view(3, -1).sin().to(dtype)
+    outside = torch.linspace(2, -1, x.numel()).view(3, -1).cos().to(dtype)
+    seen = []
+    for _ in range(2):
+        leaf = x.clone().requires_grad_()
+        y = norm(leaf)
+        y.backward(outside)
+        seen.append((y.detach(), leaf.grad.float()))
+        assert fuse_norms(norm) == 1
+    (theirs, their_gradient), (ours, our_gradient) = seen
+    assert torch.equal(ours, theirs)
+    assert torch.allclose(our_gradient, their_gradient, rtol=2e-2, atol=torch.finfo(dtype).eps * 4)
+    assert fuse_norms(nn.LayerNorm(8)) == 0
+
+
+@pytest.mark.parametrize("long", [1000, 3], ids=["short", "left to PyTorch"])
+def test_short_rows_attend_as_in_pytorch(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch, long: int) -> None:
+    """The same loss and gradients, padded, packed and neither."""
+    model = get_peft_model(load_model(str(tiny_model_folder), "none", for_training=True).model, LORA)
+    batches = (
+        {"input_ids": IDS, "labels": LABELS, "attention_mask": (IDS > 0).long()},
+        {"input_ids": IDS[:1], "labels": LABELS[:1], "position_ids": torch.tensor([[0, 1, 2, 0, 1, 2]])},
+        {"input_ids": IDS, "labels": LABELS},
+    )
+    theirs = []
+    for batch in batches:
+        loss = model(**batch, use_cache=False).loss
+        theirs.append((loss.item(), gradients(model, loss)))
+        model.zero_grad()
+    monkeypatch.setattr(short_attention, "MAX_TOKENS", long)
+    use_short_attention(model.get_base_model())
+    for batch, (their_loss, their_gradients) in zip(batches, theirs, strict=True):
+        loss = model(**batch, use_cache=False).loss
+        assert loss.item() == pytest.approx(their_loss, rel=1e-5)
+        assert close(gradients(model, loss), their_gradients)
+        model.zero_grad()
 
 
 def test_a_batch_holds_rows_of_about_one_length() -> None:

@@ -7,6 +7,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from playground.memory import free_beside
+from playground.training.worker.rms_norm import fuse_norms
+from playground.training.worker.short_attention import use_short_attention
 
 UNFOLDED_SHARE = 1 / 4
 """Of the free memory, what 4-bit weights may take in full."""
@@ -16,13 +18,15 @@ rounding is not worth that."""
 
 
 def prepare_base(model: PreTrainedModel) -> None:
-    """Unfold 4-bit weights once instead of at every step, and compute in bf16 where the CPU has instructions for it.
+    """Unfold 4-bit weights once instead of at every step, compute in bf16 where the CPU has instructions for it, and
+    take attention and norms in fewer operations.
 
     The weights are, bit for bit, what the 4-bit ones stand for, rounded where a model in fp32 becomes one in bf16.
-    A model whose weights do not fit `UNFOLDED_SHARE`, has 8-bit layers or stands on a GPU stays as it is.
+    Weights that do not fit `UNFOLDED_SHARE` stay in 4 bits; a model with 8-bit layers or on a GPU stays as it is.
     """
     if model.device.type != "cpu" or getattr(model, "is_loaded_in_8bit", False):
         return
+    use_short_attention(model)
     dtype = _dtype_of(model)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, Linear4bit)}
     size = sum(layer.in_features * layer.out_features * dtype.itemsize for layer in layers.values())
@@ -34,6 +38,7 @@ def prepare_base(model: PreTrainedModel) -> None:
         model.is_loaded_in_4bit = model.is_quantized = False  # or PEFT and TRL would look for 4-bit layers
     for parameter in model.parameters():  # the tables of positions are none, and stay in fp32
         parameter.data = parameter.data.to(dtype)
+    fuse_norms(model)
 
 
 def _dtype_of(model: PreTrainedModel) -> torch.dtype:

@@ -9,6 +9,7 @@ losses change nothing: they are measured on weights that are never re-packed, wi
 import torch
 from peft import LoraConfig
 from transformers import PrinterCallback
+from transformers.utils import is_torch_tf32_available
 from trl import SFTConfig
 
 from playground.models.loader import LoadedModel
@@ -79,10 +80,11 @@ def _arguments(run: Run, device: torch.device) -> SFTConfig:
         eval_on_start=bool(run.held_out_rows) and run.resume_from is None,
         save_strategy="steps",
         save_steps=between,
-        # All three are on by default, or follow the machine: what is trained must not depend on that.
-        bf16=False,
+        # All three would follow TRL's defaults. On the CPU the base itself has the precision that is computed in; on a
+        # GPU the adapter, which stays in fp32, is multiplied in bf16 or by tensor cores where they take it.
+        bf16=device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False),
         fp16=False,
-        tf32=False if device.type == "cuda" else None,
+        tf32=is_torch_tf32_available() if device.type == "cuda" else None,
         activation_checkpointing_kwargs={"use_reentrant": False},
         use_cpu=device.type == "cpu",
         dataloader_pin_memory=device.type == "cuda",

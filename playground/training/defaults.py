@@ -40,9 +40,9 @@ _SMALL: dict[Intensity, _Shape] = {
     "thorough": _Shape(2000, 3, 8, 32, 5e-4, 8),
 }
 _LARGE: dict[Intensity, _Shape] = {
-    "light": _Shape(200, 1, 2, 8, 2e-4, 2),
-    "normal": _Shape(600, 2, 3, 16, 2e-4, 4),
-    "thorough": _Shape(2000, 3, 5, 32, 1e-4, 4),
+    "light": _Shape(200, 1, 2, 8, 2e-4, 4),
+    "normal": _Shape(600, 2, 3, 16, 2e-4, 8),
+    "thorough": _Shape(2000, 3, 5, 32, 1e-4, 8),
 }
 
 
@@ -67,5 +67,4 @@ def defaults_for(
         learning_rate=shape.learning_rate,
         max_length=min(512 if parameters < SMALL_PARAMETERS else 1024, context_length),
         per_device_train_batch_size=shape.batch,
-        gradient_accumulation_steps=1 if parameters < SMALL_PARAMETERS else 2,
     )

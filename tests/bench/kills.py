@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from playground.adapters.check import check_folder
@@ -20,6 +21,7 @@ from playground.adapters.store import AdapterStore
 from playground.data_dir import DataDir
 from playground.engine.host import LocalModelHost
 from playground.models.loader import load_model
+from playground.process import worker_threads
 from playground.protocol.model import ModelInfo
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
@@ -88,7 +90,9 @@ def stage(root: Path) -> Iterator[tuple[LocalModelHost, AdapterStore, JobQueue]]
     """The starter as the app has it, without a page."""
     data = DataDir(root)
     host, store = LocalModelHost(load_model("starter", "4bit")), AdapterStore(data)
-    jobs = JobQueue(data, handover(host, store, Preflight(data.trials)))
+    # with cores given and taken meanwhile, losses would differ in their last digits
+    pinned = replace(handover(host, store, Preflight(data.trials)), threads=worker_threads)
+    jobs = JobQueue(data, pinned)
     try:
         yield host, store, jobs
     finally:

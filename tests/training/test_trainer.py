@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from datasets import Dataset
 
 from playground.data.examples import Example
 from playground.errors import TrainingError
@@ -247,3 +248,16 @@ def test_a_full_disk_ends_the_run_whole(
     assert [item.step for item in whole_checkpoints(tmp_path / CHECKPOINTS_FOLDER)] == [3, 6]
     assert not list((tmp_path / "unfinished").glob("*"))
     assert losses(session.run(tmp_path)) == losses(plain)[6:]
+
+
+def test_measurements_take_a_small_share_of_a_run(tmp_path: Path) -> None:
+    """Six of them in a long run, fewer in a short one with many rows set aside, and three at least."""
+
+    def steps_between(learnt: int, aside: int) -> tuple[int, int]:
+        rows, held_out = (Dataset.from_dict({"input_ids": [[1]] * count}) for count in (learnt, aside))
+        run = Run(TrainingConfig(epochs=3), rows, held_out, tmp_path, lambda _event: None, lambda: False)
+        return run.total_steps, run.eval_steps
+
+    assert steps_between(95, 20) == (36, 12)
+    assert steps_between(95, 14) == (36, 8)
+    assert steps_between(200, 14) == (75, 13)

@@ -1,6 +1,6 @@
 """What a run says when something ends it that nobody foresaw."""
 
-from itertools import count
+from itertools import chain, count, repeat
 from pathlib import Path
 from types import FunctionType, SimpleNamespace
 
@@ -49,6 +49,18 @@ def test_a_process_that_is_done_must_go(tmp_path: Path, monkeypatch: pytest.Monk
     assert worker.watch(told.append).message == "Done."
     assert [event.state for event in told] == ["done"]
     assert not Path(f"/proc/{worker.pid}").exists()
+
+
+def test_a_process_is_told_how_many_threads_it_may_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From its start on, and again whenever the answer changes."""
+    listening = tmp_path / "python"
+    told = f"$(cat {tmp_path}/threads)"
+    listening.write_text(f'#!/bin/sh\n[ "{told}" = 3 ] || exit 1\nwhile [ "{told}" != 5 ]; do sleep 0.02; done\n')
+    listening.chmod(0o700)
+    monkeypatch.setattr(process, "sys", SimpleNamespace(executable=str(listening)))
+    answers = chain([3], repeat(5))
+    worker = supervise.WorkerProcess(tmp_path, threads=lambda: next(answers))
+    assert "(code 0)" in worker.watch(lambda _event: None).message
 
 
 def _connect() -> None:

@@ -39,6 +39,8 @@ _SMALL: dict[Intensity, _Shape] = {
     "normal": _Shape(600, 2, 3, 16, 1e-3, 8),
     "thorough": _Shape(2000, 3, 8, 32, 5e-4, 8),
 }
+# Qwen2.5-Coder 0.5B on 95 rows, held-out loss from 5.65: 2e-4 reaches 3.15 in the third epoch and falls still, 5e-4
+# reaches 3.15 in the second and learns by heart in the third (3.26).
 _LARGE: dict[Intensity, _Shape] = {
     "light": _Shape(200, 1, 2, 8, 2e-4, 4),
     "normal": _Shape(600, 2, 3, 16, 2e-4, 8),

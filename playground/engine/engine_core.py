@@ -8,7 +8,7 @@ import gc
 import logging
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -50,8 +50,9 @@ class EngineCore:
         max_num_seqs: int,
         max_queued_requests: int,
         max_total_tokens: int,
+        template_prefix: Sequence[int] = (),
     ) -> None:
-        self.scheduler = Scheduler(lora, max_num_seqs, max_queued_requests, max_total_tokens)
+        self.scheduler = Scheduler(lora, max_num_seqs, max_queued_requests, max_total_tokens, template_prefix)
         self._runner = ModelRunner(model, lora, self.scheduler.kv_cache)
         self._changed = threading.Condition(self.scheduler.lock)
         self._commands: list[_Command] = []
@@ -158,12 +159,12 @@ class EngineCore:
             return
         finished = self._isolated_step()
         if finished is None:
-            self._drop_largest()
+            self._free_memory()
             return
         for seq, failure in finished:
             if failure is not None:
                 seq.fail(_as_playground_error(failure))
-            self.scheduler.finish(seq)
+            self.scheduler.finish(seq, failed=failure is not None)
 
     def _isolated_step(self) -> list[Finished] | None:
         """A step; whatever fails it is found out by stepping each request alone. None: memory ran out.
@@ -184,13 +185,16 @@ class EngineCore:
         except Exception as error:
             return [(seq, error)]
 
-    def _drop_largest(self) -> None:
-        """Memory ran out: the largest request gives way, the others try again."""
+    def _free_memory(self) -> None:
+        """Memory ran out: the prefix cache is given up, or else the largest request gives way; the others try again."""
         running = self.scheduler.running
-        largest = max(running, key=lambda one: one.num_computed_tokens + len(one.uncomputed_tokens()))
-        log.warning("out of memory with %d requests; the largest gives way", len(running))
-        largest.fail(EngineError("There is not enough memory to go on with this request. Make its text shorter."))
-        self.scheduler.finish(largest)
+        if self.scheduler.prefix_cache.clear():
+            log.warning("out of memory with %d requests; the prefix cache is given up", len(running))
+        else:
+            largest = max(running, key=lambda one: one.num_computed_tokens + len(one.uncomputed_tokens()))
+            log.warning("out of memory with %d requests; the largest gives way", len(running))
+            largest.fail(EngineError("There is not enough memory to go on with this request. Make its text shorter."))
+            self.scheduler.finish(largest, failed=True)
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

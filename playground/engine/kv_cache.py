@@ -11,6 +11,9 @@ CPU_SHARE = 1 / 4
 """Of the memory that is free once the model is loaded, what running requests may fill with keys and values."""
 MIN_CACHE_TOKENS = 512
 
+SlotKV = dict[int, tuple[torch.Tensor, torch.Tensor]]
+"""What stands in one slot: for each layer keys and values, both (KV, L, D)."""
+
 
 def kv_cache_capacity(bytes_per_token: int, device: torch.device) -> int:
     """How many tokens all slots may hold together, given the free memory."""
@@ -75,6 +78,20 @@ class KVCache:
             table[one, :, :length] = table[other, :, :length]
             table[other, :, :length] = first
             table[[one, other], :, length:] = 0
+
+    def copy_slot(self, slot: int, length: int) -> SlotKV:
+        """A copy of the first `length` tokens of a slot."""
+        return {
+            index: (keys[slot, :, :length].clone(), values[slot, :, :length].clone())
+            for index, (keys, values) in self._layers.items()
+        }
+
+    def fill_slot(self, slot: int, kv: SlotKV, length: int) -> None:
+        """Put the first `length` tokens of a copy into a slot that is clear."""
+        self.reserve(slot + 1, length)
+        for index, pair in kv.items():
+            for table, tokens in zip(self.layer(index, pair[0]), pair, strict=True):
+                table[slot, :, :length] = tokens[:, :length]
 
     def trim(self, slots: int, length: int) -> None:
         """Give back the memory of all but so many slots of so many tokens."""

@@ -63,7 +63,14 @@ class LLMEngine:
         self._receipts: dict[str, tuple[Path, SwapReceipt]] = {}
         self._leaving: set[str] = set()
         self._loading = threading.Lock()
-        self._core = EngineCore(loaded.model, self._lora, max_num_seqs, max_queued_requests, max_total_tokens)
+        self._core = EngineCore(
+            loaded.model,
+            self._lora,
+            max_num_seqs,
+            max_queued_requests,
+            max_total_tokens,
+            tokenizer.template_prefix_ids,
+        )
         self._canary = self._core.call_between_steps(lambda: Canary(loaded.model, self._lora))
 
     def submit(self, request: GenerateRequest) -> RequestOutputCollector:
@@ -142,6 +149,7 @@ class LLMEngine:
         def drop() -> bool | None:
             if self._core.scheduler.is_adapter_wanted(key):
                 return None
+            self._core.scheduler.prefix_cache.forget_adapter(key)
             with self._lock:
                 self._lora.remove(key)
                 self._receipts.pop(key, None)
@@ -161,8 +169,9 @@ class LLMEngine:
         return self._served.context_length
 
     def status(self) -> EngineStatus:
-        running, waiting = self._core.scheduler.num_requests()
-        return EngineStatus(running, waiting, self._lora.resident)
+        scheduler = self._core.scheduler
+        kept_gib = round(scheduler.prefix_cache.size_bytes / 2**30, 2)
+        return EngineStatus(*scheduler.num_requests(), self._lora.resident, kept_gib)
 
     def set_threads(self, threads: int) -> None:
         """Use this many CPU threads from the next step on. Raises `InputError`."""

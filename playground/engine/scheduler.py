@@ -13,13 +13,17 @@ from dataclasses import dataclass, field
 from playground.engine.forward_batch import PrefillChunk, ScoringRows
 from playground.engine.kv_cache import KVCache
 from playground.engine.lora import MultiLora
+from playground.engine.prefix_cache import PrefixCache
 from playground.engine.request_queue import FairRequestQueue
 from playground.engine.scoring import LogprobsSequence
 from playground.engine.sequence import SequenceStatus, TokenSequence
 from playground.errors import BusyError
+from playground.protocol.messages import BASE
 
 MAX_PREFILL_TOKENS = 256
 """How much of prompts goes in at one step; others wait for no more than this."""
+PREFIX_CACHE_SHARE = 1 / 8
+"""Of the tokens that all running requests may hold; what these need, the prefix cache gives up."""
 _FIRST_GUESS_S = 2.0
 _PATIENCE_S = 5.0
 """Others may go past one who waits for memory or for room for an adapter; after so long nobody does any more."""
@@ -43,9 +47,18 @@ class Scheduler:
     Any thread may add, abort and ask under `lock`; only the engine's thread may do the rest.
     """
 
-    def __init__(self, lora: MultiLora, max_num_seqs: int, max_queued_requests: int, max_total_tokens: int) -> None:
+    def __init__(
+        self,
+        lora: MultiLora,
+        max_num_seqs: int,
+        max_queued_requests: int,
+        max_total_tokens: int,
+        template_prefix: Sequence[int] = (),
+    ) -> None:
+        """`template_prefix` is what the chat template itself writes before a conversation."""
         self.lock = threading.RLock()
         self.kv_cache = KVCache(max_num_seqs)
+        self.prefix_cache = PrefixCache(self.kv_cache, int(PREFIX_CACHE_SHARE * max_total_tokens), template_prefix)
         self.waiting: FairRequestQueue[TokenSequence] = FairRequestQueue(max_queued_requests)
         self.running: list[TokenSequence] = []
         self._lora = lora
@@ -137,10 +150,13 @@ class Scheduler:
             self.finish(seq)
         return gone
 
-    def finish(self, seq: TokenSequence) -> None:
-        """Free the slot of a running request; the last one takes it over."""
+    def finish(self, seq: TokenSequence, failed: bool = False) -> None:
+        """Free the slot of a running request; the last one takes it over. What it has computed is kept for the next."""
+        slot = self.running.index(seq)
+        if not failed:
+            room = self._room_beside([one for one in self.running if one is not seq])
+            self.prefix_cache.keep(seq.request, seq.computed_tokens(), slot, room)
         with self.lock:
-            slot = self.running.index(seq)
             last = self.running.pop()
             if last is not seq:
                 self.running[slot] = last
@@ -162,6 +178,7 @@ class Scheduler:
             seqs = [*self.running, *self.waiting.drain()]
             self.running.clear()
         self.kv_cache.clear()
+        self.prefix_cache.clear()
         return seqs
 
     def _wait_s(self) -> float:
@@ -169,18 +186,23 @@ class Scheduler:
         return self._typical_s * (len(self.waiting) + 1) / self._max_num_seqs
 
     def _fits(self, seq: TokenSequence) -> bool:
-        """Whether there is room for its text, and its adapter is there now. Raises `AdapterError`.
-
-        Every slot is as long as the longest text.
-        """
-        longest = max(one.max_num_tokens for one in [*self.running, seq])
-        if (len(self.running) + 1) * longest > self._max_total_tokens:
+        """Whether there is room for its text, and its adapter is there now. Raises `AdapterError`."""
+        if self._room_beside([*self.running, seq]) < 0:
             return False
         adapter = seq.request.adapter
+        if adapter != BASE and adapter not in self._lora.resident:  # its files are read again, whatever they hold now
+            self.prefix_cache.forget_adapter(adapter)
         return self._lora.ensure_resident(adapter, self.adapters_in_use() - {adapter})
 
+    def _room_beside(self, seqs: Sequence[TokenSequence]) -> int:
+        """How many tokens may be held beside these; every slot is as long as the longest text."""
+        return self._max_total_tokens - len(seqs) * max((seq.max_num_tokens for seq in seqs), default=0)
+
     def _start(self, seq: TokenSequence) -> None:
-        self.kv_cache.clear_slot(len(self.running))
+        slot = len(self.running)
+        self.kv_cache.clear_slot(slot)
+        self.prefix_cache.shrink(self._room_beside([*self.running, seq]))
+        seq.num_computed_tokens = self.prefix_cache.restore(seq.request, slot)
         with self.lock:
             if not self.waiting.pop_request(seq):  # aborted meanwhile
                 return

@@ -45,6 +45,9 @@ class LogprobsSequence(TokenSequence):
         self._part: tuple[list[float], list[float]] = [], []
         """The scores of the part of a long continuation that is in the slot."""
 
+    def computed_tokens(self) -> Sequence[int]:
+        return self.request.prompt_token_ids[: self.num_computed_tokens]
+
     def uncomputed_tokens(self) -> Sequence[int]:
         return self.request.prompt_token_ids[self.num_computed_tokens :]
 

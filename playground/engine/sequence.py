@@ -64,6 +64,10 @@ class TokenSequence(ABC):
         return self.request.owner
 
     @abstractmethod
+    def computed_tokens(self) -> Sequence[int]:
+        """The tokens that stand in its slot, as far as others may go on from them."""
+
+    @abstractmethod
     def uncomputed_tokens(self) -> Sequence[int]:
         """The tokens that stand next in its slot."""
 
@@ -98,6 +102,9 @@ class GenerateSequence(TokenSequence):
         self._logprobs: tuple[TokenLogprob, ...] = ()
         self._num_attributed = 0
         """Characters of the text that the tokens in `_logprobs` hold already."""
+
+    def computed_tokens(self) -> Sequence[int]:
+        return self._tokens[: self.num_computed_tokens]
 
     def uncomputed_tokens(self) -> Sequence[int]:
         return self._tokens[self.num_computed_tokens :]

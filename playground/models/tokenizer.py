@@ -1,5 +1,6 @@
 """Tokenizer and chat template of one model. Special tokens typed by a visitor are encoded as plain text."""
 
+import itertools
 import json
 import threading
 from collections.abc import Sequence
@@ -40,6 +41,8 @@ class ChatTokenizer:
         tail = self._find_turn_tail() if self.has_chat_template else []
         self.eos_token_ids = self._find_eos_token_ids(tail, config, generation_config)
         end = next((index for index, token in enumerate(tail) if token in self.eos_token_ids), None)
+        self.template_prefix_ids = self._find_template_prefix() if self.has_chat_template else ()
+        """What the template itself writes before a conversation that begins with a question."""
         self._end_of_turn_ids = list(self.eos_token_ids[:1]) if end is None else tail[: end + 1]
 
     @property
@@ -154,6 +157,14 @@ class ChatTokenizer:
         text = str(self._tokenizer.apply_chat_template(probe, tokenize=False))
         tail = text.rpartition("Qzx7")[2]
         return list(self._tokenizer(tail, add_special_tokens=False)["input_ids"])
+
+    def _find_template_prefix(self) -> tuple[int, ...]:
+        try:
+            one, other = (self._render([{"role": "user", "content": text}]) for text in ("Qzx7", "9"))
+        except InputError:
+            return ()
+        pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+        return tuple(token for token, _ in pairs)
 
     def _find_eos_token_ids(
         self, tail: list[int], config: PretrainedConfig, generation: GenerationConfig | None

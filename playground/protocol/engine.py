@@ -43,6 +43,9 @@ class EngineStatus:
     queue: int
     """Requests that wait."""
     adapters_resident: tuple[str, ...]
+    prefix_cache_gib: float = 0.0
+    """What is kept of finished requests, so that the next question of a chat does not read the first again; in steps
+    so large that they tell nobody how much another has written."""
 
 
 class Engine(Protocol):

@@ -1,5 +1,6 @@
 """The models that the engine's benchmark runs on, with adapters, all in a temporary folder."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -28,6 +29,8 @@ from tests.support.tiny import make_adapter
 ALL_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 VISITORS = 16
 SAMPLED = {"temperature": 0.7, "top_p": 0.9, "top_k": 50}
+
+_owners = itertools.count()
 
 Row = tuple[str, str, str]
 """What was measured, what was seen, and what was promised."""
@@ -101,8 +104,10 @@ MAKERS: dict[str, Callable[[Path], Subject]] = {"starter": starter, "135M": rand
 
 
 def request(prompt: list[int], tokens: int, adapter: str = "base", seed: int = 0, **sampling: Any) -> GenerateRequest:
+    """Each is another visitor's, so that no prompt counts as known because an earlier round has read it."""
     fields = {"temperature": 0.0, "top_p": 1.0, "top_k": 0} | sampling
-    return GenerateRequest(tuple(prompt), SamplingParams(max_new_tokens=tokens, seed=seed, **fields), adapter)
+    params = SamplingParams(max_new_tokens=tokens, seed=seed, **fields)
+    return GenerateRequest(tuple(prompt), params, adapter, owner=f"visitor {next(_owners)}")
 
 
 def prompts(vocabulary: int, count: int, length: int) -> list[list[int]]:

@@ -73,8 +73,11 @@ def test_one_failure_stays_alone(engine: LLMEngine, tokenizer: ChatTokenizer, mo
 def test_out_of_memory_takes_the_largest(
     engine: LLMEngine, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When memory runs out the largest request gives way; the one whose step it was starts over and is right."""
+    """When memory runs out and nothing is kept, the largest request gives way; the one whose step it was starts over
+    and is right."""
     want = engine.submit(greedy(tokenizer)).result(30)
+    until(lambda: engine.status().running == 0)
+    engine._core.scheduler.prefix_cache.clear()
     large = engine.submit(GenerateRequest((5,) * 256, SamplingParams(250, 1.5, 1.0, 0, seed=1)))
     until(lambda: engine.status().running == 1)
     run = ModelRunner.execute

@@ -4,10 +4,14 @@ import gc
 import os
 import shutil
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 from playground.data_dir import DataDir
 from playground.errors import PlaygroundError
+from playground.models.weights import read_ahead
 from playground.settings import HELP, Settings, read_settings
 
 
@@ -45,14 +49,21 @@ def run(settings: Settings, data: DataDir) -> None:
     from playground.server.serve import bind, serve
 
     sockets = bind(settings)
+    threading.Thread(target=read_ahead, args=(settings.model, data.quantized), daemon=True).start()
     from playground.engine.host import LocalModelHost
     from playground.models.loader import load_model
+    from playground.models.quantized_cache import QuantizedCache
+
+    cache = QuantizedCache(data.quantized)
+    with ThreadPoolExecutor(1) as beside:
+        page = beside.submit(import_module, "playground.ui.page")  # Gradio comes while the weights are read
+        host = LocalModelHost(load_model(settings.model, settings.quantization, cache=cache), cache)
+        page.result()
     from playground.server.app import create_app
     from playground.service.services import build_services
     from playground.ui.mount import mount_page
     from playground.ui.page import build_page
 
-    host = LocalModelHost(load_model(settings.model, settings.quantization))
     services = build_services(settings, host, data)
     gc.freeze()
     gc.enable()

@@ -39,6 +39,8 @@ class DataDir:
         """For visitors to fetch; Gradio serves what lies there without copying it."""
         self.trials = root / "trials"
         self.signing_key = root / "signing.key"
+        self.quantized = root / "quantized"
+        """Weights of base models as they were quantized here."""
         self.base_answers = root / "base_answers"
         """What the base model says to the built-in tasks' items, the same for all owners."""
 

@@ -15,6 +15,7 @@ from playground.adapters.check import largest_adapter_bytes
 from playground.engine.llm_engine import LLMEngine
 from playground.errors import BusyError, ModelError, PlaygroundError
 from playground.models.loader import LoadedModel, inspect_model, load_model
+from playground.models.quantized_cache import QuantizedCache
 from playground.models.weights import weight_shapes
 from playground.protocol.client import SamplingClient
 from playground.protocol.engine import EngineStatus, SwapReceipt
@@ -43,8 +44,9 @@ class _Served:
 class LocalModelHost:
     """Implements `protocol.ModelHost`."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
-        """Start the engine on a loaded model; raises `ModelError`."""
+    def __init__(self, loaded: LoadedModel, cache: QuantizedCache | None = None) -> None:
+        """Start the engine on a loaded model; raises `ModelError`. Later ones are loaded through `cache`."""
+        self._cache = cache
         self._changing = threading.Lock()
         self._subscribers: list[Callable[[ModelInfo], None]] = []
         self._served = _serve(loaded)
@@ -87,7 +89,7 @@ class LocalModelHost:
                 failure = _as_model_error(error, model)
                 if self._served.engine is None:
                     _let_go(error)
-                    self._served = _serve(load_model(before.id, before.quantization))
+                    self._served = _serve(load_model(before.id, before.quantization, cache=self._cache))
                 self._state = HostState(phase="ready", generation=self._state.generation, failed=str(failure))
                 raise failure from error
             self._state = HostState(phase="ready", generation=self._state.generation + 1)
@@ -122,7 +124,7 @@ class LocalModelHost:
         self._drain()
         self._enter("loading", model)
         self._stop_serving()
-        self._served = _serve(load_model(found.id, quantization))
+        self._served = _serve(load_model(found.id, quantization, cache=self._cache))
 
     def _enter(self, phase: Literal["downloading", "draining", "loading"], target: str) -> None:
         self._state = HostState(phase=phase, generation=self._state.generation, target=target)

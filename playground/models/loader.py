@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -27,6 +28,7 @@ from playground.models.quantization import (
     linear_layer_names,
     plan_quantization,
 )
+from playground.models.quantized_cache import Loaded, QuantizedCache
 from playground.models.resolve import ResolvedModel, resolve_model
 from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.model import ModelInfo, Quantization
@@ -66,11 +68,17 @@ def inspect_model(setting: str) -> ResolvedModel:
     return found
 
 
-def load_model(setting: str, quantization: Quantization = "auto", *, for_training: bool = False) -> LoadedModel:
+def load_model(
+    setting: str,
+    quantization: Quantization = "auto",
+    *,
+    for_training: bool = False,
+    cache: QuantizedCache | None = None,
+) -> LoadedModel:
     """Load the model that `PLAYGROUND_MODEL` names, on the GPU where there is one, ready to generate.
 
-    With `for_training` the CPU's 4-bit weights are never re-packed, so that gradients are right. Raises `ModelError`
-    with one sentence for whatever goes wrong.
+    With `for_training` the CPU's 4-bit weights are never re-packed, so that gradients are right. With `cache` they are
+    quantized once and then read from there. Raises `ModelError` with one sentence for whatever goes wrong.
     """
     disable_progress_bar()
     logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # 8-bit warns at every layer
@@ -79,20 +87,7 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
     config = _read_config(found)
     plan = _guarded(found, lambda: plan_quantization(config, quantization, device))
     theirs = load_tokenizer(found.folder)
-    model, loading = _guarded(
-        found,
-        lambda: AutoModelForCausalLM.from_pretrained(
-            found.folder,
-            config=config,
-            dtype=plan.dtype,
-            quantization_config=plan.config,
-            device_map={"": str(device)},
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        ),
-    )
+    model, loading = _guarded(found, lambda: _load_weights(found.folder, config, plan, device, cache))
     _check_complete(found, model, theirs, loading)
     model.eval()
     memory = model.get_memory_footprint()
@@ -102,6 +97,24 @@ def load_model(setting: str, quantization: Quantization = "auto", *, for_trainin
         memory += cache_dequantized(model)
     tokenizer = ChatTokenizer(theirs, model.config, model.generation_config)
     return LoadedModel(model, tokenizer, _info(found, model, tokenizer, plan, memory))
+
+
+def _load_weights(
+    folder: Path, config: PretrainedConfig, plan: QuantizationPlan, device: torch.device, cache: QuantizedCache | None
+) -> Loaded:
+    load = partial(
+        AutoModelForCausalLM.from_pretrained,
+        dtype=plan.dtype,
+        device_map={"": str(device)},
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    if cache is not None and plan.quantization == "4bit" and device.type == "cpu":
+        return cache.load(folder, config, plan, load)
+    loaded: Loaded = load(folder, config=config, quantization_config=plan.config)
+    return loaded
 
 
 def _info(

@@ -1,7 +1,6 @@
 """Tokenizer and chat template of one model. Special tokens typed by a visitor are encoded as plain text."""
 
 import itertools
-import json
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -187,10 +186,12 @@ class ChatTokenizer:
 
 def _without_special_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
     """The same tokenizer knowing no added token at all, so that every text is ordinary text to it."""
-    state: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
-    state["added_tokens"] = []
-    state["post_processor"] = state["truncation"] = state["padding"] = None
-    return Tokenizer.from_str(json.dumps(state))
+    whole = tokenizer.backend_tokenizer
+    bare = Tokenizer(whole.model)  # shared, not copied: a vocabulary takes a second to write out and read again
+    for part in ("normalizer", "pre_tokenizer", "decoder"):
+        if (value := getattr(whole, part)) is not None:
+            setattr(bare, part, value)
+    return bare
 
 
 def _adds_a_space(backend: Tokenizer) -> bool:

@@ -1,6 +1,8 @@
 """The weights of a base model as they lie on the disk."""
 
 import json
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,27 @@ def find_weights(model: Path) -> tuple[WeightFile, ...]:
             "The files of the base model cannot be read as safetensors, so no whole model can be made. Download the "
             "adapter alone."
         ) from error
+
+
+def read_ahead(setting: str, quantized: Path) -> None:
+    """Have the system read the weights that are likely wanted, while libraries are imported that will want them.
+
+    They are those in the newest folder in `quantized`, else those that the setting names, where they are there.
+    """
+    with suppress(OSError, ValueError, AttributeError):  # not every system takes advice, nor every setting is a name
+        folders = sorted(quantized.glob("[!.]*"), key=lambda path: path.stat().st_mtime)
+        for path in (folders[-1] if folders else _folder_of(setting)).glob("*.safetensors"):
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+
+
+def _folder_of(setting: str) -> Path:
+    folder = Path(setting).expanduser()
+    if folder.is_dir():
+        return folder
+    from huggingface_hub import try_to_load_from_cache
+
+    return Path(str(try_to_load_from_cache(setting, "config.json"))).parent
 
 
 def weight_shapes(model: Path) -> list[tuple[int, ...]]:

@@ -79,9 +79,9 @@ def test_one_model_at_a_time_is_in_memory(
     before: list[int] = []
     check = loader._check_complete
 
-    def counted(*given: str) -> LoadedModel:
+    def counted(*given: str, **options: object) -> LoadedModel:
         before.append(len(models))
-        return load_model(*given)  # type: ignore[arg-type]
+        return load_model(*given, **options)  # type: ignore[arg-type]
 
     def noted(found: object, model: object, *rest: object) -> None:
         models.add(model)
@@ -111,10 +111,10 @@ def test_an_answer_ends_before_the_model_changes(
     """It is whole; meanwhile nobody can begin, and while the next model loads neither."""
     loading, go_on = threading.Event(), threading.Event()
 
-    def slowly(*given: str) -> LoadedModel:
+    def slowly(*given: str, **options: object) -> LoadedModel:
         loading.set()
         assert go_on.wait(WAIT_S)
-        return load_model(*given)  # type: ignore[arg-type]
+        return load_model(*given, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(host_module, "load_model", slowly)
     alone = answer(host.client(), 400)

@@ -27,13 +27,14 @@ class ModelRunner:
         """One forward pass, each token through its own request's adapter; no sequence has changed after it."""
         segments = [_segment(seq, 1) for seq in scheduled.decode]
         segments += [_segment(seq, chunk.num_tokens) for seq, chunk in scheduled.prefill]
-        segments += [_segment(seq, rows.num_tokens) for seq, rows in scheduled.scoring]
+        scoring = [*scheduled.speculative, *scheduled.scoring]
+        segments += [_segment(seq, rows.num_tokens) for seq, rows in scoring]
         batch = ForwardBatch(
             self._kv_cache,
             decode_token_ids=[seq.uncomputed_tokens()[0] for seq in scheduled.decode],
             decode_positions=[seq.num_computed_tokens for seq in scheduled.decode],
             prefill=[chunk for _, chunk in scheduled.prefill],
-            scoring=[rows for _, rows in scheduled.scoring],
+            scoring=[rows for _, rows in scoring],
         )
         with self._lora.applied(segments):
             return batch.run(self._model)
@@ -47,7 +48,11 @@ class ModelRunner:
         finished: list[Finished] = []
         for row, (seq, num_tokens) in enumerate(computed):
             finished += _finished(seq, partial(_advance, seq, num_tokens, rows[row], sampled.get(row)))
-        for (scored, _), table in zip(scheduled.scoring, logits.scoring, strict=True):
+        tables = iter(logits.scoring)
+        for verified, given in scheduled.speculative:
+            proposed = given.rows[0][1:]
+            finished += _finished(verified, partial(verified.verify_tokens, proposed, next(tables)[0]))
+        for (scored, _), table in zip(scheduled.scoring, tables, strict=True):
             finished += _finished(scored, partial(scored.take_scores, table))
         return finished
 

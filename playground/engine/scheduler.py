@@ -16,12 +16,14 @@ from playground.engine.lora import MultiLora
 from playground.engine.prefix_cache import PrefixCache
 from playground.engine.request_queue import FairRequestQueue
 from playground.engine.scoring import LogprobsSequence
-from playground.engine.sequence import SequenceStatus, TokenSequence
+from playground.engine.sequence import GenerateSequence, SequenceStatus, TokenSequence
 from playground.errors import BusyError
 from playground.protocol.messages import BASE
 
 MAX_PREFILL_TOKENS = 256
 """How much of prompts goes in at one step; others wait for no more than this."""
+MAX_SPECULATING = 2
+"""With more who decode, nothing is proposed."""
 PREFIX_CACHE_SHARE = 1 / 8
 """Of the tokens that all running requests may hold; what these need, the prefix cache gives up."""
 _FIRST_GUESS_S = 2.0
@@ -38,6 +40,8 @@ class SchedulerOutput:
 
     decode: list[TokenSequence] = field(default_factory=list)
     prefill: list[tuple[TokenSequence, PrefillChunk]] = field(default_factory=list)
+    speculative: list[tuple[GenerateSequence, ScoringRows]] = field(default_factory=list)
+    """Who has its last token and proposed ones verified, instead of decoding."""
     scoring: list[tuple[LogprobsSequence, ScoringRows]] = field(default_factory=list)
 
 
@@ -128,12 +132,20 @@ class Scheduler:
         """Choose who takes part in the next step, or only one; who decodes is brought to the slots from 0 on."""
         if only is not None:
             return self._schedule_others([only])
-        count = sum(map(_is_decoding, self.running))
+        proposed = self._propose()
+        decoding = {seq.request_id for seq in self.running if _is_decoding(seq)} - proposed.keys()
+        count = len(decoding)
         for slot in range(count):
-            if not _is_decoding(self.running[slot]):
-                self._swap(slot, next(i for i in range(count, len(self.running)) if _is_decoding(self.running[i])))
-        scheduled = self._schedule_others(self.running[count:])
+            if self.running[slot].request_id not in decoding:
+                others = range(count, len(self.running))
+                self._swap(slot, next(i for i in others if self.running[i].request_id in decoding))
+        scheduled = self._schedule_others([seq for seq in self.running[count:] if seq.request_id not in proposed])
         scheduled.decode = self.running[:count]
+        for slot, seq in enumerate(self.running):
+            if isinstance(seq, GenerateSequence) and seq.request_id in proposed:
+                row = [*seq.uncomputed_tokens(), *proposed[seq.request_id]]
+                rows = ScoringRows(slot, seq.num_computed_tokens, [row], writes_kv=True)
+                scheduled.speculative.append((seq, rows))
         return scheduled
 
     def remove_expired(self) -> list[TokenSequence]:
@@ -223,6 +235,13 @@ class Scheduler:
         self.kv_cache.swap_slots(slot, other, max(one.num_computed_tokens, two.num_computed_tokens))
         with self.lock:
             self.running[slot], self.running[other] = two, one
+
+    def _propose(self) -> dict[str, list[int]]:
+        """What may follow, by request, of those who decode; with many of them a pass has enough tokens without."""
+        decoding = [seq for seq in self.running if isinstance(seq, GenerateSequence) and _is_decoding(seq)]
+        if len(decoding) > MAX_SPECULATING:
+            return {}
+        return {seq.request_id: proposed for seq in decoding if (proposed := seq.propose_tokens())}
 
     def _schedule_others(self, seqs: Sequence[TokenSequence]) -> SchedulerOutput:
         """Short prompts go first: whoever waits for a long one is not held up by it, and its own wait hardly grows."""

@@ -11,8 +11,9 @@ import torch
 from transformers import PreTrainedModel
 
 from playground.engine.detokenizer import Decode, IncrementalDetokenizer
+from playground.engine.ngram_proposer import NgramProposer
 from playground.engine.output_collector import RequestOutputCollector
-from playground.engine.sampler import Sampler
+from playground.engine.sampler import Sampler, sample_batch
 from playground.errors import PlaygroundError
 from playground.protocol.requests import FinishReason, GenerateRequest, LogprobsRequest, TokenLogprob
 
@@ -97,6 +98,7 @@ class GenerateSequence(TokenSequence):
         self._served = served
         self._tokens = list(request.prompt_token_ids)
         self._sampler = Sampler(request.sampling, request.prompt_token_ids)
+        self._proposer = NgramProposer(request.prompt_token_ids)
         self._text = IncrementalDetokenizer(served.decode, request.prompt_token_ids, request.sampling.stop)
         self._logits = torch.empty(0)
         self._logprobs: tuple[TokenLogprob, ...] = ()
@@ -117,12 +119,35 @@ class GenerateSequence(TokenSequence):
         """Who samples the token that follows so many more tokens, if one is to follow."""
         return self._sampler if self.num_computed_tokens + num_tokens == len(self._tokens) else None
 
+    def propose_tokens(self) -> list[int]:
+        """What may follow its last token, to be verified in one pass with it."""
+        return self._proposer.propose(self.max_num_tokens - len(self._tokens) - 1)
+
+    def verify_tokens(self, proposed: Sequence[int], logits: torch.Tensor) -> bool:
+        """Sample after the last token and after each proposed one, as long as the samples are what was proposed.
+
+        So each draw is the one that would have been made without a proposal. `logits` (proposed + 1, V). True once
+        finished.
+        """
+        for right, row in enumerate(logits):
+            (token,) = sample_batch([self._sampler], row[None])
+            if isinstance(token, Exception):
+                raise token
+            self.advance(1, row)
+            if self.append_token(token):
+                return True
+            if right == len(proposed) or token != proposed[right]:
+                break
+        self._proposer.learn(len(proposed), right)
+        return False
+
     def append_token(self, token: int) -> bool:
         """Take the sampled token, after `advance`. True once finished."""
         if token in self._served.eos_token_ids:
             self._put("stop")
             return True
         self._tokens.append(token)
+        self._proposer.extend((token,))
         self._text.push(token)
         if self.request.top_logprobs:
             self._logprobs = (*self._logprobs, self._token_logprob(token))

@@ -44,20 +44,21 @@ def counter(live: LLMEngine, monkeypatch: pytest.MonkeyPatch) -> Count:
     run = ModelRunner.execute
 
     def counted(self: ModelRunner, scheduled: Any) -> Any:
-        computed.append(len(scheduled.decode) + sum(chunk.num_tokens for _, chunk in scheduled.prefill))
+        one_each = [*scheduled.decode, *(seq for seq, _ in scheduled.speculative)]
+        computed.extend(1 for seq in one_each if seq.num_computed_tokens < len(seq.request.prompt_token_ids))
+        computed.extend(chunk.num_tokens for _, chunk in scheduled.prefill)
         return run(self, scheduled)
 
     monkeypatch.setattr(ModelRunner, "execute", counted)
 
     def count(asked: GenerateRequest | LogprobsRequest) -> int:
         computed.clear()
-        answered = 0
         if isinstance(asked, GenerateRequest):
-            answered = live.submit(asked).result(30).num_tokens - 1
+            live.submit(asked).result(30)
         else:
             asyncio.run(live.compute_logprobs(asked))
         until(lambda: live.status().running == 0)
-        return sum(computed) - answered
+        return sum(computed)
 
     return count
 

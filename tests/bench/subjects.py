@@ -38,7 +38,7 @@ Row = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Subject:
-    """A model folder and eight adapters for it, of rank 16 on all linear layers."""
+    """A model folder and adapters for it, of rank 16 on all linear layers."""
 
     name: str
     folder: Path
@@ -75,7 +75,7 @@ class Subject:
 
 
 def starter(root: Path) -> Subject:
-    return Subject("starter", STARTER_FOLDER, _adapters(STARTER_FOLDER, root / "starter"))
+    return Subject("starter", STARTER_FOLDER, make_adapters(STARTER_FOLDER, root / "starter"))
 
 
 def random_135m(root: Path) -> Subject:
@@ -97,7 +97,7 @@ def random_135m(root: Path) -> Subject:
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     AutoTokenizer.from_pretrained(STARTER_FOLDER).save_pretrained(folder)
-    return Subject("135M", folder, _adapters(folder, root / "135m"))
+    return Subject("135M", folder, make_adapters(folder, root / "135m"))
 
 
 MAKERS: dict[str, Callable[[Path], Subject]] = {"starter": starter, "135M": random_135m}
@@ -115,8 +115,10 @@ def prompts(vocabulary: int, count: int, length: int) -> list[list[int]]:
     return torch.randint(10, vocabulary - 10, (count, length), generator=draw).tolist()
 
 
-def _adapters(base: Path, folder: Path) -> list[Path]:
-    return [make_adapter(base, folder / f"adapter-{seed}", seed, ALL_LAYERS, r=16, lora_alpha=1) for seed in range(8)]
+def make_adapters(base: Path, folder: Path, count: int = 8) -> list[Path]:
+    return [
+        make_adapter(base, folder / f"adapter-{seed}", seed, ALL_LAYERS, r=16, lora_alpha=1) for seed in range(count)
+    ]
 
 
 def _device() -> str:

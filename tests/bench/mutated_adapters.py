@@ -21,8 +21,8 @@ import torch
 from playground.errors import AdapterError
 from playground.models.loader import LoadedModel, load_model
 from playground.service.services import Services
-from tests.bench.adapter_file_mutations import Parts
-from tests.bench.adapter_mutations import mutated
+from tests.support.adapter_file_mutations import Parts
+from tests.support.adapter_mutations import mutated
 from tests.support.exchange import host_of, running_services, store_of
 from tests.support.tiny import make_adapter, make_llama
 

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from playground.models.catalog import STARTER_FOLDER
-from tests.bench.adapter_mutations import packed
+from tests.support.adapter_mutations import packed
 from tests.support.browser import ARGUMENTS, chromium
 from tests.support.running_app import RunningApp, running_app
 from tests.support.tiny import make_adapter

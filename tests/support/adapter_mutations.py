@@ -1,6 +1,6 @@
 """Ways in which a zip with an adapter may be wrong, by accident or by malice. Each is one function of a random source.
 
-`ZIPS` change the zip's bytes or the way it is packed; `tests.bench.adapter_file_mutations` the files before that.
+`ZIPS` change the zip's bytes or the way it is packed; `tests.support.adapter_file_mutations` the files before that.
 """
 
 import io
@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 
-from tests.bench.adapter_file_mutations import (
+from tests.support.adapter_file_mutations import (
     CONFIG,
     CONFIGURATIONS,
     README,

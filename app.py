@@ -57,8 +57,9 @@ def run(settings: Settings, data: DataDir) -> None:
     cache = QuantizedCache(data.quantized)
     with ThreadPoolExecutor(1) as beside:
         page = beside.submit(import_module, "playground.ui.page")  # Gradio comes while the weights are read
-        host = LocalModelHost(load_model(settings.model, settings.quantization, cache=cache), cache)
-        page.result()
+        loaded = load_model(settings.model, settings.quantization, cache=cache)
+        page.result()  # the host measures what is fastest here: nothing may run beside it
+        host = LocalModelHost(loaded, cache, data.kernel_cache)
     from playground.server.app import create_app
     from playground.service.services import build_services
     from playground.ui.mount import mount_page

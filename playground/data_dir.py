@@ -43,6 +43,8 @@ class DataDir:
         """Weights of base models as they were quantized here."""
         self.base_answers = root / "base_answers"
         """What the base model says to the built-in tasks' items, the same for all owners."""
+        self.kernel_cache = root / "kernels.json"
+        """How this machine multiplies a model's layers fastest."""
 
     def owner(self, owner: str) -> Path:
         """An owner's folder. Owners are named by safe ids; anything else by its hash, so that none names a path."""

@@ -7,7 +7,7 @@ the slots from 0 on, so that they are attended to in a single call.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import torch
 from transformers import PreTrainedModel
@@ -55,6 +55,15 @@ class ScoringRows:
         return len(self.rows) * len(self.rows[0])
 
 
+class ModelInputs(TypedDict):
+    """One row of T tokens, both (1, T), and the rows whose logits are wanted; 0 is all of them."""
+
+    input_ids: torch.Tensor
+    position_ids: torch.Tensor
+    logits_to_keep: torch.Tensor | int
+    forward_batch: "ForwardBatch"
+
+
 class BatchLogits(NamedTuple):
     """After the decoded tokens (N, V), after each chunk's last token (P, V), after all of each `ScoringRows`
     (rows, tokens, V)."""
@@ -76,12 +85,18 @@ class ForwardBatch:
     decode_positions: Sequence[int] = ()
     prefill: Sequence[PrefillChunk] = ()
     scoring: Sequence[ScoringRows] = ()
+    exact_logits: bool = True
+    """Whether every logit counts; otherwise only the likeliest do, which may be found faster."""
     sliding_windows: set[int] = field(default_factory=set)
     """What windows the layers asked for; 0 is none."""
     _metadata: AttentionMetadata = field(init=False)
 
     @torch.inference_mode()
     def run(self, model: PreTrainedModel) -> BatchLogits:
+        return self._split(model(**self.inputs(model.device), use_cache=False).logits[0])
+
+    def inputs(self, device: torch.device) -> "ModelInputs":
+        """What the model is called with; the KV cache has room for it from then on."""
         ids, positions = list(self.decode_token_ids), list(self.decode_positions)
         wanted = list(range(len(ids)))
         for chunk in self.prefill:
@@ -94,16 +109,13 @@ class ForwardBatch:
                 ids += row
                 positions += range(scored.start, scored.start + len(row))
         self._reserve()
-        device = model.device
         self._metadata = AttentionMetadata(self.decode_positions, device)
-        out = model(
-            input_ids=torch.tensor([ids], device=device),
-            position_ids=torch.tensor([positions], device=device),
-            use_cache=False,
-            logits_to_keep=0 if len(wanted) == len(ids) else torch.tensor(wanted, device=device),
-            forward_batch=self,
-        )
-        return self._split(out.logits[0])
+        return {
+            "input_ids": torch.tensor([ids], device=device),
+            "position_ids": torch.tensor([positions], device=device),
+            "logits_to_keep": 0 if len(wanted) == len(ids) else torch.tensor(wanted, device=device),
+            "forward_batch": self,
+        }
 
     def attend(self, layer: int, qkv: QKV, params: AttentionParams) -> torch.Tensor:
         """Attention of one layer for all tokens; returns (T, H, D)."""

@@ -44,12 +44,15 @@ class _Served:
 class LocalModelHost:
     """Implements `protocol.ModelHost`."""
 
-    def __init__(self, loaded: LoadedModel, cache: QuantizedCache | None = None) -> None:
-        """Start the engine on a loaded model; raises `ModelError`. Later ones are loaded through `cache`."""
-        self._cache = cache
+    def __init__(
+        self, loaded: LoadedModel, cache: QuantizedCache | None = None, kernel_cache: Path | None = None
+    ) -> None:
+        """Start the engine on a loaded model; raises `ModelError`. Later ones are loaded through `cache`, and
+        `kernel_cache` is `LLMEngine`'s."""
+        self._cache, self._kernel_cache = cache, kernel_cache
         self._changing = threading.Lock()
         self._subscribers: list[Callable[[ModelInfo], None]] = []
-        self._served = _serve(loaded)
+        self._served = self._serve(loaded)
         self._state = HostState(phase="ready", generation=1)
 
     @property
@@ -89,7 +92,7 @@ class LocalModelHost:
                 failure = _as_model_error(error, model)
                 if self._served.engine is None:
                     _let_go(error)
-                    self._served = _serve(load_model(before.id, before.quantization, cache=self._cache))
+                    self._served = self._serve(load_model(before.id, before.quantization, cache=self._cache))
                 self._state = HostState(phase="ready", generation=self._state.generation, failed=str(failure))
                 raise failure from error
             self._state = HostState(phase="ready", generation=self._state.generation + 1)
@@ -124,7 +127,7 @@ class LocalModelHost:
         self._drain()
         self._enter("loading", model)
         self._stop_serving()
-        self._served = _serve(load_model(found.id, quantization, cache=self._cache))
+        self._served = self._serve(load_model(found.id, quantization, cache=self._cache))
 
     def _enter(self, phase: Literal["downloading", "draining", "loading"], target: str) -> None:
         self._state = HostState(phase=phase, generation=self._state.generation, target=target)
@@ -147,14 +150,15 @@ class LocalModelHost:
         del engine
         _free_memory()
 
-
-def _serve(loaded: LoadedModel) -> _Served:
-    engine = LLMEngine(loaded)
-    completed = {
-        "context_length": engine.context_length,
-        "max_adapter_bytes": largest_adapter_bytes(weight_shapes(loaded.info.folder)),
-    }
-    return _Served(loaded.info.model_copy(update=completed), loaded.tokenizer, engine)
+    def _serve(self, loaded: LoadedModel) -> _Served:
+        engine = LLMEngine(loaded, kernel_cache=self._kernel_cache)
+        completed = {
+            "context_length": engine.context_length,
+            "max_adapter_bytes": largest_adapter_bytes(weight_shapes(loaded.info.folder)),
+            "memory_gib": engine.memory_bytes / 2**30,
+            "kernels": engine.kernels,
+        }
+        return _Served(loaded.info.model_copy(update=completed), loaded.tokenizer, engine)
 
 
 def _as_model_error(error: Exception, model: str) -> ModelError:

@@ -11,16 +11,18 @@ from pathlib import Path
 
 import torch
 
-from playground.engine.attention_check import enable_varlen_attention
+from playground.engine.attention_check import AttentionSupport, enable_varlen_attention
 from playground.engine.canary import Canary
 from playground.engine.engine_core import STOPPING, EngineCore
 from playground.engine.kv_cache import kv_cache_capacity
+from playground.engine.layers.executor import executor_of
+from playground.engine.layers.kernel_cache import kernel_choices
 from playground.engine.lora import ADAPTER_CACHE_BYTES, MultiLora
 from playground.engine.output_collector import RequestOutputCollector
 from playground.engine.sampler import check_number, check_sampling
 from playground.engine.scoring import LogprobsSequence
 from playground.engine.sequence import GenerateSequence, ServedModel
-from playground.errors import AdapterError, InputError
+from playground.errors import AdapterError, InputError, ModelError
 from playground.memory import out_of_memory
 from playground.models.loader import LoadedModel
 from playground.protocol.engine import EngineStatus, SwapReceipt
@@ -47,12 +49,17 @@ class LLMEngine:
         max_queued_requests: int = MAX_QUEUED_REQUESTS,
         adapter_cache_bytes: int = ADAPTER_CACHE_BYTES,
         max_total_tokens: int = 0,
+        kernel_cache: Path | None = None,
     ) -> None:
-        """`max_total_tokens` bounds what all running requests hold together; 0 lets the free memory decide."""
+        """`max_total_tokens` bounds what all running requests hold together; 0 lets the free memory decide.
+        `kernel_cache` is where the kernels that were measured to be the fastest are remembered."""
         self._loaded = loaded
+        self._executor = executor_of(loaded.model)
+        if self._executor.choices is None:
+            self._executor.use(kernel_choices(self._executor, loaded, kernel_cache))
         tokenizer = loaded.tokenizer
         self._attention = loaded.model.config._attn_implementation
-        support = enable_varlen_attention(loaded.model)
+        support = self._enable_attention()
         max_total_tokens = max_total_tokens or kv_cache_capacity(support.bytes_per_token, loaded.device)
         room = min(tokenizer.context_length, support.max_context, max_total_tokens)
         vocabulary = loaded.model.get_input_embeddings().num_embeddings
@@ -72,6 +79,27 @@ class LLMEngine:
             tokenizer.template_prefix_ids,
         )
         self._canary = self._core.call_between_steps(lambda: Canary(loaded.model, self._lora))
+
+    def _enable_attention(self) -> AttentionSupport:
+        """Where the fused decoder is off from what the model itself computes, it is done without."""
+        try:
+            return enable_varlen_attention(self._loaded.model)
+        except ModelError:
+            if self._executor.decoder is None:
+                raise
+            log.warning("%s is not quite of the family that it names; its own code runs it", self._loaded.info.name)
+            self._executor.decoder = None
+            return enable_varlen_attention(self._loaded.model)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the weights take, in whatever layouts they are kept."""
+        return self._executor.memory_bytes()
+
+    @property
+    def kernels(self) -> dict[str, tuple[str, ...]]:
+        """How layers are multiplied for one token, a few, many and a prompt, by the layers' names."""
+        return self._executor.described()
 
     def submit(self, request: GenerateRequest) -> RequestOutputCollector:
         """Queue a request. Raises `InputError`, `AdapterError`, `BusyError`, `EngineError`."""
@@ -186,7 +214,6 @@ class LLMEngine:
     def close(self, why: str = STOPPING) -> None:
         """Stop the engine's thread; what runs, waits or comes later fails with this sentence. May be called twice."""
         self._core.close(why)
-        self._lora.close()
         self._loaded.model.set_attn_implementation(self._attention)
 
     def _measure(self, key: str, started: float) -> SwapReceipt:

@@ -1,28 +1,26 @@
-"""Multi-LoRA serving: per-token adapters in one batch, as forward hooks on the quantized linear layers.
+"""Multi-LoRA serving: per-token adapters in one batch, added to what the quantized linear layers compute.
 
-The base's modules are watched, never replaced, and its weights are neither read nor written: on the CPU, 4-bit
-weights are re-packed at the first inference, after which any `state_dict()` (PEFT's loading makes one) would corrupt
-them silently. A pass without an adapter runs exactly the operations of the untouched model.
+The base's weights are neither read nor written. A pass without an adapter runs exactly the operations of the base.
 """
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
-from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
 from playground.adapters.check import check_folder
 from playground.adapters.lora_load import LoraWeights, load_lora
 from playground.adapters.lora_weights import LoraShape
-from playground.engine.lora_stack import LinearShapes, LoraSegment, LoraStack
+from playground.engine.layers.executor import executor_of
+from playground.engine.lora_stack import LoraSegment, LoraStack
 from playground.errors import AdapterError
 from playground.protocol.messages import BASE
+
+LinearShapes = dict[str, tuple[int, int]]
+"""(in_features, out_features) of each linear layer, by its name in the model."""
 
 ADAPTER_CACHE_BYTES = 2**30
 """What resident adapters may take in all; beyond it the one used longest ago leaves memory."""
@@ -34,19 +32,19 @@ class MultiLora:
     """The adapters of one model. Only the engine's thread may apply, add and remove; `known` may be asked anywhere."""
 
     def __init__(self, model: PreTrainedModel, device: torch.device, cache_bytes: int = ADAPTER_CACHE_BYTES) -> None:
-        head = model.get_output_embeddings()  # it is asked for a few tokens of a pass only, so nothing can be added
-        modules = {name: module for name, module in model.named_modules() if module is not head}
-        self._shapes: LinearShapes = {name: shape for name, module in modules.items() if (shape := _shape_of(module))}
-        self._modules = {name: modules[name] for name in self._shapes}
+        executor = executor_of(model)
+        self._shapes: LinearShapes = {  # without the head: it is asked for a few tokens of a pass only
+            name: (layer.in_features, layer.out_features[at]) for name, (layer, at) in executor.parts.items()
+        }
         self._device = device
         self._cache_bytes = cache_bytes
-        bytes_per_rank = 4 * sum(wide + rows for wide, rows in self._shapes.values())
-        self._stack = LoraStack(self._shapes, device, max(MIN_TOTAL_RANK, cache_bytes // max(1, bytes_per_rank)))
+        bytes_per_rank = model.dtype.itemsize * sum(wide + rows for wide, rows in self._shapes.values())
+        max_ranks = max(MIN_TOTAL_RANK, cache_bytes // max(1, bytes_per_rank))
+        self._stack = LoraStack(executor.layers, device, model.dtype, max_ranks)
         self._sizes: dict[str, tuple[int, int]] = {}
         """Of each known adapter, the bytes that it takes and its largest rank."""
         self._folders: dict[str, Path] = {}
         self._resident: OrderedDict[str, LoraWeights] = OrderedDict()
-        self._hooks: dict[str, RemovableHandle] = {}
 
     @property
     def resident(self) -> tuple[str, ...]:
@@ -81,12 +79,9 @@ class MultiLora:
 
     def add(self, key: str, folder: Path, adapter: LoraWeights) -> None:
         """Make an adapter resident under `key`; room has been made."""
-        for name in adapter.layers.keys() - self._hooks.keys():
-            hook = partial(self._stack.forward_hook, name)
-            self._hooks[name] = self._modules[name].register_forward_hook(hook)
         self._folders[key] = folder
         self._sizes[key] = adapter.size_bytes, adapter.max_rank
-        self._stack.remove(key)
+        self._stack.forget(key)
         self._resident[key] = adapter
         self._resident.move_to_end(key)
 
@@ -116,20 +111,15 @@ class MultiLora:
         self._sizes.pop(key, None)
         self._evict(key)
 
-    def close(self) -> None:
-        """Take the hooks off the model again."""
-        while self._hooks:
-            self._hooks.popitem()[1].remove()
-
     @contextmanager
     def applied(self, segments: Sequence[LoraSegment]) -> Iterator[None]:
         """Send the tokens of the pass inside through their adapters; `BASE` and strength 0 are the base itself."""
         used = {segment.adapter for segment in segments if not segment.is_base}
-        if used:
-            for key in used:
-                self._resident.move_to_end(key)
-            self._stack.select(segments, used, self._resident)
+        for key in used:
+            self._resident.move_to_end(key)
         try:
+            if used:
+                self._stack.select(segments, used, self._resident)
             yield
         finally:
             self._stack.deselect()
@@ -139,7 +129,7 @@ class MultiLora:
 
     def _evict(self, key: str) -> None:
         self._resident.pop(key, None)
-        self._stack.remove(key)
+        self._stack.forget(key)
 
 
 def _check_fits(pair: LoraShape, shapes: LinearShapes) -> None:
@@ -156,12 +146,3 @@ def _check_fits(pair: LoraShape, shapes: LinearShapes) -> None:
             wide=wide,
             rows=rows,
         )
-
-
-def _shape_of(module: nn.Module) -> tuple[int, int] | None:
-    """(in_features, out_features) of a linear layer; bitsandbytes' layers are `nn.Linear`s too."""
-    if isinstance(module, nn.Linear):
-        return module.in_features, module.out_features
-    if isinstance(module, Conv1D):
-        return module.weight.shape[0], module.weight.shape[1]
-    return None

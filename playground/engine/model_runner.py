@@ -35,6 +35,7 @@ class ModelRunner:
             decode_positions=[seq.num_computed_tokens for seq in scheduled.decode],
             prefill=[chunk for _, chunk in scheduled.prefill],
             scoring=[rows for _, rows in scoring],
+            exact_logits=any(map(_wants_probabilities, scheduled.sequences())),
         )
         with self._lora.applied(segments):
             return batch.run(self._model)
@@ -91,6 +92,11 @@ def _finished(seq: TokenSequence, take: Callable[[], bool]) -> list[Finished]:
         return [(seq, None)] if take() else []
     except Exception as error:
         return [(seq, error)]
+
+
+def _wants_probabilities(seq: TokenSequence) -> bool:
+    """Whether somebody reads more of its logits than which words are the likeliest."""
+    return not isinstance(seq, GenerateSequence) or bool(seq.request.top_logprobs)
 
 
 def _segment(seq: TokenSequence, num_tokens: int) -> LoraSegment:

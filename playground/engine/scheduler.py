@@ -44,6 +44,12 @@ class SchedulerOutput:
     """Who has its last token and proposed ones verified, instead of decoding."""
     scoring: list[tuple[LogprobsSequence, ScoringRows]] = field(default_factory=list)
 
+    def sequences(self) -> Iterator[TokenSequence]:
+        yield from self.decode
+        yield from (seq for seq, _ in self.prefill)
+        yield from (seq for seq, _ in self.speculative)
+        yield from (seq for seq, _ in self.scoring)
+
 
 class Scheduler:
     """The waiting and the running requests. `running[i]` has slot i.

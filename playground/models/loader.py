@@ -23,7 +23,6 @@ from playground.errors import ModelError
 from playground.models.fingerprint import fingerprint
 from playground.models.quantization import (
     QuantizationPlan,
-    cache_dequantized,
     disable_cpu_repacking,
     linear_layer_names,
     plan_quantization,
@@ -72,13 +71,13 @@ def load_model(
     setting: str,
     quantization: Quantization = "auto",
     *,
-    for_training: bool = False,
     cache: QuantizedCache | None = None,
 ) -> LoadedModel:
-    """Load the model that `PLAYGROUND_MODEL` names, on the GPU where there is one, ready to generate.
+    """Load the model that `PLAYGROUND_MODEL` names, on the GPU where there is one. Its 4-bit weights are never
+    re-packed, so that gradients are right.
 
-    With `for_training` the CPU's 4-bit weights are never re-packed, so that gradients are right. With `cache` they are
-    quantized once and then read from there. Raises `ModelError` with one sentence for whatever goes wrong.
+    With `cache` they are quantized once and then read from there. Raises `ModelError` with one sentence for whatever
+    goes wrong.
     """
     disable_progress_bar()
     logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # 8-bit warns at every layer
@@ -90,13 +89,9 @@ def load_model(
     model, loading = _guarded(found, lambda: _load_weights(found.folder, config, plan, device, cache))
     _check_complete(found, model, theirs, loading)
     model.eval()
-    memory = model.get_memory_footprint()
-    if for_training:
-        disable_cpu_repacking(model)
-    else:
-        memory += cache_dequantized(model)
+    disable_cpu_repacking(model)
     tokenizer = ChatTokenizer(theirs, model.config, model.generation_config)
-    return LoadedModel(model, tokenizer, _info(found, model, tokenizer, plan, memory))
+    return LoadedModel(model, tokenizer, _info(found, model, tokenizer, plan))
 
 
 def _load_weights(
@@ -117,9 +112,7 @@ def _load_weights(
     return loaded
 
 
-def _info(
-    found: ResolvedModel, model: PreTrainedModel, tokenizer: ChatTokenizer, plan: QuantizationPlan, memory: int
-) -> ModelInfo:
+def _info(found: ResolvedModel, model: PreTrainedModel, tokenizer: ChatTokenizer, plan: QuantizationPlan) -> ModelInfo:
     return ModelInfo(
         id=found.id,
         name=found.name,
@@ -131,7 +124,7 @@ def _info(
         quantization=plan.quantization,
         dtype=_DTYPES[plan.dtype],
         device=str(model.device),
-        memory_gib=memory / _GIB,
+        memory_gib=model.get_memory_footprint() / _GIB,
         context_length=tokenizer.context_length,
         has_chat_template=tokenizer.has_chat_template,
         languages=found.languages,

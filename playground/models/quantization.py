@@ -1,7 +1,6 @@
 """Which layers of a model 4-bit and 8-bit kernels can take, seen before any weight is loaded."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,13 +10,14 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PretrainedCon
 from transformers.pytorch_utils import Conv1D
 
 from playground.errors import ModelError
-from playground.memory import free_beside
 from playground.protocol.model import Quantization
 
 logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(lambda record: "gemm_4bit_forward" not in str(record.msg))
 # What it says while it is imported, on CPUs with AVX512-BF16, is to install a package that would fetch a kernel.
-from bitsandbytes.functional import dequantize_4bit  # noqa: E402
-from bitsandbytes.nn import Linear4bit  # noqa: E402
+import bitsandbytes  # noqa: E402
+
+bnb = bitsandbytes
+"""For whoever wants it: imported elsewhere first, it would say that."""
 
 BLOCK = 64
 """Weights of one row share a scale in blocks of this many, so a row must be a multiple of it."""
@@ -26,11 +26,7 @@ ROWS = 32
 
 _REPACKING_FLAG = "support_avx512bf16_for_cpu"
 
-SMALL_MODEL_PARAMETERS = 200_000_000
-DEQUANTIZED_CACHE_BYTES = 2**30
-"""4-bit layers that take no more than this in full are kept dequantized on the CPU, where memory is plenty."""
-DEQUANTIZED_CACHE_SHARE = 1 / 8
-"""Of the machine's free memory, what dequantized layers may take."""
+SMALL_MODEL_PARAMETERS = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,32 +121,3 @@ def disable_cpu_repacking(model: nn.Module) -> None:
     for module in model.modules():
         if hasattr(module, _REPACKING_FLAG):
             setattr(module, _REPACKING_FLAG, False)
-
-
-def cache_dequantized(model: nn.Module) -> int:
-    """Cache the dequantized weights of 4-bit layers on the CPU, so that decoding does not dequantize at every token.
-
-    That takes a third to a half of a small model's time. What comes out is, bit for bit, what layers that are kept
-    unpacked compute, as in training. Layers that bitsandbytes re-packs, on CPUs with AVX512-BF16, round inputs and sums
-    to bf16: those differ, by 2 % of the largest logit in a tiny model.
-
-    The 4-bit weights stay as they are; only generating reads past them, training does not. Returns the bytes that this
-    took, 0 where a model is too large for it or stands on a GPU.
-    """
-    layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
-    size: int = sum(
-        layer.in_features * layer.out_features * layer.weight.quant_state.dtype.itemsize for layer in layers
-    )
-    max_bytes = min(DEQUANTIZED_CACHE_BYTES, DEQUANTIZED_CACHE_SHARE * free_beside())
-    if size > max_bytes or any(layer.weight.device.type != "cpu" for layer in layers):
-        return 0
-    for layer in layers:
-        layer.forward = _reading(dequantize_4bit(layer.weight.data, layer.weight.quant_state), layer)
-    return size
-
-
-def _reading(weight: torch.Tensor, layer: Linear4bit) -> Callable[[torch.Tensor], torch.Tensor]:
-    def forward(states: torch.Tensor) -> torch.Tensor:
-        return nn.functional.linear(states, weight.to(states.dtype), layer.bias)
-
-    return forward

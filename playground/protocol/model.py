@@ -48,6 +48,8 @@ class ModelInfo(BaseModel, frozen=True):
     max_adapter_bytes: int = 0
     """What an adapter of it can weigh."""
     license: str = ""
+    kernels: dict[str, tuple[str, ...]] = {}
+    """In a host: how its layers are multiplied for one token, a few, many and a prompt, by the layers' names."""
 
     @property
     def precision(self) -> str:

@@ -24,5 +24,6 @@ class ModelService:
             "quantization": info.precision,
             "memory_gib": info.memory_gib,
             "context_length": info.context_length,
+            "kernels": info.kernels,
             **asdict(self._host.status()),
         }

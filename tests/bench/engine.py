@@ -144,7 +144,6 @@ def swaps(subject: Subject, tokens: int, rounds: int) -> list[Row]:
         lora.add("new", folder, lora.read(folder))
         with torch.inference_mode(), lora.applied([LoraSegment("new", 1.0, 1)]):
             times.append(time.perf_counter() - began)
-        lora.close()
     return [
         (
             f"{subject.name}: first token after a change of resident adapter, against the base",

@@ -17,11 +17,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 from peft import PeftModel
-from torch import nn
 from transformers import GenerationConfig
 
 from playground.adapters.lora_load import LoraWeights
-from playground.engine.lora_stack import LoraSegment, LoraStack
+from playground.engine.lora_stack import LayerTables, LoraSegment, LoraStack
 from playground.protocol.messages import BASE
 from tests.bench.engine import PROMPT, answer, generate, machine
 from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Subject, prompts, request, running
@@ -33,6 +32,7 @@ class Grouped(LoraStack):
     _groups: Sequence[tuple[LoraWeights, float, torch.Tensor]] = ()
 
     def select(self, segments: Sequence[LoraSegment], used: set[str], adapters: Mapping[str, LoraWeights]) -> None:
+        super().select(segments, used, adapters)
         rows: dict[tuple[str, float], list[int]] = {}
         first = 0
         for segment in segments:
@@ -42,20 +42,15 @@ class Grouped(LoraStack):
             first += segment.num_tokens
         self._groups = [(adapters[key], strength, torch.tensor(at)) for (key, strength), at in rows.items()]
 
-    def deselect(self) -> None:
-        self._groups = ()
-
-    def forward_hook(
-        self, name: str, _module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
-    ) -> torch.Tensor | None:
-        if not self._groups:
-            return None
-        states, found = inputs[0].flatten(0, -2), output.flatten(0, -2).clone()
-        for adapter, strength, rows in self._groups:
-            if layer := adapter.layers.get(name):
-                change = states[rows].float() @ layer.A.T @ layer.B.T * (layer.scaling * strength)
-                found.index_add_(0, rows, change.to(found.dtype))
-        return found.view(output.shape)
+    def add(self, tables: LayerTables, states: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        first = 0
+        for name, rows_out in zip(tables.layer.modules, tables.layer.out_features, strict=True):
+            for adapter, strength, rows in self._groups:
+                if layer := adapter.layers.get(name):
+                    change = states[rows].float() @ layer.A.T @ layer.B.T * (layer.scaling * strength)
+                    out[:, first : first + rows_out].index_add_(0, rows, change.to(out.dtype))
+            first += rows_out
+        return out
 
 
 def main() -> None:

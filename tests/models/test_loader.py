@@ -15,7 +15,6 @@ from playground.models import loader, resolve
 from playground.models.catalog import CATALOG, STARTER, best_fitting, find_model
 from playground.models.fingerprint import fingerprint
 from playground.models.loader import load_model
-from playground.models.quantization import disable_cpu_repacking
 from tests.support.running_app import ROOT
 from tests.support.tiny import make_llama
 
@@ -26,13 +25,10 @@ def copy(tiny_model_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("setting", "label"), [("auto", "4-bit"), ("4bit", "4-bit"), ("none", "fp32")])
-def test_says_what_is_loaded(
-    tiny_model_folder: Path, setting: loader.Quantization, label: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The precision shown is the one in memory, and 4-bit takes less of it unless it is kept unfolded beside."""
+def test_says_what_is_loaded(tiny_model_folder: Path, setting: loader.Quantization, label: str) -> None:
+    """The precision shown is the one in memory, and 4-bit takes less of it."""
     import bitsandbytes as bnb
 
-    monkeypatch.setattr("playground.models.quantization.DEQUANTIZED_CACHE_BYTES", 0)
     loaded = load_model(str(tiny_model_folder), setting)
     layer = loaded.model.model.layers[0].self_attn.q_proj
     assert loaded.info.precision == label
@@ -95,8 +91,8 @@ def test_nothing_fits_4bit(tmp_path: Path) -> None:
 
 
 def test_training_never_packs(tiny_model_folder: Path) -> None:
-    """With `for_training`, a forward pass in eval() leaves the weights' bytes as they were and gradients right."""
-    loaded = load_model(str(tiny_model_folder), "4bit", for_training=True)
+    """A forward pass in eval() leaves the weights' bytes as they were and gradients right."""
+    loaded = load_model(str(tiny_model_folder), "4bit")
     weight = loaded.model.model.layers[0].self_attn.q_proj.weight
     before = weight.data.clone()
     with torch.no_grad():
@@ -205,26 +201,3 @@ def test_loading_says_nothing_of_a_kernel_that_is_not_wanted(tiny_model_folder: 
     code = [sys.executable, "-c", _LOADS, str(tiny_model_folder)]
     done = subprocess.run(code, cwd=ROOT, capture_output=True, text=True, check=True, timeout=180)
     assert done.stderr.splitlines() == ["something else"]
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_unfolded_weights_give_the_same_logits(
-    tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
-) -> None:
-    """What is kept unfolded for speed must be what 4-bit layers compute with: bit for bit, but where CPUs with
-    AVX512-BF16 re-pack the layers and compute in bf16; there to a few of its last places."""
-    loaded = load_model(str(tiny_model_folder), "4bit")
-    unfolded = loaded.model
-    monkeypatch.setattr("playground.models.quantization.DEQUANTIZED_CACHE_BYTES", 0)
-    small = load_model(str(tiny_model_folder), "4bit")
-    folded = small.model
-    assert loaded.info.memory_gib > small.info.memory_gib
-    names = [name for name, module in unfolded.named_modules() if "forward" in vars(module)]
-    assert len(names) > 4 and not any("forward" in vars(module) for module in folded.modules())
-    if not packed:
-        disable_cpu_repacking(folded)
-    ids = torch.arange(1, 40).unsqueeze(0)
-    with torch.inference_mode():
-        ours, theirs = unfolded(ids).logits, folded(ids).logits
-    differ = float((ours - theirs).abs().max()) / float(ours.abs().max())
-    assert differ <= (5 * torch.finfo(torch.bfloat16).eps if packed else 0.0)

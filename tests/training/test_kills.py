@@ -54,7 +54,7 @@ def in_one_piece(model: Path, folder: Path) -> list[Event]:
     torch.set_num_threads(worker_threads())
     events: list[Event] = []
     try:
-        loaded = load_model(str(model), "auto", for_training=True)
+        loaded = load_model(str(model), "auto")
         learnt, aside = (
             tokenize_examples(some, loaded.tokenizer, VALUES.max_length).rows
             for some in (examples()[:9], examples()[9:])

@@ -27,7 +27,7 @@ LORA = LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", r=4, lora_
 
 def test_unfolded_weights_are_what_four_bits_stand_for(tiny_model_folder: Path) -> None:
     """Bit for bit, with the tables of positions as precise as before."""
-    model = load_model(str(tiny_model_folder), "4bit", for_training=True).model
+    model = load_model(str(tiny_model_folder), "4bit").model
     weights = {
         name: dequantize_4bit(layer.weight.data, layer.weight.quant_state)
         for name, layer in model.named_modules()
@@ -43,7 +43,7 @@ def test_unfolded_weights_are_what_four_bits_stand_for(tiny_model_folder: Path) 
 
 def test_where_memory_is_short_four_bits_stay(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base_weights, "free_beside", lambda: 1000)
-    model = load_model(str(tiny_model_folder), "4bit", for_training=True).model
+    model = load_model(str(tiny_model_folder), "4bit").model
     prepare_base(model)
     assert any(isinstance(layer, Linear4bit) for layer in model.modules())
 
@@ -61,7 +61,7 @@ def close(ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> bool:
 
 def test_one_operation_learns_as_peft_does(tiny_model_folder: Path) -> None:
     """The same logits and gradients, with and without the adapter; a layer that drops out is left to PEFT."""
-    model = get_peft_model(load_model(str(tiny_model_folder), "none", for_training=True).model, LORA)
+    model = get_peft_model(load_model(str(tiny_model_folder), "none").model, LORA)
     theirs = model(input_ids=IDS, labels=LABELS).loss
     their_gradients = gradients(model, theirs)
     model.zero_grad()
@@ -74,13 +74,13 @@ def test_one_operation_learns_as_peft_does(tiny_model_folder: Path) -> None:
     assert torch.equal(alone, model.unload()(input_ids=IDS).logits)
 
     dropping = LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", lora_dropout=0.1)
-    loaded = load_model(str(tiny_model_folder), "none", for_training=True)
+    loaded = load_model(str(tiny_model_folder), "none")
     assert fuse_lora(get_peft_model(loaded.model, dropping)) == 0
 
 
 def test_the_head_is_asked_for_learnt_tokens_alone(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same loss, gradients and right guesses as the whole logits give, however few are computed at a time."""
-    loaded = load_model(str(tiny_model_folder), "none", for_training=True).model
+    loaded = load_model(str(tiny_model_folder), "none").model
     model = get_peft_model(loaded, LORA)
     whole = model(input_ids=IDS, labels=LABELS)
     theirs = gradients(model, whole.loss)
@@ -97,7 +97,7 @@ def test_the_head_is_asked_for_learnt_tokens_alone(tiny_model_folder: Path, monk
 
 
 def test_a_head_that_bends_its_logits_is_left_to_trl(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = load_model(str(tiny_model_folder), "none", for_training=True).model
+    loaded = load_model(str(tiny_model_folder), "none").model
     straight = type(loaded).forward
 
     def bent(*args: object, **given: object) -> object:
@@ -112,7 +112,7 @@ def test_a_head_that_bends_its_logits_is_left_to_trl(tiny_model_folder: Path, mo
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_norm_in_one_operation(tiny_model_folder: Path, dtype: torch.dtype) -> None:
     """The same values bit for bit and the same gradients; another kind of norm is left alone."""
-    norm = load_model(str(tiny_model_folder), "none", for_training=True).model.model.norm
+    norm = load_model(str(tiny_model_folder), "none").model.model.norm
     norm.weight = nn.Parameter(torch.linspace(0.5, 2, len(norm.weight), dtype=dtype), requires_grad=False)
     x = torch.linspace(-1, 3, 3 * len(norm.weight)).view(3, -1).sin().to(dtype)
     outside = torch.linspace(2, -1, x.numel()).view(3, -1).cos().to(dtype)
@@ -132,7 +132,7 @@ def test_a_norm_in_one_operation(tiny_model_folder: Path, dtype: torch.dtype) ->
 @pytest.mark.parametrize("long", [1000, 3], ids=["short", "left to PyTorch"])
 def test_short_rows_attend_as_in_pytorch(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch, long: int) -> None:
     """The same loss and gradients, padded, packed and neither."""
-    model = get_peft_model(load_model(str(tiny_model_folder), "none", for_training=True).model, LORA)
+    model = get_peft_model(load_model(str(tiny_model_folder), "none").model, LORA)
     batches = (
         {"input_ids": IDS, "labels": LABELS, "attention_mask": (IDS > 0).long()},
         {"input_ids": IDS[:1], "labels": LABELS[:1], "position_ids": torch.tensor([[0, 1, 2, 0, 1, 2]])},

@@ -44,7 +44,7 @@ class Session:
         num_evals: int = 3,
         **changes: object,
     ) -> tuple[list[Event], StopReason]:
-        loaded = load_model(str(self.model), "4bit", for_training=True)
+        loaded = load_model(str(self.model), "4bit")
         assert loaded.info.precision == "4-bit"
         packing = [module for module in loaded.model.modules() if hasattr(module, "support_avx512bf16_for_cpu")]
         for module in packing:
@@ -168,7 +168,7 @@ def test_packed_rows_are_learnt_as_if_each_stood_alone(session: Session, tmp_pat
 
 def test_a_model_that_cannot_keep_packed_examples_apart_is_refused(tiny_model_folder: Path) -> None:
     """A model that ignores where an example begins would learn from its neighbours without a word."""
-    loaded = load_model(str(tiny_model_folder), "none", for_training=True)
+    loaded = load_model(str(tiny_model_folder), "none")
     values = changed(VALUES, packing=True, max_length=128)
     dataset = dataset_of(tokenize_examples(examples(), loaded.tokenizer, 128).rows, values)
     assert max(len(row["seq_lengths"]) for row in dataset) > 1
@@ -199,7 +199,7 @@ def test_every_value_reaches_its_library(session: Session, tmp_path: Path) -> No
         epochs=2.5,
         max_steps=-1,
     )
-    loaded = load_model(str(session.model), "4bit", for_training=True)
+    loaded = load_model(str(session.model), "4bit")
     rows = tokenize_examples(examples(), loaded.tokenizer, 128).rows
     run = Run(values, dataset_of(rows, values), None, tmp_path, lambda _event: None, lambda: False)
     trainer = assemble(loaded, run)

@@ -22,7 +22,7 @@ def load_base(spec: TrainingSpec) -> "LoadedModel":
     from playground.training.worker.base_weights import prepare_base
 
     take_gpu()
-    loaded = load_model(spec.model, spec.quantization, for_training=True)
+    loaded = load_model(spec.model, spec.quantization)
     if spec.base_fingerprint and loaded.info.fingerprint != spec.base_fingerprint:
         raise TrainingError(
             "The model {model} has changed since this run was set up, so it cannot go on. Start a new run.",

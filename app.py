@@ -12,6 +12,7 @@ from pathlib import Path
 from playground.data_dir import DataDir
 from playground.errors import PlaygroundError
 from playground.models.weights import read_ahead
+from playground.process import in_own_thread, quiet_openmp
 from playground.settings import HELP, Settings, read_settings
 
 
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
 
 def prepare_environment(settings: Settings) -> None:
     """Must run before torch and Gradio are imported."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads would starve the training worker
+    quiet_openmp()
     os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.data_dir / "uploads"))
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -57,9 +58,13 @@ def run(settings: Settings, data: DataDir) -> None:
     cache = QuantizedCache(data.quantized)
     with ThreadPoolExecutor(1) as beside:
         page = beside.submit(import_module, "playground.ui.page")  # Gradio comes while the weights are read
-        loaded = load_model(settings.model, settings.quantization, cache=cache)
-        page.result()  # the host measures what is fastest here: nothing may run beside it
-        host = LocalModelHost(loaded, cache, data.kernel_cache)
+
+        def start() -> LocalModelHost:
+            loaded = load_model(settings.model, settings.quantization, cache=cache)
+            page.result()  # the host measures what is fastest here: nothing may run beside it
+            return LocalModelHost(loaded, cache, data.kernel_cache)
+
+        host = in_own_thread(start)
     from playground.server.app import create_app
     from playground.service.services import build_services
     from playground.ui.mount import mount_page

@@ -1,4 +1,5 @@
-"""Child processes, both ends: starting and ending one, and what one does to be a quiet neighbour of the live model."""
+"""Child processes, both ends: starting and ending one, and what one does to be a quiet neighbour of the live model; and
+the threads that this process computes with."""
 
 import contextlib
 import ctypes
@@ -7,14 +8,21 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 from playground.files import write_text
+
+T = TypeVar("T")
 
 STOP_FILE = "stop"
 THREADS_FILE = "threads"
 LOG_FILE = "worker.log"
+_SPINS = "6000"
+"""About a tenth of a millisecond."""
 _PARENT_VARIABLE = "PLAYGROUND_TRAINING_PARENT"
 _PR_SET_PDEATHSIG = 1
 _PACKAGE_ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +59,27 @@ def stop(process: "subprocess.Popen[str]", grace_s: float = 0.0) -> bool:
     return ended
 
 
+def quiet_openmp() -> None:
+    """Let threads that compute wait awake for a moment, from one product of a step to the next, and then asleep. Call
+    before torch is imported.
+
+    To be woken costs 50 microseconds, a third of a small model's step; to wait awake for long, as is OpenMP's default,
+    takes the cores from a training worker.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
+
+
+def in_own_thread(work: Callable[[], T]) -> T:
+    """Do what computes outside of the engine's thread in one that ends with it, and return what it returns or raises.
+
+    OpenMP keeps threads for each thread that ever computed in parallel, and once there are more of them than cores,
+    none waits awake any more.
+    """
+    with ThreadPoolExecutor(1) as own:
+        return own.submit(work).result()
+
+
 def all_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -84,6 +113,7 @@ def worker_environment() -> dict[str, str]:
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(paths),
         "OMP_WAIT_POLICY": "passive",
+        "GOMP_SPINCOUNT": "0",
         "OMP_NUM_THREADS": str(worker_threads()),
         _PARENT_VARIABLE: str(os.getpid()),
     }

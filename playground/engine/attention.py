@@ -51,6 +51,16 @@ class AttentionMetadata:
         self.positions = torch.tensor(decode_positions, dtype=torch.long, device=device)
         self.first, self.last = min(decode_positions, default=0), max(decode_positions, default=0)
         self._masks: dict[Any, torch.Tensor | None] = {}
+        self._rows: dict[tuple[int, int], torch.Tensor] = {}
+
+    def decode_rows(self, num_heads: int, length: int) -> torch.Tensor:
+        """(N * KV): where decoded keys stand among all rows of a cache (S, KV, L, D) with so many heads and tokens."""
+        name = num_heads, length
+        if name not in self._rows:
+            heads = torch.arange(num_heads, device=self.slots.device)
+            rows = (self.slots[:, None] * num_heads + heads) * length + self.positions[:, None]
+            self._rows[name] = rows.flatten()
+        return self._rows[name]
 
     def decode_mask(self, window: int, like: torch.Tensor) -> torch.Tensor | None:
         """(N, 1, 1, longest): 0 where a decoded token may look, minus infinity elsewhere; None: everywhere."""
@@ -83,8 +93,9 @@ def attend_decode(qkv: QKV, kv: LayerKV, params: AttentionParams, metadata: Atte
     Heads that share keys are asked together, as if they were more tokens.
     """
     heads, count = qkv.key.shape[:2]
-    kv.keys[metadata.slots, :, metadata.positions] = qkv.key.transpose(0, 1)
-    kv.values[metadata.slots, :, metadata.positions] = qkv.value.transpose(0, 1)
+    rows = metadata.decode_rows(heads, kv.keys.shape[2])
+    for cache, new in ((kv.keys, qkv.key), (kv.values, qkv.value)):
+        cache.view(-1, cache.shape[3]).index_copy_(0, rows, new.transpose(0, 1).reshape(-1, cache.shape[3]))
     end = metadata.last + 1
     query = qkv.query.transpose(0, 1).reshape(count, heads, qkv.query.shape[0] // heads, -1)
     mask = metadata.decode_mask(params.sliding_window, qkv.key)
@@ -99,8 +110,14 @@ def attend_prefill(
     end = start + length
     kv.keys[slot, :, start:end] = qkv.key
     kv.values[slot, :, start:end] = qkv.value
-    mask = metadata.causal_mask(start, length, params.sliding_window, qkv.key)
     seen = kv.keys[slot, None, :, :end], kv.values[slot, None, :, :end]
+    if start == 0 and length > 1 and not params.sliding_window and params.softcap is None:
+        shared = qkv.query.shape[0] != qkv.key.shape[0]
+        causal = scaled_dot_product_attention(
+            qkv.query[None], *seen, is_causal=True, scale=params.scale, enable_gqa=shared
+        )
+        return causal[0].transpose(0, 1)
+    mask = metadata.causal_mask(start, length, params.sliding_window, qkv.key)
     return _attention(qkv.query[None], *seen, mask, params)[0].transpose(0, 1)
 
 

@@ -17,6 +17,7 @@ from playground.errors import BusyError, ModelError, PlaygroundError
 from playground.models.loader import LoadedModel, inspect_model, load_model
 from playground.models.quantized_cache import QuantizedCache
 from playground.models.weights import weight_shapes
+from playground.process import in_own_thread
 from playground.protocol.client import SamplingClient
 from playground.protocol.engine import EngineStatus, SwapReceipt
 from playground.protocol.messages import BASE
@@ -87,12 +88,12 @@ class LocalModelHost:
         with self._changing:
             before = self._served.info
             try:
-                self._change(model, quantization)
+                in_own_thread(lambda: self._change(model, quantization))
             except Exception as error:
                 failure = _as_model_error(error, model)
                 if self._served.engine is None:
                     _let_go(error)
-                    self._served = self._serve(load_model(before.id, before.quantization, cache=self._cache))
+                    self._served = in_own_thread(lambda: self._load(before.id, before.quantization))
                 self._state = HostState(phase="ready", generation=self._state.generation, failed=str(failure))
                 raise failure from error
             self._state = HostState(phase="ready", generation=self._state.generation + 1)
@@ -127,7 +128,7 @@ class LocalModelHost:
         self._drain()
         self._enter("loading", model)
         self._stop_serving()
-        self._served = self._serve(load_model(found.id, quantization, cache=self._cache))
+        self._served = self._load(found.id, quantization)
 
     def _enter(self, phase: Literal["downloading", "draining", "loading"], target: str) -> None:
         self._state = HostState(phase=phase, generation=self._state.generation, target=target)
@@ -149,6 +150,9 @@ class LocalModelHost:
             engine.close(_CHANGING)
         del engine
         _free_memory()
+
+    def _load(self, model: str, quantization: Quantization) -> _Served:
+        return self._serve(load_model(model, quantization, cache=self._cache))
 
     def _serve(self, loaded: LoadedModel) -> _Served:
         engine = LLMEngine(loaded, kernel_cache=self._kernel_cache)

@@ -25,6 +25,7 @@ from playground.engine.sequence import GenerateSequence, ServedModel
 from playground.errors import AdapterError, InputError, ModelError
 from playground.memory import out_of_memory
 from playground.models.loader import LoadedModel
+from playground.process import in_own_thread
 from playground.protocol.engine import EngineStatus, SwapReceipt
 from playground.protocol.messages import BASE
 from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, LogprobsRequest
@@ -142,7 +143,7 @@ class LLMEngine:
 
     def _load(self, key: str, folder: Path, started: float) -> SwapReceipt:
         try:
-            adapter = self._lora.read(folder)
+            adapter = in_own_thread(lambda: self._lora.read(folder))
         except Exception as error:
             if not out_of_memory(error):
                 raise

@@ -112,14 +112,15 @@ class MultiLora:
         self._evict(key)
 
     @contextmanager
-    def applied(self, segments: Sequence[LoraSegment]) -> Iterator[None]:
-        """Send the tokens of the pass inside through their adapters; `BASE` and strength 0 are the base itself."""
+    def applied(self, segments: Sequence[LoraSegment], kept: Sequence[LoraSegment] | None = None) -> Iterator[None]:
+        """Send the tokens of the pass inside through their adapters; `BASE` and strength 0 are the base itself. `kept`
+        are the tokens whose logits are wanted, if not all."""
         used = {segment.adapter for segment in segments if not segment.is_base}
         for key in used:
             self._resident.move_to_end(key)
         try:
             if used:
-                self._stack.select(segments, used, self._resident)
+                self._stack.select(segments, kept or segments, used, self._resident)
             yield
         finally:
             self._stack.deselect()

@@ -62,15 +62,24 @@ class LoraStack:
         self._tables: list[LayerTables] = []
         self._rank_slices: dict[str, slice] = {}
         self._total_rank = 0
-        self._last: list[LoraSegment] = []
-        self._mask = _RankMask(None, None)
+        self._last: list[list[LoraSegment]] = []
+        self._masks: dict[int, _RankMask] = {}
+        """By the number of tokens."""
 
-    def select(self, segments: Sequence[LoraSegment], used: set[str], adapters: Mapping[str, LoraWeights]) -> None:
-        """Let the layers send the tokens of the next pass through `used`, the adapters that `segments` name."""
+    def select(
+        self,
+        segments: Sequence[LoraSegment],
+        kept: Sequence[LoraSegment],
+        used: set[str],
+        adapters: Mapping[str, LoraWeights],
+    ) -> None:
+        """Let the layers send the tokens of the next pass through `used`, the adapters that `segments` name; `kept` are
+        the tokens that are left once only logits are to be computed."""
         if used != self._rank_slices.keys():
             self._build(sorted(used), adapters)
-        if self._last != segments:  # from token to token, those who stream go the same ways
-            self._last, self._mask = list(segments), self._mask_of(segments)
+        if self._last != (wanted := [list(kept), list(segments)]):  # from token to token, they go the same ways
+            self._masks = {sum(one.num_tokens for one in some): self._mask_of(some) for some in wanted}
+            self._last = wanted
         for tables in self._tables:
             tables.layer.add_lora = partial(self.add, tables)
 
@@ -87,10 +96,11 @@ class LoraStack:
     def add(self, tables: LayerTables, states: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         """Add the adapters' part to `out` (T, all outs), in place."""
         low = linear(states.to(self._dtype), tables.lora_A).view(len(states), len(tables.lora_B), self._total_rank)
-        if self._mask.foreign is not None:
-            low.masked_fill_(self._mask.foreign, 0.0)  # not a product: what overflows in one adapter stays with its own
-        if self._mask.strength is not None:
-            low *= self._mask.strength
+        mask = self._masks[len(states)]
+        if mask.foreign is not None:
+            low.masked_fill_(mask.foreign, 0.0)  # not a product: what overflows in one adapter stays with its own
+        if mask.strength is not None:
+            low *= mask.strength
         for part, (columns, lora_B) in enumerate(tables.lora_B):
             if out.dtype == self._dtype:
                 out[:, columns].addmm_(low[:, part], lora_B)

@@ -1,6 +1,7 @@
 """Runs what the scheduler chose: one forward pass, then the next token of each sequence, or its scores."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -25,10 +26,10 @@ class ModelRunner:
 
     def execute(self, scheduled: SchedulerOutput) -> BatchLogits:
         """One forward pass, each token through its own request's adapter; no sequence has changed after it."""
-        segments = [_segment(seq, 1) for seq in scheduled.decode]
-        segments += [_segment(seq, chunk.num_tokens) for seq, chunk in scheduled.prefill]
         scoring = [*scheduled.speculative, *scheduled.scoring]
-        segments += [_segment(seq, rows.num_tokens) for seq, rows in scoring]
+        decode = [_segment(seq, 1) for seq in scheduled.decode]
+        prefill = [_segment(seq, chunk.num_tokens) for seq, chunk in scheduled.prefill]
+        scored = [_segment(seq, rows.num_tokens) for seq, rows in scoring]
         batch = ForwardBatch(
             self._kv_cache,
             decode_token_ids=[seq.uncomputed_tokens()[0] for seq in scheduled.decode],
@@ -37,7 +38,8 @@ class ModelRunner:
             scoring=[rows for _, rows in scoring],
             exact_logits=any(map(_wants_probabilities, scheduled.sequences())),
         )
-        with self._lora.applied(segments):
+        kept = [*decode, *(replace(one, num_tokens=1) for one in prefill), *scored]
+        with self._lora.applied([*decode, *prefill, *scored], kept):
             return batch.run(self._model)
 
     def process_outputs(self, scheduled: SchedulerOutput, logits: BatchLogits) -> list[Finished]:

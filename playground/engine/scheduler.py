@@ -21,6 +21,8 @@ from playground.errors import BusyError
 from playground.protocol.messages import BASE
 
 MAX_PREFILL_TOKENS = 256
+_ALONE = 2
+"""So many times as much where there is nobody else to wait: larger passes are a little faster."""
 """How much of prompts goes in at one step; others wait for no more than this."""
 MAX_SPECULATING = 2
 """With more who decode, nothing is proposed."""
@@ -252,7 +254,7 @@ class Scheduler:
     def _schedule_others(self, seqs: Sequence[TokenSequence]) -> SchedulerOutput:
         """Short prompts go first: whoever waits for a long one is not held up by it, and its own wait hardly grows."""
         scheduled = SchedulerOutput()
-        room = MAX_PREFILL_TOKENS
+        room = MAX_PREFILL_TOKENS * (_ALONE if len(self.running) == 1 and not self.waiting else 1)
         for seq in sorted(seqs, key=lambda one: len(one.uncomputed_tokens())):
             if token_ids := seq.uncomputed_tokens()[:room]:
                 chunk = PrefillChunk(self.running.index(seq), seq.num_computed_tokens, token_ids)

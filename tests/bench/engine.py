@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "6000")  # as the app does
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "6000")  # as the app does
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
@@ -29,28 +30,41 @@ from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Subject, prompts, re
 class Grouped(LoraStack):
     """The other way: each adapter's tokens by themselves, one adapter after the other."""
 
-    _groups: Sequence[tuple[LoraWeights, float, torch.Tensor]] = ()
+    _groups: Mapping[int, Sequence[tuple[LoraWeights, float, torch.Tensor]]] = {}
+    """By the number of tokens."""
 
-    def select(self, segments: Sequence[LoraSegment], used: set[str], adapters: Mapping[str, LoraWeights]) -> None:
-        super().select(segments, used, adapters)
-        rows: dict[tuple[str, float], list[int]] = {}
-        first = 0
-        for segment in segments:
-            if not segment.is_base:
-                own = range(first, first + segment.num_tokens)
-                rows.setdefault((segment.adapter, segment.strength), []).extend(own)
-            first += segment.num_tokens
-        self._groups = [(adapters[key], strength, torch.tensor(at)) for (key, strength), at in rows.items()]
+    def select(
+        self,
+        segments: Sequence[LoraSegment],
+        kept: Sequence[LoraSegment],
+        used: set[str],
+        adapters: Mapping[str, LoraWeights],
+    ) -> None:
+        super().select(segments, kept, used, adapters)
+        self._groups = dict(_grouped(some, adapters) for some in (kept, segments))
 
     def add(self, tables: LayerTables, states: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         first = 0
         for name, rows_out in zip(tables.layer.modules, tables.layer.out_features, strict=True):
-            for adapter, strength, rows in self._groups:
+            for adapter, strength, rows in self._groups[len(states)]:
                 if layer := adapter.layers.get(name):
                     change = states[rows].float() @ layer.A.T @ layer.B.T * (layer.scaling * strength)
                     out[:, first : first + rows_out].index_add_(0, rows, change.to(out.dtype))
             first += rows_out
         return out
+
+
+def _grouped(
+    segments: Sequence[LoraSegment], adapters: Mapping[str, LoraWeights]
+) -> tuple[int, list[tuple[LoraWeights, float, torch.Tensor]]]:
+    rows: dict[tuple[str, float], list[int]] = {}
+    first = 0
+    for segment in segments:
+        if not segment.is_base:
+            own = range(first, first + segment.num_tokens)
+            rows.setdefault((segment.adapter, segment.strength), []).extend(own)
+        first += segment.num_tokens
+    return first, [(adapters[key], strength, torch.tensor(at)) for (key, strength), at in rows.items()]
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "6000")  # as the app does
 
 from playground.evaluation.forgetting import baseline_cache, measure_forgetting
 from playground.evaluation.held_out import compare

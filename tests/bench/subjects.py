@@ -21,6 +21,7 @@ from transformers import (
 from playground.engine.llm_engine import LLMEngine
 from playground.models.catalog import STARTER_FOLDER
 from playground.models.loader import load_model
+from playground.process import in_own_thread
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
 from playground.settings import Quantization
@@ -50,10 +51,14 @@ class Subject:
 
     def engine(self, quantization: Quantization = "4bit", **bounds: Any) -> LLMEngine:
         """The live model, never ending an answer by itself, so that all answers have the length asked for."""
-        loaded = load_model(str(self.folder), quantization)
-        tokenizer = copy(loaded.tokenizer)
-        tokenizer.eos_token_ids = ()
-        return LLMEngine(replace(loaded, tokenizer=tokenizer), **bounds)
+
+        def start() -> LLMEngine:
+            loaded = load_model(str(self.folder), quantization)
+            tokenizer = copy(loaded.tokenizer)
+            tokenizer.eos_token_ids = ()
+            return LLMEngine(replace(loaded, tokenizer=tokenizer), **bounds)
+
+        return in_own_thread(start)
 
     def plain(self, quantized: bool = True) -> PreTrainedModel:
         """The same weights as transformers alone loads them."""

@@ -59,7 +59,8 @@ def test_tokens_of_many_adapters_share_a_pass(tiny_model_folder: Path, adapters:
     model.set_attn_implementation(ATTENTION)
     chunks = [PrefillChunk(slot, 0, IDS[0]) for slot in range(len(asked))]
     segments = [LoraSegment(key, strength, len(IDS[0])) for key, strength in asked]
-    with torch.inference_mode(), lora.applied(segments):
+    last = [LoraSegment(key, strength, 1) for key, strength in asked]
+    with torch.inference_mode(), lora.applied(segments, last):
         together = ForwardBatch(KVCache(), prefill=chunks).run(model)[1]
     base = ForwardBatch(KVCache(), prefill=chunks).run(model)[1]
     assert torch.allclose(together, torch.stack(alone), atol=1e-4)
@@ -152,7 +153,8 @@ def _out_of_memory() -> NoReturn:
 
 def logits_of(model: PreTrainedModel, lora: MultiLora, keys: list[str]) -> list[torch.Tensor]:
     prompt = list(range(5, 15))
-    with torch.inference_mode(), lora.applied([LoraSegment(key, 1.0, len(prompt)) for key in keys]):
+    all_tokens, last = ([LoraSegment(key, 1.0, count) for key in keys] for count in (len(prompt), 1))
+    with torch.inference_mode(), lora.applied(all_tokens, last):
         return list(
             ForwardBatch(KVCache(), prefill=[PrefillChunk(slot, 0, prompt) for slot in range(len(keys))]).run(model)[1]
         )

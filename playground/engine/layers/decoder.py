@@ -82,8 +82,10 @@ class DecoderLayer:
         self._params = AttentionParams(attention.scaling, window or 0, None)
         self._activation = module.mlp.act_fn
 
-    def __call__(self, states: torch.Tensor, rotary: Rotary, batch: ForwardBatch) -> torch.Tensor:
-        """`states` (T, hidden), which it adds to."""
+    def __call__(
+        self, states: torch.Tensor, rotary: Rotary, batch: ForwardBatch, kept: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """`states` (T, hidden), which it adds to; what comes after attention is computed for `kept` rows only."""
         heads = self._qkv(self._input_norm(states)).view(len(states), -1, self._head_dim)
         turned, value = heads[:, : self._num_rotated], heads[:, self._num_rotated :]
         if self._q_norm and self._k_norm:
@@ -93,8 +95,10 @@ class DecoderLayer:
             turned = rotary(turned)
         query, key = turned[:, : self._num_heads], turned[:, self._num_heads :]
         qkv = QKV(query.transpose(0, 1), key.transpose(0, 1), value.transpose(0, 1))
-        attended = batch.attend(self._index, qkv, self._params)
-        states += self._o(attended.flatten(1))
+        attended = batch.attend(self._index, qkv, self._params).flatten(1)
+        if kept is not None:
+            states, attended = states[kept], attended[kept]
+        states += self._o(attended)
         gate_up = self._gate_up(self._mlp_norm(states))
         width = gate_up.shape[1] // 2
         states += self._down(self._activation(gate_up[:, :width]) * gate_up[:, width:])
@@ -135,6 +139,7 @@ class FusedDecoder:
         cos, sin = self._rotary(states, position_ids)
         half = sin.shape[-1] // 2
         rotary = Rotary(cos[0, :, None], torch.cat((-sin[0, :, None, :half], sin[0, :, None, half:]), -1))
-        for layer in self._layers:
+        for layer in self._layers[:-1]:
             states = layer(states, rotary, forward_batch)
-        return self._norm(states if isinstance(logits_to_keep, int) else states[logits_to_keep])
+        kept = None if isinstance(logits_to_keep, int) else logits_to_keep
+        return self._norm(self._layers[-1](states, rotary, forward_batch, kept))

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "6000")  # as the app does
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from tests.bench import older_cpu

@@ -37,7 +37,7 @@ class LlamaCpp:
 @contextmanager
 def running_llama_cpp(python: str, gguf: Path, threads: int) -> Iterator[LlamaCpp]:
     command = [python, "-m", "tests.bench.llama_cpp.worker", str(gguf.resolve()), str(threads)]
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -103,7 +103,7 @@ def test_bases_bits_are_the_same_on_every_kernel(tiny_model_folder: Path, adapte
         batch = [PrefillChunk(0, 0, [7 + at % 300 for at in range(count)])]
         before = ForwardBatch(KVCache(), prefill=batch).run(model).prefill
         lora.add("a", adapters[0], lora.read(adapters[0]))
-        with lora.applied([LoraSegment("a", 1.0, count)]):
+        with lora.applied([LoraSegment("a", 1.0, count)], [LoraSegment("a", 1.0, 1)]):
             taught = ForwardBatch(KVCache(), prefill=batch).run(model).prefill
         assert not torch.equal(taught, before)
         lora.remove("a")

@@ -227,6 +227,7 @@ def _wire_download(services: Services, parts: Parts) -> None:
     @show_errors
     async def make(adapter: str | None, request: gr.Request) -> AsyncIterator[list[Any]]:
         gettext = gettext_for(request)
+        buttons = _buttons(False)
         async with aclosing(services.downloads.whole(services.owners.owner(request.headers), _one(adapter))) as shares:
             async for share in shares:
                 if isinstance(share, str):
@@ -235,7 +236,8 @@ def _wire_download(services: Services, parts: Parts) -> None:
                 told = gettext("Putting the whole model together: {percent} %", percent=min(99, round(100 * share)))
                 if share == 0:
                     told = gettext("Getting ready to put the whole model together…")
-                yield [snippets.caption(told), *_buttons(False), gr.skip(), *(gr.skip() for _ in rows)]
+                yield [snippets.caption(told), *buttons, gr.skip(), *(gr.skip() for _ in rows)]
+                buttons = [gr.skip() for _ in buttons]  # a late share must not hide what was opened anew after a cancel
 
     rows, choices = [parts.renaming, parts.deleting, parts.taking], [parts.alone, parts.whole]
     parts.download.click(ask_what, parts.chosen, [*rows, parts.share, *choices], **EVENT_OPTIONS)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch.nn.functional import linear
 
 from playground.adapters.lora_load import LoraWeights
 from playground.engine.layers.linear import MergedLinear
+from playground.engine.layers.lora import FEW_RANKS, LoraKernel, PackedLora, PartByPart, RankMask
 from playground.protocol.messages import BASE
 
 
@@ -29,25 +29,6 @@ class LoraSegment:
         return self.adapter == BASE or self.strength == 0
 
 
-@dataclass(frozen=True, slots=True)
-class LayerTables:
-    """Of one merged layer, for R ranks: `lora_A` (P * R, in) for the P of its parts that an adapter in use is on, and
-    for each of them where its outputs stand and its `lora_B` (R, outs), each adapter's scaling contained."""
-
-    layer: MergedLinear
-    lora_A: torch.Tensor
-    lora_B: list[tuple[slice, torch.Tensor]]
-
-
-@dataclass(frozen=True, slots=True)
-class _RankMask:
-    """For T tokens and R ranks: `foreign` (T, 1, R) are the ranks that are not a token's own, `strength` (T, 1, 1);
-    None where it would change nothing."""
-
-    foreign: torch.Tensor | None
-    strength: torch.Tensor | None
-
-
 class LoraStack:
     """The adapters in use, each with a rank slice of its own; never more than `max_total_rank` ranks together."""
 
@@ -58,12 +39,13 @@ class LoraStack:
         self.max_total_rank = max_ranks
         self._layers = layers
         self._device = device
-        self._dtype = torch.float32 if dtype is torch.float16 else dtype  # an adapter may hold more than fits in fp16
-        self._tables: list[LayerTables] = []
+        self._computing = torch.float32 if dtype is torch.float16 else dtype  # adapters may hold more than fits in fp16
+        self._dtype = self._computing
+        self._kernels: list[tuple[MergedLinear, LoraKernel]] = []
         self._rank_slices: dict[str, slice] = {}
         self._total_rank = 0
         self._last: list[list[LoraSegment]] = []
-        self._masks: dict[int, _RankMask] = {}
+        self._masks: dict[int, RankMask] = {}
         """By the number of tokens."""
 
     def select(
@@ -80,37 +62,25 @@ class LoraStack:
         if self._last != (wanted := [list(kept), list(segments)]):  # from token to token, they go the same ways
             self._masks = {sum(one.num_tokens for one in some): self._mask_of(some) for some in wanted}
             self._last = wanted
-        for tables in self._tables:
-            tables.layer.add_lora = partial(self.add, tables)
+        for layer, kernel in self._kernels:
+            layer.add_lora = partial(self._add, kernel)
 
     def deselect(self) -> None:
         """Let the layers be the base's own."""
-        for tables in self._tables:
-            tables.layer.add_lora = None
+        for layer, _ in self._kernels:
+            layer.add_lora = None
 
     def forget(self, key: str) -> None:
         """Never answer from an adapter's tables again."""
         if key in self._rank_slices:
             self._clear()
 
-    def add(self, tables: LayerTables, states: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
-        """Add the adapters' part to `out` (T, all outs), in place."""
-        low = linear(states.to(self._dtype), tables.lora_A).view(len(states), len(tables.lora_B), self._total_rank)
-        mask = self._masks[len(states)]
-        if mask.foreign is not None:
-            low.masked_fill_(mask.foreign, 0.0)  # not a product: what overflows in one adapter stays with its own
-        if mask.strength is not None:
-            low *= mask.strength
-        for part, (columns, lora_B) in enumerate(tables.lora_B):
-            if out.dtype == self._dtype:
-                out[:, columns].addmm_(low[:, part], lora_B)
-            else:
-                out[:, columns] += (low[:, part] @ lora_B).to(out.dtype)
-        return out
+    def _add(self, kernel: LoraKernel, states: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        return kernel(states, out, self._masks[len(states)])
 
     def _clear(self) -> None:
         self.deselect()
-        self._tables, self._rank_slices, self._last = [], {}, []
+        self._kernels, self._rank_slices, self._last = [], {}, []
 
     def _build(self, used: Sequence[str], adapters: Mapping[str, LoraWeights]) -> None:
         """Put the adapters side by side; what was there before makes room first, for memory may run out here."""
@@ -119,20 +89,25 @@ class LoraStack:
         for key in used:
             slices[key] = slice(self._total_rank, self._total_rank + adapters[key].max_rank)
             self._total_rank = slices[key].stop
+        few = self._device.type == "cpu" and self._total_rank <= FEW_RANKS
+        self._dtype = torch.float32 if few else self._computing
         chosen = {key: adapters[key] for key in used}
-        tables = [self._tables_of(layer, chosen, slices) for layer in self._layers]
-        self._tables = [one for one in tables if one.lora_B]
+        kernels = [(layer, self._kernel_of(layer, chosen, slices)) for layer in self._layers]
+        self._kernels = [(layer, kernel) for layer, kernel in kernels if kernel]
         self._rank_slices = slices
 
-    def _tables_of(
+    def _kernel_of(
         self, layer: MergedLinear, adapters: Mapping[str, LoraWeights], slices: Mapping[str, slice]
-    ) -> LayerTables:
+    ) -> LoraKernel | None:
+        """None where no adapter is on it."""
         outs = torch.tensor([0, *layer.out_features]).cumsum(0).tolist()
         parts = [
             (name, slice(first, last))
             for name, first, last in zip(layer.modules, outs, outs[1:], strict=False)
             if any(name in adapter.layers for adapter in adapters.values())
         ]
+        if not parts:
+            return None
         lora_A = self._zeros(len(parts), self._total_rank, layer.in_features)
         lora_B = [(columns, self._zeros(self._total_rank, columns.stop - columns.start)) for _, columns in parts]
         for key, adapter in adapters.items():
@@ -141,12 +116,14 @@ class LoraStack:
                     own = slice(slices[key].start, slices[key].start + len(weights.A))
                     lora_A[at, own] = weights.A
                     lora_B[at][1][own] = weights.B.T * weights.scaling
-        return LayerTables(layer, lora_A.flatten(0, 1), lora_B)
+        if PackedLora.pays(self._total_rank, lora_A):
+            return PackedLora(lora_A.flatten(0, 1), lora_B, sum(layer.out_features))
+        return PartByPart(lora_A.flatten(0, 1), lora_B)
 
     def _zeros(self, *shape: int) -> torch.Tensor:
         return torch.zeros(shape, dtype=self._dtype, device=self._device)
 
-    def _mask_of(self, segments: Sequence[LoraSegment]) -> _RankMask:
+    def _mask_of(self, segments: Sequence[LoraSegment]) -> RankMask:
         num_tokens = sum(segment.num_tokens for segment in segments)
         foreign = torch.ones(num_tokens, self._total_rank, dtype=torch.bool)
         strengths: list[float] = []
@@ -157,6 +134,6 @@ class LoraStack:
                 )
             strengths += [segment.strength] * segment.num_tokens
         strength = torch.tensor(strengths, dtype=self._dtype)[:, None, None].to(self._device)
-        return _RankMask(
+        return RankMask(
             foreign[:, None].to(self._device) if foreign.any() else None, None if set(strengths) == {1.0} else strength
         )

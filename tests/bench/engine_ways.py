@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from peft import PeftModel
 from transformers import GenerationConfig
 
 from playground.adapters.lora_load import LoraWeights
-from playground.engine.lora_stack import LayerTables, LoraSegment, LoraStack
+from playground.engine.layers.linear import MergedLinear
+from playground.engine.lora_stack import LoraSegment, LoraStack
 from playground.protocol.messages import BASE
 from tests.bench.engine import PROMPT, answer, generate, machine
 from tests.bench.subjects import MAKERS, SAMPLED, VISITORS, Subject, prompts, request, running
@@ -42,13 +44,15 @@ class Grouped(LoraStack):
     ) -> None:
         super().select(segments, kept, used, adapters)
         self._groups = dict(_grouped(some, adapters) for some in (kept, segments))
+        for layer, _ in self._kernels:
+            layer.add_lora = partial(self._add_grouped, layer)
 
-    def add(self, tables: LayerTables, states: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+    def _add_grouped(self, layer: MergedLinear, states: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         first = 0
-        for name, rows_out in zip(tables.layer.modules, tables.layer.out_features, strict=True):
+        for name, rows_out in zip(layer.modules, layer.out_features, strict=True):
             for adapter, strength, rows in self._groups[len(states)]:
-                if layer := adapter.layers.get(name):
-                    change = states[rows].float() @ layer.A.T @ layer.B.T * (layer.scaling * strength)
+                if pair := adapter.layers.get(name):
+                    change = states[rows].float() @ pair.A.T @ pair.B.T * (pair.scaling * strength)
                     out[:, first : first + rows_out].index_add_(0, rows, change.to(out.dtype))
             first += rows_out
         return out

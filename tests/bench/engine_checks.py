@@ -49,9 +49,7 @@ def texts(subject: Subject) -> list[Row]:
     rows: list[Row] = []
     for name in ("none", "4bit", "bf16"):
         quantization: Any = "none" if name == "bf16" else name
-        with running(subject, quantization) as engine:
-            if name == "bf16":
-                in_bf16(engine)
+        with running(subject, quantization, in_bf16=name == "bf16") as engine:
             for place, folder in enumerate(subject.adapters):
                 engine.load_adapter(f"a{place}", folder)
             asked = [
@@ -77,9 +75,7 @@ def drift(subject: Subject) -> list[Row]:
     """The base's logits after two hundred loads and unloads."""
     rows: list[Row] = []
     for name in ("NF4", "bf16"):
-        with running(subject, "4bit" if name == "NF4" else "none") as engine:
-            if name == "bf16":
-                in_bf16(engine)
+        with running(subject, "4bit" if name == "NF4" else "none", in_bf16=name == "bf16") as engine:
             before = logits(engine)
             for swap in range(200):
                 receipt = engine.load_adapter("a", subject.adapters[swap % 8])
@@ -166,16 +162,6 @@ def join_some(
         if draw.random() < 0.1:
             joined[-1][2].abort()
     return joined
-
-
-def in_bf16(engine: LLMEngine) -> None:
-    """Turn the model into bf16 and let the receipts compare with it as it is now."""
-
-    def turn() -> torch.Tensor:
-        engine._loaded.model.to(torch.bfloat16)
-        return engine._canary._logits(BASE)
-
-    engine._canary._reference = engine._core.call_between_steps(turn)
 
 
 def never_freed(engine: LLMEngine) -> int:

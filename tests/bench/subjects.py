@@ -49,11 +49,14 @@ class Subject:
     def vocabulary(self) -> int:
         return int(AutoModelForCausalLM.from_pretrained(self.folder, device_map="meta").config.vocab_size)
 
-    def engine(self, quantization: Quantization = "4bit", **bounds: Any) -> LLMEngine:
-        """The live model, never ending an answer by itself, so that all answers have the length asked for."""
+    def engine(self, quantization: Quantization = "4bit", in_bf16: bool = False, **bounds: Any) -> LLMEngine:
+        """The live model, never ending an answer by itself, so that all answers have the length asked for; `in_bf16`
+        also where fp32 would be chosen."""
 
         def start() -> LLMEngine:
             loaded = load_model(str(self.folder), quantization)
+            if in_bf16:
+                loaded.model.to(torch.bfloat16)
             tokenizer = copy(loaded.tokenizer)
             tokenizer.eos_token_ids = ()
             return LLMEngine(replace(loaded, tokenizer=tokenizer), **bounds)

@@ -12,7 +12,7 @@ import torch
 
 from playground.adapters.lora_load import LoraWeights
 from playground.engine.layers.linear import MergedLinear
-from playground.engine.layers.lora import FEW_RANKS, LoraKernel, PackedLora, PartByPart, RankMask
+from playground.engine.layers.lora import LoraKernel, RankMask, lora_kernel
 from playground.protocol.messages import BASE
 
 
@@ -39,8 +39,7 @@ class LoraStack:
         self.max_total_rank = max_ranks
         self._layers = layers
         self._device = device
-        self._computing = torch.float32 if dtype is torch.float16 else dtype  # adapters may hold more than fits in fp16
-        self._dtype = self._computing
+        self._dtype = torch.float32 if dtype is torch.float16 else dtype  # an adapter may hold more than fits in fp16
         self._kernels: list[tuple[MergedLinear, LoraKernel]] = []
         self._rank_slices: dict[str, slice] = {}
         self._total_rank = 0
@@ -89,8 +88,6 @@ class LoraStack:
         for key in used:
             slices[key] = slice(self._total_rank, self._total_rank + adapters[key].max_rank)
             self._total_rank = slices[key].stop
-        few = self._device.type == "cpu" and self._total_rank <= FEW_RANKS
-        self._dtype = torch.float32 if few else self._computing
         chosen = {key: adapters[key] for key in used}
         kernels = [(layer, self._kernel_of(layer, chosen, slices)) for layer in self._layers]
         self._kernels = [(layer, kernel) for layer, kernel in kernels if kernel]
@@ -116,12 +113,10 @@ class LoraStack:
                     own = slice(slices[key].start, slices[key].start + len(weights.A))
                     lora_A[at, own] = weights.A
                     lora_B[at][1][own] = weights.B.T * weights.scaling
-        if PackedLora.pays(self._total_rank, lora_A):
-            return PackedLora(lora_A.flatten(0, 1), lora_B, sum(layer.out_features))
-        return PartByPart(lora_A.flatten(0, 1), lora_B)
+        return lora_kernel(lora_A.flatten(0, 1), lora_B, sum(layer.out_features), self._dtype)
 
     def _zeros(self, *shape: int) -> torch.Tensor:
-        return torch.zeros(shape, dtype=self._dtype, device=self._device)
+        return torch.zeros(shape, device=self._device)
 
     def _mask_of(self, segments: Sequence[LoraSegment]) -> RankMask:
         num_tokens = sum(segment.num_tokens for segment in segments)
@@ -133,7 +128,7 @@ class LoraStack:
                     False
                 )
             strengths += [segment.strength] * segment.num_tokens
-        strength = torch.tensor(strengths, dtype=self._dtype)[:, None, None].to(self._device)
+        strength = torch.tensor(strengths)[:, None, None].to(self._device)
         return RankMask(
             foreign[:, None].to(self._device) if foreign.any() else None, None if set(strengths) == {1.0} else strength
         )

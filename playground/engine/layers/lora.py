@@ -12,16 +12,17 @@ from torch.nn.functional import linear
 
 from playground.engine.layers.kernels import Prepacked
 
-FEW_RANKS = 16
-"""Up to so many, a product's own overhead outweighs its bytes, and fp32's is the least on CPUs."""
+_FEW_RANKS = 16
+_FEW_TOKENS = 8
+"""Up to so many of both, a product's own overhead outweighs its bytes, and fp32's is the least on CPUs."""
 _MAX_PACKED_RANKS = 128
 """Beyond, the zeros of a block-diagonal `B` cost more than the calls it saves."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankMask:
-    """For T tokens and R ranks: `foreign` (T, 1, R) are the ranks that are not a token's own, `strength` (T, 1, 1);
-    None where it would change nothing."""
+    """For T tokens and R ranks: `foreign` (T, 1, R) are the ranks that are not a token's own, `strength` (T, 1, 1)
+    in fp32; None where it would change nothing."""
 
     foreign: torch.Tensor | None
     strength: torch.Tensor | None
@@ -73,14 +74,30 @@ class PackedLora:
             blocks[columns, part * ranks : (part + 1) * ranks] = part_B.T
         self._lora_A, self._lora_B = Prepacked(lora_A, None), torch.ops.mkldnn._reorder_linear_weight(blocks, 1)
 
-    @staticmethod
-    def pays(num_ranks: int, lora_A: torch.Tensor) -> bool:
-        """Measured for bf16 on a CPU that computes in it."""
-        few_enough = FEW_RANKS < num_ranks <= _MAX_PACKED_RANKS
-        on_cpu = lora_A.device.type == "cpu" and lora_A.dtype is torch.bfloat16
-        return few_enough and on_cpu and Prepacked.supported(lora_A.dtype)
-
     def __call__(self, states: torch.Tensor, out: torch.Tensor, mask: RankMask) -> torch.Tensor:
         low = mask.apply(self._lora_A(states), self._num_parts)
         total: torch.Tensor = torch.ops.mkldnn._linear_pointwise.binary(low, out, self._lora_B, None, "add")
         return total
+
+
+class FewOrMany:
+    """One way for few tokens, another for more."""
+
+    def __init__(self, few: LoraKernel, many: LoraKernel) -> None:
+        self._few, self._many = few, many
+
+    def __call__(self, states: torch.Tensor, out: torch.Tensor, mask: RankMask) -> torch.Tensor:
+        return (self._few if len(states) <= _FEW_TOKENS else self._many)(states, out, mask)
+
+
+def lora_kernel(
+    lora_A: torch.Tensor, lora_B: Sequence[tuple[slice, torch.Tensor]], num_outs: int, dtype: torch.dtype
+) -> LoraKernel:
+    """Choose for fp32 tables as `PartByPart` takes them; `dtype` is what the layer computes in."""
+    ranks = len(lora_A) // len(lora_B)
+    narrow = lora_A.to(dtype), [(columns, one.to(dtype)) for columns, one in lora_B]
+    packs = lora_A.device.type == "cpu" and dtype is torch.bfloat16 and Prepacked.supported(dtype)
+    if not packs or ranks > _MAX_PACKED_RANKS:
+        return PartByPart(*narrow)
+    packed = PackedLora(*narrow, num_outs)
+    return FewOrMany(PartByPart(lora_A, lora_B), packed) if ranks <= _FEW_RANKS else packed

@@ -17,6 +17,7 @@ from playground.errors import ModelError, PlaygroundError
 from playground.evaluation.benchmark import evaluate, table
 from playground.metrics.scores import bleu, chrf
 from playground.models.loader import load_model
+from playground.process import in_own_thread
 from playground.protocol.messages import BASE
 from playground.protocol.model import Quantization
 
@@ -26,7 +27,8 @@ MEASURED = "measured"
 
 def main() -> int:
     arguments = _arguments()
-    logging.basicConfig(level=logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("playground.evaluation").setLevel(logging.INFO)
     try:
         model, adapter = _model_and_adapter(arguments.model, arguments.base)
         print(measure(model, arguments.data, arguments.rows, arguments.quantization, adapter))
@@ -38,7 +40,7 @@ def main() -> int:
 
 def measure(model: str, data: Path, rows: int, quantization: Quantization, adapter: Path | None = None) -> str:
     """Load the model as the app does and return the Markdown table, with the signatures of its metrics."""
-    host = LocalModelHost(load_model(model, quantization))
+    host = in_own_thread(lambda: LocalModelHost(load_model(model, quantization)))
     try:
         if adapter:
             host.load_adapter(MEASURED, adapter)

@@ -1,6 +1,7 @@
 """Measures a live model through the app's own tasks, on rows that it was not trained on."""
 
 import asyncio
+import logging
 import math
 import random
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from playground.evaluation.benchmark_data import QUESTIONS_FILE, STORIES_FILE, h
 from playground.protocol.client import SamplingClient
 from playground.tasks.base import Benchmark
 from playground.tasks.registry import all_tasks
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 8
 """Rows asked at the same time."""
@@ -35,13 +38,20 @@ async def evaluate(client: SamplingClient, folder: Path, rows: int, seed: int = 
     for name, task in all_tasks().items():
         for benchmark in task.benchmarks:
             if (folder / benchmark.file).is_file():
-                results += await _run(client, name, benchmark, folder, rows, seed)
+                results += _told(await _run(client, name, benchmark, folder, rows, seed))
     if (folder / STORIES_FILE).is_file():
-        results.append(await _stories(client, folder, rows))
+        results += _told([await _stories(client, folder, rows)])
     if not results:
         raise DataError(
             "{folder} holds none of the files that are measured on, such as {file}.", folder=folder, file=QUESTIONS_FILE
         )
+    return results
+
+
+def _told(results: list[BenchmarkResult]) -> list[BenchmarkResult]:
+    """A real model takes minutes a task: what is known is logged."""
+    for result in results:
+        log.info("%s", line(result))
     return results
 
 
@@ -74,11 +84,13 @@ async def answers(client: SamplingClient, task: str, inputs: Sequence[dict[str, 
 
 def table(results: Sequence[BenchmarkResult]) -> str:
     """One Markdown table."""
-    lines = ["| held-out rows | rows | scores |", "|---|---|---|"]
-    for result in results:
-        told = " · ".join(f"{name} {_rounded(value)}" for name, value in result.values.items())
-        lines.append(f"| {result.title} | {result.rows} | {told} |")
-    return "\n".join(lines)
+    return "\n".join(["| held-out rows | rows | scores |", "|---|---|---|", *map(line, results)])
+
+
+def line(result: BenchmarkResult) -> str:
+    """Its line of the table."""
+    told = " · ".join(f"{name} {_rounded(value)}" for name, value in result.values.items())
+    return f"| {result.title} | {result.rows} | {told} |"
 
 
 def _rounded(value: float) -> str:

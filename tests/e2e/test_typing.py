@@ -60,6 +60,7 @@ def test_what_nobody_typed_follows_the_file(page: Page) -> None:
     to_teach(page)
     page.get_by_label("From your examples").fill("Who is a pretty bird?")
     page.get_by_role("button", name="Back").filter(visible=True).click()
+    expect(page.get_by_role("button", name="Next: teach")).to_be_visible()  # each step has a "Back" of its own
     page.get_by_role("button", name="Back").filter(visible=True).click()
     page.get_by_role("button", name="Sort messages").click()
     page.get_by_role("button", name="Next: teach").click()

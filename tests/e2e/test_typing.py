@@ -177,6 +177,7 @@ def test_an_error_gives_back_what_was_sent_unless_more_was_typed(page: Page) -> 
     draft(page).press("Enter")
     expect(page.get_by_text("Shorten it").first).to_be_visible()
     expect(draft(page)).to_have_value(too_long)
+    expect(page.locator("#generate-go")).to_be_visible()  # until then Enter does not send
     with held(page):
         draft(page).press("Enter")
         expect(draft(page)).to_have_value("")

@@ -21,9 +21,9 @@ from playground.errors import BusyError
 from playground.protocol.messages import BASE
 
 MAX_PREFILL_TOKENS = 256
+"""How much of prompts goes in at one step; others wait for no more than this."""
 _ALONE = 2
 """So many times as much where there is nobody else to wait: larger passes are a little faster."""
-"""How much of prompts goes in at one step; others wait for no more than this."""
 MAX_SPECULATING = 2
 """With more who decode, nothing is proposed."""
 PREFIX_CACHE_SHARE = 1 / 8

@@ -27,7 +27,7 @@ MEASURED = "measured"
 
 def main() -> int:
     arguments = _arguments()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", force=True)  # an import has set one up
     logging.getLogger("playground.evaluation").setLevel(logging.INFO)
     try:
         model, adapter = _model_and_adapter(arguments.model, arguments.base)

@@ -1,4 +1,4 @@
-"""Takes the pictures in `assets/screenshots` from the real app: `python -m tests.screenshots`."""
+"""Takes the pictures in `assets/screenshots` from the real app with the starter: `python -m tests.screenshots`."""
 
 import tempfile
 from pathlib import Path
@@ -15,7 +15,11 @@ TRAINING_MS = 900_000
 
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as data, running_app(Path(data)) as app, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        running_app(Path(data), PLAYGROUND_MODEL="starter") as app,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         page = open_page(browser, app, dark=False, width=1440, height=900)
         teach(page)

@@ -1,8 +1,8 @@
 """Prints one table of scores: `python -m playground.evaluation MODEL --data FOLDER`.
 
 MODEL is `starter`, a folder with a model, a hub id, or a folder with a PEFT adapter, which is measured on its own base.
-It is asked through the same tasks as on the page. The rows come from a data folder, laid out as the starter's recipe
-reads it; what is not in there is left out.
+It is asked through the same tasks as on the page. The rows come from a data folder, laid out as `benchmark_data.py`
+says; what is not in there is left out.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The rows that measure a model, and the promise that the starter was never trained on them.
+"""The rows that measure a model, and the promise that the built-in skills are never trained on them.
 
 What of a data folder measures, as JSON Lines unless it ends in .txt:
 
@@ -8,8 +8,8 @@ What of a data folder measures, as JSON Lines unless it ends in .txt:
 - `summarization/scitldr_dev.jsonl`: `document`, `summary`
 - `text/tinystories_train.txt`: stories, with a line break between two and an empty line between their paragraphs
 
-Where a file is one that the starter learns from, a fixed part of it is held out here, and its corpus takes only the
-rest.
+Where a file is one that the built-in skills are trained on, a fixed part of it is held out here, and they learn from
+the rest alone.
 """
 
 import json
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 CHINESE_FILE = "translation/tatoeba_en_zh_train.jsonl"
 QUESTIONS_FILE = "qa/squad_train.jsonl"
 STORIES_FILE = "text/tinystories_train.txt"
-_MISSING = "The data folder has no {path}. The starter's card lists the files that belong there."
+_MISSING = "The data folder has no {path}. playground/evaluation/benchmark_data.py lists the files that belong there."
 EVERY = 40
 """Of the English-Chinese sentences, every 40th is held out, and every other row with the same English goes too."""
 LAST_PASSAGES = 130

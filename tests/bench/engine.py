@@ -1,4 +1,4 @@
-"""Measures the live model's promises: `python -m tests.bench.engine [--models starter 135M] [--only WORDS]`.
+"""Measures the live model's promises: `python -m tests.bench.engine [--models tiny 135M] [--only WORDS]`.
 
 Prints one Markdown table. Speeds are ratios of medians taken in turns within this run, since machines are shared and
 noisy; on a GPU, absolute speeds come beside them. `--plot FILE` also draws how cost grows with the visitors.
@@ -45,14 +45,14 @@ def main() -> None:
                 if any(word in measure.__name__ for word in arguments.only):
                     rows += measure(subject, arguments.tokens, arguments.rounds)
                     print(*(" | ".join(row) for row in rows[-2:]), sep="\n", flush=True)
-        subject = MAKERS["starter"](root)
+        subject = MAKERS["tiny"](root)
         for check in (texts, drift, scores):
             if any(word in check.__name__ for word in arguments.only):
                 rows += check(subject)
         if any(word in "storm" for word in arguments.only):
             rows += storm(root, arguments.storm)
         if arguments.plot:
-            plot(MAKERS["starter"](root), arguments.plot, arguments.tokens)
+            plot(MAKERS["tiny"](root), arguments.plot, arguments.tokens)
     print("\n".join(["", "| figure | seen | promised |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]))
     print(f"\n{machine()}")
 
@@ -104,7 +104,7 @@ def mixed(subject: Subject, tokens: int, rounds: int) -> list[Row]:
             lambda: answer(engine, visitors(["a0", "a1", "a2", "a3"])),
             lambda: answer(engine, visitors(["a0"])),
         )
-    promised = "0.5×" if subject.name == "starter" else "0.65×"
+    promised = "0.5×" if subject.name == "tiny" else "0.65×"
     return [
         speed_row(f"{subject.name}: {VISITORS} visitors over 4 adapters against the base", base, four, 0, promised),
         speed_row(f"{subject.name}: {VISITORS} visitors on 1 adapter against the base", base, one, 0, "-"),

@@ -66,7 +66,7 @@ def texts(subject: Subject) -> list[Row]:
                 f"; where others begin, the two best logits are {max(gaps):.1f} units in the last place apart at most"
             )
         rows.append(
-            (f"starter, {told}: 8 adapters mixed against each alone", seen, "same" if name == "none" else "2 units")
+            (f"tiny, {told}: 8 adapters mixed against each alone", seen, "same" if name == "none" else "2 units")
         )
     return rows
 
@@ -83,7 +83,7 @@ def drift(subject: Subject) -> list[Row]:
                 engine.unload_adapter("a")
             same = torch.equal(before, logits(engine))
         rows.append(
-            (f"starter, {name}: base logits after 200 loads and unloads", "the same bits" if same else "DIFFER", "same")
+            (f"tiny, {name}: base logits after 200 loads and unloads", "the same bits" if same else "DIFFER", "same")
         )
     return rows
 
@@ -106,7 +106,7 @@ def scores(subject: Subject) -> list[Row]:
             table = plain(torch.tensor([asked[0] + row], device=plain.device)).logits[0].float().log_softmax(-1)
         wanted = [float(table[len(asked[0]) - 1 + place, token]) for place, token in enumerate(row)]
         worst = max(worst, *(abs(a - b) for a, b in zip(wanted, score.logprobs, strict=True)))
-    return [("starter, fp32: scores against a plain forward pass", f"{worst:.1e} apart at most", "1e-3")]
+    return [("tiny, fp32: scores against a plain forward pass", f"{worst:.1e} apart at most", "1e-3")]
 
 
 def storm(root: Path, count: int) -> list[Row]:

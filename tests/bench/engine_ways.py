@@ -1,4 +1,4 @@
-"""Compares ways of batching and of routing adapters: `python -m tests.bench.engine_ways [--models starter 135M]`.
+"""Compares ways of batching and of routing adapters: `python -m tests.bench.engine_ways [--models tiny 135M]`.
 
 All run in turns on the same weights in NF4, sixteen requests at once; figures are shares of the first way's speed.
 """

@@ -31,7 +31,11 @@ def main() -> None:
     options = parser.parse_args()
     print("| file | upload to verdict | clicks | promised |\n|---|---|---|---|", flush=True)
     for name in FILES:
-        with tempfile.TemporaryDirectory() as folder, running_app(Path(folder)) as app, sync_playwright() as playwright:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            running_app(Path(folder), PLAYGROUND_MODEL="starter") as app,
+            sync_playwright() as playwright,
+        ):
             browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
             file, rows = shortened(name, options.rows, Path(folder))
             seconds, presses, verdict = prepared(browser, app.url, file)

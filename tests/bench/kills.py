@@ -1,7 +1,7 @@
 """Kills a training process at random moments, a third of them inside a save: `python -m tests.bench.kills`.
 
-The real starter trains in real workers beside a live model that is asked all the time; what was killed is resumed, and
-must end in the numbers of a run that nobody touched. Prints one Markdown table.
+The tests' tiny model trains in real workers beside a live model that is asked all the time; what was killed is
+resumed, and must end in the numbers of a run that nobody touched. Prints one Markdown table.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from playground.training.jobs.queue import JobQueue
 from playground.training.jobs.state import JobState
 from playground.training.preflight.client import Preflight
 from tests.support.killing import PATIENCE_S, Kill, Victim, apart, weights_apart
+from tests.support.tiny_model import TINY
 from tests.support.training_runs import examples
 
 OWNER = "ann"
@@ -87,9 +88,9 @@ def answer(host: LocalModelHost) -> str:
 
 @contextmanager
 def stage(root: Path) -> Iterator[tuple[LocalModelHost, AdapterStore, JobQueue]]:
-    """The starter as the app has it, without a page."""
+    """The model as the app has it, without a page."""
     data = DataDir(root)
-    host, store = LocalModelHost(load_model("starter", "4bit")), AdapterStore(data)
+    host, store = LocalModelHost(load_model(str(TINY), "4bit")), AdapterStore(data)
     # with cores given and taken meanwhile, losses would differ in their last digits
     pinned = replace(handover(host, store, Preflight(data.trials)), threads=worker_threads)
     jobs = JobQueue(data, pinned)

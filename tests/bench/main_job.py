@@ -1,4 +1,4 @@
-"""Measures the promises of the main job on the real app: `python -m tests.bench.main_job`.
+"""Measures the promises of the main job on the real app with the starter: `python -m tests.bench.main_job`.
 
 Prints one Markdown table. Seconds depend on the machine and on what else it does; run it on an idle one.
 """
@@ -17,6 +17,7 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import sync_playwright
 from tokenizers import Tokenizer
 
+from playground.models.catalog import STARTER_FOLDER
 from tests.support.browser import ARGUMENTS, chromium
 from tests.support.running_app import ROOT, RunningApp, running_app
 
@@ -27,7 +28,7 @@ PROMPTS = ("Tell a story about a lighthouse.", QUESTION, "Translate to German:\n
 
 def main() -> None:
     rows: list[tuple[str, str, str]] = []
-    with tempfile.TemporaryDirectory() as folder, running_app(Path(folder)) as app:
+    with tempfile.TemporaryDirectory() as folder, running_app(Path(folder), PLAYGROUND_MODEL="starter") as app:
         rows.append(("start to a ready page", f"{app.ready_s:.1f} s", "15 s"))
         client = Client(app.url, verbose=False)
         rows.append(("first streamed word after the click", f"{first_word_after_click(app):.2f} s", "1 s"))
@@ -55,7 +56,7 @@ def tokens_per_s(client: Client) -> float:
     began = time.monotonic()
     text = client.predict(PROMPTS[0], temperature=0.0, max_new_tokens=200, api_name="/generate")
     seconds = time.monotonic() - began
-    return len(Tokenizer.from_file(str(ROOT / "assets/starter/tokenizer.json")).encode(text).ids) / seconds
+    return len(Tokenizer.from_file(str(STARTER_FOLDER / "tokenizer.json")).encode(text).ids) / seconds
 
 
 def first_word(client: Client) -> float:

@@ -24,8 +24,8 @@ from playground.models.tokenizer import ChatTokenizer
 from playground.tasks.registry import dataset_formats
 from playground.training.tokenization import tokenize_examples
 from tests.support.mutations import File, damaged, own_files
+from tests.support.tiny_model import TINY
 
-STARTER = Path(__file__).parent.parent.parent / "assets" / "starter"
 LIMIT_S = 10
 MEMORY_BYTES = 2 * 1024**3
 MAX_LENGTH = 512
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     files = own_files() if asked.files is None else [(p.name, p.read_bytes()) for p in sorted(asked.files.iterdir())]
-    tokenizer = starter_codec()
+    tokenizer = tiny_codec()
     gc.freeze()  # what is there already is not looked through in every child
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:
@@ -65,11 +65,11 @@ def main() -> None:
     _print(outcomes)
 
 
-def starter_codec() -> ChatTokenizer:
-    """The shipped model's codec, without the model."""
+def tiny_codec() -> ChatTokenizer:
+    """The tiny model's codec, without the model."""
     from transformers import AutoConfig
 
-    return ChatTokenizer(load_tokenizer(STARTER), AutoConfig.from_pretrained(STARTER))
+    return ChatTokenizer(load_tokenizer(TINY), AutoConfig.from_pretrained(TINY))
 
 
 def teach(path: Path, tokenizer: ChatTokenizer) -> tuple[str, str]:

@@ -19,13 +19,13 @@ from transformers import (
 )
 
 from playground.engine.llm_engine import LLMEngine
-from playground.models.catalog import STARTER_FOLDER
 from playground.models.loader import load_model
 from playground.process import in_own_thread
 from playground.protocol.requests import GenerateRequest
 from playground.protocol.sampling import SamplingParams
 from playground.settings import Quantization
 from tests.support.tiny import make_adapter
+from tests.support.tiny_model import TINY
 
 ALL_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 VISITORS = 16
@@ -82,8 +82,8 @@ class Subject:
         return model
 
 
-def starter(root: Path) -> Subject:
-    return Subject("starter", STARTER_FOLDER, make_adapters(STARTER_FOLDER, root / "starter"))
+def tiny(root: Path) -> Subject:
+    return Subject("tiny", TINY, make_adapters(TINY, root / "tiny"))
 
 
 def random_135m(root: Path) -> Subject:
@@ -104,11 +104,11 @@ def random_135m(root: Path) -> Subject:
         pad_token_id=0,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(STARTER_FOLDER).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(TINY).save_pretrained(folder)
     return Subject("135M", folder, make_adapters(folder, root / "135m"))
 
 
-MAKERS: dict[str, Callable[[Path], Subject]] = {"starter": starter, "135M": random_135m}
+MAKERS: dict[str, Callable[[Path], Subject]] = {"tiny": tiny, "135M": random_135m}
 
 
 def request(prompt: list[int], tokens: int, adapter: str = "base", seed: int = 0, **sampling: Any) -> GenerateRequest:

@@ -1,4 +1,4 @@
-"""Training's speed, memory and forecasts on the starter in NF4: `python -m tests.bench.training [--only PART]`.
+"""Training's speed, memory and forecasts on the tiny model in NF4: `python -m tests.bench.training [--only PART]`.
 
 PART is `speed` (our worker against a bare TRL script, in turns), `preflight` (what a trial tells against what then
 happens) or `processes` (two CPU processes under `accelerate launch`). Prints one Markdown table.
@@ -15,7 +15,6 @@ from statistics import median
 from playground.data.examples import Example, split
 from playground.data.inspection import inspect
 from playground.data_dir import SPEC_FILE
-from playground.models.catalog import STARTER_FOLDER
 from playground.process import all_cores, worker_environment
 from playground.tasks.registry import dataset_formats
 from playground.training.config import TrainingConfig
@@ -28,13 +27,14 @@ from playground.training.preflight.result import PreflightResult, preflight_requ
 from playground.training.spec import EVENTS_FILE, FACTS_FILE, TrainingSpec
 from tests.support.configs import changed
 from tests.support.running_app import ROOT
+from tests.support.tiny_model import TINY
 
 Examples = tuple[list[Example], list[Example]]
 Row = tuple[str, str, str]
 Turn = tuple[float, int]
 """Steps a second, and bytes at most."""
 PARAMETERS = 10_000_000
-"""About those of the starter: what its defaults are chosen by."""
+"""As those of so small a model: what its defaults are chosen by."""
 SPEED_STEPS = 60
 
 
@@ -90,7 +90,7 @@ def bare_turn(job: Job, *options: str) -> Turn:
             "-m",
             "tests.bench.bare_trl",
             str(job.folder / SPEC_FILE),
-            str(STARTER_FOLDER),
+            str(TINY),
             *options,
         ],
         env=worker_environment() | {"OMP_NUM_THREADS": str(all_cores())},
@@ -137,7 +137,7 @@ def forecast(examples: Examples, values: TrainingConfig) -> PreflightResult:
         trials = Preflight(Path(folder))
         try:
             return trials.measure(
-                preflight_request("bench", *examples, model="starter", quantization="4bit"), values
+                preflight_request("bench", *examples, model=str(TINY), quantization="4bit"), values
             ).result()
         finally:
             trials.close()
@@ -182,7 +182,7 @@ def ready(name: str) -> Examples:
 
 
 def write(root: Path, values: TrainingConfig, examples: Examples) -> Job:
-    spec = TrainingSpec("bench", "bench", "Bench", "starter", "4bit", "", 0.0, values)
+    spec = TrainingSpec("bench", "bench", "Bench", str(TINY), "4bit", "", 0.0, values)
     job = Job(spec, root / "job")
     write_job(job, *examples)
     return job

@@ -9,8 +9,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.test_compare import bring, switch
 from tests.e2e.test_tabs import open_tab, run
-from tests.support.running_app import ROOT, RunningApp
+from tests.support.running_app import RunningApp
 from tests.support.tiny import make_adapter
+from tests.support.tiny_model import TINY
 
 CHAT = "#generate-chat"
 
@@ -154,7 +155,7 @@ def test_someone_without_a_key_is_told_how_to_get_one(page: Page) -> None:
 
 
 def test_beside_the_base_model_only_the_adapter_is_corrected(page: Page, tmp_path: Path) -> None:
-    adapter = make_adapter(ROOT / "assets" / "starter", tmp_path / "adapter")
+    adapter = make_adapter(TINY, tmp_path / "adapter")
     archive = Path(shutil.make_archive(str(tmp_path / "Other voice"), "zip", adapter))
     bring(page, archive, compare=False)
     open_tab(page, "Generate")

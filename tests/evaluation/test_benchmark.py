@@ -14,7 +14,7 @@ from playground.evaluation.benchmark import answers, evaluate, table
 from playground.metrics import scores as measures
 from playground.models.loader import load_model
 from playground.protocol.client import SamplingClient
-from tests.support.starter_data import make_data
+from tests.support.benchmark_rows import make_data
 
 
 @pytest.fixture(scope="module")

@@ -18,12 +18,13 @@ from playground.protocol.client import SamplingClient
 from playground.tasks.nlp.languages import CODES
 from playground.tasks.registry import all_tasks
 from tests.support.tiny import make_adapter
+from tests.support.tiny_model import TINY
 
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalModelHost]:
-    """The starter with an adapter of strong random weights."""
-    loaded = load_model("starter", "none")
+    """The tiny model with an adapter of strong random weights."""
+    loaded = load_model(str(TINY), "none")
     folder = make_adapter(loaded.info.folder, tmp_path_factory.mktemp("broken"), targets=("q_proj", "v_proj", "o_proj"))
     weights = load_file(folder / "adapter_model.safetensors")
     save_file({name: 3 * tensor for name, tensor in weights.items()}, folder / "adapter_model.safetensors")
@@ -54,14 +55,12 @@ def test_an_adapter_that_breaks_the_model_got_worse_and_the_base_did_not(
 ) -> None:
     some = items()[:35]
     monkeypatch.setattr(forgetting, "items", lambda: some)
-    cache = baseline_cache(tmp_path, "starter")
+    cache = baseline_cache(tmp_path, "tiny")
     same = by_task(asyncio.run(measure_forgetting((broken.client(), broken.client()), cache, budget_s=300)))
     assert set(same) == set(all_tasks()) and not any(skill.difference.worse for skill in same.values())
     found = [skill.difference for skill in same.values()]
     assert all(one.rows == 7 and one.base == pytest.approx(one.adapter, rel=1e-5) for one in found)  # other company
-    assert (
-        same["sentiment"].difference.base > 60 and 1 < same["generate"].difference.base < 6
-    )  # the starter knows these
+    assert same["sentiment"].difference.base > 60 and 1 < same["generate"].difference.base < 6  # what it was made for
     lost = by_task(
         asyncio.run(measure_forgetting((broken.client(), broken.client(adapter="broken")), cache, budget_s=300))
     )

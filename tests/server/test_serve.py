@@ -12,7 +12,7 @@ from playground.settings import Settings
 
 
 def settings(name: str = "127.0.0.1", port: int | None = None) -> Settings:
-    return Settings("starter", "auto", Path(), "local", name, port)
+    return Settings("auto", "auto", Path(), "local", name, port)
 
 
 def close(sockets: list[socket.socket]) -> None:

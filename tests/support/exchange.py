@@ -12,6 +12,7 @@ from playground.engine.host import LocalModelHost
 from playground.models.loader import LoadedModel
 from playground.service.services import Services, build_services
 from playground.settings import Mode, Settings
+from tests.support.tiny_model import TINY
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def running_services(loaded: LoadedModel, data_dir: Path, mode: Mode = "public")
 
 
 def make_settings(data_dir: Path, mode: Mode = "public") -> Settings:
-    return Settings("starter", "auto", data_dir, mode, "127.0.0.1", None)
+    return Settings(str(TINY), "auto", data_dir, mode, "127.0.0.1", None)
 
 
 def host_of(services: Services) -> LocalModelHost:

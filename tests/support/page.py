@@ -1,4 +1,4 @@
-"""Builds the real page over a real model, the starter by default; what `python app.py` adds is to serve it."""
+"""Builds the real page over a real model, the tests' tiny one by default; what `python app.py` adds is to serve it."""
 
 import threading
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from playground.ui.page import build_page
 from tests.support.asking import until
 from tests.support.exchange import make_settings, running_services
 from tests.support.running_app import free_port
+from tests.support.tiny_model import TINY
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def served_page(services: Services, page: gr.Blocks | None = None) -> Iterator[S
 
 
 @contextmanager
-def real_services(data_dir: Path, model: str = "starter") -> Iterator[Services]:
+def real_services(data_dir: Path, model: str = str(TINY)) -> Iterator[Services]:
     """All that the page stands on; ended at the end."""
     with running_services(load_model(model, "auto"), data_dir, "local") as services:
         yield services

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.tiny_model import TINY
+
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 180.0
 
@@ -35,11 +37,11 @@ def free_port() -> int:
 
 @contextmanager
 def running_app(data_dir: Path, **environment: str) -> Iterator[RunningApp]:
-    """`python app.py` with the starter on a free port; SIGTERM at the end, and it must end by itself."""
+    """`python app.py` with the tests' tiny model on a free port; SIGTERM at the end, and it must end by itself."""
     port = free_port()
     log = data_dir / "app.log"
     settings = {
-        "PLAYGROUND_MODEL": "starter",
+        "PLAYGROUND_MODEL": str(TINY),
         "PLAYGROUND_DATA_DIR": str(data_dir),
         "GRADIO_SERVER_PORT": str(port),
         **environment,

@@ -57,5 +57,5 @@ def test_words_alone_find_what_kind_of_answer_is_wanted_and_where(question: str,
     ("question", "kind"),
     [("Wie viele Kinder?", "count"), ("Où est-il ?", "where"), ("什么时候开门？", "when"), ("Name a tower.", "what")],
 )
-def test_questions_are_told_apart_in_the_starters_languages(question: str, kind: str) -> None:
+def test_questions_are_told_apart_in_four_languages(question: str, kind: str) -> None:
     assert kind_of_question(question) == kind

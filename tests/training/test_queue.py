@@ -15,6 +15,7 @@ from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.queue import MAX_KEPT_JOBS, JobHooks, JobQueue
 from playground.training.spec import TrainingSpec
 from tests.support.running_app import ROOT
+from tests.support.tiny_model import TINY
 from tests.support.training_runs import PATIENCE_S, SHORT, Room, examples
 from tests.training.conftest import Finished
 
@@ -106,7 +107,7 @@ def test_one_app_at_a_time_on_a_folder(tmp_path: Path) -> None:
     with DataDir(tmp_path).lock():
         second = subprocess.run(
             [sys.executable, "app.py"],
-            env={**os.environ, "PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_MODEL": "starter"},
+            env={**os.environ, "PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_MODEL": str(TINY)},
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -7,7 +7,7 @@ import pytest
 
 from playground.data.examples import Example
 from playground.errors import TrainingError
-from playground.models.catalog import STARTER_FOLDER
+from playground.models.catalog import STARTER, STARTER_FOLDER
 from playground.training.config import TrainingConfig
 from playground.training.spec import TrainingSpec, load_examples, save_examples
 
@@ -33,7 +33,7 @@ def test_spec_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        (str(STARTER_FOLDER), "Starter"),
+        (str(STARTER_FOLDER), STARTER.name),
         ("/hub/models--Qwen--Qwen3-0.6B/snapshots/c1899de", "Qwen3 0.6B"),
         ("/hub/models--someone--small-one/snapshots/c1899de", "someone/small-one"),
         ("/models/tiny", "tiny"),

@@ -12,11 +12,11 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from playground.models.catalog import STARTER_FOLDER
 from tests.support.adapter_mutations import packed
 from tests.support.browser import ARGUMENTS, chromium
 from tests.support.running_app import RunningApp, running_app
 from tests.support.tiny import make_adapter
+from tests.support.tiny_model import TINY
 
 NAME = "Sea talk"
 MAKING_MS = 120_000
@@ -42,8 +42,8 @@ def page(app: RunningApp) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """For the starter, with weights small enough not to overflow it."""
-    folder = make_adapter(STARTER_FOLDER, tmp_path_factory.mktemp("adapter") / "a")
+    """For the app's model, with weights small enough not to overflow it."""
+    folder = make_adapter(TINY, tmp_path_factory.mktemp("adapter") / "a")
     weights = load_file(folder / "adapter_model.safetensors")
     save_file({name: weight / 20 for name, weight in weights.items()}, folder / "adapter_model.safetensors")
     return folder
@@ -100,7 +100,7 @@ def test_the_whole_model_goes_out(app: RunningApp, page: Page, adapter: Path, tm
         archive.extractall(tmp_path)
     changed, same = "model.layers.0.self_attn.q_proj.weight", "model.embed_tokens.weight"
     with (
-        safe_open(STARTER_FOLDER / "model.safetensors", "pt") as base,
+        safe_open(TINY / "model.safetensors", "pt") as base,
         safe_open(tmp_path / "model.safetensors", "pt") as whole,
     ):
         assert bool((base.get_tensor(same) == whole.get_tensor(same)).all())

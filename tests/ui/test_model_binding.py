@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
+from playground.models.catalog import COMMON_LANGUAGES
 from playground.tasks.inputs import AUTO
 from playground.ui.components.model_binding import bind
 from tests.support.page import build_real_page
 from tests.ui.test_i18n import Asked
-
-STARTER = ["English", "German", "French", "Chinese"]
 
 
 def test_choices_that_the_model_decides_come_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,8 +22,8 @@ def test_choices_that_the_model_decides_come_with_it(tmp_path: Path, monkeypatch
     found = dict(zip([one.elem_id for one in event.outputs], updates, strict=False))
     drawn = {one.elem_id: one for one in event.outputs}
     assert (drawn["translate-target"].choices, drawn["translate-target"].value) == ([], None)
-    assert [value for _, value in found["translate-target"].choices] == STARTER
-    assert [value for _, value in found["translate-source"].choices] == [AUTO, *STARTER]
+    assert [value for _, value in found["translate-target"].choices] == [*COMMON_LANGUAGES]
+    assert [value for _, value in found["translate-source"].choices] == [AUTO, *COMMON_LANGUAGES]
     assert found["translate-target"].choices[1] == ("德语", "German")
     offered, untouched = updates[-2:]
     assert set(offered.values()) == {"English", AUTO}

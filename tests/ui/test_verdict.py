@@ -25,7 +25,7 @@ def with_report(report: dict[str, object]) -> AdapterInfo:
         id="a-1",
         name="x",
         folder=Path(),
-        base_model="Starter",
+        base_model="tiny",
         base_fingerprint="",
         created="2026-01-01T00:00:00+00:00",
         visibility="private",

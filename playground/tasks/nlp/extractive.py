@@ -1,7 +1,8 @@
 """The sentences of a text that say most of it, word for word: a summary for models too small to write one.
 
-`WEIGHTS` say how much each sign of a telling sentence counts, in nats, fitted by
-`python -m playground.starter.word_weights` on research abstracts with their one-sentence summaries.
+`WEIGHTS` say how much each sign of a telling sentence counts, in nats, fitted on 1,000 research abstracts with their
+one-sentence summaries (SciTLDR's training part): under them the expected ROUGE-1 is highest, when sentences are drawn
+by the softmax of their sums.
 """
 
 import math
@@ -34,15 +35,15 @@ WEIGHTS: Mapping[str, float] = {
 }
 
 
-def extractive_summary(text: str, count: int, weights: Mapping[str, float] = WEIGHTS) -> str:
+def extractive_summary(text: str, count: int) -> str:
     """The `count` sentences with the highest sums, in the text's order, as one paragraph."""
     pieces = [piece.strip() for piece in sentences(text) if piece.strip()]
-    sums = [sum(weights.get(name, 0.0) * value for name, value in row.items()) for row in features(pieces)]
+    sums = [sum(WEIGHTS.get(name, 0.0) * value for name, value in row.items()) for row in _features(pieces)]
     best = sorted(range(len(pieces)), key=lambda index: -sums[index])[:count]
     return " ".join(" ".join(pieces[index].split()) for index in sorted(best))
 
 
-def features(pieces: list[str]) -> list[dict[str, float]]:
+def _features(pieces: list[str]) -> list[dict[str, float]]:
     """What is known of each sentence of a text."""
     told = [telling_words(piece) for piece in pieces]
     counts = Counter(word for words in told for word in words)

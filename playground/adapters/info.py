@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 
 from playground.errors import AdapterError
 from playground.protocol.engine import SwapReceipt
-from playground.protocol.messages import BASE
+from playground.protocol.messages import BASE, PLAIN
 
-Visibility = Literal["private", "public"]
+Visibility = Literal["private", "public", "built-in"]
 MAX_NAME_CHARS = 60
 ID_PATTERN = re.compile(r"a-[0-9a-f]{16}")
 
@@ -34,6 +34,8 @@ class AdapterInfo(BaseModel, frozen=True):
     report: dict[str, object] = Field(default_factory=dict)
     """What was measured after the training: `playground.evaluation.report`. Empty where nothing was."""
     receipt: SwapReceipt | None = None
+    task: str = ""
+    """The task that it is part of the base model for; "" for all but built-in ones."""
 
     def to_dict(self) -> dict[str, object]:
         """The shape of `/adapters`: nothing of the disk or of the owner."""
@@ -49,7 +51,7 @@ def check_name(name: object) -> str:
         raise AdapterError(
             "The adapter's name must be 1 to {limit} ordinary characters on one line.", limit=MAX_NAME_CHARS
         )
-    if name.lower() == BASE:
+    if name.lower() in (BASE, PLAIN):
         raise AdapterError("'{name}' means the model without an adapter. Choose another name.", name=name)
     if ID_PATTERN.fullmatch(name.lower()):
         raise AdapterError("'{name}' looks like an adapter's id. Choose another name.", name=name)

@@ -52,6 +52,8 @@ def model_card(info: AdapterInfo, base_id: str = "", *, merged: bool = False) ->
         worse=_worse(info),
         labels=_labels(info),
         confusion=_confusion(info),
+        scores=_list_of(info.source.get("scores")),
+        data=_list_of(info.source.get("data")),
         run=_run(info, base),
         settings=_values(info.source.get("settings")),
         versions=_values(info.source.get("versions")),

@@ -6,7 +6,7 @@ import math
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -28,16 +28,17 @@ AdapterInfos = list[AdapterInfo]
 
 
 class AdapterStore:
-    """Thread-safe. One process per data folder."""
+    """Thread-safe. One process per data folder. `builtin` are there for everybody, and stay."""
 
-    def __init__(self, data: DataDir) -> None:
+    def __init__(self, data: DataDir, builtin: Sequence[AdapterInfo] = ()) -> None:
         self.data = data
+        self.builtin = tuple(builtin)
         self._lock = threading.RLock()
 
     def list(self, owner: str) -> AdapterInfos:
-        """The owner's adapters, then those that others made public; newest first in each."""
+        """The owner's adapters, then those that others made public, newest first in each; then the built-in ones."""
         with self._lock:
-            return [*self._own(owner), *self._public(owner)]
+            return [*self._own(owner), *self._public(owner), *self.builtin]
 
     def get(self, owner: str, adapter: str) -> AdapterInfo:
         """By id or by name, one's own before public ones; `AdapterError` for all else, foreign or not there."""
@@ -45,7 +46,7 @@ class AdapterStore:
             found = _find(self._own(owner), adapter)
             # Everybody else's are looked through only then: this is asked for every request. Of two public ones with
             # a name, the first there keeps it.
-            found = found or _find(self._public(owner)[::-1], adapter)
+            found = found or _find(self._public(owner)[::-1], adapter) or _find(self.builtin, adapter)
         if found is None:
             raise _unknown(adapter)
         return found
@@ -161,6 +162,10 @@ class AdapterStore:
 
     def _get_own(self, owner: str, adapter: str) -> AdapterInfo:
         found = _find(self._own(owner), adapter)
+        if found is None and (builtin := _find(self.builtin, adapter)):
+            raise AdapterError(
+                "'{adapter}' is built in: it can be used and downloaded, but stays.", adapter=builtin.name
+            )
         if found is None:
             raise _unknown(adapter)
         return found
@@ -179,7 +184,7 @@ class AdapterStore:
         return sorted(found, key=lambda info: info.created, reverse=True)
 
 
-def _find(infos: AdapterInfos, adapter: object) -> AdapterInfo | None:
+def _find(infos: Sequence[AdapterInfo], adapter: object) -> AdapterInfo | None:
     """By id, else by name; no name looks like an id."""
     name = str(adapter).strip().lower()
     named = (info for info in infos if info.name.lower() == name)

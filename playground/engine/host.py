@@ -15,8 +15,8 @@ from playground.adapters.check import largest_adapter_bytes
 from playground.engine.llm_engine import LLMEngine
 from playground.errors import BusyError, ModelError, PlaygroundError
 from playground.models.loader import LoadedModel, inspect_model, load_model
+from playground.models.quantization import weight_shapes
 from playground.models.quantized_cache import QuantizedCache
-from playground.models.weights import weight_shapes
 from playground.process import in_own_thread
 from playground.protocol.client import SamplingClient
 from playground.protocol.engine import EngineStatus, SwapReceipt
@@ -155,10 +155,11 @@ class LocalModelHost:
         return self._serve(load_model(model, quantization, cache=self._cache))
 
     def _serve(self, loaded: LoadedModel) -> _Served:
+        largest = largest_adapter_bytes(weight_shapes(loaded.model))  # the engine changes the layers
         engine = LLMEngine(loaded, kernel_cache=self._kernel_cache)
         completed = {
+            "max_adapter_bytes": largest,
             "context_length": engine.context_length,
-            "max_adapter_bytes": largest_adapter_bytes(weight_shapes(loaded.info.folder)),
             "memory_gib": engine.memory_bytes / 2**30,
             "kernels": engine.kernels,
         }

@@ -4,11 +4,11 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from playground.errors import DataError
+from playground.errors import DataError, InputError
 from playground.evaluation.benchmark_data import QUESTIONS_FILE, STORIES_FILE, held_out_rows, stories
 from playground.protocol.client import SamplingClient
 from playground.tasks.base import Benchmark
@@ -29,17 +29,20 @@ class BenchmarkResult:
     values: dict[str, float]
 
 
-async def evaluate(client: SamplingClient, folder: Path, rows: int, seed: int = 0) -> list[BenchmarkResult]:
-    """Run every task's benchmarks on up to `rows` rows each, drawn by `seed`.
+async def evaluate(
+    client: SamplingClient, folder: Path, rows: int, seed: int = 0, tasks: Collection[str] = ()
+) -> list[BenchmarkResult]:
+    """Run the benchmarks of these tasks, or of all and the stories, on up to `rows` rows each, drawn by `seed`.
 
-    Raises `DataError` for a folder without any, and what tasks raise.
+    What the model cannot be asked, since it does not know the language, is left out. Raises `DataError` for a folder
+    without any, and what tasks raise.
     """
     results: list[BenchmarkResult] = []
     for name, task in all_tasks().items():
-        for benchmark in task.benchmarks:
+        for benchmark in task.benchmarks if name in (tasks or all_tasks()) else ():
             if (folder / benchmark.file).is_file():
                 results += _told(await _run(client, name, benchmark, folder, rows, seed))
-    if (folder / STORIES_FILE).is_file():
+    if not tasks and (folder / STORIES_FILE).is_file():
         results += _told([await _stories(client, folder, rows)])
     if not results:
         raise DataError(
@@ -61,6 +64,11 @@ async def _run(
     kept = [row for row in held_out_rows(folder, benchmark.file) if benchmark.keep(row)]
     drawn = random.Random(seed).sample(kept, min(rows, len(kept)))
     inputs, references = [benchmark.inputs(row) for row in drawn], [benchmark.reference(row) for row in drawn]
+    try:
+        all_tasks()[task].read_inputs(inputs[0], client.info)
+    except InputError as error:
+        log.info("%s is left out: %s", benchmark.title, error)
+        return []
     predictions = await answers(client, task, inputs)
     results = [BenchmarkResult(benchmark.title, len(drawn), benchmark.scores(predictions, references))]
     if benchmark.baseline:

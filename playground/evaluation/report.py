@@ -9,6 +9,7 @@ from playground.evaluation.forgetting import TaskScore, measure_forgetting
 from playground.evaluation.held_out import Compared, compare
 from playground.evaluation.paired import Clients
 from playground.evaluation.verdict import TrainingCurve, verdict
+from playground.protocol.client import SamplingClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,12 @@ async def measure(
     curve: TrainingCurve,
     cache: BaselineCache,
     format: str = "",
+    skilled: SamplingClient | None = None,
 ) -> Report:
-    """Compare on rows that were set aside, read as `format`, then on the tasks; each within its own time."""
-    compared = await compare(clients, held_out, train_examples, format)
+    """Compare on rows that were set aside, read as `format`, then on the tasks; each within its own time.
+
+    On the rows the base model is the one that a visitor knows, so `skilled` where it has a skill for them; on the tasks
+    it is the weights that were trained on, since a skill of its own is not touched by the training.
+    """
+    compared = await compare((skilled or clients[0], clients[1]), held_out, train_examples, format)
     return Report(compared, await measure_forgetting(clients, cache), curve)

@@ -24,6 +24,7 @@ from playground.models.fingerprint import fingerprint
 from playground.models.quantization import (
     QuantizationPlan,
     disable_cpu_repacking,
+    is_stored_in_4bit,
     linear_layer_names,
     plan_quantization,
 )
@@ -106,9 +107,10 @@ def _load_weights(
         local_files_only=True,
         output_loading_info=True,
     )
-    if cache is not None and plan.quantization == "4bit" and device.type == "cpu":
+    if cache is not None and plan.config and plan.quantization == "4bit" and device.type == "cpu":
         return cache.load(folder, config, plan, load)
-    loaded: Loaded = load(folder, config=config, quantization_config=plan.config)
+    quantize = {"quantization_config": plan.config} if plan.config else {}
+    loaded: Loaded = load(folder, config=config, **quantize)
     return loaded
 
 
@@ -128,6 +130,7 @@ def _info(found: ResolvedModel, model: PreTrainedModel, tokenizer: ChatTokenizer
         context_length=tokenizer.context_length,
         has_chat_template=tokenizer.has_chat_template,
         languages=found.languages,
+        chat_languages=found.chat_languages,
         weak_tasks=frozenset(found.weak_tasks),
         linear_modules=linear_layer_names(model),
         license=found.license,
@@ -161,9 +164,10 @@ def _read_config(found: ResolvedModel) -> PretrainedConfig:
             model=found.name,
             kind=", ".join(kinds) or config.model_type,
         )
-    if getattr(config, "quantization_config", None) is not None:
+    if getattr(config, "quantization_config", None) is not None and not is_stored_in_4bit(config):
         raise ModelError(
-            "{model} is stored quantized already. Choose its unquantized version: it is quantized here while loading.",
+            "{model} is stored quantized in a way that cannot be used here. Choose its unquantized version: it is "
+            "quantized here while loading.",
             model=found.name,
         )
     return config

@@ -31,7 +31,8 @@ SMALL_MODEL_PARAMETERS = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class QuantizationPlan:
-    """How to load a model: `config` is None for unquantized; `dtype` is that of everything not quantized."""
+    """How to load a model: `config` is None where nothing is to be quantized, be it stored so already or to stay as it
+    is; `dtype` is that of everything not quantized."""
 
     config: BitsAndBytesConfig | None
     dtype: torch.dtype
@@ -42,12 +43,21 @@ class QuantizationPlan:
 def plan_quantization(config: PretrainedConfig, quantization: Quantization, device: torch.device) -> QuantizationPlan:
     """Decide from the layers' widths alone.
 
-    `auto` takes 4-bit for the layers that allow it and leaves the others as they are. Raises `ModelError` where
-    `4bit` or `8bit` is asked for and no layer allows it.
+    `auto` takes 4-bit for the layers that allow it and leaves the others as they are; a model that is stored in 4 bits
+    stays so. Raises `ModelError` where `4bit` or `8bit` is asked for and no layer allows it, or where another precision
+    is asked for than the one that it is stored in.
     """
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     dtype = _plain_dtype(sum(p.numel() for p in model.parameters()), device)
+    if is_stored_in_4bit(config):
+        if quantization in ("8bit", "none"):
+            raise ModelError(
+                "This model is stored in 4 bits and cannot be loaded otherwise. Set PLAYGROUND_QUANTIZATION to auto or "
+                "4bit, or choose its unquantized version."
+            )
+        config.quantization_config["bnb_4bit_compute_dtype"] = str(dtype).removeprefix("torch.")
+        return QuantizationPlan(None, dtype, "4bit")
     if quantization == "none":
         return QuantizationPlan(None, dtype, "none")
     widths = _linear_widths(model)
@@ -71,6 +81,18 @@ def plan_quantization(config: PretrainedConfig, quantization: Quantization, devi
         llm_int8_skip_modules=kept,
     )
     return QuantizationPlan(four_bit, dtype, "4bit")
+
+
+def is_stored_in_4bit(config: PretrainedConfig) -> bool:
+    """Whether the weights lie on the disk as bitsandbytes' 4 bits, as `save_pretrained` writes a quantized model."""
+    stored = getattr(config, "quantization_config", None) or {}
+    return stored.get("quant_method") == "bitsandbytes" and bool(stored.get("load_in_4bit"))
+
+
+def weight_shapes(model: nn.Module) -> list[tuple[int, ...]]:
+    """The shape of every weight as it would be unquantized: (out, in) of a 4-bit one, which is packed."""
+    states = [(parameter, getattr(parameter, "quant_state", None)) for parameter in model.parameters()]
+    return [tuple(state.shape if state else parameter.shape) for parameter, state in states]
 
 
 def _plain_dtype(parameters: int, device: torch.device) -> torch.dtype:

@@ -63,14 +63,6 @@ def _folder_of(setting: str) -> Path:
     return Path(str(try_to_load_from_cache(setting, "config.json"))).parent
 
 
-def weight_shapes(model: Path) -> list[tuple[int, ...]]:
-    """The shape of every weight of the model; none where its files cannot be read."""
-    try:
-        return [info.shape for file in find_weights(model) for info in file.weights.values()]
-    except AdapterError:
-        return []
-
-
 def _read(path: Path) -> WeightFile:
     found = read_header(path, _MAX_HEADER_BYTES)
     return WeightFile(path, path.stat().st_size, dict(sorted(found.items(), key=lambda item: item[1].start)))

@@ -1,9 +1,12 @@
-"""What is said in a conversation, and the name of the base model among adapters."""
+"""What is said in a conversation, and the names of the base model among adapters."""
 
 from typing import Literal, NotRequired, TypedDict
 
 BASE = "base"
-"""The adapter name that means: no adapter, the base model as it is."""
+"""The adapter name that means: none of one's own, the model as it comes, with its built-in skill for a task if it has
+one."""
+PLAIN = "plain"
+"""The adapter name that means: none at all, the bare weights."""
 
 
 class Message(TypedDict):

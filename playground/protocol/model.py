@@ -41,6 +41,8 @@ class ModelInfo(BaseModel, frozen=True):
     has_chat_template: bool
     languages: tuple[str, ...] = ()
     """English names of the languages that it knows, for Translate."""
+    chat_languages: tuple[str, ...] = ()
+    """Of those, the ones that it can be talked to in; none where nobody described the model."""
     weak_tasks: frozenset[str] = frozenset()
     """Names of tasks that it was measured to be too weak for."""
     linear_modules: tuple[str, ...] = ()

@@ -14,10 +14,13 @@ from playground.data_dir import DataDir
 from playground.errors import AdapterError
 from playground.protocol.client import SamplingClient
 from playground.protocol.engine import SwapReceipt
-from playground.protocol.messages import BASE
+from playground.protocol.messages import BASE, PLAIN
 from playground.protocol.model import ModelHost, ModelInfo
 from playground.service.owners import check_known
 from playground.service.quota import Quota
+
+RETIRED = "Starter"
+"""What adapters say of the bundled model of versions up to November 2026."""
 
 
 class AdapterService:
@@ -30,25 +33,34 @@ class AdapterService:
         self._quota = quota
 
     def list(self, owner: str) -> Sequence[AdapterInfo]:
-        """Those that the owner may use, on whatever model, the newest first."""
-        return self._store.list(owner)
+        """Those that the owner may use, on whatever model, the newest first, and the loaded model's built-in ones."""
+        return [card for card in self._store.list(owner) if card.visibility != "built-in" or self.fits(card)]
 
     def choices(self, owner: str) -> Sequence[tuple[str, str]]:
         """(name, id) of those that the owner may use on the loaded model."""
         return [(adapter.name, adapter.id) for adapter in self._store.list(owner) if self.fits(adapter)]
 
+    def has_builtin(self) -> bool:
+        """Whether the loaded model as it comes is more than its bare weights."""
+        return any(self.fits(card) for card in self._store.builtin)
+
     def get(self, owner: str, adapter: object) -> AdapterInfo:
         """Find one of those that the owner may use, by id or name; raises `AdapterError`."""
         return self._store.get(owner, str(adapter))
 
-    async def client(self, owner: str, adapter: object = BASE, strength: float = 1.0) -> SamplingClient:
+    async def client(self, owner: str, adapter: object = BASE, strength: float = 1.0, task: str = "") -> SamplingClient:
         """Find the adapter among those the owner may use and swap it into the live model.
 
-        `adapter` is `BASE`, an id or a name; raises `AdapterError` for an unknown one, or one for another model.
+        `adapter` is `BASE`, `PLAIN`, an id or a name; the base model answers a `task` with its built-in skill, if it
+        has one. Raises `AdapterError` for an unknown adapter, or one for another model.
         """
-        if adapter == BASE:
+        if adapter == PLAIN:
+            return self._host.client(owner)
+        found = builtin_skill(self._host.info, self._store, task) if adapter == BASE else self.get(owner, adapter)
+        if found is None:
             return self._host.client(owner, strength=strength)
-        found = self.get(owner, adapter)
+        if adapter == BASE:
+            strength = 1.0
         await asyncio.to_thread(self.load, owner, found)
         return self._host.client(owner, self._store.key(found), strength)
 
@@ -109,10 +121,23 @@ class AdapterService:
         return receipt
 
 
+def builtin_skill(info: ModelInfo, store: AdapterStore, task: str) -> AdapterInfo | None:
+    """The adapter that is part of this model, as it comes, for a task; None for most."""
+    fitting = (card for card in store.builtin if card.task == task and info.serves(card.base_fingerprint))
+    return next(fitting, None)
+
+
 def refusal(info: ModelInfo, adapter: str, model: str, fingerprint: str) -> AdapterError | None:
     """Why an adapter of this name, made for the model of this name, cannot be used on `info`; None where it can."""
     if info.serves(fingerprint):
         return None
+    if model == RETIRED:
+        return AdapterError(
+            "The adapter '{adapter}' is for the toy model that came with earlier versions, which is no longer here. It "
+            "can still be downloaded; teach {loaded} with the same file to use it here.",
+            adapter=adapter,
+            loaded=info.name,
+        )
     if model == info.name:
         return AdapterError(
             "The adapter '{adapter}' is for other weights of {loaded} than those that are loaded. Load the ones it "

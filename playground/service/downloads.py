@@ -71,8 +71,9 @@ class DownloadService:
 
     def sizes(self, card: AdapterInfo) -> tuple[int, int]:
         """The bytes that the adapter alone and the whole model take."""
-        model = sum(path.stat().st_size for path in self._host.info.folder.glob("*.safetensors"))
-        return (card.folder / WEIGHTS).stat().st_size, model
+        info = self._host.info
+        # in 16 bits, where it is stored in 4
+        return (card.folder / WEIGHTS).stat().st_size, max(info.weights_bytes, 2 * info.num_parameters)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from playground.adapters.info import AdapterInfo
 from playground.protocol.client import SamplingClient
-from playground.protocol.messages import BASE
+from playground.protocol.messages import BASE, PLAIN
 from playground.service.adapters import AdapterService
 from playground.tasks.base import Task
 
@@ -37,7 +37,7 @@ class GenerationService:
         self, owner: str, task: Task[Any], adapter: object = BASE, strength: float = 1.0, **inputs: Any
     ) -> AsyncGenerator[Any, None]:
         """The task's results, paced; the last one is whole. Raises `InputError`, `AdapterError`, `BusyError`."""
-        client = await self._adapters.client(owner, adapter, strength)
+        client = await self._adapters.client(owner, adapter, strength, task.name)
         async with aclosing(paced(task.ask(client, **inputs))) as results:
             async for result in results:
                 yield result
@@ -50,13 +50,14 @@ class GenerationService:
         ask: Ask[T],
         compare: bool = False,
         ask_base: Ask[T] | None = None,
+        task: str = "",
     ) -> AsyncGenerator[Answers[T], None]:
-        """Ask the adapter and, with `compare`, the base model at the same time (`ask_base`, where it is asked
-        otherwise), paced; an error of one ends both."""
-        found = None if adapter == BASE else self._adapters.get(owner, adapter)
-        streams = [ask(await self._adapters.client(owner, adapter, strength if found else 1.0))]
+        """Ask the adapter for a task and, with `compare`, the base model at the same time (`ask_base`, where it is
+        asked otherwise), paced; an error of one ends both."""
+        found = None if adapter in (BASE, PLAIN) else self._adapters.get(owner, adapter)
+        streams = [ask(await self._adapters.client(owner, adapter, strength if found else 1.0, task))]
         if found and compare:
-            streams = [(ask_base or ask)(await self._adapters.client(owner)), *streams]
+            streams = [(ask_base or ask)(await self._adapters.client(owner, task=task)), *streams]
         async with aclosing(paced(merged(streams))) as newest:
             async for *base, own in newest:
                 yield Answers(base[0] if base else None, own, found, bool(base))

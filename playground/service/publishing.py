@@ -15,11 +15,13 @@ from playground.evaluation.forgetting import baseline_cache
 from playground.evaluation.report import Report, measure
 from playground.evaluation.verdict import TrainingCurve
 from playground.process import all_cores, worker_threads
+from playground.protocol.client import SamplingClient
 from playground.protocol.model import ModelHost, ModelInfo
-from playground.service.adapters import refusal
+from playground.service.adapters import builtin_skill, refusal
 from playground.service.core_share import CoreShare
 from playground.service.probes import ProbeRunner
 from playground.service.runs import read_source
+from playground.tasks.registry import task_of
 from playground.training.jobs.checkpoints import LEARNT_FOLDER, whole_checkpoints
 from playground.training.jobs.job import Job
 from playground.training.jobs.runner import JobHooks
@@ -167,7 +169,9 @@ class _Publisher:
             format = source.format if source else ""
             info = self.host.info
             cache = baseline_cache(self.store.data.base_answers, f"{info.fingerprint} {info.quantization}")
-            report = asyncio.run(self._while_open(measure(clients, held_out, train_examples, curve, cache, format)))
+            skilled = self._skilled(job.owner, format)
+            measuring = measure(clients, held_out, train_examples, curve, cache, format, skilled)
+            report = asyncio.run(self._while_open(measuring))
             if report is None:
                 log.info("the adapter %s was not measured, as the app is closing", card.id)
                 return
@@ -175,6 +179,15 @@ class _Publisher:
             self.store.note_report(job.owner, card.id, report.to_dict())
         except Exception:  # the adapter is there and works: without its figures it is still what was asked for
             log.exception("the adapter %s could not be measured", card.id)
+
+    def _skilled(self, owner: str, format: str) -> SamplingClient | None:
+        """The base model with its built-in skill for rows of this format; None where it has none."""
+        task = task_of(format)
+        skill = builtin_skill(self.host.info, self.store, task.name) if task else None
+        if skill is None:
+            return None
+        self.host.load_adapter(self.store.key(skill), skill.folder)
+        return self.host.client(owner, self.store.key(skill))
 
     def _is_at_home(self, job: Job) -> bool:
         return self.host.info.serves(job.spec.base_fingerprint)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from playground.adapters.builtin import builtin_adapters
 from playground.adapters.store import AdapterStore
 from playground.data_dir import DataDir
 from playground.protocol.model import ModelHost
@@ -44,7 +45,8 @@ class Services:
 
 def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Services:
     """Wire everything around a live model and a data folder that is locked and swept; raises `SettingsError`."""
-    owners, store, quota = Owners(data, settings.mode), AdapterStore(data), Quota(host, data, settings.mode)
+    owners, quota = Owners(data, settings.mode), Quota(host, data, settings.mode)
+    store = AdapterStore(data, builtin_adapters())
     adapters, datasets = AdapterService(host, store, data, quota), DatasetService(host, data)
     preflight = Preflight(data.trials, CoreShare(host).threads)
     jobs = JobQueue(data, handover(host, store, preflight), MAX_RUN_S if settings.mode == "public" else None)

@@ -143,7 +143,7 @@ def break_model(folder: Path, how: str) -> None:
         ('{"model_type": "unheard-of"}', "cannot be loaded"),
         ('{"architectures": ["LlamaForSequenceClassification"]}', "cannot write text"),
         ('{"model_type": "bert", "architectures": ["BertForMaskedLM"]}', "cannot write text"),
-        ('{"quantization_config": {"quant_method": "gptq", "bits": 4}}', "quantized already"),
+        ('{"quantization_config": {"quant_method": "gptq", "bits": 4}}', "stored quantized"),
         ('{"hidden_size": 128}', "cannot be loaded"),
     ],
 )
@@ -201,3 +201,31 @@ def test_loading_says_nothing_of_a_kernel_that_is_not_wanted(tiny_model_folder: 
     code = [sys.executable, "-c", _LOADS, str(tiny_model_folder)]
     done = subprocess.run(code, cwd=ROOT, capture_output=True, text=True, check=True, timeout=180)
     assert done.stderr.splitlines() == ["something else"]
+
+
+@pytest.fixture(scope="module")
+def stored_in_4bit(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chat model as `save_pretrained` stores it once it is quantized."""
+    folder = tmp_path_factory.mktemp("models") / "stored"
+    quantized = load_model(str(tiny_model_folder), "4bit")
+    quantized.model.save_pretrained(folder)
+    for path in tiny_model_folder.glob("*token*"):
+        shutil.copy(path, folder)
+    return folder
+
+
+def test_stored_in_4bit_is_the_same_model(tiny_model_folder: Path, stored_in_4bit: Path) -> None:
+    """Defends models that come quantized, as the bundled one: bit for bit what quantizing at the start makes."""
+    ids = torch.tensor([[70, 81, 73, 223]])
+    made, read = load_model(str(tiny_model_folder), "4bit"), load_model(str(stored_in_4bit), "auto")
+    assert (read.info.precision, read.info.dtype) == (made.info.precision, made.info.dtype)
+    assert read.info.num_parameters == made.info.num_parameters
+    with torch.inference_mode():
+        assert torch.equal(made.model(ids).logits, read.model(ids).logits)
+
+
+@pytest.mark.parametrize("setting", ["none", "8bit"])
+def test_stored_in_4bit_stays_so(stored_in_4bit: Path, setting: loader.Quantization) -> None:
+    """Defends an honest label: what was rounded to 4 bits is not shown as anything finer."""
+    with pytest.raises(ModelError, match="stored in 4 bits"):
+        load_model(str(stored_in_4bit), setting)

@@ -134,7 +134,7 @@ def test_one_for_another_model_is_shown_and_not_chosen(services: Services, adapt
     assert picked(services, owner, mine.id).value == mine.id
     assert picked(services, owner, foreign.id).value == BASE
     for adapter, usable in ((mine, True), (foreign, False)):
-        listed, *_, title, _, _, _, _, using = adapters_tab._draw(services, request, adapter.id)
+        listed, _, _, title, _, _, _, _, using, *_ = adapters_tab._draw(services, request, adapter.id)
         assert using.visible is usable
         assert ("for another model: big" in title) is not usable
         lines = {identity: line for line, identity in listed.choices}

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from playground.adapters.merge import __main__ as module
 from playground.adapters.merge.__main__ import merge
 from playground.errors import AdapterError, BusyError
+from playground.models.loader import load_model
 from playground.service.merging import WholeModels
 from tests.support.tiny import damage, make_adapter
 
@@ -54,6 +55,25 @@ def test_llama(tiny_model_folder: Path, adapters: list[Path], tmp_path: Path, wh
     assert own.chat_template == merged.chat_template
     assert (folder / "generation_config.json").is_file()
     assert list(tmp_path.glob("whole.zip*")) == [out]
+
+
+def test_a_base_that_is_stored_in_4bit(tiny_model_folder: Path, adapters: list[Path], tmp_path: Path) -> None:
+    """Defends the bundled model's adapters: the whole model is what the 4 bits stand for, with the adapter in it."""
+    base, out = tmp_path / "base", tmp_path / "out" / "whole.zip"
+    out.parent.mkdir()
+    quantized = load_model(str(tiny_model_folder), "4bit").model
+    quantized.save_pretrained(base, max_shard_size="40KB")
+    for path in tiny_model_folder.glob("*token*"):
+        shutil.copy(path, base)
+    merge(base, adapters[0], out)
+    folder = _unzipped(out)
+    assert "quantization_config" not in json.loads((folder / "config.json").read_text())
+    assert [path.name for path in folder.glob("*.safetensors*")] == ["model.safetensors"]
+    assert AutoTokenizer.from_pretrained(folder)("A dog.").input_ids
+    wanted = _logits(PeftModel.from_pretrained(quantized, adapters[0]))
+    found = _logits(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
+    assert (found - wanted).abs().max() < 0.02 * wanted.abs().max()  # the weights are stored in 16 bits
+    assert list(out.parent.glob("*")) in ([out, folder], [folder, out])
 
 
 def test_gpt2_whose_layers_lie_transposed(gpt2_folder: Path, tmp_path: Path) -> None:

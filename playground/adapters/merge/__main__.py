@@ -39,7 +39,6 @@ _COPIED_FILES = (
     "added_tokens.json",
     "generation_config.json",
     "*.model",
-    "model.safetensors.index.json",
     "LICENSE*",
 )
 """What transformers reads beside weights and configuration, and what the licence asks to go along."""
@@ -68,19 +67,27 @@ def main(arguments: list[str]) -> int:
 
 def merge(model: Path, adapter: Path, out: Path) -> None:
     """Write the whole model, or nothing; raises `AdapterError` with the reason for what cannot be done."""
-    facts = check_folder(adapter)
-    weights = find_weights(model)
-    check_room(sum(stored.size for stored in weights), out.parent)
+    from playground.adapters.merge.unfold import unfolded
+
+    with unfolded(model, out.parent) as full:
+        _merge(full, model, adapter, out)
+
+
+def _merge(model: Path, others: Path, adapter: Path, out: Path) -> None:
+    """Configuration and weights are those of `model`, all other files those of `others`."""
     from playground.adapters.merge.deltas import delta_weights
 
-    deltas = delta_weights(model, adapter, facts, weights)
+    weights = find_weights(model)
+    check_room(sum(stored.size for stored in weights), out.parent)
+    deltas = delta_weights(model, adapter, check_folder(adapter), weights)
     with disk_full_as_error(), open_atomic(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for stored in weights:
             entry = zipfile.ZipInfo(stored.path.name)
             with archive.open(entry, "w", force_zip64=True) as write:
                 _write_weights(stored, deltas, write)
         archive.writestr("config.json", _config(model))
-        for path in sorted({path for pattern in _COPIED_FILES for path in model.glob(pattern) if path.is_file()}):
+        beside = {path for pattern in _COPIED_FILES for path in others.glob(pattern) if path.is_file()}
+        for path in sorted(beside.union(model.glob("model.safetensors.index.json"))):
             archive.write(path, path.name)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.protocol.messages import BASE
+from playground.protocol.messages import BASE, PLAIN
 from playground.service.services import Services
 from playground.ui.components.basics import html
 from playground.ui.events import EVENT_OPTIONS, in_browser
@@ -17,7 +17,7 @@ class AdapterPicker:
     """The bar's controls, and all places on the page that name who answers."""
 
     picker: gr.Dropdown
-    """Its value is `BASE` or an adapter's id."""
+    """Its value is `BASE`, an adapter's id, or `PLAIN`."""
     strength: gr.Slider
     """In percent."""
     compare: gr.Checkbox
@@ -80,7 +80,8 @@ def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
 
 def picked(services: Services, owner: str, adapter: str | None = None) -> gr.Dropdown:
     """The bar's picker with the owner's adapters as they are now, and this one chosen, if any, where it can answer."""
-    choices = [(t("Base model"), BASE), *services.adapters.choices(owner)]
+    plain = [(t("Plain model"), PLAIN)] if services.adapters.has_builtin() else []
+    choices = [(t("Base model"), BASE), *services.adapters.choices(owner), *plain]
     if adapter is None:
         return gr.Dropdown(choices=choices)
     return gr.Dropdown(choices=choices, value=adapter if any(adapter == known for _, known in choices) else BASE)

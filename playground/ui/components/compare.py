@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import gradio as gr
 
 from playground.i18n.catalog import gettext, locale_of
+from playground.protocol.messages import PLAIN
 from playground.service.generation import Ask
 from playground.service.services import Services
 from playground.ui.components import snippets
@@ -95,7 +96,8 @@ def wire(services: Services, choice: AdapterPicker) -> None:
         cards = services.adapters.list(services.owners.owner(request.headers))
         name = next((card.name for card in cards if card.id == adapter), None)
         locale = locale_of(request.headers)
-        drawn = snippets.who(_at(locale, name, percent) if name else gettext(locale, "Base model"), name is not None)
+        base = gettext(locale, "Plain model" if adapter == PLAIN else "Base model")
+        drawn = snippets.who(_at(locale, name, percent) if name else base, name is not None)
         return [gr.skip() if done else drawn for done in answered]
 
     inputs = [choice.picker, choice.strength, *(answered for _, answered in choice.named)]
@@ -113,17 +115,23 @@ def _is_number(value: Any) -> bool:
 
 
 async def answers(
-    services: Services, request: gr.Request, who: Sequence[Any], ask: Ask[T], ask_base: Ask[T] | None = None
+    services: Services,
+    request: gr.Request,
+    who: Sequence[Any],
+    ask: Ask[T],
+    ask_base: Ask[T] | None = None,
+    task: str = "",
 ) -> AsyncIterator[ComparedOutput[T]]:
-    """Ask whoever is chosen and, with Compare, the base model at the same time (`ask_base`, where it is asked
-    otherwise); an error of one ends both. `who` are the values of `AdapterPicker.inputs`.
+    """Ask whoever is chosen for a task and, with Compare, the base model at the same time (`ask_base`, where it is
+    asked otherwise); an error of one ends both. `who` are the values of `AdapterPicker.inputs`.
     """
     adapter, percent, compare = who
     owner, locale = services.owners.owner(request.headers), locale_of(request.headers)
     strength = percent / 100 if _is_number(percent) else percent
-    asked = services.generation.answers(owner, adapter, strength, ask, compare, ask_base)
+    asked = services.generation.answers(owner, adapter, strength, ask, compare, ask_base, task)
     async with aclosing(asked) as newest:
         async for found in newest:
             taught = found.adapter is not None
-            name = _at(locale, found.adapter.name, percent) if found.adapter else gettext(locale, "Base model")
+            base = gettext(locale, "Plain model" if adapter == PLAIN else "Base model")
+            name = _at(locale, found.adapter.name, percent) if found.adapter else base
             yield ComparedOutput(found.base, found.own, name, taught, found.comparing)

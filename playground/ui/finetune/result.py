@@ -14,6 +14,7 @@ from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
 from playground.service.services import Services
+from playground.tasks.registry import task_of
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import head, primary, second, static_html
@@ -154,7 +155,10 @@ async def _answers(
     """The table of questions with both answers, growing as the live model writes them."""
     asked = await asyncio.to_thread(services.finetuning.sample_rows, owner, job_id)
     rows = [[messages[-1]["content"], "", "", wanted] for messages, wanted in asked]
-    clients = await services.adapters.client(owner), await services.adapters.client(owner, card.id)
+    source = services.finetuning.source(owner, job_id)
+    task = task_of(source.format) if source else None
+    base = await services.adapters.client(owner, task=task.name if task else "")
+    clients = base, await services.adapters.client(owner, card.id)
     clock = asyncio.get_running_loop().time
     next_at = 0.0
     for row, (messages, _) in zip(rows, asked, strict=True):

@@ -47,7 +47,7 @@ window.playground = (() => {
   // With an adapter the picker is green, and strength and Compare can be used; Compare shows the base model's half.
   // Updates for strength and Compare. In the browser, so that it is seen at once.
   function showChoice(picked, compare) {
-    const taught = picked !== "base";
+    const taught = picked !== "base" && picked !== "plain";
     page().classList.toggle("taught", taught);
     page().classList.toggle("comparing", taught && compare);
     const usable = { __type__: "update", interactive: taught };

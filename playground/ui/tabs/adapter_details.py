@@ -1,6 +1,7 @@
 """What is known of one adapter, in words and figures that were measured."""
 
 from datetime import datetime
+from typing import Any
 
 from markupsafe import Markup
 
@@ -9,6 +10,7 @@ from playground.adapters.info import AdapterInfo
 from playground.errors import InputError
 from playground.i18n.catalog import Gettext
 from playground.service.services import Services
+from playground.tasks.registry import all_tasks
 from playground.ui.components import snippets
 from playground.ui.reports import report, verdict
 from playground.ui.templates import render
@@ -16,7 +18,8 @@ from playground.ui.templates import render
 
 def line(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
     """The adapter in the list: its name, the day it was made, and its model where another one is loaded."""
-    return "  ·  ".join(filter(None, (card.name, _time(card)[:10], _foreign(services, card, gettext))))
+    when = gettext("built in") if card.task else _time(card)[:10]
+    return "  ·  ".join(filter(None, (card.name, when, _foreign(services, card, gettext))))
 
 
 def title(services: Services, card: AdapterInfo, gettext: Gettext) -> Markup:
@@ -28,6 +31,11 @@ def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) ->
     taught = not card.source.get("imported") and bool(card.source)
     known = {**card.source, **card.metrics}
     line = report.words(card.report, gettext) or (verdict.words(known, gettext)[1] if taught else "")
+    if card.task:
+        tab = gettext(all_tasks()[card.task].title)
+        line = gettext(
+            "It comes with {model} and is part of its base model on the page {tab}.", model=card.base_model, tab=tab
+        )
     facts = [
         (gettext("Taught") if taught else gettext("Imported"), _time(card)),
         (gettext("From"), _file(services, owner, card)),
@@ -41,12 +49,21 @@ def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) ->
         "adapter",
         gettext,
         verdict=line,
-        tiles=report.tiles(card.report, gettext) or verdict.tiles(known, gettext),
+        tiles=_scores(card) if card.task else report.tiles(card.report, gettext) or verdict.tiles(known, gettext),
         facts=facts,
         answers=report.answers(card.report, card.name, gettext),
         other_skills=report.others(card.report, gettext),
         figures=report.behind(card.report, card.name, gettext),
     )
+
+
+def _scores(card: AdapterInfo) -> Markup:
+    """The leading measure of each benchmark that a built-in skill was measured on, with the plain model's."""
+    leading: dict[str, Markup] = {}
+    scores: Any = card.source.get("scores", ())
+    for title, rows, measure, plain, skill in scores:
+        leading.setdefault(title, snippets.tile(title, f"{skill:.1f}", f"{plain:.1f}", f"{measure} · {rows}"))
+    return snippets.tiles(*leading.values())
 
 
 def _foreign(services: Services, card: AdapterInfo, gettext: Gettext) -> str:

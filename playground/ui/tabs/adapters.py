@@ -100,7 +100,7 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
     with gr.Row(elem_classes=["foot", "rule"]) as using:
         caption("Everyone chooses for themselves: using it here changes only what you see.")
         use = primary("Use it")
-    drawn = (chosen, empty, page, title, facts, renaming, deleting, taking, using)
+    drawn = (chosen, empty, page, title, facts, renaming, deleting, taking, using, rename, delete)
     return Parts(
         chosen,
         bring,
@@ -143,6 +143,7 @@ def _draw(services: Services, request: gr.Request, adapter: str | None, seen: st
         adapter_details.page(services, owner, card, gettext) if card else "",
         *(gr.Row(visible=False) for _ in range(3)),
         gr.Row(visible=card is not None and services.adapters.fits(card)),
+        *(gr.Button(visible=card is not None and not card.task) for _ in range(2)),
     ]
 
 

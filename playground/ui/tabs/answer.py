@@ -64,7 +64,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[QuestionAnsweringOutput]:
             return TASK.ask(client, question=question, context=context)
 
-        async for found in answers(services, request, who, ask):
+        async for found in answers(services, request, who, ask, task=TASK.name):
             yield found.drawn(lambda one: _drawn(gettext, context, one))
 
     inputs = [question, context, *choice.inputs]

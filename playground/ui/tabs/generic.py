@@ -46,7 +46,7 @@ def build(services: Services, choice: AdapterPicker, task: Task[Any]) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[Any]:
             return task.ask(client, **given)
 
-        async for found in answers(services, request, who, ask):
+        async for found in answers(services, request, who, ask, task=task.name):
             yield found.drawn(lambda output: output.to_text())
 
     wire([buttons[0].click], buttons, run, [*choice.inputs, *inputs], result.outputs)

@@ -90,7 +90,7 @@ def _judging(services: Services) -> Callable[..., AsyncIterator[Any]]:
                     yield found
                 await asyncio.sleep(0)
 
-        async for both in answers(services, request, who, ask):
+        async for both in answers(services, request, who, ask, task=TASK.name):
             if both.comparing:
                 yield _compared(gettext, lines, both), snippets.caption(_agreement(gettext, both))
             else:

@@ -70,7 +70,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
             return TASK.ask(client, text=text, length=length)
 
-        async for found in answers(services, request, who, ask):
+        async for found in answers(services, request, who, ask, task=TASK.name):
             below = _below(gettext, services.models.info.name, text, found)
             yield [*found.drawn(lambda one: one.text), snippets.caption(below)]
 

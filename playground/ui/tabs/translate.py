@@ -60,7 +60,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
             return TASK.ask(client, text=text, target=target, source=source)
 
-        async for found in answers(services, request, who, ask):
+        async for found in answers(services, request, who, ask, task=TASK.name):
             spoken = _detected(locale, found) if source == AUTO else ""
             line = _by(locale, found, _names(known, locale))
             yield [*found.drawn(lambda one: one.text), snippets.caption(spoken), snippets.caption(line)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-STARTER_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "starter"
+STARTER_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "smollm2"
 
 _EUROPEAN = ("English", "German", "French", "Spanish", "Italian", "Portuguese")
 COMMON_LANGUAGES = (*_EUROPEAN, "Dutch", "Polish", "Russian", "Chinese", "Japanese", "Korean", "Arabic", "Hindi")
@@ -25,9 +25,12 @@ class CatalogEntry:
     licence: str
     weak_tasks: tuple[str, ...] = ()
     """Names of tasks that it was measured to be too weak for."""
+    translated_languages: tuple[str, ...] = ()
+    """Known to its built-in skill for translating alone: it cannot be talked to in them."""
 
 
-STARTER = CatalogEntry("starter", "Starter", 0.1, ("English", "German", "French", "Chinese"), "other", ("summarize",))
+STARTER = CatalogEntry("starter", "SmolLM2 135M", 0.2, ("English",), "Apache-2.0", (), ("German", "French"))
+"""The bundled model."""
 
 CATALOG: tuple[CatalogEntry, ...] = (
     CatalogEntry("HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2 135M", 0.2, ("English",), "Apache-2.0"),

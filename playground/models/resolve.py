@@ -9,7 +9,15 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 
 from playground.errors import ModelError
-from playground.models.catalog import COMMON_LANGUAGES, STARTER, STARTER_FOLDER, find_model, fitting_models
+from playground.models.catalog import (
+    COMMON_LANGUAGES,
+    STARTER,
+    STARTER_FOLDER,
+    CatalogEntry,
+    find_model,
+    fitting_models,
+    hub_id,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +36,7 @@ class ResolvedModel:
     weak_tasks: tuple[str, ...] = ()
     hub_id: str = ""
     license: str = ""
+    chat_languages: tuple[str, ...] = ()
 
 
 def resolve_model(setting: str) -> ResolvedModel:
@@ -60,8 +69,19 @@ def _starter() -> ResolvedModel:
             "The bundled model is missing from {folder}. Get the project's files again, or set PLAYGROUND_MODEL.",
             folder=STARTER_FOLDER,
         )
+    return _described(STARTER, STARTER_FOLDER)
+
+
+def _described(known: CatalogEntry, folder: Path) -> ResolvedModel:
     return ResolvedModel(
-        STARTER.model_id, STARTER_FOLDER, STARTER.name, STARTER.languages, STARTER.weak_tasks, license=STARTER.licence
+        known.model_id,
+        folder,
+        known.name,
+        known.languages + known.translated_languages,
+        known.weak_tasks,
+        hub_id(known.name),
+        known.licence,
+        known.languages,
     )
 
 
@@ -92,6 +112,4 @@ def _from_hub(model_id: str, *, local_only: bool) -> ResolvedModel:
         raise ModelError("The model {model} has no weights in the safetensors format.", model=model_id)
     if known is None:
         return ResolvedModel(model_id, folder, model_id, COMMON_LANGUAGES, hub_id=model_id)
-    return ResolvedModel(
-        known.model_id, folder, known.name, known.languages, known.weak_tasks, known.model_id, known.licence
-    )
+    return _described(known, folder)

@@ -19,11 +19,15 @@ def make_data(folder: Path) -> Path:
         {"en": f"A {a} in the {p}.", "de": f"Ein {a} hier: {p}.", "fr": f"Un {a} dans le {p}."} for a, p in pairs
     ]
     chinese = [{"en": f"The {a} likes the {p} number {n}.", "zh": f"{n}号动物。"} for n, (a, p) in enumerate(pairs)]
+    _rows(folder / "sentiment/sst2_sentences_train.jsonl", reviews[:40])
+    _rows(folder / "sentiment/uci_reviews_train.jsonl", reviews[40:60])
     _rows(folder / "sentiment/sst2_dev.jsonl", reviews[60:80])
+    _rows(folder / "translation/multi30k_train.jsonl", captions[:40])
     _rows(folder / "translation/multi30k_val.jsonl", captions[40:])
     _rows(folder / "translation/tatoeba_en_zh_train.jsonl", [*chinese, *chinese[:1]])
     _rows(folder / "qa/squad_train.jsonl", [_question(animal, place) for animal, place in pairs])
     documents = [{"document": f"We study a {a}. It is in the {p}. It is new.", "summary": f"A {a}."} for a, p in pairs]
+    _rows(folder / "summarization/scitldr_train.jsonl", documents[:30])
     _rows(folder / "summarization/scitldr_dev.jsonl", documents[30:])
     tales = [
         f"Once upon a time, there was a little {a} named Tom. One day, Tom saw the {p}.\n\nTom liked the {p}. The end."

@@ -1,7 +1,7 @@
 """One base model with one adapter, for one owner, to generate with and to score with."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -52,7 +52,7 @@ class SamplingClient:
 
     async def generate(
         self, prompt_token_ids: Sequence[int], params: SamplingParams, top_logprobs: int = 0
-    ) -> AsyncIterator[RequestOutput]:
+    ) -> AsyncGenerator[RequestOutput, None]:
         """Stream the continuation, each time the whole text so far; a reader who leaves aborts the request.
 
         Raises `InputError`, `AdapterError`, `BusyError`, `EngineError`.

@@ -2,19 +2,31 @@
 
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from functools import partial
+from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 from pydantic import SkipValidation
 
 from playground.metrics.corpus import PERPLEXITY
-from playground.protocol.client import MIN_ANSWER_TOKENS, SamplingClient
+from playground.protocol.client import MIN_ANSWER_TOKENS, SamplingClient, in_thread
 from playground.protocol.messages import Message
+from playground.protocol.requests import TokenLogprob
 from playground.protocol.sampling import SamplingParams
 from playground.sentence import N_
 from playground.tasks.base import Forgetting, Task, TaskExample, skills
 from playground.tasks.inputs import Ask, OptionalText, TaskInputs, Text
+from playground.tasks.nlp.only_english import only_english
+from playground.tasks.nlp.repetition import without_repetition
 from playground.tasks.outputs import TextOutput
+
+ONLY_ENGLISH = "only English"
+"""The note on what the page itself says in a language that the model does not know."""
+REPEATED = "repeated"
+"""The note on an answer that ends where it began to repeat itself."""
+_LOOKED_AT_EVERY = 16
+"""Tokens after which it is looked whether an answer repeats itself."""
 
 
 class Generate(Task[TextOutput]):
@@ -53,12 +65,24 @@ class Generate(Task[TextOutput]):
     async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[TextOutput]:
         prompt, system = inputs.prompt, inputs.system
         if inputs.mode == "chat" and client.info.has_chat_template:
+            base_knows_only_english = client.is_base and client.info.languages == ("English",)
+            if base_knows_only_english and (said := await in_thread(partial(only_english, prompt))):
+                yield TextOutput(said, finished=True, note=ONLY_ENGLISH)
+                return
             fitting = partial(self._chat_that_fits, client, inputs)
             token_ids = await client.encode_prompt(fitting, text=f"{system} {prompt}")
         else:
             token_ids = await client.encode_prompt(f"{system}\n\n{prompt}" if system else prompt)
-        async for output in client.generate(token_ids, inputs.params, inputs.top_logprobs):
-            yield TextOutput(output.text, finished=output.finish_reason is not None, words=output.logprobs)
+        async with aclosing(client.generate(token_ids, inputs.params, inputs.top_logprobs)) as outputs:
+            looked_at = 0
+            async for output in outputs:
+                finished = output.finish_reason is not None
+                if finished or output.num_tokens >= looked_at + _LOOKED_AT_EVERY:
+                    looked_at = output.num_tokens
+                    if kept := without_repetition(output.text):
+                        yield TextOutput(kept, finished=True, note=REPEATED, words=_words_of(kept, output.logprobs))
+                        return
+                yield TextOutput(output.text, finished, words=output.logprobs)
 
     def _chat_that_fits(self, client: SamplingClient, inputs: Inputs) -> list[Message]:
         """Forget the oldest exchanges when a conversation outgrows the context; never the newest message."""
@@ -75,6 +99,12 @@ class Generate(Task[TextOutput]):
             return without(0)
         every = range((len(history) + 1) // 2)  # looked through by halves: a long conversation takes long to write out
         return without(bisect_left(every, True, key=fits))
+
+
+def _words_of(text: str, words: Sequence[TokenLogprob]) -> tuple[TokenLogprob, ...]:
+    """Those of `words` that begin inside `text`."""
+    begins = accumulate((len(word.token) for word in words), initial=0)
+    return tuple(word for word, begin in zip(words, begins, strict=False) if begin < len(text))
 
 
 TASK = Generate()

@@ -31,7 +31,8 @@ class TaskOutput(ABC):
 class TextOutput(TaskOutput):
     """The whole text so far. `part` of `parts` says which piece of a long text is being read (0 of 0: all).
 
-    `words` are the text's tokens with their probabilities, where they were asked for.
+    `words` are the text's tokens with their probabilities, where they were asked for. `note` is the task's own word on
+    where the text comes from.
     """
 
     streams_text: ClassVar[bool] = True

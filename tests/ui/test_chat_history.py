@@ -6,13 +6,16 @@ import pytest
 
 from playground.errors import InputError
 from playground.protocol.messages import Message
+from playground.tasks.generate import ONLY_ENGLISH, REPEATED
 from playground.tasks.outputs import TextOutput
 from playground.ui.components.chat_history import (
     Turn,
+    answered,
     as_messages,
     as_turns,
     asked_before,
     author,
+    author_of,
     before_last,
     caught_up,
     signatures,
@@ -39,6 +42,23 @@ def test_an_answer_keeps_its_author_and_the_model_reads_none() -> None:
     assert caught_up([], turns) == turns
     names = [turn["metadata"]["log"] for turn in turns if "metadata" in turn]
     assert names == ["Pirate at 50 %", "Base model"]
+
+
+def test_what_the_page_said_is_signed_by_it_and_read_by_no_model() -> None:
+    """The model would read there that it speaks only English, in a language that it does not know."""
+    by = author("Base model", taught=False)
+    page = author_of(str.format, TextOutput("Nur Englisch.", True, note=ONLY_ENGLISH), by)
+    turns = with_answer(with_answer([], "Wie?", TextOutput("Nur Englisch."), page), "How?", TextOutput("So."), by)
+    assert page["log"] == "This page" and "color-accent" not in signatures("chat", turns, page)
+    assert as_turns(turns) == turns
+    assert answered(as_messages(turns)) == talk("u:How?", "a:So.")
+
+
+def test_an_answer_that_was_ended_says_so() -> None:
+    by = author("Pirate", taught=True)
+    ended = author_of(str.format, TextOutput("Arr.", True, note=REPEATED), by)
+    assert ended == {**by, "log": "Pirate, ended where it repeated itself"}
+    assert author_of(str.format, TextOutput("Arr.", True), by) == author_of(str.format, None, by) == by
 
 
 def test_a_name_cannot_write_style_of_its_own() -> None:

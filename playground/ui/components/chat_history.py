@@ -5,7 +5,9 @@ from itertools import pairwise
 from typing import Any, Literal, NotRequired, TypedDict
 
 from playground.errors import InputError
+from playground.i18n.catalog import Gettext
 from playground.protocol.messages import BASE, Message
+from playground.tasks.generate import ONLY_ENGLISH, REPEATED
 from playground.tasks.outputs import TextOutput
 
 
@@ -13,12 +15,12 @@ class Author(TypedDict):
     """Who gave an answer, under the names that the Chatbot keeps such things by."""
 
     id: str
-    """`BASE`, or `TAUGHT` for any adapter."""
+    """`BASE`, `TAUGHT` for any adapter, or `PAGE` for what no model said."""
     log: str
     """Name and strength, as they were."""
 
 
-TAUGHT = "taught"
+TAUGHT, PAGE = "taught", "page"
 Afresh = Callable[[Callable[..., Any]], None]
 """Has an event, such as a button's `click`, begin a new chat."""
 
@@ -33,6 +35,15 @@ class Turn(TypedDict):
 
 def author(name: str, taught: bool) -> Author:
     return {"id": TAUGHT if taught else BASE, "log": name}
+
+
+def author_of(gettext: Gettext, result: TextOutput | None, by: Author) -> Author:
+    """Who gave `result` when `by` was asked."""
+    if result and result.note == ONLY_ENGLISH:
+        return {"id": PAGE, "log": gettext("This page")}
+    if result and result.note == REPEATED:
+        return {**by, "log": gettext("{name}, ended where it repeated itself", name=by["log"])}
+    return by
 
 
 def as_turns(shown: Any) -> list[Turn]:
@@ -51,8 +62,11 @@ def as_turns(shown: Any) -> list[Turn]:
 
 
 def as_messages(shown: Any) -> list[Message]:
-    """The conversation as the model reads it: roles and contents alone."""
-    return [{"role": turn["role"], "content": turn["content"]} for turn in as_turns(shown)]
+    """The conversation as the model reads it: roles and contents alone, and nothing that the page said itself."""
+    return [
+        {"role": turn["role"], "content": "" if turn.get("metadata", {}).get("id") == PAGE else turn["content"]}
+        for turn in as_turns(shown)
+    ]
 
 
 def with_answer(history: list[Turn], said: str, result: TextOutput | None, by: Author) -> list[Turn]:
@@ -105,8 +119,13 @@ def asked_before(messages: list[Message], place: Any) -> list[Message]:
     inside = isinstance(place, int) and 0 < place < len(messages)
     if not inside or [message["role"] for message in messages[place - 1 : place + 1]] != ["user", "assistant"]:
         raise InputError("There is no such answer in this conversation.")
-    asked: list[Message] = []
-    for said, answer in pairwise(messages[:place]):
+    return [*answered(messages[:place]), messages[place - 1]]
+
+
+def answered(messages: list[Message]) -> list[Message]:
+    """What was said and got an answer, with that."""
+    kept: list[Message] = []
+    for said, answer in pairwise(messages):
         if said["role"] == "user" and answer["role"] == "assistant" and answer["content"].strip():
-            asked += [said, answer]
-    return [*asked, messages[place - 1]]
+            kept += [said, answer]
+    return kept

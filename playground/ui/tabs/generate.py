@@ -19,9 +19,11 @@ from playground.ui.components.basics import caption, ghost
 from playground.ui.components.chat_history import (
     Afresh,
     Turn,
+    answered,
     as_messages,
     as_turns,
     author,
+    author_of,
     before_last,
     caught_up,
     signatures,
@@ -225,16 +227,18 @@ async def _spoken(
     """Updates for both conversations, their words and their signatures while `said` is answered; `histories` are the
     base model's and the chosen one's own."""
     asked = generate_controls.read(values[CHOICES:])
-    shades = _shades(request, "chat")
-    base_ask, ask = (_asking(services, asked, prompt=said, history=as_messages(history)) for history in histories)
-    by_base = author(gettext_for(request)("Base model"), False)
-    signed: list[Any] = []
+    shades, gettext = _shades(request, "chat"), gettext_for(request)
+    base_ask, ask = (
+        _asking(services, asked, prompt=said, history=answered(as_messages(history))) for history in histories
+    )
+    base_model, signed_by = author(gettext("Base model"), False), None
     async for found in answers(services, request, values[:CHOICES], ask, base_ask):
-        by = author(found.name, found.taught)
+        by_base = author_of(gettext, found.base, base_model)
+        by = author_of(gettext, found.own, author(found.name, found.taught))
         base = with_answer(histories[0], said, found.base, by_base) if found.comparing else gr.skip()
-        if signed:  # once is enough
-            signed = [gr.skip(), gr.skip()]
-        else:
+        signed = [gr.skip(), gr.skip()]
+        if signed_by != (by_base, by):
+            signed_by = by_base, by
             signed = [
                 signatures("generate-chat-base", histories[0], by_base) if found.comparing else gr.skip(),
                 signatures("generate-chat", histories[1], by),

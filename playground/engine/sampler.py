@@ -66,7 +66,7 @@ class Sampler:
     def __init__(self, sampling: SamplingParams, prompt: Sequence[int]) -> None:
         self._sampling = sampling
         self._random = random.Random(secrets.randbits(62) if sampling.seed == -1 else sampling.seed)
-        self._seen = dict.fromkeys(prompt) if sampling.repetition_penalty != 1.0 else {}
+        self._seen = dict.fromkeys(prompt) if sampling.repetition_penalty != 1.0 and sampling.penalize_prompt else {}
 
     def needs(self, vocabulary: int) -> int:
         """How many of the likeliest tokens a choice is made from."""
@@ -75,7 +75,7 @@ class Sampler:
         return self._sampling.top_k if 0 < self._sampling.top_k < vocabulary else vocabulary
 
     def apply_repetition_penalty(self, scores: torch.Tensor) -> torch.Tensor:
-        """`scores` (V) after the repetition penalty, which counts the prompt's tokens too.
+        """`scores` (V) after the repetition penalty, which counts the prompt's tokens too where the sampling says so.
 
         Source: Keskar et al. 2019 (CTRL), as in transformers.
         """

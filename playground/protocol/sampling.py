@@ -14,6 +14,9 @@ class SamplingParams:
     repetition_penalty: float = 1.0
     seed: int = -1
     stop: tuple[str, ...] = ()
+    penalize_prompt: bool = True
+    """Whether the repetition penalty counts the prompt's tokens too, which keeps a chat's answer from naming what was
+    asked, and from ending: the end of a turn stands in the prompt."""
 
 
 GREEDY = SamplingParams(temperature=0.0)

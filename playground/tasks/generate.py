@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from typing import Annotated, Any, Literal
@@ -73,7 +74,8 @@ class Generate(Task[TextOutput]):
             token_ids = await client.encode_prompt(fitting, text=f"{system} {prompt}")
         else:
             token_ids = await client.encode_prompt(f"{system}\n\n{prompt}" if system else prompt)
-        async with aclosing(client.generate(token_ids, inputs.params, inputs.top_logprobs)) as outputs:
+        params = replace(inputs.params, penalize_prompt=False)
+        async with aclosing(client.generate(token_ids, params, inputs.top_logprobs)) as outputs:
             looked_at = 0
             async for output in outputs:
                 finished = output.finish_reason is not None

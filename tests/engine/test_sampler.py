@@ -86,9 +86,11 @@ def choose(sampler: Sampler, scores: torch.Tensor) -> int:
     return chosen
 
 
-def test_repetition_penalty_is_transformers_own() -> None:
-    """The penalty covers the prompt and what was generated, and is given once however often a token came."""
-    sampling = SamplingParams(8, 0.0, repetition_penalty=1.3)
+@pytest.mark.parametrize("penalize_prompt", [True, False])
+def test_repetition_penalty_is_transformers_own(penalize_prompt: bool) -> None:
+    """The penalty covers what was generated and, unless it is not to, the prompt; once however often a token came."""
+    sampling = SamplingParams(8, 0.0, repetition_penalty=1.3, penalize_prompt=penalize_prompt)
+    processor = RepetitionPenaltyLogitsProcessor(1.3, prompt_ignore_length=None if penalize_prompt else 4)
     prompt = [3, 7, 7, 250]
     sampler = Sampler(sampling, prompt)
     generator = torch.Generator().manual_seed(0)
@@ -96,7 +98,7 @@ def test_repetition_penalty_is_transformers_own() -> None:
     for _ in range(40):
         scores = torch.randn(300, generator=generator)
         scores[[3, 5]] += 3
-        want = int(RepetitionPenaltyLogitsProcessor(1.3)(torch.tensor([ids]), scores[None])[0].argmax())
+        want = int(processor(torch.tensor([ids]), scores[None])[0].argmax())
         assert choose(sampler, scores) == want
         ids.append(want)
 

@@ -78,7 +78,8 @@ def test_a_models_answer_ends_with_the_circle(
     async def read() -> tuple[list[TextOutput], str]:
         seen = [output async for output in TASK.ask(client, prompt=prompt, params=params, top_logprobs=1)]
         token_ids = client.tokenizer.apply_chat_template(TASK.prompt(prompt=prompt))
-        whole = [output.text async for output in client.generate(token_ids, params)]
+        alike = replace(params, penalize_prompt=False)
+        whole = [output.text async for output in client.generate(token_ids, alike)]
         return seen, whole[-1]
 
     (*growing, last), whole = asyncio.run(read())

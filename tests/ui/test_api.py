@@ -44,6 +44,16 @@ def test_status_says_what_is_loaded(client: Client) -> None:
     assert status["device"]
 
 
+def test_an_answer_that_goes_round_in_circles_is_cut_back_at_its_end(client: Client) -> None:
+    """The last text is shorter than the one before. A penalty below 1 has a model say again what it said."""
+    asked = {"temperature": 0.0, "repetition_penalty": 0.5, "max_new_tokens": 400, "api_name": "/generate"}
+    job = client.submit("Tell a story about a cat.", **asked)
+    last = job.result(60)
+    longest = max(job.outputs(), key=len)
+    assert last and last == job.outputs()[-1]
+    assert longest.startswith(last) and len(last) < len(longest)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -2,22 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
+from playground.protocol.model import ModelInfo
 from playground.protocol.sampling import SamplingParams
 from playground.ui.components.basics import caption, head
+from playground.ui.components.model_binding import bind, bind_value
 from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import t
 
 TOKENS_PER_WORD = 1.5
-STYLES = {
-    "exact": {"temperature": 0.0, "top_p": 1.0, "top_k": 0},
-    "balanced": {"temperature": 0.7, "top_p": 0.9, "top_k": 50},
-    "inventive": {"temperature": 1.1, "top_p": 0.95, "top_k": 100},
-}
-PRESETS = {style: list(values.values()) for style, values in STYLES.items()}
+PRESETS = {"exact": (0.0, 1.0, 0, 1.0), "balanced": (0.7, 0.9, 50, 1.0), "inventive": (1.1, 0.95, 100, 1.0)}
+"""`temperature`, `top_p`, `top_k` and `repetition_penalty` of each style."""
+SMALL_PRESETS = {"exact": (0.0, 1.0, 0, 1.15), "balanced": (0.3, 0.9, 50, 1.1), "inventive": (0.7, 0.95, 100, 1.1)}
+"""For small models, which wander off or go round in circles with the others. Source: tests/bench/README.md."""
+SMALL = range(50_000_000, 400_000_000)
+"""Parameters; a model that is smaller still, such as the starter, knows little and says it well with the others."""
 ALTERNATIVES = 5
 """How many other words are told of each."""
 
@@ -61,15 +64,31 @@ def draw() -> list[Any]:
             elem_id="generate-sure",
             elem_classes=["switch"],
         )
-        temperature = _slider(t("Temperature: 0 always takes the likeliest word"), 0, 2, 0.7, 0.05)
-        top_p = _slider(t("Top p: leave out the unlikeliest words"), 0.05, 1, 0.9, 0.05)
-        top_k = _slider(t("Top k: choose among so many words (0: all)"), 0, 200, 50, 1)
-        penalty = _slider(t("Repetition penalty: 1 is none"), 1, 2, 1.0, 0.05)
+        balanced = PRESETS["balanced"]
+        sampling = [
+            _slider(t("Temperature: 0 always takes the likeliest word"), 0, 2, balanced[0], 0.05),
+            _slider(t("Top p: leave out the unlikeliest words"), 0.05, 1, balanced[1], 0.05),
+            _slider(t("Top k: choose among so many words (0: all)"), 0, 200, balanced[2], 1),
+            _slider(t("Repetition penalty: 1 is none"), 1, 2, balanced[3], 0.05),
+        ]
         seed = gr.Number(-1, label=t("Seed: the same number gives the same answer (-1: any)"), precision=0)
 
-    style.input(None, style, [temperature, top_p, top_k], js=in_browser("preset", PRESETS), **EVENT_OPTIONS)
+    offered = gr.JSON(PRESETS, visible=False)
+    bind(offered, lambda info, _: gr.JSON(presets(info)))
+    for place, slider in enumerate(sampling):
+        bind_value(slider, partial(_balanced, place))
+    style.input(None, [offered, style], sampling, js=in_browser("preset"), **EVENT_OPTIONS)
     sure.change(None, sure, js=in_browser("showWords"))
-    return [words, temperature, top_p, top_k, penalty, seed, role, sure]
+    return [words, *sampling, seed, role, sure]
+
+
+def presets(info: ModelInfo) -> dict[str, tuple[float, float, int, float]]:
+    """What each style sets for this model."""
+    return SMALL_PRESETS if info.num_parameters in SMALL else PRESETS
+
+
+def _balanced(place: int, info: ModelInfo) -> float:
+    return presets(info)["balanced"][place]
 
 
 def read(values: Sequence[Any]) -> Asked:

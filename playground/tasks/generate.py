@@ -48,8 +48,8 @@ class Generate(Task[TextOutput]):
     Output = TextOutput
     examples = (
         TaskExample("Tell a story about a lighthouse", {"prompt": "Tell a story about a lighthouse."}),
-        TaskExample("Tell a story about a brave little dog", {"prompt": "Tell a story about a brave little dog."}),
-        TaskExample("Write about a birthday", {"prompt": "Tell a story about a birthday party."}),
+        TaskExample("Explain photosynthesis to a child", {"prompt": "Explain photosynthesis to a 10 year old."}),
+        TaskExample("Write a thank-you email", {"prompt": "Write a short email that thanks a colleague for help."}),
     )
     forgetting = Forgetting(
         PERPLEXITY,
@@ -66,7 +66,7 @@ class Generate(Task[TextOutput]):
     async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[TextOutput]:
         prompt, system = inputs.prompt, inputs.system
         if inputs.mode == "chat" and client.info.has_chat_template:
-            base_knows_only_english = client.is_base and client.info.languages == ("English",)
+            base_knows_only_english = client.is_base and client.info.chat_languages == ("English",)
             if base_knows_only_english and (said := await in_thread(partial(only_english, prompt))):
                 yield TextOutput(said, finished=True, note=ONLY_ENGLISH)
                 return

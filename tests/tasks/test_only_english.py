@@ -86,8 +86,8 @@ def said_by(client: SamplingClient, prompt: str, mode: str = "chat") -> TextOutp
 def test_only_the_plain_model_that_knows_only_english_is_spoken_for(host: LocalModelHost) -> None:
     """An adapter may have learnt the language, a text to be continued is no question, and others know more."""
     client = host.client()
-    english = replace(client, info=client.info.model_copy(update={"languages": ("English",)}))
-    unknown = replace(client, info=client.info.model_copy(update={"languages": ()}))
+    english = replace(client, info=client.info.model_copy(update={"chat_languages": ("English",)}))
+    unknown = replace(client, info=client.info.model_copy(update={"chat_languages": ()}))
     german = ASKED["German"]
     assert said_by(english, german) == TextOutput(SENTENCES["German"], finished=True, note=ONLY_ENGLISH)
     assert not said_by(english, ENGLISH[0]).note
@@ -98,6 +98,6 @@ def test_only_the_plain_model_that_knows_only_english_is_spoken_for(host: LocalM
 def test_an_adapter_answers_in_any_language(host: LocalModelHost, adapters: list[Path]) -> None:
     host.load_adapter("taught", adapters[0])
     client = host.client(adapter="taught")
-    english = replace(client, info=client.info.model_copy(update={"languages": ("English",)}))
+    english = replace(client, info=client.info.model_copy(update={"chat_languages": ("English",)}))
     assert not said_by(english, ASKED["German"]).note
     assert said_by(replace(english, strength=0.0), ASKED["German"]).note == ONLY_ENGLISH

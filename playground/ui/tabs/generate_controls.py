@@ -20,7 +20,7 @@ PRESETS = {"exact": (0.0, 1.0, 0, 1.0), "balanced": (0.7, 0.9, 50, 1.0), "invent
 SMALL_PRESETS = {"exact": (0.0, 1.0, 0, 1.15), "balanced": (0.3, 0.9, 50, 1.1), "inventive": (0.7, 0.95, 100, 1.1)}
 """For small models, which wander off or go round in circles with the others. Source: tests/bench/README.md."""
 SMALL = range(50_000_000, 400_000_000)
-"""Parameters; a model that is smaller still, such as the starter, knows little and says it well with the others."""
+"""Parameters; a model that is smaller still, such as a toy, knows little and says it well with the others."""
 ALTERNATIVES = 5
 """How many other words are told of each."""
 

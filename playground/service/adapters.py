@@ -59,8 +59,6 @@ class AdapterService:
         found = builtin_skill(self._host.info, self._store, task) if adapter == BASE else self.get(owner, adapter)
         if found is None:
             return self._host.client(owner, strength=strength)
-        if adapter == BASE:
-            strength = 1.0
         await asyncio.to_thread(self.load, owner, found)
         return self._host.client(owner, self._store.key(found), strength)
 

@@ -115,3 +115,24 @@ QUESTIONS: tuple[Question, ...] = (
     Question("rewrite", "What is the opposite of hot?", "cold"),
     Question("rewrite", "Make this sentence more polite: Give me the report.", "please|could|would"),
 )
+
+FOREIGN: tuple[Question, ...] = (
+    *_plain("German", "Was soll ich heute Abend kochen?", "Wie heißt die Hauptstadt von Frankreich?"),
+    *_plain("German", "Erkläre mir bitte, warum der Himmel blau ist."),
+    *_plain("French", "Que puis-je préparer pour le dîner ce soir ?", "Raconte-moi une histoire sur un petit chien."),
+    *_plain("French", "Pourquoi le ciel est-il bleu ?"),
+    *_plain("Spanish", "¿Qué puedo cocinar esta noche?", "Cuéntame un cuento sobre un perro pequeño."),
+    *_plain("Spanish", "¿Por qué el cielo es azul durante el día?"),
+    *_plain("Italian", "Che cosa posso cucinare stasera?", "Raccontami una storia su un piccolo cane."),
+    *_plain("Italian", "Perché il cielo è blu durante il giorno?"),
+    *_plain("Portuguese", "O que posso cozinhar hoje à noite?", "Conte-me uma história sobre um cachorrinho."),
+    *_plain("Portuguese", "Por que o céu é azul durante o dia?"),
+    *_plain("Dutch", "Wat zal ik vanavond koken?", "Vertel me een verhaal over een kleine hond."),
+    *_plain("Dutch", "Waarom is de lucht overdag eigenlijk blauw?"),
+    *_plain("Polish", "Co mogę ugotować dziś wieczorem?", "Opowiedz mi historię o małym psie."),
+    *_plain("Polish", "Dlaczego niebo jest niebieskie w ciągu dnia?"),
+    *_plain("Russian", "Что приготовить сегодня на ужин?", "Расскажи историю о маленькой собаке."),
+    *_plain("Russian", "Почему днём небо голубое?"),
+    *_plain("Chinese", "今天晚上我应该做什么菜？", "给我讲一个关于小狗的故事。", "为什么白天的天空是蓝色的？"),
+)
+"""Everyday questions in nine other languages, which a model that knows only English owns up to."""

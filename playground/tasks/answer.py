@@ -21,7 +21,7 @@ from playground.protocol.client import SamplingClient, in_thread
 from playground.protocol.messages import Message
 from playground.protocol.requests import ContinuationLogprobs
 from playground.sentence import N_
-from playground.tasks.base import Benchmark, Forgetting, Task, TaskExample, skills
+from playground.tasks.base import Benchmark, Forgetting, Task, TaskExample, forgetting_items
 from playground.tasks.inputs import Ask, TaskInputs, Text
 from playground.tasks.nlp.spans import Start, find_starts
 from playground.tasks.outputs import QuestionAnsweringOutput, Span
@@ -129,7 +129,7 @@ class Answer(Task[QuestionAnsweringOutput]):
         F1,
         worse=N_("It got worse at answering questions about a passage."),
         at=N_("answering questions about a passage"),
-        items=skills("answer"),
+        items=forgetting_items("answer"),
     )
     benchmarks = (
         Benchmark(

@@ -22,7 +22,7 @@ from playground.tasks.inputs import TaskInputs
 from playground.tasks.outputs import TaskOutput
 from playground.validation import validate
 
-SKILLS_FILE = Path(__file__).resolve().parents[2] / "assets" / "skills.json"
+FORGETTING_FILE = Path(__file__).resolve().parents[2] / "assets" / "forgetting.json"
 Result = TypeVar("Result", bound=TaskOutput)
 Row = dict[str, Any]
 Scores = Callable[[Sequence[Any], Sequence[Any]], dict[str, float]]
@@ -113,12 +113,12 @@ class Task(ABC, Generic[Result]):
         return self.messages(self.Inputs.model_construct(**values))
 
 
-def skills(task: str) -> Callable[[], Sequence[Mapping[str, str]]]:
+def forgetting_items(task: str) -> Callable[[], Sequence[Mapping[str, str]]]:
     """The items that come with the app for a task."""
     return partial(_items, task)
 
 
 @cache
 def _items(task: str) -> Sequence[Mapping[str, str]]:
-    read: dict[str, list[dict[str, str]]] = json.loads(SKILLS_FILE.read_text(encoding="utf-8"))
+    read: dict[str, list[dict[str, str]]] = json.loads(FORGETTING_FILE.read_text(encoding="utf-8"))
     return read[task]

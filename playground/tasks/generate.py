@@ -16,7 +16,7 @@ from playground.protocol.messages import Message
 from playground.protocol.requests import TokenLogprob
 from playground.protocol.sampling import SamplingParams
 from playground.sentence import N_
-from playground.tasks.base import Forgetting, Task, TaskExample, skills
+from playground.tasks.base import Forgetting, Task, TaskExample, forgetting_items
 from playground.tasks.inputs import Ask, OptionalText, TaskInputs, Text
 from playground.tasks.nlp.only_english import only_english
 from playground.tasks.nlp.repetition import without_repetition
@@ -55,7 +55,7 @@ class Generate(Task[TextOutput]):
         PERPLEXITY,
         worse=N_("It got worse at telling little stories."),
         at=N_("telling little stories"),
-        items=skills("generate"),
+        items=forgetting_items("generate"),
         title=N_("Stories"),
     )
 

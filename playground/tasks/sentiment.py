@@ -15,7 +15,7 @@ from playground.metrics.scores import macro_f1 as macro_f1_of
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.sentence import N_
-from playground.tasks.base import Benchmark, Forgetting, Task, TaskExample, skills
+from playground.tasks.base import Benchmark, Forgetting, Task, TaskExample, forgetting_items
 from playground.tasks.inputs import Ask, TaskInputs, Text
 from playground.tasks.outputs import ClassificationOutput
 
@@ -98,7 +98,7 @@ class Sentiment(Task[ClassificationOutput]):
         ACCURACY,
         worse=N_("It got worse at judging the mood of a text."),
         at=N_("judging the mood of a text"),
-        items=skills("sentiment"),
+        items=forgetting_items("sentiment"),
     )
     benchmarks = (
         Benchmark(

@@ -20,7 +20,7 @@ from playground.protocol.client import SamplingClient, in_thread
 from playground.protocol.messages import Message
 from playground.protocol.sampling import GREEDY
 from playground.sentence import N_
-from playground.tasks.base import Benchmark, Forgetting, Task, TaskExample, skills
+from playground.tasks.base import Benchmark, Forgetting, Task, TaskExample, forgetting_items
 from playground.tasks.inputs import Ask, TaskInputs, Text
 from playground.tasks.nlp.extractive import extractive_summary
 from playground.tasks.nlp.sentences import sentences
@@ -90,7 +90,7 @@ class Summarize(Task[TextOutput]):
     )
     metrics = (ROUGE_1, ROUGE_L)
     forgetting = Forgetting(
-        ROUGE_1, worse=N_("It got worse at summarizing."), at=N_("summarizing"), items=skills("summarize")
+        ROUGE_1, worse=N_("It got worse at summarizing."), at=N_("summarizing"), items=forgetting_items("summarize")
     )
     benchmarks = (
         Benchmark(

@@ -16,7 +16,7 @@ from playground.protocol.client import SamplingClient, in_thread
 from playground.protocol.messages import Message
 from playground.protocol.sampling import GREEDY
 from playground.sentence import N_
-from playground.tasks.base import Benchmark, Forgetting, Row, Task, TaskExample, skills
+from playground.tasks.base import Benchmark, Forgetting, Row, Task, TaskExample, forgetting_items
 from playground.tasks.inputs import (
     AUTO,
     Ask,
@@ -93,7 +93,7 @@ class Translate(Task[TextOutput]):
     )
     metrics = (CHRF_SCORE, _bleu)
     forgetting = Forgetting(
-        CHRF_SCORE, worse=N_("It got worse at translating."), at=N_("translating"), items=skills("translate")
+        CHRF_SCORE, worse=N_("It got worse at translating."), at=N_("translating"), items=forgetting_items("translate")
     )
     benchmarks = (
         _benchmark("Multi30k", _CAPTIONS, "en", "de"),

@@ -12,7 +12,7 @@ from playground.adapters.store import AdapterStore
 from playground.data.examples import Example
 from playground.data_dir import DataDir
 from playground.engine.host import LocalModelHost
-from playground.evaluation import forgetting as skills
+from playground.evaluation import forgetting
 from playground.evaluation.forgetting import items
 from playground.models.loader import LoadedModel
 from playground.service.publishing import handover
@@ -58,7 +58,7 @@ def taught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Taught:
     few = items()[:5]
-    monkeypatch.setattr(skills, "items", lambda: few)
+    monkeypatch.setattr(forgetting, "items", lambda: few)
     folder = DataDir(tmp_path / "data").jobs("ann") / "j1"
     folder.mkdir(parents=True)
     spec = TrainingSpec("j1", "ann", "Animals", str(tiny_model_folder), "none", "", 1.0, probes=PROBES)

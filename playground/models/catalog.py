@@ -29,7 +29,7 @@ class CatalogEntry:
     """Known to its built-in skill for translating alone: it cannot be talked to in them."""
 
 
-STARTER = CatalogEntry("starter", "SmolLM2 135M", 0.2, ("English",), "Apache-2.0", (), ("German", "French"))
+STARTER = CatalogEntry("starter", "SmolLM2 135M", 0.2, ("English",), "Apache-2.0", ("summarize",), ("German", "French"))
 """The bundled model."""
 
 CATALOG: tuple[CatalogEntry, ...] = (

@@ -19,7 +19,7 @@ from playground.adapters.model_card import model_card
 from playground.data_dir import MANIFEST
 from playground.engine.host import LocalModelHost
 from playground.evaluation.benchmark import BenchmarkResult, evaluate
-from playground.files import publish_folder, write_json
+from playground.files import write_json
 from playground.models.catalog import hub_id
 from playground.models.loader import load_model
 from playground.process import in_own_thread
@@ -32,9 +32,8 @@ log = logging.getLogger(__name__)
 
 def publish(recipe: Recipe, job: Job, data: Path, target: Path, rows: int) -> AdapterInfo:
     """Measure what a run has learnt on up to `rows` rows of each of its task's benchmarks, and put it into `target`."""
-    making = target.with_name(f".{target.name}")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
+    making = job.folder / "skill"
+    making.mkdir(exist_ok=True)
     _write_weights(job.folder / ADAPTER_FOLDER, making, hub_id(job.spec.base_name))
     host = in_own_thread(lambda: LocalModelHost(load_model(job.spec.model)))
     try:
@@ -59,8 +58,7 @@ def publish(recipe: Recipe, job: Job, data: Path, target: Path, rows: int) -> Ad
     )
     write_json(making / MANIFEST, info.model_dump(by_alias=True))
     (making / README).write_text(model_card(info, hub_id(info.base_model)), encoding="utf-8")
-    shutil.rmtree(target, ignore_errors=True)
-    publish_folder(making, target)
+    shutil.copytree(making, target, dirs_exist_ok=True)
     return info
 
 

@@ -201,7 +201,7 @@ def _infos(home: Path, is_listed: Callable[[Path], bool] = lambda _: True) -> It
 
 
 def _write_manifest(folder: Path, info: AdapterInfo) -> None:
-    write_json(folder / MANIFEST, info.model_dump(by_alias=True))
+    write_json(folder / MANIFEST, info.model_dump(by_alias=True, exclude={"task"}))  # which none but built-in ones have
 
 
 def _read_manifest(path: Path) -> AdapterInfo:

@@ -98,7 +98,7 @@ def _good_ones(services: Services, model: Path, folder: Path) -> list[Parts]:
     """Two adapters that are taken as they are, as the page exports them."""
     rich = {"rank_pattern": {"q_proj": 2}, "alpha_pattern": {"layers.1.mlp.down_proj": 3}, "use_rslora": True}
     made = [
-        make_adapter(model, folder / "plain"),
+        make_adapter(model, folder / "simple"),
         make_adapter(model, folder / "rich", 2, ("q_proj", "o_proj", "gate_proj", "down_proj"), **rich),
     ]
     goods = []

@@ -31,7 +31,10 @@ I18N = gr.I18n(
 
 
 def t(english: str) -> Any:
-    """The text for a label, a button, a tab, or HTML that no visitor's data is in."""
+    """The text for a label, a button, a tab, or HTML that no visitor's data is in.
+
+    The browser learns it with the page: an event can only say again what was said while the page was drawn.
+    """
     return _both(english, in_chinese(english))
 
 

@@ -17,6 +17,8 @@ from playground.service.services import Services
 from playground.tasks.registry import all_tasks
 from playground.tasks.sentiment import TASK as SENTIMENT
 from playground.ui.components.adapter_picker import picked
+from playground.ui.i18n import I18N
+from playground.ui.page import build_page
 from tests.support.exchange import host_of, running_services, store_of
 from tests.support.tiny import make_llama
 
@@ -81,6 +83,15 @@ def test_it_is_listed_and_stays(skilled: Services, adapters: list[Path]) -> None
     assert _asked(skilled, "Moods").adapter == SKILL
     assert Path(skilled.downloads.zipped("ann", SKILL)).is_file()
     assert [value for _, value in picked(skilled, "ann").choices] == [BASE, mine.id, SKILL, PLAIN]
+
+
+def test_its_name_in_the_picker_reaches_the_browser(skilled: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Defends the words that an event says: those that the page was not drawn with are shown as a key."""
+    monkeypatch.setattr(I18N, "translations", {language: {} for language in I18N.translations})
+    build_page(skilled)
+    known = {language: set(words) for language, words in I18N.translations.items()}
+    assert PLAIN in [value for _, value in picked(skilled, "ann").choices]
+    assert {language: set(words) for language, words in I18N.translations.items()} == known
 
 
 def test_nobody_calls_theirs_plain(services: Services, adapters: list[Path]) -> None:

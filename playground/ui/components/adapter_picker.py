@@ -34,7 +34,7 @@ def build() -> AdapterPicker:
     """Draw the controls; call inside the bar."""
     html('<span class="tag">%s</span>', "Answers with", classes=("tagbox",))
     picker = gr.Dropdown(
-        [(t("Base model"), BASE)],
+        [(t("Base model"), BASE), (t("Plain model"), PLAIN)],  # `t` of a later event would not reach the browser
         value=BASE,
         label=t("Answers with"),
         container=False,

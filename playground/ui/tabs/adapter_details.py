@@ -49,7 +49,9 @@ def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) ->
         "adapter",
         gettext,
         verdict=line,
-        tiles=_scores(card) if card.task else report.tiles(card.report, gettext) or verdict.tiles(known, gettext),
+        tiles=_scores(card, gettext)
+        if card.task
+        else report.tiles(card.report, gettext) or verdict.tiles(known, gettext),
         facts=facts,
         answers=report.answers(card.report, card.name, gettext),
         other_skills=report.others(card.report, gettext),
@@ -57,12 +59,13 @@ def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) ->
     )
 
 
-def _scores(card: AdapterInfo) -> Markup:
+def _scores(card: AdapterInfo, gettext: Gettext) -> Markup:
     """The leading measure of each benchmark that a built-in skill was measured on, with the plain model's."""
     leading: dict[str, Markup] = {}
     scores: Any = card.source.get("scores", ())
     for title, rows, measure, plain, skill in scores:
-        leading.setdefault(title, snippets.tile(title, f"{skill:.1f}", f"{plain:.1f}", f"{measure} · {rows}"))
+        told = gettext("{measure}, on {count} rows", measure=measure, count=rows)
+        leading.setdefault(title, snippets.tile(title, f"{skill:.1f}", f"{plain:.1f}", told))
     return snippets.tiles(*leading.values())
 
 

@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from playground.evaluation.benchmark_data import read_rows, read_text, stories
 from playground.models.catalog import STARTER_FOLDER
 from playground.models.tokenizer import ChatTokenizer
-from playground.skills.error_correction import LEVELS, pack, quantize
+from playground.skills.gptq import LEVELS, pack, quantize
 from playground.skills.recipes import RECIPES
 
 log = logging.getLogger(__name__)

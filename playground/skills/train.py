@@ -3,7 +3,6 @@
 import json
 import logging
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from playground.data_dir import SPEC_FILE
@@ -44,7 +43,7 @@ def train(recipe: Recipe, model: str, data: Path, runs: Path) -> Job:
 def _begin(recipe: Recipe, model: str, data: Path, folder: Path) -> Job:
     found = resolve_model(model)
     base = fingerprint(found.folder)
-    told = json.dumps({"base": base, "rows": recipe.rows, "values": asdict(recipe)["values"].model_dump()}, indent=1)
+    told = json.dumps({"base": base, "rows": recipe.rows, "values": recipe.values.model_dump()}, indent=1)
     noted = folder / RECIPE_FILE
     if (folder / SPEC_FILE).exists():
         if noted.read_text(encoding="utf-8") != told:

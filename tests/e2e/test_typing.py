@@ -70,9 +70,8 @@ def test_what_nobody_typed_follows_the_file(page: Page) -> None:
 
 def test_an_example_fills_in_at_once(page: Page) -> None:
     """In the browser itself: from the server it could come after what was typed over it."""
-    page.get_by_text(
-        "More controls"
-    ).click()  # Gradio draws what is folded in only now, twice within a tenth of a second
+    # Gradio draws what is folded in only when it is opened, and twice within a tenth of a second.
+    page.get_by_text("More controls").click()
     expect(page.locator(".brand").first).to_contain_text("tiny")
     with held(page):
         page.locator(".try:visible .chip").first.click()

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from playground.adapters.check import check_folder
+from playground.adapters.check import AdapterFacts, check_folder
 from playground.adapters.merge.files import log_file, refusal_file
 from playground.errors import AdapterError, PlaygroundError
 from playground.files import KEPT_FREE_BYTES, disk_full_as_error, open_atomic, write_json
@@ -29,6 +29,8 @@ MAX_MERGED_BYTES = 40 * 10**9
 """Larger files seldom arrive whole through a browser."""
 MEMORY_BYTES = 2**30
 """Measured with the starter: 0.36 GB in all. The largest adapter that is taken adds as much again."""
+_UNPACKED = 4
+"""times the bytes that weights take in 4 bits, they take in 16."""
 _PIECE_BYTES = 16 * 2**20
 _COPIED_FILES = (
     "tokenizer*",
@@ -67,19 +69,25 @@ def main(arguments: list[str]) -> int:
 
 def merge(model: Path, adapter: Path, out: Path) -> None:
     """Write the whole model, or nothing; raises `AdapterError` with the reason for what cannot be done."""
-    from playground.adapters.merge.unfold import unfolded
+    facts = check_folder(adapter)
+    size = sum(stored.size for stored in find_weights(model))
+    if "quantization_config" not in json.loads((model / "config.json").read_text(encoding="utf-8")):
+        check_room(size, out.parent)
+        _merge(model, model, adapter, facts, out)
+        return
+    from playground.adapters.merge.dequantize import dequantized
 
-    with unfolded(model, out.parent) as full:
-        _merge(full, model, adapter, out)
+    check_room(_UNPACKED * size, out.parent, _UNPACKED * size)
+    with disk_full_as_error(), dequantized(model, out.parent) as full:
+        _merge(full, model, adapter, facts, out)
 
 
-def _merge(model: Path, others: Path, adapter: Path, out: Path) -> None:
+def _merge(model: Path, others: Path, adapter: Path, facts: AdapterFacts, out: Path) -> None:
     """Configuration and weights are those of `model`, all other files those of `others`."""
     from playground.adapters.merge.deltas import delta_weights
 
     weights = find_weights(model)
-    check_room(sum(stored.size for stored in weights), out.parent)
-    deltas = delta_weights(model, adapter, check_folder(adapter), weights)
+    deltas = delta_weights(model, adapter, facts, weights)
     with disk_full_as_error(), open_atomic(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for stored in weights:
             entry = zipfile.ZipInfo(stored.path.name)
@@ -91,8 +99,9 @@ def _merge(model: Path, others: Path, adapter: Path, out: Path) -> None:
             archive.write(path, path.name)
 
 
-def check_room(size: int, folder: Path) -> None:
-    """Raise `AdapterError` where a model of so many bytes is too large to be put together here."""
+def check_room(size: int, folder: Path, memory: int = MEMORY_BYTES) -> None:
+    """Raise `AdapterError` where a model of so many bytes is too large to be put together here, for which so many
+    bytes of `memory` are needed."""
     free = shutil.disk_usage(folder).free
     if size > MAX_MERGED_BYTES:
         raise AdapterError(
@@ -105,7 +114,7 @@ def check_room(size: int, folder: Path) -> None:
             "The server's disk has no room for the whole model, which takes {size} GB. Download the adapter alone.",
             size=f"{size / 1e9:.1f}",
         )
-    if free_beside() < MEMORY_BYTES:
+    if free_beside() < max(memory, MEMORY_BYTES):
         raise AdapterError(
             "The server has too little free memory to put the whole model together. Try again later, or download the "
             "adapter alone."

@@ -10,28 +10,14 @@ import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
-
-from playground.errors import AdapterError
-from playground.memory import free_beside
-from playground.models.weights import find_weights
+from transformers import AutoModelForCausalLM
 
 _CONFIG = "config.json"
 
 
 @contextmanager
-def unfolded(model: Path, beside: Path) -> Iterator[Path]:
-    """A folder with the configuration and the weights of `model` in bf16, in `beside` for as long as it is needed;
-    `model` itself where it is stored in full."""
-    config = AutoConfig.from_pretrained(model, local_files_only=True, trust_remote_code=False)
-    if getattr(config, "quantization_config", None) is None:
-        yield model
-        return
-    if 4 * sum(stored.size for stored in find_weights(model)) > free_beside():
-        raise AdapterError(
-            "The server has too little free memory to put the whole model together. Try again later, or download the "
-            "adapter alone."
-        )
+def dequantized(model: Path, beside: Path) -> Iterator[Path]:
+    """A folder with the configuration and the weights of `model` in bf16, in `beside` for as long as it is needed."""
     with TemporaryDirectory(dir=beside) as folder:
         stored = json.loads((model / _CONFIG).read_text(encoding="utf-8"))
         stored.pop("quantization_config")

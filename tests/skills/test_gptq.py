@@ -3,7 +3,7 @@
 import torch
 from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
-from playground.skills.error_correction import LEVELS, pack, quantize
+from playground.skills.gptq import LEVELS, pack, quantize
 
 
 def test_what_comes_out_is_nearer_than_plain_rounding() -> None:

@@ -140,8 +140,7 @@ def _detected(locale: str, found: ComparedOutput[TextOutput]) -> str:
 def _by(locale: str, found: ComparedOutput[TextOutput], known: str) -> str:
     if found.comparing:
         return gettext(locale, "Languages that both have learnt: {known}.", known=known)
-    who = found.name if found.taught else gettext(locale, "the base model")
-    return gettext(locale, "By {who}. Languages it has learnt: {known}.", who=who, known=known)
+    return gettext(locale, "Translated by: {who}. Languages it has learnt: {known}.", who=found.name, known=known)
 
 
 def _names(known: tuple[str, ...], locale: str) -> str:

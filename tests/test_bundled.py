@@ -51,6 +51,18 @@ def test_it_answers_in_4bit_without_a_network(host: LocalModelHost) -> None:
     assert "Paris" in asyncio.run(asked())
 
 
+def test_it_answers_on_a_cpu_without_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Defends every older machine: what is stored in bf16 computes in fp32 there, in all its parts."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    loaded = load_model("starter")
+    assert loaded.info.dtype == "fp32"
+    kinds = {(p.quant_state if hasattr(p, "quant_state") else p).dtype for p in loaded.model.parameters()}
+    assert kinds == {torch.float32}
+    with torch.inference_mode():
+        logits = loaded.model(input_ids=torch.tensor([loaded.tokenizer.encode("The capital of France is")])).logits
+    assert loaded.tokenizer.decode([int(logits[0, -1].argmax())]) == " Paris"
+
+
 def test_its_skills_are_for_it(host: LocalModelHost) -> None:
     """Defends what a tab answers with: each skill fits the model, changes it, and leaves it as it was."""
     skills = builtin_adapters()

@@ -23,6 +23,7 @@ from playground.errors import ModelError
 from playground.models.fingerprint import fingerprint
 from playground.models.quantization import (
     QuantizationPlan,
+    cast_unquantized,
     disable_cpu_repacking,
     is_stored_in_4bit,
     linear_layer_names,
@@ -109,8 +110,12 @@ def _load_weights(
     )
     if cache is not None and plan.config and plan.quantization == "4bit" and device.type == "cpu":
         return cache.load(folder, config, plan, load)
-    quantize = {"quantization_config": plan.config} if plan.config else {}
-    loaded: Loaded = load(folder, config=config, **quantize)
+    if plan.config:
+        loaded: Loaded = load(folder, config=config, quantization_config=plan.config)
+        return loaded
+    loaded = load(folder, config=config)
+    if is_stored_in_4bit(config):
+        cast_unquantized(loaded[0], plan.dtype)
     return loaded
 
 

@@ -89,6 +89,16 @@ def is_stored_in_4bit(config: PretrainedConfig) -> bool:
     return stored.get("quant_method") == "bitsandbytes" and bool(stored.get("load_in_4bit"))
 
 
+def cast_unquantized(model: nn.Module, dtype: torch.dtype) -> None:
+    """Let a model that is stored in 4 bits compute in `dtype`: transformers leaves everything in it as it is stored."""
+    for parameter in model.parameters():
+        state = getattr(parameter, "quant_state", None)
+        if state is not None:
+            state.dtype = dtype
+        elif parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)
+
+
 def weight_shapes(model: nn.Module) -> list[tuple[int, ...]]:
     """The shape of every weight as it would be unquantized: (out, in) of a 4-bit one, which is packed."""
     states = [(parameter, getattr(parameter, "quant_state", None)) for parameter in model.parameters()]

@@ -11,6 +11,7 @@ import torch
 
 from playground.engine.layers.autotune import KERNEL_SHARE, tune
 from playground.engine.layers.executor import KernelChoices, ModelExecutor
+from playground.engine.layers.kernels import KERNELS
 from playground.files import write_text
 from playground.memory import free_beside
 from playground.models.loader import LoadedModel
@@ -51,6 +52,7 @@ def _key(loaded: LoadedModel) -> str:
         _cpu_name(),
         torch.backends.cpu.get_cpu_capability(),
         torch.get_num_threads(),
+        tuple(kernel.name for kernel in KERNELS),
         torch.__version__,
         version("bitsandbytes"),
         loaded.info.fingerprint,

@@ -17,6 +17,8 @@ from playground.models.quantization import BLOCK, ROWS, bnb
 NF4_LEVELS: torch.Tensor = bnb.functional.get_4bit_type("nf4", device="cpu")
 """The 16 numbers, in rising order, that 4 bits stand for."""
 
+_LARGEST_HALF = torch.finfo(torch.half).max
+
 
 class LinearKernel(Protocol):
     """One way to multiply by one weight."""
@@ -73,6 +75,29 @@ class Prepacked:
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, self._weight, self._bias, "none", [], "")
+        return out
+
+
+class PackedHalf:
+    """FBGEMM's product of fp32 states with the whole weight in fp16: half the bytes, where a CPU has no bf16."""
+
+    name: ClassVar[str] = "packed fp16"
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+        self._packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
+        self.num_bytes = weight.numel() * torch.half.itemsize
+
+    @staticmethod
+    def supported(dtype: torch.dtype) -> bool:
+        return dtype is torch.float32 and "fbgemm" in torch.backends.quantized.supported_engines
+
+    @staticmethod
+    def holds(weight: torch.Tensor) -> bool:
+        """Whether nothing is lost but for numbers next to 0: what was made in bf16 has fewer digits than fp16 keeps."""
+        return bool(torch.equal(weight, weight.bfloat16().float())) and float(weight.abs().max()) < _LARGEST_HALF
+
+    def __call__(self, states: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(states, self._packed)
         return out
 
 
@@ -137,3 +162,7 @@ def _packed(weight: torch.Tensor) -> torch.Tensor:
     even = (upper >> 4) | (lower & 0xF0)
     odd = (upper & 0x0F) | (lower << 4)
     return torch.stack((even, odd), -1).permute(0, 2, 1, 3).reshape(weight.shape)
+
+
+KERNELS: tuple[type[LinearKernel], ...] = (AsLoaded, Dense, Prepacked, PackedHalf, PackedNF4)
+"""All that there are."""

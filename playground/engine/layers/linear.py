@@ -3,13 +3,14 @@ so many tokens, with LoRA added to it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from functools import cached_property
 from typing import Any, cast
 
 import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from playground.engine.layers.kernels import AsLoaded, Dense, LinearKernel, PackedNF4, Prepacked
+from playground.engine.layers.kernels import AsLoaded, Dense, LinearKernel, PackedHalf, PackedNF4, Prepacked
 from playground.models.quantization import bnb
 
 TOKEN_COUNTS = (1, 4, 16, 128)
@@ -82,7 +83,15 @@ class MergedLinear:
         found[Dense.name] = lambda: Dense(_dense(module).to(dtype), bias, owned=four_bit)
         if Prepacked.supported(dtype):
             found[Prepacked.name] = lambda: Prepacked(_dense(module).to(dtype), bias)
+        if PackedHalf.supported(dtype) and self._half_is_enough:
+            found[PackedHalf.name] = lambda: PackedHalf(_dense(module).to(dtype), bias)
         return found
+
+    @cached_property
+    def _half_is_enough(self) -> bool:
+        """Whether fp16 holds the weight; the numbers of a 4-bit one are rounded far more than that already."""
+        module = self._modules[0]
+        return isinstance(module, bnb.nn.Linear4bit) or PackedHalf.holds(cast(nn.Linear, module).weight.data)
 
     def use(self, choice: Choice, *, keep: bool = False) -> None:
         """Multiply with these kernels from now on; weights that none of them reads are let go of, unless to `keep`."""

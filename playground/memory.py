@@ -40,16 +40,28 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _TOLD)
 
 
-def forget_peak() -> None:
-    """Give back what is not used, and count `peak_bytes` from here on; without effect where the system has no way."""
+def give_back() -> None:
+    """Let the system have what is held and not used; without effect where it has no way.
+
+    After a model of half a billion weights was let go of, the process held 2.5 of its 3.6 GB until it was told to.
+    """
     if _on_gpu():
         import torch
 
         torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-        return
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def forget_peak() -> None:
+    """Give back what is not used, and count `peak_bytes` from here on; without effect where the system has no way."""
+    give_back()
+    if _on_gpu():
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+        return
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 

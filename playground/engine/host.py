@@ -5,6 +5,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ import torch
 from playground.adapters.check import largest_adapter_bytes
 from playground.engine.llm_engine import LLMEngine
 from playground.errors import BusyError, ModelError, PlaygroundError
+from playground.memory import free_beside, give_back
 from playground.models.loader import LoadedModel, inspect_model, load_model
 from playground.models.quantization import weight_shapes
 from playground.models.quantized_cache import QuantizedCache
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 MAX_DRAIN_S = 600.0
 """How long requests that are running may take to end before the model changes: as long as a request may last."""
 _LOOK_S = 0.05
+_SHARE, _ROOM_BYTES = 0.75, 2**30
+"""Of the free memory, what a second model may take in all, and what of it is for its cache of tokens and adapters."""
 _CHANGING = N_("The model was being changed meanwhile. Try again.")
 
 
@@ -51,7 +55,11 @@ class LocalModelHost:
         """Start the engine on a loaded model; raises `ModelError`. Later ones are loaded through `cache`, and
         `kernel_cache` is `LLMEngine`'s."""
         self._cache, self._kernel_cache = cache, kernel_cache
-        self._changing = threading.Lock()
+        self._changing, self._closing = threading.Lock(), threading.Event()
+        self._closer = ThreadPoolExecutor(1, thread_name_prefix="old model")
+        self._threads = 0
+        self._leaving: Future[None] | None = None
+        """The model from before, where its last requests may still run."""
         self._subscribers: list[Callable[[ModelInfo], None]] = []
         self._served = self._serve(loaded)
         self._state = HostState(phase="ready", generation=1)
@@ -84,8 +92,11 @@ class LocalModelHost:
         self._live().unload_adapter(key)
 
     def load(self, model: str, quantization: Quantization = "auto") -> ModelInfo:
-        """Change the model: find its files while the old one answers, let what runs end, then load."""
+        """Change the model: find its files while the old one answers, then load it beside, if both fit, or let what runs
+        end first."""
         with self._changing:
+            if self._leaving:
+                self._leaving.result()
             before = self._served.info
             try:
                 in_own_thread(lambda: self._change(model, quantization))
@@ -94,7 +105,7 @@ class LocalModelHost:
                 if self._served.engine is None:
                     _let_go(error)
                     self._served = in_own_thread(lambda: self._load(before.id, before.quantization))
-                self._state = HostState(phase="ready", generation=self._state.generation, failed=str(failure))
+                self._state = HostState(phase="ready", generation=self._state.generation, failed=failure.sentence)
                 raise failure from error
             self._state = HostState(phase="ready", generation=self._state.generation + 1)
             for changed in self._subscribers:
@@ -106,9 +117,12 @@ class LocalModelHost:
 
     def set_threads(self, threads: int) -> None:
         self._live().set_threads(threads)
+        self._threads = threads
 
     def close(self) -> None:
         """Stop the engine; what runs or waits fails with a sentence. May be called twice."""
+        self._closing.set()
+        self._closer.shutdown()
         if engine := self._served.engine:
             engine.close()
 
@@ -124,8 +138,15 @@ class LocalModelHost:
     def _change(self, model: str, quantization: Quantization) -> None:
         self._enter("downloading", model)
         found = inspect_model(model)
+        if fits_beside(found.folder):
+            self._enter("loading", model)
+            before, self._served = self._served, self._load(found.id, quantization)
+            if before.engine:
+                self._closer.submit(self._close_when_idle, before.engine)
+                self._leaving = self._closer.submit(_free_memory)  # by then the task above holds the engine no more
+            return
         self._enter("draining", model)
-        self._drain()
+        self._drain(self._live())
         self._enter("loading", model)
         self._stop_serving()
         self._served = self._load(found.id, quantization)
@@ -133,14 +154,17 @@ class LocalModelHost:
     def _enter(self, phase: Literal["downloading", "draining", "loading"], target: str) -> None:
         self._state = HostState(phase=phase, generation=self._state.generation, target=target)
 
-    def _drain(self) -> None:
-        pause = threading.Event()
+    def _drain(self, engine: LLMEngine) -> None:
         for _ in range(round(MAX_DRAIN_S / _LOOK_S)):
-            status = self.status()
-            if not status.running and not status.queue:
+            status = engine.status()
+            if (not status.running and not status.queue) or self._closing.wait(_LOOK_S):
                 return
-            pause.wait(_LOOK_S)
         log.warning("requests were still running after %s s; the model is changed all the same", MAX_DRAIN_S)
+
+    def _close_when_idle(self, engine: LLMEngine) -> None:
+        """Let what was asked of the model from before end on it, beside the new one."""
+        self._drain(engine)
+        engine.close(_CHANGING)
 
     def _stop_serving(self) -> None:
         """Let go of the model, so that its memory is free for the next one."""
@@ -157,6 +181,8 @@ class LocalModelHost:
     def _serve(self, loaded: LoadedModel) -> _Served:
         largest = largest_adapter_bytes(weight_shapes(loaded.model))  # the engine changes the layers
         engine = LLMEngine(loaded, kernel_cache=self._kernel_cache)
+        if self._threads:
+            engine.set_threads(self._threads)
         completed = {
             "max_adapter_bytes": largest,
             "context_length": engine.context_length,
@@ -164,6 +190,14 @@ class LocalModelHost:
             "kernels": engine.kernels,
         }
         return _Served(loaded.info.model_copy(update=completed), loaded.tokenizer, engine)
+
+
+def fits_beside(folder: Path) -> bool:
+    """Whether a second model can be loaded beside the first: its files are at most twice the bytes that its weights
+    take, and with what its kernels hold, while they are measured, it is less than three times as much."""
+    free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else free_beside()
+    files = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return 3 * files + _ROOM_BYTES <= _SHARE * free
 
 
 def _as_model_error(error: Exception, model: str) -> ModelError:
@@ -190,5 +224,4 @@ def _let_go(error: BaseException | None) -> None:
 
 def _free_memory() -> None:
     gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()  # else the next model's cache would count it as taken
+    give_back()

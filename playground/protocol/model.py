@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from playground.protocol.engine import EngineStatus, SwapReceipt
 from playground.protocol.messages import BASE, Message
+from playground.sentence import Sentence
 
 if TYPE_CHECKING:
     from playground.protocol.client import SamplingClient
@@ -71,7 +72,7 @@ class HostState(BaseModel, frozen=True):
     generation: int
     target: str = ""
     """The model that is coming."""
-    failed: str = ""
+    failed: Sentence | None = None
     """Why the last change went wrong."""
 
 
@@ -114,7 +115,7 @@ class ModelHost(Protocol):
 
     def client(self, owner: str = "", adapter: str = BASE, strength: float = 1.0) -> "SamplingClient":
         """For one piece of work with the model that is loaded now. `adapter` is `BASE` or a key given to
-        `load_adapter`. Raises `BusyError` while the model is being changed."""
+        `load_adapter`. Raises `BusyError` while no model is loaded, in the midst of a change."""
         ...
 
     def load_adapter(self, key: str, folder: Path) -> SwapReceipt:
@@ -124,7 +125,8 @@ class ModelHost(Protocol):
     def unload_adapter(self, key: str) -> None: ...
 
     def load(self, model: str, quantization: Quantization = "auto") -> ModelInfo:
-        """Change the model; blocks. Raises `ModelError`, and then the model from before is back."""
+        """Change the model; blocks. Nobody waits where both fit into memory. Raises `ModelError`, and then the model
+        from before is back."""
         ...
 
     def subscribe(self, changed: Callable[[ModelInfo], None]) -> None:

@@ -39,6 +39,12 @@ def host(tiny_model_folder: Path) -> Iterator[LocalModelHost]:
     held.close()
 
 
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which two models do not fit."""
+    monkeypatch.setattr(host_module, "fits_beside", lambda folder: False)
+
+
 def answer(client: SamplingClient, most: int = 24) -> str:
     async def last() -> str:
         text = ""
@@ -68,13 +74,14 @@ def test_there_and_back(
     assert host.info.max_adapter_bytes > 0
     assert answer(host.client()) != said
     assert host.status().adapters_resident == ()
-    assert (host.state().phase, host.state().generation, host.state().failed) == ("ready", 2, "")
+    assert (host.state().phase, host.state().generation, host.state().failed) == ("ready", 2, None)
     host.load(str(tiny_model_folder), "none")
     assert but_for_speed(host.info) == but_for_speed(first)
     assert (answer(host.client()), host.state().generation) == (said, 3)
     assert [info.name for info in told] == ["tiny-other", "tiny-llama"]
 
 
+@pytest.mark.usefixtures("no_room")
 def test_one_model_at_a_time_is_in_memory(
     host: LocalModelHost, other_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +109,7 @@ def test_one_model_at_a_time_is_in_memory(
     assert len(models) == 1
 
 
+@pytest.mark.usefixtures("no_room")
 def test_who_asked_for_the_old_model_never_hears_the_new_one(host: LocalModelHost, other_folder: Path) -> None:
     old = host.client()
     host.load(str(other_folder), "none")
@@ -111,6 +119,7 @@ def test_who_asked_for_the_old_model_never_hears_the_new_one(host: LocalModelHos
         asyncio.run(old.compute_logprobs([70, 81], [[73]]))
 
 
+@pytest.mark.usefixtures("no_room")
 def test_an_answer_ends_before_the_model_changes(
     host: LocalModelHost, other_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,11 +174,12 @@ def test_a_model_that_is_seen_to_be_damaged_disturbs_nobody(
         with pytest.raises(ModelError, match=says) as raised:
             host.load(model, "none")
         assert (host.state().phase, host.state().generation) == ("ready", 1)
-        assert host.state().failed == str(raised.value)
+        assert str(host.state().failed) == str(raised.value)
     assert answer(client) == said
     assert host.status().adapters_resident == ("a",)
 
 
+@pytest.mark.usefixtures("no_room")
 def test_a_model_that_fails_while_it_loads_gives_way_to_the_one_from_before(
     host: LocalModelHost, other_folder: Path, tmp_path: Path, adapters: list[Path]
 ) -> None:
@@ -182,16 +192,17 @@ def test_a_model_that_fails_while_it_loads_gives_way_to_the_one_from_before(
     with pytest.raises(ModelError, match="incomplete: 1 are missing") as raised:
         host.load(str(broken), "none")
     state = host.state()
-    assert (state.phase, state.generation, state.failed) == ("ready", 1, str(raised.value))
+    assert (state.phase, state.generation, str(state.failed)) == ("ready", 1, str(raised.value))
     assert (but_for_speed(host.info), answer(host.client()), told) == (but_for_speed(info), said, [])
     assert host.status().adapters_resident == ()
     assert host.load_adapter("a", adapters[0]).base_unchanged
     with pytest.raises(EngineError, match="being changed"):
         answer(old)
     assert host.load(str(other_folder), "none").name == "tiny-other"
-    assert host.state().failed == ""
+    assert host.state().failed is None
 
 
+@pytest.mark.usefixtures("no_room")
 def test_a_fault_that_nobody_foresaw_ends_the_same_way(
     host: LocalModelHost, other_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,5 +216,40 @@ def test_a_fault_that_nobody_foresaw_ends_the_same_way(
     monkeypatch.setattr(host_module.LocalModelHost, "_serve", fail)
     with pytest.raises(ModelError, match=r"cannot be loaded.*\(KeyError\)"):
         host.load(str(other_folder), "none")
-    assert "KeyError" in json.loads(host.state().model_dump_json())["failed"]
+    assert "KeyError" in str(host.state().failed)
     assert answer(host.client()) == said
+
+
+def test_nobody_waits_where_both_models_fit(host: LocalModelHost, other_folder: Path) -> None:
+    """Answers that run end on the model that they began on, new ones come from the new one, and then the old is gone."""
+    alone, engine = answer(host.client(), 400), weakref.ref(host._live())
+    began = threading.Event()
+
+    async def long(client: SamplingClient) -> str:
+        text = ""
+        tokens = client.tokenizer.encode(PROMPT)
+        async for output in client.generate(tokens, SamplingParams(400, temperature=0.0)):
+            text = output.text
+            began.set()
+        return text
+
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(asyncio.run, long(host.client()))
+        assert began.wait(WAIT_S)
+        assert host.load(str(other_folder), "none").name == "tiny-other"
+        assert not running.done()
+        assert answer(host.client()) != alone[: len(answer(host.client()))]
+        assert running.result(WAIT_S) == alone
+    until(lambda: engine() is None)
+
+
+def test_a_model_that_fails_beside_the_old_one_disturbs_nobody(
+    host: LocalModelHost, other_folder: Path, tmp_path: Path, adapters: list[Path]
+) -> None:
+    broken = Path(shutil.copytree(other_folder, tmp_path / "broken"))
+    lose_weights(broken)
+    client, said = host.client(), answer(host.client())
+    host.load_adapter("a", adapters[0])
+    with pytest.raises(ModelError, match="incomplete"):
+        host.load(str(broken), "none")
+    assert (host.state().phase, answer(client), host.status().adapters_resident) == ("ready", said, ("a",))

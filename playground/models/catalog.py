@@ -1,55 +1,82 @@
-"""Base models known to do well here, and which of them fits a GPU."""
+"""Base models known to do well here, and which of them fits a GPU. What is known of them lies in catalog.toml."""
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from playground.models.model_shape import ModelShape, shape_of
 
 STARTER_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "smollm2"
 
-_EUROPEAN = ("English", "German", "French", "Spanish", "Italian", "Portuguese")
-COMMON_LANGUAGES = (*_EUROPEAN, "Dutch", "Polish", "Russian", "Chinese", "Japanese", "Korean", "Arabic", "Hindi")
-"""Offered for a model that nobody described."""
-
-_QWEN2 = (*_EUROPEAN, "Dutch", "Russian", "Chinese", "Japanese", "Korean", "Vietnamese", "Thai", "Arabic")
-_QWEN3 = (*_QWEN2, "Polish", "Czech", "Swedish", "Turkish", "Greek", "Hebrew", "Hindi", "Indonesian", "Ukrainian")
+_FILE = Path(__file__).with_name("catalog.toml")
+_GIB = 2**30
+_GIB_A_PARAMETER = 0.75 / _GIB
+"""In 4 bits with the embeddings in 16, for a model whose shape is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """`memory_gib_4bit` is what the weights take in NF4 with the embeddings in 16 bits, rounded up."""
+    """What is known of a model before it is there; 0, "" and None where nothing is."""
 
     model_id: str
     name: str
-    memory_gib_4bit: float
     languages: tuple[str, ...]
     licence: str
+    num_parameters: int = 0
+    shape: ModelShape | None = None
+    download_bytes: int = 0
+    gated: bool = False
+    """Whether the hub gives it only to those who accepted its terms."""
+    good_for: str = ""
+    """For people: what it does well, and what it does not."""
+    tasks: tuple[str, ...] = ()
+    """Names of tasks that it does well."""
     weak_tasks: tuple[str, ...] = ()
     """Names of tasks that it was measured to be too weak for."""
     translated_languages: tuple[str, ...] = ()
     """Known to its built-in skill for translating alone: it cannot be talked to in them."""
+    source: str = ""
+    """Where this is known from."""
+
+    @property
+    def memory_gib_4bit(self) -> float:
+        """What the weights take in NF4 with the embeddings in 16 bits, to a hundredth."""
+        if self.shape is None:
+            return round(self.num_parameters * _GIB_A_PARAMETER, 2)
+        return round(self.shape.weights_bytes("4bit") / _GIB, 2)
 
 
-STARTER = CatalogEntry("starter", "SmolLM2 135M", 0.2, ("English",), "Apache-2.0", ("summarize",), ("German", "French"))
+def _entry(told: Mapping[str, Any], languages: Mapping[str, Sequence[str]]) -> CatalogEntry:
+    parameters = int(told.get("parameters", 0))
+    return CatalogEntry(
+        model_id=told["id"],
+        name=told["name"],
+        languages=tuple(languages[told["languages"]]),
+        licence=told["license"],
+        num_parameters=parameters,
+        shape=shape_of(told.get("config", {}), parameters or None),
+        download_bytes=told.get("download_bytes", 2 * parameters),
+        gated=told.get("gated", False),
+        good_for=told["good_for"],
+        tasks=tuple(told["tasks"]),
+        weak_tasks=tuple(told.get("weak_tasks", ())),
+        translated_languages=tuple(told.get("translated_languages", ())),
+        source=told["source"],
+    )
+
+
+_told = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+
+COMMON_LANGUAGES: tuple[str, ...] = tuple(_told["languages"]["common"])
+"""Offered for a model that nobody described."""
+
+STARTER = _entry(_told["starter"], _told["languages"])
 """The bundled model."""
 
-CATALOG: tuple[CatalogEntry, ...] = (
-    CatalogEntry("HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2 135M", 0.2, ("English",), "Apache-2.0"),
-    CatalogEntry("HuggingFaceTB/SmolLM2-360M-Instruct", "SmolLM2 360M", 0.3, ("English",), "Apache-2.0"),
-    CatalogEntry("Qwen/Qwen2.5-0.5B-Instruct", "Qwen2.5 0.5B", 0.5, _QWEN2, "Apache-2.0"),
-    CatalogEntry("Qwen/Qwen3-0.6B", "Qwen3 0.6B", 0.6, _QWEN3, "Apache-2.0"),
-    CatalogEntry("HuggingFaceTB/SmolLM2-1.7B-Instruct", "SmolLM2 1.7B", 1.1, ("English",), "Apache-2.0"),
-    CatalogEntry("Qwen/Qwen2.5-1.5B-Instruct", "Qwen2.5 1.5B", 1.2, _QWEN2, "Apache-2.0"),
-    CatalogEntry("Qwen/Qwen3-1.7B", "Qwen3 1.7B", 1.4, _QWEN3, "Apache-2.0"),
-    CatalogEntry("HuggingFaceTB/SmolLM3-3B", "SmolLM3 3B", 2.0, _EUROPEAN, "Apache-2.0"),
-    CatalogEntry("Qwen/Qwen3-4B-Instruct-2507", "Qwen3 4B", 2.7, _QWEN3, "Apache-2.0"),
-    CatalogEntry("Qwen/Qwen2.5-7B-Instruct", "Qwen2.5 7B", 5.5, _QWEN2, "Apache-2.0"),
-    CatalogEntry("Qwen/Qwen3-8B", "Qwen3 8B", 6.1, _QWEN3, "Apache-2.0"),
-    CatalogEntry("Qwen/Qwen2.5-14B-Instruct", "Qwen2.5 14B", 9.9, _QWEN2, "Apache-2.0"),
-    CatalogEntry("Qwen/Qwen3-14B", "Qwen3 14B", 10.0, _QWEN3, "Apache-2.0"),
-    CatalogEntry("Qwen/Qwen2.5-32B-Instruct", "Qwen2.5 32B", 19.0, _QWEN2, "Apache-2.0"),
-    CatalogEntry("Qwen/Qwen3-32B", "Qwen3 32B", 19.0, _QWEN3, "Apache-2.0"),
-)
-"""From small to large; of two that both fit, the later one is the better."""
+CATALOG: tuple[CatalogEntry, ...] = tuple(_entry(model, _told["languages"]) for model in _told["models"])
+"""From small to large by the memory that they take; of two alike, the later one is the better."""
 
 _CACHED = "models--"
 """So begins the folder of a model in the cache of huggingface_hub: models--OWNER--NAME."""
@@ -58,9 +85,13 @@ FREE_SHARE = 0.4
 
 
 def fitting_models(gpu_memory_gib: float, catalog: Sequence[CatalogEntry] = CATALOG) -> list[CatalogEntry]:
-    """List the models whose 4-bit weights leave `FREE_SHARE` of the memory free, best first."""
+    """List the models whose 4-bit weights leave `FREE_SHARE` of the memory free, best first.
+
+    The more parameters the better, not the more memory: a large vocabulary takes much of it and teaches nothing.
+    """
     room = gpu_memory_gib * (1 - FREE_SHARE)
-    return [model for model in reversed(catalog) if model.memory_gib_4bit <= room]
+    fitting = (model for model in reversed(catalog) if model.memory_gib_4bit <= room)
+    return sorted(fitting, key=lambda model: float(f"{model.num_parameters:.3g}"), reverse=True)
 
 
 def best_fitting(gpu_memory_gib: float, catalog: Sequence[CatalogEntry] = CATALOG) -> CatalogEntry:

@@ -1,0 +1,106 @@
+"""The facts of the catalog agree with each other: nobody would notice a slip in a table of numbers."""
+
+import subprocess
+import sys
+
+import pytest
+
+from playground.models.catalog import CATALOG, COMMON_LANGUAGES, STARTER, CatalogEntry, best_fitting, hub_id, name_of
+from playground.tasks.registry import all_tasks
+from tests.support.running_app import ROOT
+
+ENTRIES = (STARTER, *CATALOG)
+
+
+def known(model: CatalogEntry) -> str:
+    return model.model_id
+
+
+def test_each_model_stands_there_once() -> None:
+    """Its name alone leads back to its id."""
+    assert len({model.model_id.lower() for model in CATALOG}) == len(CATALOG)
+    assert [hub_id(model.name) for model in CATALOG] == [model.model_id for model in CATALOG]
+    assert [name_of(model.model_id) for model in CATALOG] == [model.name for model in CATALOG]
+
+
+def test_from_small_to_large() -> None:
+    sizes = [model.memory_gib_4bit for model in CATALOG]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < 0.2
+    assert sizes[-1] > 16
+
+
+@pytest.mark.parametrize("model", ENTRIES, ids=known)
+def test_facts_are_there(model: CatalogEntry) -> None:
+    assert model.licence
+    assert model.source.startswith("https://huggingface.co/")
+    assert model is STARTER or model.source.endswith(model.model_id)
+    assert model.model_id == "starter" or model.model_id.count("/") == 1
+    assert model.num_parameters > 10**8
+    assert model.download_bytes >= 2 * model.num_parameters
+    assert model.languages
+    assert "English" in model.languages
+    assert len(set(model.languages)) == len(model.languages)
+
+
+@pytest.mark.parametrize("model", ENTRIES, ids=known)
+def test_shape_is_that_of_the_name(model: CatalogEntry) -> None:
+    """A digit too many in one of the numbers shows in the layers' width: it lies within a few times the hidden size."""
+    shape = model.shape
+    assert shape is not None
+    assert shape.num_parameters == model.num_parameters
+    assert 0.5 < shape.linear_parameters / (12 * shape.num_layers * shape.hidden_size**2) < 2.5
+    told = model.name.rpartition(" ")[2]
+    if told[-1] in "BM" and told[:-1].replace(".", "").isdigit():
+        size = float(told[:-1]) * {"B": 10**9, "M": 10**6}[told[-1]]
+        assert 0.9 < model.num_parameters / size < 1.7
+
+
+@pytest.mark.parametrize("model", ENTRIES, ids=known)
+def test_good_for_is_two_sentences_for_people(model: CatalogEntry) -> None:
+    """What it does well and what it does not, short enough for a line or two of a list."""
+    line = model.good_for
+    assert line.endswith(".")
+    assert line.count(". ") == 1
+    assert 40 < len(line) <= 130
+    assert line[0].isupper()
+
+
+@pytest.mark.parametrize("model", ENTRIES, ids=known)
+def test_tasks_are_those_that_there_are(model: CatalogEntry) -> None:
+    assert model.tasks
+    assert set(model.tasks) | set(model.weak_tasks) <= set(all_tasks())
+    assert not set(model.tasks) & set(model.weak_tasks)
+
+
+def test_the_starter_is_the_smallest() -> None:
+    smallest = CATALOG[0]
+    assert (smallest.name, smallest.shape, smallest.weak_tasks) == (STARTER.name, STARTER.shape, STARTER.weak_tasks)
+    assert STARTER.translated_languages == ("German", "French")
+    assert STARTER.languages == ("English",)
+
+
+def test_more_parameters_are_better() -> None:
+    """A large vocabulary takes memory and teaches nothing; of two alike the later one is taken, never one for code."""
+    best = [best_fitting(gib) for gib in range(1, 100)]
+    assert [model.num_parameters // 10**8 for model in best] == sorted(model.num_parameters // 10**8 for model in best)
+    assert not [model.name for model in best if "Coder" in model.name]
+    assert best[-1].model_id == "Qwen/Qwen3-32B"
+
+
+def test_gated_models_are_those_of_meta_and_google() -> None:
+    """Whoever adds one looks its terms up."""
+    owners = {model.model_id.partition("/")[0] for model in CATALOG if model.gated}
+    assert owners == {"meta-llama", "google"}
+
+
+def test_common_languages_are_for_a_model_that_nobody_described() -> None:
+    assert COMMON_LANGUAGES[0] == "English"
+    assert {"Chinese", "Polish", "Hindi"} <= set(COMMON_LANGUAGES)
+
+
+def test_reading_it_brings_no_torch() -> None:
+    """The page and the commands that only name a model start without it; the same for what fits."""
+    code = "import sys, playground.models.catalog, playground.models.fit; assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -75,6 +75,8 @@ def measure(layers: Sequence[MergedLinear]) -> Measured:
     found = Measured(num_layers=len(layers))
     makers = examples[0].candidates()
     makers.pop(AsLoaded.name)  # never the fastest; it is left for where there is no memory
+    for name in makers.keys() - set.intersection(*(set(layer.candidates()) for layer in layers)):
+        makers.pop(name)  # what one of them cannot do, as its weight does not allow it, is chosen for none
     if not makers:
         return found
     dtype = examples[0].dtype

@@ -9,11 +9,12 @@ from torch import nn
 from playground.engine.forward_batch import ForwardBatch, PrefillChunk
 from playground.engine.kv_cache import KVCache
 from playground.engine.layers import kernel_cache
-from playground.engine.layers.autotune import Measured, choose, tune
+from playground.engine.layers.autotune import Measured, choose, measure, tune
 from playground.engine.layers.executor import KernelChoices, ModelExecutor, executor_of
 from playground.engine.layers.head import NUM_LIKELY, OutputHead
 from playground.engine.layers.kernel_cache import kernel_choices
-from playground.engine.layers.linear import TOKEN_COUNTS
+from playground.engine.layers.kernels import PackedHalf
+from playground.engine.layers.linear import TOKEN_COUNTS, MergedLinear
 from playground.engine.lora import MultiLora
 from playground.engine.lora_stack import LoraSegment
 from playground.models.loader import load_model
@@ -40,6 +41,17 @@ def test_room_goes_where_it_gains_most() -> None:
 def test_no_second_copy_for_next_to_nothing() -> None:
     near = Measured({"packed": [1, 1, 1.1, 1], "dense": [1.2, 1, 1, 1.01]}, {"packed": 10, "dense": 40}, num_layers=1)
     assert choose({"a": near}, 1000) == {"a": ("packed",) * 4}
+
+
+def test_what_one_of_them_cannot_do_is_not_offered_to_any() -> None:
+    """Layers of one shape are chosen for together; fp16 would lose digits of the second one's weight."""
+    layers = [nn.Linear(64, 64) for _ in range(2)]
+    layers[0].weight.data = layers[0].weight.data.bfloat16().float()
+    merged = [MergedLinear({f"layer.{at}": layer}) for at, layer in enumerate(layers)]
+    found = measure(merged)
+    assert found.seconds and PackedHalf.name not in found.seconds
+    for layer in merged:
+        layer.use((min(found.seconds),) * len(TOKEN_COUNTS))
 
 
 def test_a_model_is_measured_once(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,15 +19,16 @@ MEMORY_SHARE = 3 / 4
 CACHED_TOKENS = 4096
 DECODING_SHARE = 1 / 3
 """Of the memory's speed as `memory_speed` measures it, what reading the weights reaches while tokens are written one
-after the other; the rest of the time goes to attention, sampling and small operations. Measured on two cores with AVX2:
-0.33 for SmolLM2 135M, 0.34 for Gemma 3 270M, 0.34 for Qwen2.5 0.5B. Not measured on a GPU, where it is less for small
-models, nor where the free memory holds no copies in fp16 of a large one."""
+after the other; the rest of the time goes to attention, sampling and small operations. A round number: on two shared
+cores with AVX2 it was 0.27 to 0.35 for SmolLM2 135M, 0.24 to 0.46 for Qwen2.5 0.5B. Not measured on a GPU, where it is
+less for small models, nor where the free memory holds no copies in fp16 of a large one."""
 WORDS_A_TOKEN = 0.75
 """In English."""
 _GB = 10**9
 _BUFFER_BYTES = 256 * 2**20
 """Several times what CPUs and GPUs cache."""
-_READS = 3
+_READS = 6
+"""The fastest counts: whoever else uses the machine only slows it."""
 
 
 def memory_bytes(shape: ModelShape, quantization: Quantization, dtype_bytes: int = 2) -> int:

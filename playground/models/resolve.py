@@ -9,6 +9,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 
 from playground.errors import ModelError
+from playground.models import hub_cache
 from playground.models.catalog import (
     COMMON_LANGUAGES,
     STARTER,
@@ -18,10 +19,10 @@ from playground.models.catalog import (
     fitting_models,
     hub_id,
 )
+from playground.models.hub import UNWANTED_FILES, WANTED_FILES
 
 log = logging.getLogger(__name__)
 
-_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model"]
 _GIB = 2**30
 
 
@@ -100,7 +101,16 @@ def _best_present() -> ResolvedModel | None:
 def _from_hub(model_id: str, *, local_only: bool) -> ResolvedModel:
     known = find_model(model_id)
     try:
-        folder = Path(snapshot_download(model_id, allow_patterns=_FILES, local_files_only=local_only))
+        folder = hub_cache.present(model_id)  # whole, so that nobody need be asked
+        if folder is None:
+            folder = Path(
+                snapshot_download(
+                    model_id,
+                    allow_patterns=[*WANTED_FILES],
+                    ignore_patterns=[*UNWANTED_FILES],
+                    local_files_only=local_only,
+                )
+            )
     except (HFValidationError, OSError, ValueError) as error:
         log.info("no files of %s: %s", model_id, error)
         raise ModelError(

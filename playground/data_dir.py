@@ -45,6 +45,8 @@ class DataDir:
         """What the base model says to the built-in tasks' items, the same for all owners."""
         self.kernel_cache = root / "kernels.json"
         """How this machine multiplies a model's layers fastest."""
+        self.chosen_model = root / "model.json"
+        """The model that was chosen on the page, for the next start."""
 
     def owner(self, owner: str) -> Path:
         """An owner's folder. Owners are named by safe ids; anything else by its hash, so that none names a path."""

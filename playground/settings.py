@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -11,6 +11,9 @@ from playground.protocol.model import Quantization
 
 Mode = Literal["local", "public"]
 
+MIN_KEY_CHARS = 16
+STARTER = "starter"
+"""The bundled model's id."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a Space is reached from outside its container
 
 HELP = """\
@@ -22,6 +25,10 @@ Starts the LLM Playground. Settings come from the environment:
                            otherwise the bundled starter; starter: the bundled model;
                            or a Hugging Face model id, or a folder with a model
   PLAYGROUND_QUANTIZATION  auto (default): 4-bit wherever the model's layers allow it; 4bit, 8bit, or none
+  PLAYGROUND_MODEL_PICKER  auto (default): whoever uses a local page may change its model, nobody a public one;
+                           off: nobody; operator: whoever sends PLAYGROUND_OPERATOR_KEY;
+                           or model ids, separated by commas, between which visitors may choose
+  PLAYGROUND_OPERATOR_KEY  makes whoever sends it the operator of a public page (at least 16 signs)
   PLAYGROUND_DATA_DIR      where adapters, training runs and uploads are kept
                            (default: ~/.local/share/llm-playground)
   PLAYGROUND_MODE          auto (default): public on a Hugging Face Space, otherwise local;
@@ -39,6 +46,9 @@ class Settings:
     mode: Mode
     server_name: str
     server_port: int | None
+    model_picker: tuple[str, ...] = ("auto",)
+    """`auto`, `off`, `operator`, or the ids of models."""
+    operator_key: str = field(default="", repr=False)
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -55,6 +65,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         mode=cast(Mode, mode),
         server_name=environ.get("GRADIO_SERVER_NAME", "").strip() or (EVERYWHERE if on_space else "127.0.0.1"),
         server_port=_port(environ),
+        model_picker=_picker(environ),
+        operator_key=_operator_key(environ),
     )
 
 
@@ -68,6 +80,33 @@ def _choice(environ: Mapping[str, str], name: str, allowed: tuple[str, ...], def
             allowed=", ".join(allowed),
         )
     return value
+
+
+def _picker(environ: Mapping[str, str]) -> tuple[str, ...]:
+    given = environ.get("PLAYGROUND_MODEL_PICKER", "").strip() or "auto"
+    if given.lower() in ("auto", "off", "operator"):
+        found: tuple[str, ...] = (given.lower(),)
+    else:
+        found = tuple(dict.fromkeys(one.strip() for one in given.split(",") if one.strip()))
+        if any(one != STARTER and one.count("/") != 1 for one in found):
+            raise SettingsError(
+                "PLAYGROUND_MODEL_PICKER is '{value}'. Use auto, off, operator, or model ids such as Qwen/Qwen3-0.6B "
+                "with commas between them.",
+                value=given,
+            )
+    if found == ("operator",) and not environ.get("PLAYGROUND_OPERATOR_KEY", "").strip():
+        raise SettingsError("PLAYGROUND_MODEL_PICKER is operator, but PLAYGROUND_OPERATOR_KEY is not set. Set it.")
+    return found
+
+
+def _operator_key(environ: Mapping[str, str]) -> str:
+    given = environ.get("PLAYGROUND_OPERATOR_KEY", "").strip()
+    if given and (len(given) < MIN_KEY_CHARS or not given.isascii()):
+        raise SettingsError(
+            "PLAYGROUND_OPERATOR_KEY is too easy to guess. Use at least {count} letters, digits and signs.",
+            count=MIN_KEY_CHARS,
+        )
+    return given
 
 
 def _data_dir(environ: Mapping[str, str]) -> Path:

@@ -32,11 +32,34 @@ def test_a_space_is_public_and_reachable(tmp_path: Path) -> None:
         ("GRADIO_SERVER_PORT", "70000"),
         ("GRADIO_SERVER_PORT", "7860a"),
         ("PLAYGROUND_DATA_DIR", "/dev/null/here"),
+        ("PLAYGROUND_MODEL_PICKER", "Qwen3-0.6B"),
+        ("PLAYGROUND_MODEL_PICKER", "operator"),
+        ("PLAYGROUND_OPERATOR_KEY", "1234"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         read_settings({"PLAYGROUND_DATA_DIR": str(tmp_path), name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("", ("auto",)),
+        ("Off", ("off",)),
+        ("Qwen/Qwen3-0.6B, starter,", ("Qwen/Qwen3-0.6B", "starter")),
+    ],
+)
+def test_who_may_change_the_model(tmp_path: Path, given: str, read: tuple[str, ...]) -> None:
+    settings = read_settings({"PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_MODEL_PICKER": given})
+    assert settings.model_picker == read
+
+
+def test_the_operators_key_is_not_shown(tmp_path: Path) -> None:
+    key = "a long key that nobody guesses"
+    settings = read_settings({"PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_OPERATOR_KEY": key})
+    assert settings.operator_key == key
+    assert key not in repr(settings)
 
 
 @pytest.mark.parametrize(

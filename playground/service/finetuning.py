@@ -160,6 +160,10 @@ class FinetuningService:
         """Whether anybody's run trains or waits."""
         return self._jobs.busy()
 
+    def active_owners(self) -> set[str]:
+        """Whose runs train or wait."""
+        return self._jobs.active_owners()
+
     def latest(self, owner: str, now: float) -> JobState | None:
         """The owner's run to come back to: one that goes on, else the newest, if its end was not seen yet."""
         states = self.list(owner)

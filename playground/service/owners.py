@@ -20,6 +20,7 @@ from playground.settings import Mode
 
 COOKIE = "playground_key"
 HEADER = "x-playground-key"
+OPERATOR_HEADER = "x-playground-operator-key"
 STRANGER = "stranger-"
 SECRET_BYTES = 32
 
@@ -27,9 +28,10 @@ SECRET_BYTES = 32
 class Owners:
     """Issues keys and turns them into owners. The signing secret is kept in the data folder, across restarts."""
 
-    def __init__(self, data: DataDir, mode: Mode) -> None:
+    def __init__(self, data: DataDir, mode: Mode, operator_key: str = "") -> None:
         """Raises `SettingsError` for a damaged signing secret."""
         self.mode = mode
+        self._operator_key = operator_key
         self._secret = _read_or_make_secret(data.signing_key)
         self._signer = Signer(self._secret, salt="playground.key", digest_method=hashlib.sha256)
 
@@ -52,6 +54,13 @@ class Owners:
         owner = self.owner(headers)
         check_known(owner)
         return owner
+
+    def is_operator(self, headers: Mapping[str, str], key: str = "") -> bool:
+        """Whether the one behind these headers runs this server: by a key among them, or one that was typed."""
+        if self.mode == "local":
+            return True
+        given = (key or headers.get(OPERATOR_HEADER, "")).encode("utf-8", "surrogatepass")
+        return bool(self._operator_key) and hmac.compare_digest(given, self._operator_key.encode())
 
     def has_key(self, headers: Mapping[str, str]) -> bool:
         return self.mode == "local" or bool(self._valid(_cookie(headers.get("cookie"))))

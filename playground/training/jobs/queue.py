@@ -184,6 +184,11 @@ class JobQueue:
         with self._changed:
             return self._running is not None or bool(self._waiting)
 
+    def active_owners(self) -> set[str]:
+        """Whose runs train or wait."""
+        with self._changed:
+            return {job.owner for job in (*self._waiting, *([self._running] if self._running else []))}
+
     def worker_pid(self) -> int | None:
         """The process that is training now."""
         return self._runner.pid()

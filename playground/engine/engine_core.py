@@ -6,8 +6,11 @@ What is done in a step is the scheduler's business, how it is done the model run
 
 import gc
 import logging
+import statistics
 import threading
+import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -28,6 +31,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_STEPS_TIMED = 64
 STOPPING = N_("The playground is stopping. Start it again to go on.")
 _LATE = N_("The answer took longer than it was given time for. Try again, or ask for a shorter one.")
 
@@ -58,6 +62,7 @@ class EngineCore:
         self._commands: list[_Command] = []
         self._closed = ""
         """Why, once it is."""
+        self._steps_s: deque[float] = deque(maxlen=_STEPS_TIMED)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -85,9 +90,18 @@ class EngineCore:
 
         When it raises, none of them has changed.
         """
+        began = time.perf_counter()
         scheduled = self.scheduler.schedule(only)
         logits = self._runner.execute(scheduled)
-        return self._runner.process_outputs(scheduled, logits)
+        finished = self._runner.process_outputs(scheduled, logits)
+        if scheduled.decodes_one:
+            self._steps_s.append(time.perf_counter() - began)
+        return finished
+
+    def step_s(self) -> float:
+        """Seconds that a token takes while one request alone is answered, by the last ones; 0.0 before the first."""
+        steps = tuple(self._steps_s)
+        return statistics.median(steps) if steps else 0.0
 
     @torch.inference_mode()
     def run_busy_loop(self) -> None:

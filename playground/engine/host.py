@@ -92,8 +92,8 @@ class LocalModelHost:
         self._live().unload_adapter(key)
 
     def load(self, model: str, quantization: Quantization = "auto") -> ModelInfo:
-        """Change the model: find its files while the old one answers, then load it beside, if both fit, or let what runs
-        end first."""
+        """Change the model: find its files while the old one answers, then load it beside that one, if both fit, or let
+        what runs end first."""
         with self._changing:
             if self._leaving:
                 self._leaving.result()
@@ -116,8 +116,10 @@ class LocalModelHost:
         self._subscribers.append(changed)
 
     def set_threads(self, threads: int) -> None:
-        self._live().set_threads(threads)
+        """Also while no model is loaded: then the next one begins with so many."""
         self._threads = threads
+        if engine := self._served.engine:
+            engine.set_threads(threads)
 
     def close(self) -> None:
         """Stop the engine; what runs or waits fails with a sentence. May be called twice."""

@@ -200,7 +200,7 @@ class LLMEngine:
     def status(self) -> EngineStatus:
         scheduler = self._core.scheduler
         kept_gib = round(scheduler.prefix_cache.size_bytes / 2**30, 2)
-        return EngineStatus(*scheduler.num_requests(), self._lora.resident, kept_gib)
+        return EngineStatus(*scheduler.num_requests(), self._lora.resident, kept_gib, round(self._core.step_s(), 4))
 
     def set_threads(self, threads: int) -> None:
         """Use this many CPU threads from the next step on. Raises `InputError`."""

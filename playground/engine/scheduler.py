@@ -46,6 +46,11 @@ class SchedulerOutput:
     """Who has its last token and proposed ones verified, instead of decoding."""
     scoring: list[tuple[LogprobsSequence, ScoringRows]] = field(default_factory=list)
 
+    @property
+    def decodes_one(self) -> bool:
+        """Whether a token of one request is all that is computed."""
+        return len(self.decode) == 1 and not (self.prefill or self.speculative or self.scoring)
+
     def sequences(self) -> Iterator[TokenSequence]:
         yield from self.decode
         yield from (seq for seq, _ in self.prefill)

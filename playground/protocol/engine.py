@@ -46,6 +46,8 @@ class EngineStatus:
     prefix_cache_gib: float = 0.0
     """What is kept of finished requests, so that the next question of a chat does not read the first again; in steps
     so large that they tell nobody how much another has written."""
+    step_s: float = 0.0
+    """What a token takes while one request alone is answered, as the last ones did; 0.0 before the first."""
 
 
 class Engine(Protocol):

@@ -8,12 +8,17 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from playground.data_dir import DataDir
-from playground.errors import PlaygroundError
+from playground.errors import ModelError, PlaygroundError
 from playground.models.weights import read_ahead
 from playground.process import in_own_thread, quiet_openmp
 from playground.settings import HELP, Settings, read_settings
+
+if TYPE_CHECKING:
+    from playground.models.loader import LoadedModel
+    from playground.models.quantized_cache import QuantizedCache
 
 
 def main(arguments: list[str]) -> int:
@@ -52,7 +57,6 @@ def run(settings: Settings, data: DataDir) -> None:
     sockets = bind(settings)
     threading.Thread(target=read_ahead, args=(settings.model, data.quantized), daemon=True).start()
     from playground.engine.host import LocalModelHost
-    from playground.models.loader import load_model
     from playground.models.quantized_cache import QuantizedCache
 
     cache = QuantizedCache(data.quantized)
@@ -60,7 +64,7 @@ def run(settings: Settings, data: DataDir) -> None:
         page = beside.submit(import_module, "playground.ui.page")  # Gradio comes while the weights are read
 
         def start() -> LocalModelHost:
-            loaded = load_model(settings.model, settings.quantization, cache=cache)
+            loaded = load_first(settings, data, cache)
             page.result()  # the host measures what is fastest here: nothing may run beside it
             return LocalModelHost(loaded, cache, data.kernel_cache)
 
@@ -80,6 +84,20 @@ def run(settings: Settings, data: DataDir) -> None:
         services.close()
         host.close()
         shutil.rmtree(data.downloads, ignore_errors=True)
+
+
+def load_first(settings: Settings, data: DataDir, cache: "QuantizedCache") -> "LoadedModel":
+    """The model that was chosen on the page last, where the settings leave the choice; else the one that they name."""
+    from playground.models.loader import load_model
+    from playground.service.model_change import read_chosen
+
+    chosen = read_chosen(data) if settings.model == "auto" else None
+    if chosen:
+        try:
+            return load_model(*chosen, cache=cache)
+        except ModelError as error:
+            print(f"The model that was chosen last cannot be loaded, so another is: {error}", file=sys.stderr)
+    return load_model(settings.model, settings.quantization, cache=cache)
 
 
 if __name__ == "__main__":

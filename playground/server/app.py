@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from playground.server import model_state
 from playground.server.errors import add_error_handlers
 from playground.server.middleware.body_limits import BodyLimitMiddleware
 from playground.server.middleware.owner_cookie import OwnerCookieMiddleware
@@ -15,4 +16,5 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(OwnerCookieMiddleware, owners=services.owners)
     app.add_middleware(BodyLimitMiddleware, owners=services.owners, uploads=services.uploads)
     add_error_handlers(app)
+    app.include_router(model_state.router)
     return app

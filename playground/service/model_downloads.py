@@ -240,4 +240,4 @@ class _ProgressFile:
         while len(self._seen) > 2 and now - self._seen[0][0] > _SPEED_OVER_S:
             self._seen.popleft()
         since, had = self._seen[0]
-        return (done - had) / (now - since) if now > since else 0.0
+        return max(0, done - had) / (now - since) if now > since else 0.0

@@ -13,6 +13,9 @@ from playground.service.datasets import DatasetService
 from playground.service.downloads import DownloadService
 from playground.service.finetuning import FinetuningService
 from playground.service.generation import GenerationService
+from playground.service.model_change import ModelChanger, note_chosen
+from playground.service.model_choices import ModelChoices
+from playground.service.model_downloads import ModelDownloads
 from playground.service.models import ModelService
 from playground.service.owners import Owners
 from playground.service.publishing import handover
@@ -39,20 +42,23 @@ class Services:
     quota: Quota
 
     def close(self) -> None:
-        """End the running training cleanly; the model's host is closed by whoever made it."""
+        """End the running training and downloads cleanly; the model's host is closed by whoever made it."""
+        self.models.close()
         self.finetuning.close()
 
 
 def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Services:
     """Wire everything around a live model and a data folder that is locked and swept; raises `SettingsError`."""
-    owners, quota = Owners(data, settings.mode), Quota(host, data, settings.mode)
+    owners, quota = Owners(data, settings.mode, settings.operator_key), Quota(host, data, settings.mode)
     store = AdapterStore(data, builtin_adapters())
     adapters, datasets = AdapterService(host, store, data, quota), DatasetService(host, data)
     preflight = Preflight(data.trials, CoreShare(host).threads)
     jobs = JobQueue(data, handover(host, store, preflight), MAX_RUN_S if settings.mode == "public" else None)
+    choices, fetched = ModelChoices(host, data, settings.mode), ModelDownloads(data)
+    changer = ModelChanger(host, fetched, jobs.active_owners, choices.is_here, note_chosen(data))
     return Services(
         owners,
-        ModelService(host),
+        ModelService(settings, host, choices, fetched, changer),
         adapters,
         GenerationService(adapters),
         datasets,

@@ -44,6 +44,7 @@ def running_app(data_dir: Path, **environment: str) -> Iterator[RunningApp]:
         "PLAYGROUND_MODEL": str(TINY),
         "PLAYGROUND_DATA_DIR": str(data_dir),
         "GRADIO_SERVER_PORT": str(port),
+        "HF_HUB_OFFLINE": "1",  # no test asks the real hub
         **environment,
     }
     began = time.monotonic()

@@ -18,6 +18,7 @@ from playground.service.services import Services
 from playground.tasks.base import Task
 from playground.tasks.registry import all_tasks
 from playground.ui.api import files as api_files
+from playground.ui.api import models as api_models
 from playground.ui.api.shapes import adapter_as_api, as_text
 from playground.ui.errors import show_errors
 
@@ -31,6 +32,7 @@ def build(services: Services) -> None:
     _add_adapter_endpoints(services)
     _add_job_endpoints(services)
     api_files.build(services)
+    api_models.build(services)
 
 
 def _add(function: Callable[..., Any], name: str, description: str) -> None:

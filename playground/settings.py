@@ -21,7 +21,8 @@ usage: python app.py [--help]
 
 Starts the LLM Playground. Settings come from the environment:
 
-  PLAYGROUND_MODEL         auto (default): the best known model that fits the GPU and is downloaded already,
+  PLAYGROUND_MODEL         auto (default): the one that was chosen on the page last, else the best known model
+                           that is here already and fits the GPU or is quick enough on the CPU,
                            otherwise the bundled starter; starter: the bundled model;
                            or a Hugging Face model id, or a folder with a model
   PLAYGROUND_QUANTIZATION  auto (default): 4-bit wherever the model's layers allow it; 4bit, 8bit, or none

@@ -22,6 +22,8 @@ DECODING_SHARE = 1 / 3
 after the other; the rest of the time goes to attention, sampling and small operations. A round number: on two shared
 cores with AVX2 it was 0.27 to 0.35 for SmolLM2 135M, 0.24 to 0.46 for Qwen2.5 0.5B. Not measured on a GPU, where it is
 less for small models, nor where the free memory holds no copies in fp16 of a large one."""
+MIN_WORDS_PER_S = 5.0
+"""A model that writes slower than that is not what anybody is given or offered unasked."""
 WORDS_A_TOKEN = 0.75
 """In English."""
 _GB = 10**9

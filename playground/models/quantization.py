@@ -49,7 +49,7 @@ def plan_quantization(config: PretrainedConfig, quantization: Quantization, devi
     """
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
-    dtype = _plain_dtype(sum(p.numel() for p in model.parameters()), device)
+    dtype = plain_dtype(sum(p.numel() for p in model.parameters()), device)
     if is_stored_in_4bit(config):
         if quantization in ("8bit", "none"):
             raise ModelError(
@@ -105,7 +105,7 @@ def weight_shapes(model: nn.Module) -> list[tuple[int, ...]]:
     return [tuple(state.shape if state else parameter.shape) for parameter, state in states]
 
 
-def _plain_dtype(parameters: int, device: torch.device) -> torch.dtype:
+def plain_dtype(parameters: int, device: torch.device) -> torch.dtype:
     """fp32 for small models on the CPU, where it is both exact and fastest; 16 bits where memory speed counts.
 
     A CPU without instructions for bf16 computes in it many times slower than in fp32.

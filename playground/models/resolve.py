@@ -9,8 +9,10 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 
 from playground.errors import ModelError
-from playground.models import hub_cache
+from playground.memory import free_bytes
+from playground.models import fit, hub_cache
 from playground.models.catalog import (
+    CATALOG,
     COMMON_LANGUAGES,
     STARTER,
     STARTER_FOLDER,
@@ -20,6 +22,7 @@ from playground.models.catalog import (
     hub_id,
 )
 from playground.models.hub import UNWANTED_FILES, WANTED_FILES
+from playground.models.quantization import plain_dtype
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +46,8 @@ class ResolvedModel:
 def resolve_model(setting: str) -> ResolvedModel:
     """Find the files that a setting means, downloading a hub model where it is not there yet.
 
-    `auto` never downloads: it takes the best model of the catalog that fits the GPU *and* is on this machine
-    already, otherwise the starter, so that starting never waits. Raises `ModelError`.
+    `auto` never downloads: it takes the best model of the catalog that fits the GPU, or is quick enough on this CPU,
+    *and* is on this machine already, otherwise the starter, so that starting never waits. Raises `ModelError`.
     """
     if setting == "auto":
         return _best_present() or _starter()
@@ -87,15 +90,23 @@ def _described(known: CatalogEntry, folder: Path) -> ResolvedModel:
 
 
 def _best_present() -> ResolvedModel | None:
-    if not torch.cuda.is_available():
+    here = {entry.model_id: folder for entry in CATALOG if (folder := hub_cache.present(entry.model_id))}
+    if not here:
         return None
-    memory_gib = torch.cuda.get_device_properties(0).total_memory / _GIB
-    for candidate in fitting_models(memory_gib):
-        try:
-            return _from_hub(candidate.model_id, local_only=True)
-        except ModelError:
-            continue
-    return None
+    if torch.cuda.is_available():
+        fitting = fitting_models(torch.cuda.get_device_properties(0).total_memory / _GIB)
+    else:
+        fitting = [entry for entry in fitting_models(free_bytes() / _GIB) if _is_quick(entry)]
+    best = next((entry for entry in fitting if entry.model_id in here), None)
+    return _described(best, here[best.model_id]) if best else None
+
+
+def _is_quick(entry: CatalogEntry) -> bool:
+    """Whether a model writes here as fast as one reads aloud, in the precision that this CPU computes in."""
+    if entry.shape is None:
+        return False
+    width = plain_dtype(entry.num_parameters, torch.device("cpu")).itemsize
+    return fit.words_per_s(entry.shape, "4bit", width, fit.memory_speed()) >= fit.MIN_WORDS_PER_S
 
 
 def _from_hub(model_id: str, *, local_only: bool) -> ResolvedModel:

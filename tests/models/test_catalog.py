@@ -5,7 +5,18 @@ import sys
 
 import pytest
 
-from playground.models.catalog import CATALOG, COMMON_LANGUAGES, STARTER, CatalogEntry, best_fitting, hub_id, name_of
+from playground.models import resolve
+from playground.models.catalog import (
+    CATALOG,
+    COMMON_LANGUAGES,
+    STARTER,
+    STARTER_FOLDER,
+    CatalogEntry,
+    best_fitting,
+    hub_id,
+    name_of,
+)
+from playground.models.resolve import resolve_model
 from playground.tasks.registry import all_tasks
 from tests.support.running_app import ROOT
 
@@ -37,7 +48,7 @@ def test_facts_are_there(model: CatalogEntry) -> None:
     assert model is STARTER or model.source.endswith(model.model_id)
     assert model.model_id == "starter" or model.model_id.count("/") == 1
     assert model.num_parameters > 10**8
-    assert model.download_bytes >= 2 * model.num_parameters
+    assert model.download_bytes >= 2 * model.num_parameters or model is STARTER
     assert model.languages
     assert "English" in model.languages
     assert len(set(model.languages)) == len(model.languages)
@@ -104,3 +115,16 @@ def test_reading_it_brings_no_torch() -> None:
     code = "import sys, playground.models.catalog, playground.models.fit; assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_cpu_gets_the_best_that_is_here_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU and a setting; nothing is fetched for it, and nobody waits for one word a second."""
+    here = {"Qwen/Qwen3-0.6B", "Qwen/Qwen2.5-0.5B-Instruct", "Qwen/Qwen3-8B"}
+    monkeypatch.setattr(resolve.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(resolve.hub_cache, "present", lambda model: STARTER_FOLDER if model in here else None)
+    monkeypatch.setattr(resolve, "free_bytes", lambda: 64 * 2**30)
+    for gigabytes_per_s, best in ((0.1, "starter"), (30, "Qwen/Qwen3-0.6B"), (1000, "Qwen/Qwen3-8B")):
+        monkeypatch.setattr(resolve.fit, "memory_speed", lambda speed=gigabytes_per_s: speed * 1e9)
+        assert resolve_model("auto").id == best
+    here.clear()
+    assert resolve_model("auto").id == "starter"

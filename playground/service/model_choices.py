@@ -16,9 +16,7 @@ from playground.protocol.model_choice import ModelChoice
 from playground.settings import Mode
 
 MAX_QUERY_CHARS = 200
-MIN_WORDS_PER_S = 5.0
-"""A model that writes slower than that is not what anybody is offered unasked."""
-_BITS_4, _HALF, _FULL = "4bit", 2, 4
+_HALF, _FULL = 2, 4
 
 
 class ModelChoices:
@@ -81,7 +79,7 @@ class ModelChoices:
             one
             for one in choices
             if one.fits and not one.gated and not one.current and find_model(one.id) and not one.why_not
-            if (one.words_per_s or 0.0) >= MIN_WORDS_PER_S
+            if (one.words_per_s or 0.0) >= fit.MIN_WORDS_PER_S
         ]
         return good[-1] if good else None
 

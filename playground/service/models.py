@@ -73,6 +73,10 @@ class ModelService:
         """The model that suits this machine better than the bundled one that is loaded; None where there is none."""
         return self._choices.suggestion(self.choices(operator)) if self.may_choose(operator) else None
 
+    def named(self, operator: bool, name: str) -> ModelChoice | None:
+        """The one of this name among the choices, if it can be loaded here: an adapter names its model so."""
+        return next((one for one in self.choices(operator) if one.name == name and one.fits), None)
+
     def search(self, operator: bool, query: object) -> Sequence[ModelChoice]:
         """Models of the hub by name or id, before anything is fetched. Raises `InputError`, `ModelError`."""
         self._check_operator(operator)

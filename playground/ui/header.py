@@ -1,5 +1,7 @@
 """The bar on top: what is loaded, who answers and how strongly, language and theme."""
 
+from dataclasses import dataclass
+
 import gradio as gr
 from markupsafe import Markup
 
@@ -7,30 +9,47 @@ from playground.i18n.catalog import Gettext
 from playground.protocol.model import ModelInfo
 from playground.sentence import N_
 from playground.service.services import Services
-from playground.ui.components import adapter_picker, compare
+from playground.ui.components import adapter_picker, compare, model_offer, model_panel
 from playground.ui.components.adapter_picker import AdapterPicker
-from playground.ui.components.basics import ghost
+from playground.ui.components.basics import ghost, static_html
 from playground.ui.components.model_binding import bind
+from playground.ui.components.model_offer import ModelOffer
+from playground.ui.components.model_panel import ModelPanel
 from playground.ui.events import in_browser
 from playground.ui.templates import snippet
 
 TIP = N_("4-bit: every number of the model is stored in 4 bits, so that it fits a small machine")
 
 
-def build() -> AdapterPicker:
-    """Draw the bar; returns the controls that say who answers."""
+@dataclass(frozen=True)
+class Header:
+    """The bar and what opens below it."""
+
+    choice: AdapterPicker
+    panel: ModelPanel
+    offer: ModelOffer
+    changed: gr.Button
+    """Clicked by the browser once another model answers."""
+
+
+def build() -> Header:
+    """Draw the bar, and below it what is said and asked about the model."""
     with gr.Row(elem_id="bar"):
         bind(gr.HTML(snippet("brand"), padding=False, elem_classes=["brand"]), facts)
+        opener = model_panel.button()
         choice = adapter_picker.build()
         ghost("中文", elem_id="language", elem_classes=["lang"]).click(None, js=in_browser("switchLanguage"))
         ghost("Theme", elem_id="theme", elem_classes=["lang"]).click(None, js=in_browser("switchTheme"))
-    return choice
+    static_html('<div id="model-line" role="status"></div>')
+    return Header(choice, model_panel.build(opener), model_offer.build(), gr.Button(elem_id="model-changed"))
 
 
-def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
-    """Have the bar and every place that names who answers follow what is chosen."""
-    adapter_picker.wire(services, page, choice)
-    compare.wire(services, choice)
+def wire(services: Services, page: gr.Blocks, header: Header) -> None:
+    """Have the bar and every place that names who answers follow what is chosen, and the model."""
+    adapter_picker.wire(services, [page.load, header.changed.click], header.choice)
+    compare.wire(services, header.choice)
+    model_panel.wire(services, header.panel, header.changed)
+    model_offer.wire(services, page, header.offer, header.panel, header.changed)
 
 
 def facts(info: ModelInfo, gettext: Gettext) -> Markup:

@@ -16,7 +16,7 @@ from playground.ui.i18n import I18N
 from playground.ui.theme import build_theme
 
 STATIC = Path(__file__).parent / "static"
-STYLES = ("style.css", "finetune.css", "compare.css", "corrections.css")
+STYLES = ("style.css", "finetune.css", "compare.css", "corrections.css", "models.css")
 MAX_QUEUED_EVENTS = 64
 
 

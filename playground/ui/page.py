@@ -26,7 +26,8 @@ UPLOADS_KEPT = (3600, 24 * 3600)
 def build_page(services: Services) -> gr.Blocks:
     """Everything that a visitor sees, and the public API beside it; the model is not asked for before a page loads."""
     with gr.Blocks(title="LLM Playground", fill_width=True, delete_cache=UPLOADS_KEPT) as page:
-        choice = header.build()
+        frame = header.build()
+        choice = frame.choice
         panel: CorrectionsPanel | None = None
         with gr.Tabs(elem_id="pages", overflow_behavior="wrap") as pages:
             for task in all_tasks().values():
@@ -36,11 +37,11 @@ def build_page(services: Services) -> gr.Blocks:
                 chat = (panel.prompt, panel.afresh) if panel else ()
                 finetune_page, review = finetune_tab.build(services, choice.picker, pages, *chat)
             with gr.Tab(t("Adapters"), id="adapters", alignment="right"):
-                adapters.build(services, choice.picker)
+                adapters.build(services, choice.picker, frame.changed)
         if panel:
             corrections.send_to_finetune(finetune_page, panel, review)
-        header.wire(services, page, choice)
-        model_binding.wire(services, page, page.load)
+        header.wire(services, page, frame)
+        model_binding.wire(services, page, [page.load, frame.changed.click])
         endpoints.build(services)
     page.state_session_capacity = SESSIONS_KEPT
     return page

@@ -1,5 +1,6 @@
 """The controls in the bar that say who answers: which adapter, how strongly, and whether the base model does too."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,13 +67,15 @@ def build() -> AdapterPicker:
     return AdapterPicker(picker, strength, beside)
 
 
-def wire(services: Services, page: gr.Blocks, choice: AdapterPicker) -> None:
-    """Fill the picker with the visitor's adapters whenever the page opens, and show in the bar what is chosen."""
+def wire(services: Services, triggers: Sequence[Callable[..., Any]], choice: AdapterPicker) -> None:
+    """Fill the picker with the visitor's adapters at these events, such as the page's `load`, and show in the bar what
+    is chosen."""
 
-    def choices(request: gr.Request) -> gr.Dropdown:
-        return picked(services, services.owners.owner(request.headers))
+    def choices(adapter: str, request: gr.Request) -> gr.Dropdown:
+        """What was chosen stays where it can answer; else the base does, as after a change of the model."""
+        return picked(services, services.owners.owner(request.headers), adapter)
 
-    page.load(choices, None, choice.picker, **EVENT_OPTIONS)
+    gr.on(list(triggers), choices, choice.picker, choice.picker, **EVENT_OPTIONS)
     changes = [choice.picker.change, choice.compare.change]
     shown = [choice.picker, choice.compare], [choice.strength, choice.compare]
     gr.on(changes, None, *shown, js=in_browser("showChoice"))

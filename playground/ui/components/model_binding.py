@@ -3,7 +3,7 @@
 Bindings belong to the page that is being drawn, as Gradio's own event listeners do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -41,8 +41,8 @@ def bind_value(component: gr.components.Component, value: Callable[[ModelInfo], 
     _of(gr.context.Context.root_block).values[component] = value
 
 
-def wire(services: Services, page: gr.Blocks, trigger: Callable[..., Any]) -> None:
-    """Have the page ask for the model at this event, such as its `load`, and follow; call when all is drawn."""
+def wire(services: Services, page: gr.Blocks, triggers: Sequence[Callable[..., Any]]) -> None:
+    """Have the page ask for the model at these events, such as its `load`, and follow; call when all is drawn."""
     bindings = _of(page)
     defaults = Defaults(list(bindings.values))
 
@@ -53,7 +53,7 @@ def wire(services: Services, page: gr.Blocks, trigger: Callable[..., Any]) -> No
         return [*(update(info, gettext) for _, update in bindings.updates), *offered]
 
     followed = [*(one for one, _ in bindings.updates), *defaults.outputs]
-    defaults.adopt(trigger(follow, None, followed, **EVENT_OPTIONS))
+    defaults.adopt(gr.on(list(triggers), follow, None, followed, **EVENT_OPTIONS))
 
 
 def _of(page: gr.Blocks | None) -> _Bindings:

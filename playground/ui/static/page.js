@@ -11,6 +11,14 @@ window.playground = (() => {
     }
   }
 
+  function stored(name) {
+    try {
+      return localStorage.getItem(name);
+    } catch {
+      return null;
+    }
+  }
+
   // Our classes stand on the page and not on `body`: Gradio gives every rule of ours a second, stronger form for what is
   // inside its page only.
   function page() {
@@ -134,9 +142,47 @@ window.playground = (() => {
     keep("playground_theme", dark ? "dark" : "light");
   }
 
+  function click(selector) {
+    document.querySelector(selector)?.click();
+  }
+
+  function dismissOffer() {
+    keep("playground_no_offer", "1");
+    page().classList.add("no-offer");
+  }
+
+  // Every page follows a change of the model, whoever made it: it asks while it is looked at, tells in the bar where the
+  // change stands, and has itself filled in anew after it.
+  const LOOK_MS = 1800;
+  let generation;
+
+  async function look() {
+    let found;
+    try {
+      found = await (await fetch("model/state", { cache: "no-store" })).json();
+    } catch {
+      return; // The server is away or restarts: the next look may find it.
+    }
+    const line = document.querySelector("#model-line");
+    if (line && stored("playground_no_offer")) page().classList.add("no-offer");
+    if (line && line.textContent !== found.line) line.textContent = found.line;
+    if (generation !== undefined && found.generation !== generation) document.querySelector("#model-changed")?.click();
+    generation = found.generation;
+  }
+
+  async function follow() {
+    if (!document.hidden) await look();
+    setTimeout(follow, LOOK_MS);
+  }
+
+  document.addEventListener("visibilitychange", () => document.hidden || look());
+  follow();
+
   return {
     adopt,
+    click,
     copy,
+    dismissOffer,
     download,
     forgetLetter,
     giveBack,

@@ -47,11 +47,13 @@ class Parts:
     whole: gr.Button
     leave: gr.Button
     use: gr.Button
+    change: gr.Button
+    """To the model that the chosen adapter is for."""
     drawn: tuple[gr.blocks.Block, ...]
 
 
-def build(services: Services, picker: gr.Dropdown) -> None:
-    """Draw the tab and bind its events; call inside its `gr.Tab`."""
+def build(services: Services, picker: gr.Dropdown, changed: gr.Button) -> None:
+    """Draw the tab and bind its events; call inside its `gr.Tab`. `changed` is clicked after a change of the model."""
     with gr.Row(elem_classes=["work", "full", "adapters"]):
         with gr.Column(elem_classes=["card", "wide"]):
             with gr.Row(elem_classes="head"):
@@ -71,8 +73,9 @@ def build(services: Services, picker: gr.Dropdown) -> None:
             empty = gr.HTML(t(_EMPTY), padding=False, elem_classes=["grow", "nothing"])
             with gr.Column(visible=False, elem_classes=["grow", "page"]) as page:
                 parts = _build_page(chosen, bring, empty, page)
-    _wire_changes(services, picker, parts)
+    _wire_changes(services, picker, parts, changed)
     _wire_use(services, picker, parts)
+    _wire_model(services, parts)
     _wire_download(services, parts)
 
 
@@ -100,7 +103,10 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
     with gr.Row(elem_classes=["foot", "rule"]) as using:
         caption("Everyone chooses for themselves: using it here changes only what you see.")
         use = primary("Use it")
-    drawn = (chosen, empty, page, title, facts, renaming, deleting, taking, using, rename, delete)
+    with gr.Row(elem_classes=["foot", "rule"], visible=False) as other:
+        caption("It is for another model than the one that answers now.")
+        change = second("Change to its model")
+    drawn = (chosen, empty, page, title, facts, renaming, deleting, taking, using, other, rename, delete)
     return Parts(
         chosen,
         bring,
@@ -121,6 +127,7 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
         whole_model,
         leave,
         use,
+        change,
         drawn,
     )
 
@@ -135,6 +142,7 @@ def _draw(services: Services, request: gr.Request, adapter: str | None, seen: st
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
     choices = [(adapter_details.line(services, card, gettext), card.id) for card in cards]
     shown = card.id if card else None
+    fits, operator = card is not None and services.adapters.fits(card), services.owners.is_operator(request.headers)
     return [
         gr.Radio(choices=choices) if shown == seen else gr.Radio(choices=choices, value=shown),
         gr.HTML(visible=card is None),
@@ -142,13 +150,14 @@ def _draw(services: Services, request: gr.Request, adapter: str | None, seen: st
         adapter_details.title(services, card, gettext) if card else "",
         adapter_details.page(services, owner, card, gettext) if card else "",
         *(gr.Row(visible=False) for _ in range(3)),
-        gr.Row(visible=card is not None and services.adapters.fits(card)),
+        gr.Row(visible=fits),
+        gr.Row(visible=card is not None and not fits and services.models.named(operator, card.base_model) is not None),
         *(gr.Button(visible=card is not None and not card.task) for _ in range(2)),
     ]
 
 
-def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
-    """What changes the list: opening the tab, importing, renaming, deleting."""
+def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts, changed: gr.Button) -> None:
+    """What changes the list: opening the tab, another model, importing, renaming, deleting."""
 
     @show_errors
     async def opened(chosen: str | None, request: gr.Request) -> list[Any]:
@@ -176,8 +185,8 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts) -> None
 
     listed = [picker, *parts.drawn]
     tab = owning_tab()
-    if tab is not None:
-        tab.select(opened, parts.chosen, list(parts.drawn), **EVENT_OPTIONS)
+    triggers = [changed.click, *([tab.select] if tab is not None else [])]
+    gr.on(triggers, opened, parts.chosen, list(parts.drawn), **EVENT_OPTIONS)
     parts.chosen.input(opened, parts.chosen, list(parts.drawn), trigger_mode="always_last", **EVENT_OPTIONS)
     parts.bring.upload(bring, parts.bring, listed, **EVENT_OPTIONS)
     gr.on([parts.save.click, parts.name.submit], rename, [parts.chosen, parts.name], listed, **EVENT_OPTIONS)
@@ -206,6 +215,21 @@ def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
     for button in (parts.keep_name, parts.keep):
         button.click(lambda: _rows(""), None, rows, **EVENT_OPTIONS)
     parts.use.click(use, parts.chosen, picker, **EVENT_OPTIONS)
+
+
+def _wire_model(services: Services, parts: Parts) -> None:
+    """Changing to the model that an adapter is for; the page follows once it is there."""
+
+    @show_errors
+    async def change(adapter: str | None, request: gr.Request) -> None:
+        owner, operator = services.owners.owner(request.headers), services.owners.is_operator(request.headers)
+        card = services.adapters.get(owner, _one(adapter))
+        found = await asyncio.to_thread(services.models.named, operator, card.base_model)
+        if found is None:
+            raise AdapterError("{model} cannot be loaded here now.", model=card.base_model)
+        await asyncio.to_thread(services.models.use, owner, operator, found.id)
+
+    parts.change.click(change, parts.chosen, None, **EVENT_OPTIONS)
 
 
 def _wire_download(services: Services, parts: Parts) -> None:

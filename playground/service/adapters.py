@@ -60,7 +60,10 @@ class AdapterService:
         if found is None:
             return self._host.client(owner, strength=strength)
         await asyncio.to_thread(self.load, owner, found)
-        return self._host.client(owner, self._store.key(found), strength)
+        client = self._host.client(owner, self._store.key(found), strength)
+        if not client.info.serves(found.base_fingerprint):  # the model was changed just now
+            self.check_base(found)
+        return client
 
     def load(self, owner: str, adapter: AdapterInfo) -> None:
         """Swap an adapter in, where it is not yet, and keep the proof; raises `AdapterError`."""

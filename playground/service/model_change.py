@@ -3,7 +3,9 @@
 import asyncio
 import json
 import logging
+import math
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Literal, get_args
 
@@ -110,14 +112,22 @@ class ModelChanger:
         self._change: ModelChange | None = None
         self._fetching = False
         self._thread: threading.Thread | None = None
+        self._owner = ""
+        self._ended = -math.inf
 
     def start(
-        self, owner: str, model: str, name: str, quantization: Quantization = "auto", while_training: bool = False
+        self,
+        owner: str,
+        model: str,
+        name: str,
+        quantization: Quantization = "auto",
+        while_training: bool = False,
+        pause_s: float = 0.0,
     ) -> None:
         """Begin; whoever asks for the model that is coming already just follows.
 
-        Raises `BusyError` while another one is coming, and while a run trains or waits, unless all runs are the owner's
-        and they say so.
+        Raises `BusyError` while another one is coming, for `pause_s` seconds after one has come, and while a run trains
+        or waits, unless all runs are the owner's and they say so.
         """
         with self._lock:
             now = self.state()
@@ -125,10 +135,21 @@ class ModelChanger:
                 if now.model == model:
                     return
                 raise BusyError("The model is being changed to {model} already. Try again in a minute.", model=now.name)
+            left = self._ended + pause_s - time.monotonic()
+            if left > 0:
+                raise BusyError(
+                    "The model was changed a short while ago. Try again in {count} minutes.", count=math.ceil(left / 60)
+                )
             self._check_runs(owner, while_training)
+            self._owner = owner
             self._change = ModelChange(model=model, name=name, phase="downloading")
             self._thread = threading.Thread(target=self._run, args=(model, name, quantization), daemon=True)
             self._thread.start()
+
+    def is_of(self, owner: str, model: str) -> bool:
+        """Whether this owner began the change to this model that goes on."""
+        change = self._change
+        return change is not None and not change.ended and (self._owner, change.model) == (owner, model)
 
     def state(self) -> ModelChange | None:
         """The change that goes on, else the last one; None where there was none."""
@@ -180,6 +201,7 @@ class ModelChanger:
                 self._downloads.wait(model)
                 self._fetching = False
             self._host.load(model, quantization)
+            self._ended = time.monotonic()
             self._on_changed(model, quantization)
         except PlaygroundError as error:
             ended = ended.model_copy(update={"phase": "failed", "failed": error.sentence})

@@ -58,6 +58,11 @@ class ModelChoices:
             return self._of_folder(folder.resolve())
         if model == self._host.info.id:
             return self._loaded()
+        if model.lower().endswith(".gguf"):
+            raise ModelError(
+                "GGUF files are for other programs. Choose the folder of the model that it was made from, with weights "
+                "in the safetensors format."
+            )
         if hub_cache.present(model):
             return self._of_files(model)
         return self._of_facts(hub.facts(model))

@@ -12,6 +12,9 @@ from playground.service.model_choices import ModelChoices
 from playground.service.model_downloads import DownloadState, ModelDownloads
 from playground.settings import Settings
 
+VISITORS_PAUSE_S = 600.0
+"""After a change, visitors may change the model again in so many seconds: each of them waits for all others."""
+
 
 class ModelService:
     """`operator` says whether whoever asks runs this server; in local mode everybody does."""
@@ -84,9 +87,8 @@ class ModelService:
 
     def describe(self, operator: bool, model: object) -> ModelChoice:
         """One of the choices; for the operator also one of the hub, or a folder. Raises `InputError`, `ModelError`."""
-        found = self._choices.describe(model)
-        self._check(operator, found.id)
-        return found
+        self._check(operator, model)
+        return self._choices.describe(model)
 
     def use(
         self,
@@ -100,10 +102,11 @@ class ModelService:
 
         Raises before anything has happened: `InputError` for who may not, `ModelError` for what cannot be, `BusyError`.
         """
+        self._check(operator, model)  # before anybody is asked: not every stranger may have hub and disk looked at
         found = self._choices.describe(model)
-        self._check(operator, found.id)
         self._choices.check_fits(found)
-        self._changer.start(owner, found.id, found.name, quantization, while_training)
+        pause_s = 0.0 if operator else VISITORS_PAUSE_S
+        self._changer.start(owner, found.id, found.name, quantization, while_training, pause_s)
 
     def change(self) -> ModelChange | None:
         """The change that goes on, else the last one."""
@@ -125,10 +128,10 @@ class ModelService:
         """How far a model is fetched; None where nobody began to."""
         return self._downloads.state(model)
 
-    def stop_download(self, operator: bool, model: str) -> None:
-        """Stop fetching; what is there stays for later."""
-        if not self.may_choose(operator):
-            raise self._refusal()
+    def stop_download(self, owner: str, operator: bool, model: str) -> None:
+        """Stop fetching, as the operator or whoever began it; what is there stays for later. Raises `InputError`."""
+        if not self._changer.is_of(owner, model):
+            self._check_operator(operator)
         self._downloads.stop(model)
 
     def forget(self, operator: bool, model: str) -> None:
@@ -149,7 +152,7 @@ class ModelService:
         self._downloads.close()
         self._changer.close()
 
-    def _check(self, operator: bool, model: str) -> None:
+    def _check(self, operator: bool, model: object) -> None:
         if not self.may_choose(operator):
             raise self._refusal()
         if not operator and model not in self._picker:

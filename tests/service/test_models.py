@@ -20,6 +20,7 @@ from playground.service.owners import OPERATOR_HEADER, Owners
 from playground.service.services import Services
 from tests.support.asking import until
 from tests.support.exchange import host_of, make_settings
+from tests.support.hub import MODEL, running_hub, use_hub
 from tests.support.tiny import make_llama
 
 KEY = "a key of the operator's"
@@ -152,3 +153,33 @@ def test_a_folder_without_a_model_leaves_the_old_one(services: Services, tmp_pat
     assert "There is no model in" in str(last.failed)
     assert models.info == before
     assert read_chosen(DataDir(tmp_path)) is None
+
+
+def test_visitors_do_not_change_it_back_and_forth(services: Services, tmp_path: Path, other_folder: Path) -> None:
+    """Who may choose between some models waits a while after a change; a stranger's folder is not even looked at."""
+    host = host_of(services)
+    before = str(host.info.folder)
+    models = service(host, tmp_path, model_picker=(str(other_folder), before))
+    models.use("ann", False, str(other_folder))
+    assert asyncio.run(ended(models)).phase == "ready"
+    with pytest.raises(BusyError, match="Try again in 10 minutes"):
+        models.use("bob", False, before)
+    with pytest.raises(InputError, match="operator"):
+        models.use("bob", False, str(tmp_path))
+    models.use(OPERATOR, True, before)
+    assert asyncio.run(ended(models)).phase == "ready"
+
+
+def test_only_who_began_it_or_the_operator_stops_a_download(services: Services, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch, running_hub() as hub:
+        use_hub(hub, tmp_path / "home", patch)
+        hub.hold_after = 2**16
+        models = service(host_of(services), tmp_path, model_picker=(MODEL,))
+        models.use("ann", False, MODEL)
+        until(lambda: bool((change := models.change()) and change.total_bytes))
+        with pytest.raises(InputError, match="operator"):
+            models.stop_download("bob", False, MODEL)
+        models.stop_download("ann", False, MODEL)
+        last = asyncio.run(ended(models))
+        assert (last.phase, "was stopped" in str(last.failed)) == ("failed", True)
+        models.close()

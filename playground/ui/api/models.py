@@ -93,8 +93,8 @@ def _get(services: Services) -> Any:
 def _stop(services: Services) -> Any:
     @show_errors
     async def stop_download(request: gr.Request, model: str) -> str:
-        operator = services.owners.is_operator(request.headers)
-        await asyncio.to_thread(services.models.stop_download, operator, as_text(model, "model"))
+        owner, operator = services.owners.owner(request.headers), services.owners.is_operator(request.headers)
+        await asyncio.to_thread(services.models.stop_download, owner, operator, as_text(model, "model"))
         return f"Stopped fetching {model}."
 
     return stop_download

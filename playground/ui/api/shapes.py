@@ -31,7 +31,7 @@ def choice_as_api(choice: ModelChoice) -> dict[str, Any]:
         "memory_gib": round(choice.memory_bytes / 2**30, 2),
         "fits": choice.fits,
         "why_not": str(choice.why_not or ""),
-        "words_per_s": choice.words_per_s,
+        "words_per_s": None if choice.words_per_s is None else round(choice.words_per_s, 1),
         "present": choice.present,
         "current": choice.current,
         "languages": list(choice.languages),

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from playground.i18n.catalog import Gettext
 from playground.protocol.model_choice import ModelChoice
 from playground.sentence import N_
+from playground.service.model_change import ModelChange
 from playground.service.services import Services
 from playground.ui.components import model_facts
 from playground.ui.components.basics import caption, ghost, head, primary, second, static_html
@@ -186,7 +187,8 @@ def _wire_actions(services: Services, parts: ModelPanel) -> None:
     async def stop(listed: Any, found: Any, key: str, request: gr.Request) -> list[Any]:
         coming = models.change()
         wanted = coming.model if coming and not coming.ended else listed
-        await asyncio.to_thread(models.stop_download, services.owners.is_operator(request.headers, key), wanted)
+        owner, operator = services.owners.owner(request.headers), services.owners.is_operator(request.headers, key)
+        await asyncio.to_thread(models.stop_download, owner, operator, wanted)
         return await _drawn(services, request, listed, found, key)
 
     @show_errors
@@ -235,15 +237,19 @@ def _draw(services: Services, request: gr.Request, chosen: Any, found: list[Mode
             interactive=one is not None and one.fits and not one.current and not coming,
         ),
         gr.Button(visible=operator and not here and one is not None and one.fits, interactive=not fetching),
-        gr.Button(
-            visible=fetching or (change is not None and change.phase == "downloading" and change.total_bytes > 0)
-        ),
+        gr.Button(visible=_may_stop(operator, change, fetching)),
         gr.Button(visible=operator and here and one is not None and services.models.can_forget(one)),
         gr.Row(visible=operator and services.models.may_choose(operator)),
         gr.Row(visible=operator and services.models.may_choose(operator)),
         gr.Row(visible=not operator and services.models.asks_for_key()),
         gr.Timer(active=coming or fetching),
     ]
+
+
+def _may_stop(operator: bool, change: ModelChange | None, fetching: bool) -> bool:
+    """Whether there is something that may be stopped; whether it is somebody's own, the server sees to."""
+    comes = change is not None and change.phase == "downloading" and change.total_bytes > 0
+    return comes or (operator and fetching)
 
 
 def _renewed(services: Services, operator: bool, found: list[ModelChoice]) -> list[ModelChoice]:

@@ -57,6 +57,7 @@ def run(settings: Settings, data: DataDir) -> None:
     sockets = bind(settings)
     threading.Thread(target=read_ahead, args=(settings.model, data.quantized), daemon=True).start()
     from playground.engine.host import LocalModelHost
+    from playground.models.fit import memory_speed
     from playground.models.quantized_cache import QuantizedCache
 
     cache = QuantizedCache(data.quantized)
@@ -65,7 +66,8 @@ def run(settings: Settings, data: DataDir) -> None:
 
         def start() -> LocalModelHost:
             loaded = load_first(settings, data, cache)
-            page.result()  # the host measures what is fastest here: nothing may run beside it
+            page.result()  # what follows measures how fast this machine is: nothing may run beside it
+            memory_speed()
             return LocalModelHost(loaded, cache, data.kernel_cache)
 
         host = in_own_thread(start)

@@ -22,6 +22,11 @@ def main() -> None:
     ):
         browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         page = open_page(browser, app, dark=False, width=1440, height=900)
+        page.locator("#models").click()
+        page.locator("#model-panel .stack label").filter(has_text="Qwen3 0.6B").click()
+        page.locator("#model-facts").get_by_text("Qwen3 0.6B").wait_for()
+        shoot(page, "models")
+        page.get_by_role("button", name="Close").click()
         teach(page)
         ask(page)
         shoot(page, "generate")
@@ -58,6 +63,7 @@ def open_page(browser: Browser, app: RunningApp, *, dark: bool, width: int, heig
     context = browser.new_context(
         viewport={"width": width, "height": height}, locale="en-US", color_scheme="dark" if dark else "light"
     )
+    context.add_init_script("localStorage.setItem('playground_no_offer', '1')")
     page = context.new_page()
     page.set_default_timeout(120_000)
     page.goto(f"{app.url}/?__theme={'dark' if dark else 'light'}")

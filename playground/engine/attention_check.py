@@ -35,13 +35,16 @@ class AttentionSupport:
 
 @torch.inference_mode()
 def enable_varlen_attention(model: PreTrainedModel) -> AttentionSupport:
-    """Let a model use variable-length attention from now on. Raises `ModelError` for one whose logits it changes.
+    """Let a model use variable-length attention from now on. Raises `ModelError` for one with logits that it changes
+    or that are no numbers.
 
     That is how models show whose memory is not in keys and values, or whose attention has parts that are unknown here.
     """
     size = model.get_input_embeddings().num_embeddings
     texts = [[(start + 7 * step) % size for step in range(_CHECKED_TOKENS)] for start in (size // 3, size // 2)]
     alone = torch.stack([model(input_ids=torch.tensor([text], device=model.device)).logits[0, -1] for text in texts])
+    if not alone.isfinite().all():
+        raise ModelError("The weights of this model hold what are no numbers: its files are damaged. Get them again.")
     before = model.config._attn_implementation
     try:
         model.set_attn_implementation(ATTENTION)

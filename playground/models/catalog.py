@@ -80,6 +80,7 @@ CATALOG: tuple[CatalogEntry, ...] = tuple(_entry(model, _told["languages"]) for 
 
 _CACHED = "models--"
 """So begins the folder of a model in the cache of huggingface_hub: models--OWNER--NAME."""
+_TELLING_CHARS = 4
 FREE_SHARE = 0.4
 """Share of the GPU's memory left for caches, adapters and a training run beside the weights."""
 
@@ -116,4 +117,9 @@ def name_of(model: str) -> str:
     cached = next((part for part in Path(model).parts if part.startswith(_CACHED)), "")
     model_id = cached.removeprefix(_CACHED).replace("--", "/") or model
     known = find_model(model_id)
-    return known.name if known else Path(model_id).name if Path(model_id).is_absolute() else model_id
+    return known.name if known else folder_name(Path(model_id)) if Path(model_id).is_absolute() else model_id
+
+
+def folder_name(folder: Path) -> str:
+    """What people see the model in a folder as; a short name, such as "hf", with that of the folder around it."""
+    return folder.name if len(folder.name) >= _TELLING_CHARS else f"{folder.parent.name}/{folder.name}"

@@ -19,6 +19,7 @@ from playground.models.catalog import (
     CatalogEntry,
     find_model,
     fitting_models,
+    folder_name,
     hub_id,
 )
 from playground.models.hub import UNWANTED_FILES, WANTED_FILES
@@ -57,7 +58,7 @@ def resolve_model(setting: str) -> ResolvedModel:
     if folder.is_dir() and folder.resolve() == STARTER_FOLDER:
         return _starter()
     if folder.is_dir():
-        return ResolvedModel(str(folder.resolve()), folder.resolve(), folder.resolve().name, COMMON_LANGUAGES)
+        return ResolvedModel(str(folder.resolve()), folder.resolve(), folder_name(folder.resolve()), COMMON_LANGUAGES)
     if folder.is_absolute() or setting.startswith((".", "~")) or setting.count("/") != 1:
         raise ModelError(
             "There is no model '{setting}'. Name a folder that exists, a Hugging Face model id such as "

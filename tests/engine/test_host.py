@@ -243,6 +243,16 @@ def test_nobody_waits_where_both_models_fit(host: LocalModelHost, other_folder: 
     until(lambda: engine() is None)
 
 
+def test_weights_that_are_no_numbers(host: LocalModelHost, other_folder: Path, tmp_path: Path) -> None:
+    broken = Path(shutil.copytree(other_folder, tmp_path / "broken"))
+    tensors = load_file(broken / "model.safetensors")
+    tensors["model.layers.1.mlp.up_proj.weight"][3, 3] = float("nan")
+    save_file(tensors, broken / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match="no numbers"):
+        host.load(str(broken), "none")
+    assert answer(host.client())
+
+
 def test_a_model_that_fails_beside_the_old_one_disturbs_nobody(
     host: LocalModelHost, other_folder: Path, tmp_path: Path, adapters: list[Path]
 ) -> None:

@@ -128,3 +128,8 @@ def test_a_cpu_gets_the_best_that_is_here_and_quick(monkeypatch: pytest.MonkeyPa
         assert resolve_model("auto").id == best
     here.clear()
     assert resolve_model("auto").id == "starter"
+
+
+def test_the_name_of_a_folder() -> None:
+    assert name_of("/home/ann/tiny-llama") == "tiny-llama"
+    assert name_of("/home/ann/qwen/hf") == "qwen/hf"

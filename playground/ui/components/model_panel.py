@@ -51,7 +51,7 @@ class ModelPanel:
 
 def button() -> gr.Button:
     """What opens the panel; call inside the bar."""
-    return ghost("Models", elem_id="models")
+    return ghost("Models", elem_id="models", visible=False)  # until it is known who asks
 
 
 def build(opener: gr.Button) -> ModelPanel:

@@ -58,66 +58,62 @@ def build(opener: gr.Button) -> ModelPanel:
     """Draw the panel; call below the bar."""
     with gr.Column(visible=False, elem_id="model-panel") as panel, gr.Row(elem_classes=["work", "full"]):
         with gr.Column(elem_classes=["card", "wide"]):
-            with gr.Row(elem_classes="head"):
-                head("Models")
-                static_html("", "say")
-                close = ghost("Close")
-            with gr.Row(elem_classes=["foot", "asking"]) as searching:
-                query = gr.Textbox(
-                    show_label=False,
-                    label=t("Search the Hugging Face hub"),
-                    placeholder=t("A name or id on the hub"),
-                    max_length=200,
-                    scale=1,
-                    elem_id="model-query",
-                )
-                search = second("Search")
-            folder_row, folder, use_folder = _entry(N_("A folder with a model, here"), elem_id="model-folder")
-            key_row, key, unlock = _entry(N_("The operator's key"), type="password", elem_id="operator-key")
-            listed = gr.Radio(
-                [], label=t("Models"), show_label=False, container=False, interactive=True, elem_classes="stack"
-            )
+            rows, entries = _build_list()
         with gr.Column(elem_classes=["card", "scroll"], scale=1):
-            facts = gr.HTML("", padding=False, elem_id="model-facts")
-            while_training = gr.Checkbox(
-                label=t("Change it although my training goes on"), container=False, visible=False
-            )
-            static_html("", "grow")
-            state = gr.HTML("", padding=False, elem_id="model-change")
-            with gr.Row(visible=False, elem_classes=["foot", "asking"]) as asking:
-                caption("Its files are removed from this machine. Remove it?")
-                sure = gr.Button(t("Remove"), variant="stop", size="md", min_width=60)
-                keep = second("Keep it")
-            with gr.Row(elem_classes="foot"):
-                forget, stop = ghost("Remove from this machine"), second("Stop")
-                static_html("", "say")
-                get = second("Only get it")
-                use = primary("Use it")
-    drawn = (listed, facts, while_training, state, asking, use, get, stop, forget, searching, folder_row, key_row)
+            drawn, actions = _build_page()
     found, clock = gr.State(), gr.Timer(CLOCK_S, active=False)
     return ModelPanel(
-        opener,
-        panel,
-        close,
-        listed,
-        found,
-        query,
-        search,
-        folder,
-        use_folder,
-        key,
-        unlock,
-        use,
-        get,
-        stop,
-        forget,
-        asking,
-        sure,
-        keep,
-        while_training,
-        clock,
-        (*drawn, clock),
+        open=opener,
+        panel=panel,
+        found=found,
+        clock=clock,
+        drawn=(entries["listed"], *drawn, *rows, clock),
+        **entries,
+        **actions,
     )
+
+
+def _build_list() -> tuple[list[gr.Row], dict[str, Any]]:
+    """Draw what there is to choose from, and other ways to name a model; returns the rows that not everybody sees."""
+    with gr.Row(elem_classes="head"):
+        head("Models")
+        static_html("", "say")
+        close = ghost("Close")
+    with gr.Row(elem_classes=["foot", "asking"]) as searching:
+        query = gr.Textbox(
+            show_label=False,
+            label=t("Search the Hugging Face hub"),
+            placeholder=t("A name or id on the hub"),
+            max_length=200,
+            scale=1,
+            elem_id="model-query",
+        )
+        search = second("Search")
+    folder_row, folder, use_folder = _entry(N_("A folder with a model, here"), elem_id="model-folder")
+    key_row, key, unlock = _entry(N_("The operator's key"), type="password", elem_id="operator-key")
+    listed = gr.Radio([], label=t("Models"), show_label=False, container=False, interactive=True, elem_classes="stack")
+    entries = {"close": close, "listed": listed, "query": query, "search": search, "folder": folder}
+    return [searching, folder_row, key_row], entries | {"use_folder": use_folder, "key": key, "unlock": unlock}
+
+
+def _build_page() -> tuple[list[gr.blocks.Block], dict[str, Any]]:
+    """Draw what is known of the chosen model, and what can be done with it."""
+    facts = gr.HTML("", padding=False, elem_id="model-facts")
+    while_training = gr.Checkbox(label=t("Change it although my training goes on"), container=False, visible=False)
+    static_html("", "grow")
+    state = gr.HTML("", padding=False, elem_id="model-change")
+    with gr.Row(visible=False, elem_classes=["foot", "asking"]) as asking:
+        caption("Its files are removed from this machine. Remove it?")
+        sure = gr.Button(t("Remove"), variant="stop", size="md", min_width=60)
+        keep = second("Keep it")
+    with gr.Row(elem_classes="foot"):
+        forget, stop = ghost("Remove from this machine"), second("Stop")
+        static_html("", "say")
+        get = second("Only get it")
+        use = primary("Use it")
+    actions = {"use": use, "get": get, "stop": stop, "forget": forget, "asking": asking, "sure": sure, "keep": keep}
+    drawn = [facts, while_training, state, asking, use, get, stop, forget]
+    return drawn, actions | {"while_training": while_training}
 
 
 def _entry(label: str, **options: Any) -> tuple[gr.Row, gr.Textbox, gr.Button]:

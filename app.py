@@ -95,8 +95,11 @@ def load_first(settings: Settings, data: DataDir, cache: "QuantizedCache") -> "L
 
     chosen = read_chosen(data) if settings.model == "auto" else None
     if chosen:
+        model, quantization = chosen
         try:
-            return load_model(*chosen, cache=cache)
+            return load_model(
+                model, quantization if settings.quantization == "auto" else settings.quantization, cache=cache
+            )
         except ModelError as error:
             print(f"The model that was chosen last cannot be loaded, so another is: {error}", file=sys.stderr)
     return load_model(settings.model, settings.quantization, cache=cache)

@@ -28,6 +28,7 @@ class ModelService:
         changer: ModelChanger,
     ) -> None:
         self._host, self._choices, self._downloads, self._changer = host, choices, downloads, changer
+        self._quantization = settings.quantization
         self._picker = settings.model_picker
         if self._picker == ("auto",):
             self._picker = ("operator",) if settings.mode == "local" else ("off",)
@@ -105,6 +106,8 @@ class ModelService:
         self._check(operator, model)  # before anybody is asked: not every stranger may have hub and disk looked at
         found = self._choices.describe(model)
         self._choices.check_fits(found)
+        if quantization == "auto":
+            quantization = self._quantization
         pause_s = 0.0 if operator else VISITORS_PAUSE_S
         self._changer.start(owner, found.id, found.name, quantization, while_training, pause_s)
 

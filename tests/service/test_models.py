@@ -183,3 +183,17 @@ def test_only_who_began_it_or_the_operator_stops_a_download(services: Services, 
         last = asyncio.run(ended(models))
         assert (last.phase, "was stopped" in str(last.failed)) == ("failed", True)
         models.close()
+
+
+def test_what_the_settings_say_of_precision_holds_for_the_next_model_too(
+    services: Services, tmp_path: Path, other_folder: Path
+) -> None:
+    host = host_of(services)
+    before = str(host.info.folder)
+    models = service(host, tmp_path, model_picker=("operator",), quantization="none")
+    models.use(OPERATOR, True, str(other_folder))
+    assert asyncio.run(ended(models)).phase == "ready"
+    assert models.info.quantization == "none"
+    models.use(OPERATOR, True, before, "4bit")
+    assert asyncio.run(ended(models)).phase == "ready"
+    assert models.info.quantization == "4bit"

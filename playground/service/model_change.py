@@ -141,7 +141,7 @@ class ModelChanger:
                     "The model was changed a short while ago. Try again in {count} minutes.", count=math.ceil(left / 60)
                 )
             self._check_runs(owner, while_training)
-            self._owner = owner
+            self._owner, self._fetching = owner, not self._is_here(model)
             self._change = ModelChange(model=model, name=name, phase="downloading")
             self._thread = threading.Thread(target=self._run, args=(model, name, quantization), daemon=True)
             self._thread.start()
@@ -160,8 +160,10 @@ class ModelChanger:
         if download is not None:
             fetched = ModelChange.of_download(change.model, download)
             return fetched.model_copy(update={"name": change.name, "phase": "downloading", "failed": None})
-        phase = self._host.state().phase
-        return change if phase == "ready" else change.model_copy(update={"phase": phase})
+        if self._fetching:
+            return change
+        draining = self._host.state().phase == "draining"
+        return change.model_copy(update={"phase": "draining" if draining else "loading"})
 
     async def follow(self) -> AsyncIterator[ModelChange]:
         """Where it stands, now and whenever that changes, until it has ended."""
@@ -195,8 +197,7 @@ class ModelChanger:
     def _run(self, model: str, name: str, quantization: Quantization) -> None:
         ended = ModelChange(model=model, name=name, phase="ready")
         try:
-            if not self._is_here(model):
-                self._fetching = True
+            if self._fetching:
                 self._downloads.start(model)
                 self._downloads.wait(model)
                 self._fetching = False

@@ -38,8 +38,12 @@ def service(host: ModelHost, folder: Path, busy: Callable[[], set[str]] = set, *
     return ModelService(replace(make_settings(folder), **settings), host, choices, downloads, changer)
 
 
+async def followed(models: ModelService) -> list[ModelChange]:
+    return [one async for one in models.follow()]
+
+
 async def ended(models: ModelService) -> ModelChange:
-    return [one async for one in models.follow()][-1]
+    return (await followed(models))[-1]
 
 
 def test_a_change_is_followed_and_remembered(services: Services, tmp_path: Path, other_folder: Path) -> None:
@@ -47,7 +51,9 @@ def test_a_change_is_followed_and_remembered(services: Services, tmp_path: Path,
     models = service(host, tmp_path, model_picker=("operator",))
     before = host.info
     models.use(OPERATOR, True, str(other_folder))
-    last = asyncio.run(ended(models))
+    seen = asyncio.run(followed(models))
+    last = seen[-1]
+    assert {one.phase for one in seen} <= {"draining", "loading", "ready"}  # there was nothing to fetch
     assert (last.phase, last.name, models.info.name, models.generation) == ("ready", "tiny-other", "tiny-other", 2)
     assert read_chosen(DataDir(tmp_path)) == (str(other_folder), "auto")
     assert [one.name for one in models.choices(True) if one.current] == ["tiny-other"]

@@ -82,7 +82,7 @@ def note_chosen(data: DataDir) -> Callable[[str, Quantization], None]:
 
 
 def read_chosen(data: DataDir) -> tuple[str, Quantization] | None:
-    """The model that was chosen last, and how it was quantized; None where none was, or it is not here any more."""
+    """The model that was chosen last, and how it was quantized; None where none was."""
     try:
         found = json.loads(data.chosen_model.read_text(encoding="utf-8"))
         model, quantization = str(found["model"]), found["quantization"]

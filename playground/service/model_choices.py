@@ -145,16 +145,15 @@ class ModelChoices:
 
     def _loaded(self) -> ModelChoice:
         info = self._host.info
-        return ModelChoice(
+        known = ModelChoice(
             id=info.id,
             name=info.name,
             num_parameters=info.num_parameters,
-            memory_bytes=int(info.memory_gib * 2**30),
             present=True,
-            current=True,
-            languages=info.languages,
+            languages=info.chat_languages,
             license=info.license,
         )
+        return self._choice(known, shape_in(info.folder))
 
     def _choice(self, known: ModelChoice, shape: ModelShape | None) -> ModelChoice:
         """Complete what is known with what depends on this machine."""

@@ -86,11 +86,6 @@ class ModelService:
         self._check_operator(operator)
         return self._choices.search(query)
 
-    def describe(self, operator: bool, model: object) -> ModelChoice:
-        """One of the choices; for the operator also one of the hub, or a folder. Raises `InputError`, `ModelError`."""
-        self._check(operator, model)
-        return self._choices.describe(model)
-
     def use(
         self,
         owner: str,

@@ -1,5 +1,7 @@
 """What is known of a base model before it is loaded, in words and figures; and how far it is on its way here."""
 
+from pathlib import Path
+
 from markupsafe import Markup
 
 from playground.i18n.catalog import Gettext
@@ -36,10 +38,10 @@ def page(one: ModelChoice, gettext: Gettext) -> Markup:
         (gettext("Languages"), ", ".join([*languages, *([gettext("{count} more", count=more)] if more > 0 else [])])),
         (gettext("Here"), speed),
         (gettext("Download"), gettext("is here already") if one.present else gigabytes(one.download_bytes)),
-        (gettext("Memory"), gigabytes(one.memory_bytes)),
+        (gettext("Memory"), _memory(one, gettext)),
         (gettext("Size"), _parameters(one.num_parameters, gettext)),
         (gettext("Licence"), one.license),
-        (gettext("On the hub"), "" if one.id == "starter" else one.id),
+        (gettext("On the hub"), one.id if "/" in one.id and not Path(one.id).is_absolute() else ""),
     ]
     warnings = []
     if one.why_not:
@@ -72,8 +74,10 @@ def progress(change: ModelChange | None, download: DownloadState | None, gettext
     return render("progress", gettext, percent=round(100 * now.share), line=" · ".join(filter(None, (told, left))))
 
 
-def note(text: str) -> Markup:
-    return snippets.caption(text)
+def _memory(one: ModelChoice, gettext: Gettext) -> str:
+    """Of the loaded one what it takes; of others what their weights take, beside which faster layouts may be kept."""
+    size = gigabytes(one.memory_bytes)
+    return size if one.current or not size else gettext("at least {size}", size=size)
 
 
 def _left(seconds: float | None, gettext: Gettext) -> str:

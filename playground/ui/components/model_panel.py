@@ -12,7 +12,7 @@ from playground.protocol.model_choice import ModelChoice
 from playground.sentence import N_
 from playground.service.model_change import ModelChange
 from playground.service.services import Services
-from playground.ui.components import model_facts
+from playground.ui.components import model_facts, snippets
 from playground.ui.components.basics import caption, ghost, head, primary, second, static_html
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
@@ -261,4 +261,4 @@ NOT_HERE = N_("The model of this page cannot be changed here.")
 
 
 def _nothing(services: Services, gettext: Gettext, found: list[ModelChoice] | None) -> Markup:
-    return model_facts.note(gettext(NOT_HERE if found is None else NOTHING))
+    return snippets.caption(gettext(NOT_HERE if found is None else NOTHING))

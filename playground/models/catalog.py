@@ -78,7 +78,7 @@ STARTER = _entry(_told["starter"], _told["languages"])
 CATALOG: tuple[CatalogEntry, ...] = tuple(_entry(model, _told["languages"]) for model in _told["models"])
 """From small to large by the memory that they take; of two alike, the later one is the better."""
 
-_CACHED = "models--"
+CACHED = "models--"
 """So begins the folder of a model in the cache of huggingface_hub: models--OWNER--NAME."""
 _TELLING_CHARS = 4
 FREE_SHARE = 0.4
@@ -114,12 +114,12 @@ def name_of(model: str) -> str:
     """What people see a model as, by the folder or the hub id that it was loaded from."""
     if model == STARTER.model_id or Path(model) == STARTER_FOLDER:
         return STARTER.name
-    cached = next((part for part in Path(model).parts if part.startswith(_CACHED)), "")
-    model_id = cached.removeprefix(_CACHED).replace("--", "/") or model
+    cached = next((part for part in Path(model).parts if part.startswith(CACHED)), "")
+    model_id = cached.removeprefix(CACHED).replace("--", "/") or model
     known = find_model(model_id)
-    return known.name if known else folder_name(Path(model_id)) if Path(model_id).is_absolute() else model_id
+    return known.name if known else name_of_folder(Path(model_id)) if Path(model_id).is_absolute() else model_id
 
 
-def folder_name(folder: Path) -> str:
+def name_of_folder(folder: Path) -> str:
     """What people see the model in a folder as; a short name, such as "hf", with that of the folder around it."""
     return folder.name if len(folder.name) >= _TELLING_CHARS else f"{folder.parent.name}/{folder.name}"

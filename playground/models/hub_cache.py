@@ -12,6 +12,7 @@ from huggingface_hub.errors import CacheNotFound
 from huggingface_hub.utils import validate_repo_id
 
 from playground.errors import ModelError
+from playground.models.catalog import CACHED
 from playground.models.hub import CONFIG_FILE
 from playground.models.hub_errors import hub_errors_told
 
@@ -31,7 +32,7 @@ def folder_name(model_id: str) -> str:
     """The name of a model's folder in the cache; raises `ModelError` for what can be no model's id."""
     with hub_errors_told(model_id):
         validate_repo_id(model_id)
-    return "models--" + model_id.replace("/", "--")
+    return CACHED + model_id.replace("/", "--")
 
 
 def blobs_folder(model_id: str) -> Path:

@@ -19,8 +19,8 @@ from playground.models.catalog import (
     CatalogEntry,
     find_model,
     fitting_models,
-    folder_name,
     hub_id,
+    name_of_folder,
 )
 from playground.models.hub import UNWANTED_FILES, WANTED_FILES
 from playground.models.quantization import plain_dtype
@@ -58,7 +58,9 @@ def resolve_model(setting: str) -> ResolvedModel:
     if folder.is_dir() and folder.resolve() == STARTER_FOLDER:
         return _starter()
     if folder.is_dir():
-        return ResolvedModel(str(folder.resolve()), folder.resolve(), folder_name(folder.resolve()), COMMON_LANGUAGES)
+        return ResolvedModel(
+            str(folder.resolve()), folder.resolve(), name_of_folder(folder.resolve()), COMMON_LANGUAGES
+        )
     if folder.is_absolute() or setting.startswith((".", "~")) or setting.count("/") != 1:
         raise ModelError(
             "There is no model '{setting}'. Name a folder that exists, a Hugging Face model id such as "

@@ -45,7 +45,7 @@ class ModelService:
 
     def status(self) -> dict[str, Any]:
         """What is loaded, where, in which precision, and how busy it is, as the API tells it."""
-        info, state = self._host.info, self._host.state()
+        info, change = self._host.info, self.change()
         return {
             "model": info.name,
             "device": info.device,
@@ -54,8 +54,8 @@ class ModelService:
             "context_length": info.context_length,
             "kernels": info.kernels,
             **asdict(self._host.status()),
-            "phase": state.phase,
-            "generation": state.generation,
+            "phase": change.phase if change and not change.ended else "ready",
+            "generation": self.generation,
         }
 
     def may_choose(self, operator: bool) -> bool:

@@ -9,13 +9,11 @@ import gradio as gr
 from playground.errors import InputError
 from playground.protocol.model import Quantization
 from playground.protocol.model_choice import ModelChoice
-from playground.service.model_change import ModelChange
+from playground.service.model_change import FOLLOW_S, ModelChange
 from playground.service.services import Services
 from playground.ui.api.shapes import as_text, change_as_api, choice_as_api
 from playground.ui.errors import show_errors
 from playground.ui.i18n import gettext_for
-
-FOLLOW_S = 0.2
 
 
 def build(services: Services) -> None:

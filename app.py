@@ -90,8 +90,10 @@ def run(settings: Settings, data: DataDir) -> None:
 
 def load_first(settings: Settings, data: DataDir, cache: "QuantizedCache") -> "LoadedModel":
     """The model that was chosen on the page last, where the settings leave the choice; else the one that they name."""
+    from playground.models.gguf_header import is_gguf
     from playground.models.loader import load_model
     from playground.service.model_change import read_chosen
+    from playground.service.model_downloads import ModelDownloads
 
     chosen = read_chosen(data) if settings.model == "auto" else None
     if chosen:
@@ -102,7 +104,12 @@ def load_first(settings: Settings, data: DataDir, cache: "QuantizedCache") -> "L
             )
         except ModelError as error:
             print(f"The model that was chosen last cannot be loaded, so another is: {error}", file=sys.stderr)
-    return load_model(settings.model, settings.quantization, cache=cache)
+    model = settings.model
+    if is_gguf(model):
+        unpacking = ModelDownloads(data)
+        unpacking.start(model)
+        model = str(unpacking.wait(model))
+    return load_model(model, settings.quantization, cache=cache)
 
 
 if __name__ == "__main__":

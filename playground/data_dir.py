@@ -41,6 +41,8 @@ class DataDir:
         self.signing_key = root / "signing.key"
         self.quantized = root / "quantized"
         """Weights of base models as they were quantized here."""
+        self.converted = root / "converted"
+        """Models that were made of GGUF files."""
         self.base_answers = root / "base_answers"
         """What the base model says to the built-in tasks' items, the same for all owners."""
         self.kernel_cache = root / "kernels.json"

@@ -24,7 +24,7 @@ Starts the LLM Playground. Settings come from the environment:
   PLAYGROUND_MODEL         auto (default): the one that was chosen on the page last, else the best known model
                            that is here already and fits the GPU or is quick enough on the CPU,
                            otherwise the bundled starter; starter: the bundled model;
-                           or a Hugging Face model id, or a folder with a model
+                           or a Hugging Face model id, a folder with a model, or a GGUF file
   PLAYGROUND_QUANTIZATION  auto (default): 4-bit wherever the model's layers allow it; 4bit, 8bit, or none
   PLAYGROUND_MODEL_PICKER  auto (default): whoever uses a local page may change its model, nobody a public one;
                            off: nobody; operator: whoever sends PLAYGROUND_OPERATOR_KEY;

@@ -116,8 +116,8 @@ def _refuse_unfetchable(info: ModelInfo, names: list[str]) -> None:
         )
     if info.gguf or any(name.lower().endswith(".gguf") for name in names):
         raise ModelError(
-            "The model {model} is there only in the GGUF format, for other programs. Choose the original that it was "
-            "made from, with weights in the safetensors format.",
+            "The model {model} is there only as GGUF files. Choose the original that it was made from, or fetch one of "
+            "the files yourself and name where it lies.",
             model=model,
         )
     raise ModelError("The model {model} has no weights in the safetensors format. Choose another.", model=model)

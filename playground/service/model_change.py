@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from playground.data_dir import DataDir
 from playground.errors import BusyError, ModelError, PlaygroundError
 from playground.files import write_json
+from playground.models.gguf_header import is_gguf
 from playground.protocol.model import ModelHost, Quantization
 from playground.sentence import N_, Sentence
 from playground.service.model_downloads import DownloadState, ModelDownloads
@@ -159,7 +160,8 @@ class ModelChanger:
         download = self._downloads.state(change.model) if self._fetching else None
         if download is not None:
             fetched = ModelChange.of_download(change.model, download)
-            return fetched.model_copy(update={"name": change.name, "phase": "downloading", "failed": None})
+            phase = "loading" if is_gguf(change.model) else "downloading"
+            return fetched.model_copy(update={"name": change.name, "phase": phase, "failed": None})
         if self._fetching:
             return change
         draining = self._host.state().phase == "draining"
@@ -195,15 +197,16 @@ class ModelChanger:
             )
 
     def _run(self, model: str, name: str, quantization: Quantization) -> None:
-        ended = ModelChange(model=model, name=name, phase="ready")
+        ended, loaded = ModelChange(model=model, name=name, phase="ready"), model
         try:
             if self._fetching:
                 self._downloads.start(model)
-                self._downloads.wait(model)
+                folder = self._downloads.wait(model)
+                loaded = str(folder) if is_gguf(model) else model
                 self._fetching = False
-            self._host.load(model, quantization)
+            self._host.load(loaded, quantization)
             self._ended = time.monotonic()
-            self._on_changed(model, quantization)
+            self._on_changed(loaded, quantization)
         except PlaygroundError as error:
             ended = ended.model_copy(update={"phase": "failed", "failed": error.sentence})
         except Exception:

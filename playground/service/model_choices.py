@@ -10,9 +10,18 @@ from playground.errors import InputError, ModelError
 from playground.memory import free_bytes
 from playground.models import fit, hub, hub_cache
 from playground.models.catalog import CATALOG, STARTER, STARTER_FOLDER, CatalogEntry, find_model, name_of
+from playground.models.convert_gguf import (
+    STORED_BYTES,
+    converted_folder,
+    read_gguf,
+    shape_of_gguf,
+    why_not_converted,
+)
+from playground.models.gguf_header import is_gguf
 from playground.models.model_shape import ModelShape, shape_of
 from playground.protocol.model import ModelHost
 from playground.protocol.model_choice import ModelChoice
+from playground.sentence import Sentence
 from playground.settings import Mode
 
 MAX_QUERY_CHARS = 200
@@ -33,6 +42,7 @@ class ModelChoices:
         found = [self._of_entry(entry) for entry in entries.values()]
         others = {*more, *(model for model, _ in hub_cache.downloaded())} - entries.keys()
         found += [self._of_files(model) for model in others if hub_cache.present(model)]
+        found += [self._of_folder(folder) for folder in self._converted()]
         if not any(one.current for one in found):
             found.append(self._loaded())
         return sorted(found, key=lambda one: one.num_parameters)
@@ -46,7 +56,7 @@ class ModelChoices:
         return [self._of_facts(one) for one in hub.search(query.strip())]
 
     def describe(self, model: object) -> ModelChoice:
-        """One by its id, or a folder. Raises `InputError`, `ModelError`."""
+        """One by its id, a folder or a GGUF file. Raises `InputError`, `ModelError`."""
         if not isinstance(model, str) or not model.strip():
             raise InputError("Choose a model first.")
         model = model.strip()
@@ -58,11 +68,8 @@ class ModelChoices:
             return self._of_folder(folder.resolve())
         if model == self._host.info.id:
             return self._loaded()
-        if model.lower().endswith(".gguf"):
-            raise ModelError(
-                "GGUF files are for other programs. Choose the folder of the model that it was made from, with weights "
-                "in the safetensors format."
-            )
+        if is_gguf(model):
+            return self._of_gguf(Path(model).expanduser())
         if hub_cache.present(model):
             return self._of_files(model)
         return self._of_facts(hub.facts(model))
@@ -92,12 +99,17 @@ class ModelChoices:
         """Remove the files of a model that was fetched. Raises `InputError`, `ModelError`."""
         if not self.can_forget(model):
             raise InputError("{model} cannot be removed: it answers now, or was not fetched by this page.", model=model)
-        hub_cache.forget(model)
+        if Path(model) in self._converted():
+            shutil.rmtree(Path(model).parent)
+        else:
+            hub_cache.forget(model)
 
     def can_forget(self, model: str) -> bool:
         """Whether a model is there to be removed; not the loaded one, nor a folder of somebody's own."""
         entry_id = getattr(find_model(model), "model_id", model)
-        return entry_id != self._host.info.id and model != STARTER.model_id and hub_cache.present(entry_id) is not None
+        if entry_id == self._host.info.id or model == STARTER.model_id:
+            return False
+        return hub_cache.present(entry_id) is not None or Path(model) in self._converted()
 
     def _of_entry(self, entry: CatalogEntry) -> ModelChoice:
         present = entry is STARTER or hub_cache.present(entry.model_id) is not None
@@ -143,6 +155,18 @@ class ModelChoices:
             return self._of_entry(STARTER)
         return self._choice(ModelChoice(id=str(folder), name=name_of(str(folder)), present=True), shape_in(folder))
 
+    def _of_gguf(self, file: Path) -> ModelChoice:
+        made = converted_folder(file, self._data.converted)
+        if made.is_dir():
+            return self._of_folder(made)
+        header = read_gguf(file)
+        known = ModelChoice(id=str(file.resolve()), name=file.stem, download_bytes=header.num_parameters * STORED_BYTES)
+        choice = self._choice(known, shape_of_gguf(header))
+        return choice if choice.why_not else choice.model_copy(update=_whether(why_not_converted(header)))
+
+    def _converted(self) -> list[Path]:
+        return [path.parent for path in self._data.converted.glob("*/*/config.json")]
+
     def _loaded(self) -> ModelChoice:
         info = self._host.info
         known = ModelChoice(
@@ -169,8 +193,7 @@ class ModelChoices:
                 "current": current,
                 "num_parameters": known.num_parameters or (shape.num_parameters if shape else 0),
                 "memory_bytes": self._memory_bytes(current, shape, wide),
-                "fits": why is None,
-                "why_not": why,
+                **_whether(why),
                 "words_per_s": self._words_per_s(shape, wide) if shape else None,
             }
         )
@@ -188,6 +211,10 @@ class ModelChoices:
             return expected
         of_loaded = fit.words_per_s(loaded, "auto", wide, fit.memory_speed())
         return expected * (fit.WORDS_A_TOKEN / seen) / of_loaded
+
+
+def _whether(why_not: Sentence | None) -> dict[str, object]:
+    return {"fits": why_not is None, "why_not": why_not}
 
 
 def shape_in(folder: Path) -> ModelShape | None:

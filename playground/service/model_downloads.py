@@ -1,4 +1,4 @@
-"""Models that are being fetched from the hub: they belong to the server, not to the tab that asked for them."""
+"""Models that are being fetched from the hub, or unpacked: they belong to the server, not to the tab that asked."""
 
 import json
 import logging
@@ -13,7 +13,9 @@ from pydantic import BaseModel
 
 from playground.data_dir import DataDir
 from playground.errors import BusyError, ModelError
+from playground.models.convert_gguf import converted_folder
 from playground.models.download import PATIENCE_S, PROGRESS_FILE
+from playground.models.gguf_header import is_gguf
 from playground.models.hub_cache import folder_name
 from playground.process import LOG_FILE, start_worker, stop
 from playground.sentence import Sentence
@@ -47,18 +49,18 @@ class ModelDownloads:
 
     def __init__(self, data: DataDir, patience_s: float = PATIENCE_S) -> None:
         """A download waits `patience_s` seconds for the network to come back."""
-        self._root = data.root / _FOLDER
+        self._root, self._converted = data.root / _FOLDER, data.converted
         self._patience_s = patience_s
         self._lock = threading.Lock()
         self._downloads: dict[str, _Download] = {}
         self._closed = False
 
     def start(self, model_id: str) -> None:
-        """Begin to fetch a model, or go on where it broke off; does nothing while it is being fetched.
+        """Begin to fetch a model, or go on where it broke off, or to unpack a GGUF file; does nothing while that runs.
 
         Raises `ModelError` for what can be no model's id, and `BusyError`.
         """
-        folder = self._root / folder_name(model_id)
+        module, folder, arguments = self._work(model_id)
         with self._lock:
             if self._closed:
                 raise BusyError("The server is closing. Get the model once it is back.")
@@ -70,7 +72,7 @@ class ModelDownloads:
                     "{number} models are being fetched already. Wait until one is here, or stop one.",
                     number=MAX_AT_ONCE,
                 )
-            self._downloads[model_id] = _Download(model_id, folder, self._patience_s)
+            self._downloads[model_id] = _Download(model_id, folder, module, arguments)
 
     def stop(self, model_id: str) -> None:
         """End a download, and wait until its process is gone; what it fetched stays for the next one."""
@@ -106,16 +108,24 @@ class ModelDownloads:
         for download in downloads:
             download.stop()
 
+    def _work(self, model: str) -> tuple[str, Path, tuple[str, ...]]:
+        """The module that does it, the folder in which it tells how far it is, and its arguments."""
+        if is_gguf(model):
+            folder = self._root / converted_folder(Path(model), self._converted).parent.name
+            return "playground.models.convert_gguf", folder, (model, str(self._converted), str(folder))
+        folder = self._root / folder_name(model)
+        return "playground.models.download", folder, (model, str(folder), str(self._patience_s))
+
 
 class _Download:
     """One process, and the thread that starts it, watches it and outlives it: Linux ends it with that thread."""
 
-    def __init__(self, model_id: str, folder: Path, patience_s: float) -> None:
+    def __init__(self, model_id: str, folder: Path, module: str, arguments: tuple[str, ...]) -> None:
         self.state = DownloadState()
         self._model_id = model_id
         self._log = folder / LOG_FILE
         self._progress = _ProgressFile(folder / PROGRESS_FILE)
-        self._arguments = (model_id, str(folder), str(patience_s))
+        self._module, self._arguments = module, arguments
         self._path: Path | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"download of {model_id}", daemon=True)
@@ -138,7 +148,7 @@ class _Download:
     def _run(self) -> None:
         try:
             self._progress.clear()
-            process = start_worker("playground.models.download", *self._arguments, log=self._log)
+            process = start_worker(self._module, *self._arguments, log=self._log)
         except OSError as error:
             log.exception("no process to fetch %s", self._model_id)
             self._fail(Sentence("The download could not be started: {error}.", error=error))

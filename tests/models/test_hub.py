@@ -128,7 +128,7 @@ def test_models_that_cannot_be_used(hub: Hub) -> None:
     del hub.files["model.safetensors"]
     assert "no weights in the safetensors format" in reason(lambda: facts(MODEL))
     hub.files["tiny.Q4_K_M.gguf"] = b"GGUF"
-    assert "only in the GGUF format" in reason(lambda: facts(MODEL))
+    assert "only as GGUF files" in reason(lambda: facts(MODEL))
     hub.files["adapter_model.safetensors"] = b""
     assert "is an adapter" in reason(lambda: facts(MODEL))
     hub.files = {name: content for name, content in whole.items() if name != "config.json"}

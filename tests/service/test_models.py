@@ -20,8 +20,10 @@ from playground.service.owners import OPERATOR_HEADER, Owners
 from playground.service.services import Services
 from tests.support.asking import until
 from tests.support.exchange import host_of, make_settings
+from tests.support.gguf import write_gguf
 from tests.support.hub import MODEL, running_hub, use_hub
 from tests.support.tiny import make_llama
+from tests.support.tiny_model import TINY
 
 KEY = "a key of the operator's"
 
@@ -59,6 +61,42 @@ def test_a_change_is_followed_and_remembered(services: Services, tmp_path: Path,
     assert [one.name for one in models.choices(True) if one.current] == ["tiny-other"]
     models.use(OPERATOR, True, str(before.folder))
     assert asyncio.run(ended(models)).phase == "ready"
+
+
+def test_a_gguf_file_is_unpacked_once_and_is_a_model_from_then_on(services: Services, tmp_path: Path) -> None:
+    host, file = host_of(services), write_gguf(TINY, tmp_path / "My-Model.gguf")
+    models = service(host, tmp_path / "data", model_picker=("operator",))
+    before = host.info
+    models.use(OPERATOR, True, str(file))
+    seen = asyncio.run(followed(models))
+    assert {one.phase for one in seen} <= {"draining", "loading", "ready"}
+    assert file.stat().st_size in {one.total_bytes for one in seen}  # whoever waits sees how far it is
+    assert (seen[-1].phase, models.info.name) == ("ready", "My-Model")
+    made = models.info.folder
+    assert read_chosen(DataDir(tmp_path / "data")) == (str(made), "auto")
+    file.unlink()  # it is needed no more
+    models.use(OPERATOR, True, str(before.folder))
+    asyncio.run(ended(models))
+    (kept,) = [one for one in models.choices(True) if one.name == "My-Model"]
+    models.use(OPERATOR, True, kept.id)
+    assert (asyncio.run(ended(models)).phase, models.info.folder) == ("ready", made)
+    with pytest.raises(InputError, match="answers now"):
+        models.forget(True, kept.id)
+    models.use(OPERATOR, True, str(before.folder))
+    asyncio.run(ended(models))
+    models.forget(True, kept.id)
+    assert not made.exists()
+    assert not [one for one in models.choices(True) if one.name == "My-Model"]
+
+
+def test_a_file_that_is_no_gguf_leaves_the_old_model(services: Services, tmp_path: Path) -> None:
+    models = service(host_of(services), tmp_path / "data", model_picker=("operator",))
+    broken, gone = tmp_path / "broken.gguf", tmp_path / "gone.gguf"
+    broken.write_bytes(b"GGUF")
+    for file, told in ((broken, r"broken\.gguf cannot be read as a GGUF file"), (gone, "There is no file")):
+        with pytest.raises(ModelError, match=told):
+            models.use(OPERATOR, True, str(file))
+    assert models.change() is None
 
 
 def test_a_damaged_memory_of_the_choice_is_not_heeded(tmp_path: Path) -> None:

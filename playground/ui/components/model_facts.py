@@ -67,7 +67,7 @@ def progress(change: ModelChange | None, download: DownloadState | None, gettext
         return ""
     if now.failed:
         return snippets.warning(gettext(now.failed))
-    if now.phase != "downloading" or not now.total_bytes:
+    if not now.total_bytes:
         return snippets.caption(gettext(now.line))
     told = gettext("{done} of {total}", done=gigabytes(now.done_bytes), total=gigabytes(now.total_bytes))
     left = _left(now.eta_s, gettext)

@@ -89,7 +89,7 @@ def _build_list() -> tuple[list[gr.Row], dict[str, Any]]:
             elem_id="model-query",
         )
         search = second("Search")
-    folder_row, folder, use_folder = _entry(N_("A folder with a model, here"), elem_id="model-folder")
+    folder_row, folder, use_folder = _entry(N_("A folder or a GGUF file, here"), elem_id="model-folder")
     key_row, key, unlock = _entry(N_("The operator's key"), type="password", elem_id="operator-key")
     listed = gr.Radio([], label=t("Models"), show_label=False, container=False, interactive=True, elem_classes="stack")
     entries = {"close": close, "listed": listed, "query": query, "search": search, "folder": folder}
@@ -244,7 +244,7 @@ def _draw(services: Services, request: gr.Request, chosen: Any, found: list[Mode
 
 def _may_stop(operator: bool, change: ModelChange | None, fetching: bool) -> bool:
     """Whether there is something that may be stopped; whether it is somebody's own, the server sees to."""
-    comes = change is not None and change.phase == "downloading" and change.total_bytes > 0
+    comes = change is not None and not change.ended and change.total_bytes > 0
     return comes or (operator and fetching)
 
 

@@ -25,6 +25,8 @@ _SPINS = "6000"
 """About a tenth of a millisecond."""
 _PARENT_VARIABLE = "PLAYGROUND_TRAINING_PARENT"
 _PR_SET_PDEATHSIG = 1
+_NICE = 10
+_SESSION = Path("/proc/self/autogroup")
 _PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -130,8 +132,7 @@ def become_worker(log: Path, offline: bool) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    if hasattr(os, "nice"):  # all but Windows
-        os.nice(10)
+    _yield_cores()
     _die_with_parent()
     _prefer_oom_kill()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -141,6 +142,18 @@ def become_worker(log: Path, offline: bool) -> None:
     os.dup2(descriptor, 2)
     os.close(descriptor)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+
+
+def _yield_cores() -> None:
+    """Let the live model have the cores first.
+
+    Where Linux shares them between sessions, a process is nice only within its own, and a worker has one of its own:
+    so the session has to be nice, too.
+    """
+    if hasattr(os, "nice"):  # all but Windows
+        os.nice(_NICE)
+    with contextlib.suppress(OSError):
+        _SESSION.write_text(str(_NICE))
 
 
 def _die_with_parent() -> None:

@@ -84,3 +84,22 @@ def test_a_worker_uses_as_many_threads_as_it_was_told_last(tmp_path: Path) -> No
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_worker_lets_others_have_the_cores_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where Linux shares the cores between sessions, whatever the processes in them are."""
+    (tmp_path / "worker_for_a_test.py").write_text(
+        "from pathlib import Path\n"
+        "from playground.process import become_worker\n"
+        "become_worker(Path('log'), offline=True)\n"
+        "import os\n"
+        "session = Path('/proc/self/autogroup')\n"
+        "told = session.read_text() if session.exists() else 'nice 10'\n"
+        "Path('told').write_text(f'{os.nice(0)} {told}')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert start_worker("worker_for_a_test", log=tmp_path / "log").wait(60) == 0, (tmp_path / "log").read_text()
+    nice, *_, of_session = (tmp_path / "told").read_text().split()
+    assert int(nice) >= 10
+    assert int(of_session) == 10

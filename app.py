@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.data_dir import DataDir
-from playground.errors import ModelError, PlaygroundError
+from playground.errors import EngineError, ModelError, PlaygroundError
 from playground.models.weights import read_ahead
 from playground.process import in_own_thread, quiet_openmp
 from playground.settings import HELP, Settings, read_settings
@@ -19,6 +20,9 @@ from playground.settings import HELP, Settings, read_settings
 if TYPE_CHECKING:
     from playground.models.loader import LoadedModel
     from playground.models.quantized_cache import QuantizedCache
+
+TELL_S = 2.0
+"""How long visitors have to hear why the app ends, where it does so by itself."""
 
 
 def main(arguments: list[str]) -> int:
@@ -60,7 +64,12 @@ def run(settings: Settings, data: DataDir) -> None:
     from playground.models.fit import memory_speed
     from playground.models.quantized_cache import QuantizedCache
 
-    cache = QuantizedCache(data.quantized)
+    cache, spoiled = QuantizedCache(data.quantized), threading.Event()
+
+    def on_spoiled() -> None:
+        spoiled.set()
+        threading.Timer(TELL_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
     with ThreadPoolExecutor(1) as beside:
         page = beside.submit(import_module, "playground.ui.page")  # Gradio comes while the weights are read
 
@@ -68,7 +77,7 @@ def run(settings: Settings, data: DataDir) -> None:
             loaded = load_first(settings, data, cache)
             page.result()  # what follows measures how fast this machine is: nothing may run beside it
             memory_speed()
-            return LocalModelHost(loaded, cache, data.kernel_cache)
+            return LocalModelHost(loaded, cache, data.kernel_cache, on_spoiled)
 
         host = in_own_thread(start)
     from playground.server.app import create_app
@@ -86,6 +95,8 @@ def run(settings: Settings, data: DataDir) -> None:
         services.close()
         host.close()
         shutil.rmtree(data.downloads, ignore_errors=True)
+    if spoiled.is_set():
+        raise EngineError("The GPU failed, and this process can do nothing more with it. Start the playground again.")
 
 
 def load_first(settings: Settings, data: DataDir, cache: "QuantizedCache") -> "LoadedModel":

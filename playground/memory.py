@@ -12,7 +12,9 @@ import psutil
 _STATUS = Path("/proc/self/status")
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_GROUPS = Path("/proc/self/cgroup")
-_TOLD = ("not enough memory", "can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+_FULL_CARD = ("CUBLAS_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED", "CUDNN_STATUS_ALLOC_FAILED")
+"""What CUDA's libraries say at their first product on a card that is nearly full."""
+_TOLD = ("not enough memory", "can't allocate memory", "out of memory", *_FULL_CARD)
 
 
 def peak_bytes() -> int:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TypeVar
 
 from playground.files import write_text
+from playground.gpu import VISIBLE, card_for_worker, one_card
 
 T = TypeVar("T")
 
@@ -110,7 +111,8 @@ def use_told_threads(folder: Path) -> None:
 
 
 def worker_environment() -> dict[str, str]:
-    """This package on the path, few and quiet threads, and whose child it is."""
+    """This package on the path, few and quiet threads, one card, and whose child it is."""
+    card = card_for_worker()
     paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(paths),
@@ -118,6 +120,7 @@ def worker_environment() -> dict[str, str]:
         "GOMP_SPINCOUNT": "0",
         "OMP_NUM_THREADS": str(worker_threads()),
         _PARENT_VARIABLE: str(os.getpid()),
+        **({VISIBLE: card} if card is not None else {}),
     }
 
 
@@ -132,6 +135,7 @@ def become_worker(log: Path, offline: bool) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    one_card()
     _yield_cores()
     _die_with_parent()
     _prefer_oom_kill()

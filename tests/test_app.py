@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 
 from tests.support.running_app import ROOT, running_app
 
@@ -35,6 +37,40 @@ def test_sigterm_while_training_leaves_no_process_and_a_run_to_resume(tmp_path: 
         (left,) = Client(app.url, verbose=False).predict(api_name="/jobs")
         assert left["state"] == "interrupted"
         assert left["can_resume"]
+
+
+SPOILED = """
+import sys
+from pathlib import Path
+import torch
+from playground.engine.model_runner import ModelRunner
+import app
+
+execute = ModelRunner.execute
+
+def fail_once_told(self, scheduled):
+    if Path(sys.argv[1]).exists():
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+    return execute(self, scheduled)
+
+ModelRunner.execute = fail_once_told
+sys.exit(app.main([]))
+"""
+
+
+def test_a_gpu_that_fails_ends_the_app_with_a_sentence_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    """CUDA does nothing more in a process after such an error: only a new one can answer."""
+    broken = tmp_path / "broken"
+    with running_app(tmp_path, command=["-c", SPOILED, str(broken)]) as app:
+        client = Client(app.url, verbose=False)
+        assert client.predict("Hello", max_new_tokens=4, api_name="/generate")
+        broken.touch()
+        with pytest.raises(AppError, match="GPU failed"):
+            client.predict("Hello", api_name="/generate")
+        assert app.process.wait(60) == 2
+        assert app.log.read_text().rstrip().endswith("Start the playground again.")
+    with running_app(tmp_path) as app:
+        assert Client(app.url, verbose=False).predict("Hello", max_new_tokens=4, api_name="/generate")
 
 
 def refused_start(**settings: str) -> str:

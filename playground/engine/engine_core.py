@@ -24,6 +24,7 @@ from playground.engine.model_runner import ModelRunner
 from playground.engine.scheduler import Finished, Scheduler
 from playground.engine.sequence import SequenceStatus, TokenSequence
 from playground.errors import EngineError, PlaygroundError
+from playground.gpu import spoiled
 from playground.memory import out_of_memory
 from playground.sentence import N_
 
@@ -33,6 +34,7 @@ T = TypeVar("T")
 
 _STEPS_TIMED = 64
 STOPPING = N_("The playground is stopping. Start it again to go on.")
+SPOILED = N_("The GPU failed, and nothing can be answered before the playground has started again. It ends now.")
 _LATE = N_("The answer took longer than it was given time for. Try again, or ask for a shorter one.")
 
 
@@ -55,13 +57,17 @@ class EngineCore:
         max_queued_requests: int,
         max_total_tokens: int,
         template_prefix: Sequence[int] = (),
+        on_spoiled: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_spoiled` is called once the GPU can do nothing more in this process; the engine is closed then."""
         self.scheduler = Scheduler(lora, max_num_seqs, max_queued_requests, max_total_tokens, template_prefix)
         self._runner = ModelRunner(model, lora, self.scheduler.kv_cache)
         self._changed = threading.Condition(self.scheduler.lock)
         self._commands: list[_Command] = []
         self._closed = ""
         """Why, once it is."""
+        self._spoiled_by: Exception | None = None
+        self._on_spoiled = on_spoiled
         self._steps_s: deque[float] = deque(maxlen=_STEPS_TIMED)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
@@ -116,6 +122,8 @@ class EngineCore:
             self._finish_expired()
             self._admit()
             self._run_step()
+            if self._spoiled_by:
+                raise self._spoiled_by
 
     def close(self, why: str = STOPPING) -> None:
         """Stop the thread; whatever runs, waits or comes later fails with this sentence."""
@@ -135,9 +143,19 @@ class EngineCore:
             try:
                 self.run_busy_loop()
                 return
-            except BaseException:
+            except BaseException as error:
+                if spoiled(error):
+                    self._give_up(error)
+                    return
                 log.exception("the engine's loop failed and starts again")
                 self._fail_all(EngineError("The model had to start again in the middle of this. Try again."))
+
+    def _give_up(self, error: BaseException) -> None:
+        log.critical("the GPU can do nothing more in this process", exc_info=error)
+        with self._changed:
+            self._closed = self._closed or SPOILED
+        self._fail_all(EngineError(SPOILED))
+        self._on_spoiled()
 
     def _run_commands(self) -> None:
         with self._changed:
@@ -147,7 +165,7 @@ class EngineCore:
             try:
                 result = command.attempt()
             except Exception as error:
-                command.future.set_exception(_as_playground_error(error))
+                command.future.set_exception(self._told(error))
                 continue
             if result is not None:
                 command.future.set_result(result)
@@ -165,7 +183,7 @@ class EngineCore:
 
     def _admit(self) -> None:
         for seq, failure in self.scheduler.admit():
-            seq.fail(_as_playground_error(failure))
+            seq.fail(self._told(failure))
 
     def _run_step(self) -> None:
         """A step, and what follows from it."""
@@ -177,7 +195,7 @@ class EngineCore:
             return
         for seq, failure in finished:
             if failure is not None:
-                seq.fail(_as_playground_error(failure))
+                seq.fail(self._told(failure))
             self.scheduler.finish(seq, failed=failure is not None)
 
     def _isolated_step(self) -> list[Finished] | None:
@@ -214,6 +232,19 @@ class EngineCore:
             torch.cuda.empty_cache()
         self.scheduler.trim()
 
+    def _told(self, error: Exception) -> PlaygroundError:
+        """The error as it is where it was written for people; otherwise one line with an id, the rest in the log."""
+        if isinstance(error, PlaygroundError):
+            return error
+        if out_of_memory(error):
+            return EngineError("There is not enough memory for this. Try again when fewer requests are running.")
+        if spoiled(error):
+            self._spoiled_by = error
+            return EngineError(SPOILED)
+        error_id = uuid.uuid4().hex[:8]
+        log.error("the engine failed (%s)", error_id, exc_info=error)
+        return EngineError("The model failed on this request (error {error_id}). Try again.", error_id=error_id)
+
     def _fail_all(self, error: EngineError) -> None:
         with self._changed:
             seqs = self.scheduler.clear()
@@ -226,14 +257,3 @@ class EngineCore:
         for command in commands:
             if not command.future.done():
                 command.future.set_exception(error)
-
-
-def _as_playground_error(error: Exception) -> PlaygroundError:
-    """The error as it is where it was written for people; otherwise one line with an id, the rest in the log."""
-    if isinstance(error, PlaygroundError):
-        return error
-    if out_of_memory(error):
-        return EngineError("There is not enough memory for this. Try again when fewer requests are running.")
-    error_id = uuid.uuid4().hex[:8]
-    log.error("the engine failed (%s)", error_id, exc_info=error)
-    return EngineError("The model failed on this request (error {error_id}). Try again.", error_id=error_id)

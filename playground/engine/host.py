@@ -50,11 +50,15 @@ class LocalModelHost:
     """Implements `protocol.ModelHost`."""
 
     def __init__(
-        self, loaded: LoadedModel, cache: QuantizedCache | None = None, kernel_cache: Path | None = None
+        self,
+        loaded: LoadedModel,
+        cache: QuantizedCache | None = None,
+        kernel_cache: Path | None = None,
+        on_spoiled: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start the engine on a loaded model; raises `ModelError`. Later ones are loaded through `cache`, and
-        `kernel_cache` is `LLMEngine`'s."""
-        self._cache, self._kernel_cache = cache, kernel_cache
+        """Start the engine on a loaded model; raises `ModelError`. Later ones are loaded through `cache`;
+        `kernel_cache` and `on_spoiled` are `LLMEngine`'s."""
+        self._cache, self._kernel_cache, self._on_spoiled = cache, kernel_cache, on_spoiled
         self._changing, self._closing = threading.Lock(), threading.Event()
         self._closer = ThreadPoolExecutor(1, thread_name_prefix="old model")
         self._threads = 0
@@ -182,7 +186,7 @@ class LocalModelHost:
 
     def _serve(self, loaded: LoadedModel) -> _Served:
         largest = largest_adapter_bytes(weight_shapes(loaded.model))  # the engine changes the layers
-        engine = LLMEngine(loaded, kernel_cache=self._kernel_cache)
+        engine = LLMEngine(loaded, kernel_cache=self._kernel_cache, on_spoiled=self._on_spoiled)
         if self._threads:
             engine.set_threads(self._threads)
         completed = {

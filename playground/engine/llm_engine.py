@@ -5,7 +5,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -51,9 +51,11 @@ class LLMEngine:
         adapter_cache_bytes: int = ADAPTER_CACHE_BYTES,
         max_total_tokens: int = 0,
         kernel_cache: Path | None = None,
+        on_spoiled: Callable[[], None] = lambda: None,
     ) -> None:
         """`max_total_tokens` bounds what all running requests hold together; 0 lets the free memory decide.
-        `kernel_cache` is where the kernels that were measured to be the fastest are remembered."""
+        `kernel_cache` is where the kernels that were measured to be the fastest are remembered. `on_spoiled` is called
+        once the GPU can do nothing more in this process."""
         self._loaded = loaded
         self._executor = executor_of(loaded.model)
         if self._executor.choices is None:
@@ -78,6 +80,7 @@ class LLMEngine:
             max_queued_requests,
             max_total_tokens,
             tokenizer.template_prefix_ids,
+            on_spoiled,
         )
         self._canary = self._core.call_between_steps(lambda: Canary(loaded.model, self._lora))
 

@@ -92,6 +92,7 @@ def load_model(
     _check_complete(found, model, theirs, loading)
     model.eval()
     disable_cpu_repacking(model)
+    torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew for each length, and each token is one
     tokenizer = ChatTokenizer(theirs, model.config, model.generation_config)
     return LoadedModel(model, tokenizer, _info(found, model, tokenizer, plan))
 

@@ -97,7 +97,7 @@ def _best_present() -> ResolvedModel | None:
     if not here:
         return None
     if torch.cuda.is_available():
-        fitting = fitting_models(torch.cuda.get_device_properties(0).total_memory / _GIB)
+        fitting = fitting_models(torch.cuda.mem_get_info()[0] / _GIB)
     else:
         fitting = [entry for entry in fitting_models(free_bytes() / _GIB) if _is_quick(entry)]
     best = next((entry for entry in fitting if entry.model_id in here), None)

@@ -208,6 +208,35 @@ def test_the_loop_comes_back(loaded: LoadedModel, tokenizer: ChatTokenizer, monk
         live.close()
 
 
+@pytest.mark.parametrize("where", ["a step", "a command"])
+def test_a_spoiled_gpu_ends_the_engine(
+    loaded: LoadedModel, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Whatever runs, waits or comes later is told so, once; and so is whoever started the engine."""
+    told: list[bool] = []
+    live = LLMEngine(loaded, max_num_seqs=1, on_spoiled=lambda: told.append(True))
+
+    def fails(*_: object) -> None:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    try:
+        running = [live.submit(endless(tokenizer, seed)) for seed in (1, 2)]
+        until(lambda: live.status().running == 1)
+        if where == "a step":
+            monkeypatch.setattr(live._core._runner, "execute", fails)
+        else:
+            with pytest.raises(EngineError, match="GPU failed"):
+                live._core.call_between_steps(fails)
+        for one in running:
+            with pytest.raises(EngineError, match="GPU failed"):
+                one.result(10)
+        until(lambda: told == [True])
+        with pytest.raises(EngineError, match="GPU failed"):
+            live.submit(greedy(tokenizer))
+    finally:
+        live.close()
+
+
 def test_close_fails_what_waits(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
     """Closing ends running and waiting requests with a sentence, twice is fine, and later ones are refused."""
     live = LLMEngine(loaded, max_num_seqs=1)

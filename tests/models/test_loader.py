@@ -229,3 +229,23 @@ def test_stored_in_4bit_stays_so(stored_in_4bit: Path, setting: loader.Quantizat
     """Defends an honest label: what was rounded to 4 bits is not shown as anything finer."""
     with pytest.raises(ModelError, match="stored in 4 bits"):
         load_model(str(stored_in_4bit), setting)
+
+
+def test_attention_on_a_card_is_not_planned_for_each_length(tiny_model_folder: Path) -> None:
+    """cuDNN would make a plan for every number of tokens, and each token is another."""
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    load_model(str(tiny_model_folder), "none")
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
+
+
+def test_auto_goes_by_what_is_free_on_the_card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another process may hold most of it."""
+    small, large = find_model("Qwen/Qwen3-0.6B"), find_model("Qwen/Qwen3-8B")
+    assert small
+    assert large
+    here = {small.model_id, large.model_id}
+    monkeypatch.setattr(resolve.hub_cache, "present", lambda model: tmp_path if model in here else None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for free_gib, wanted in ((24, large), (3, small)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda free_gib=free_gib: (free_gib * 2**30, 24 * 2**30))
+        assert resolve.resolve_model("auto").id == wanted.model_id

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_app(data_dir: Path, **environment: str) -> Iterator[RunningApp]:
+def running_app(data_dir: Path, command: Sequence[str] = ("app.py",), **environment: str) -> Iterator[RunningApp]:
     """`python app.py` with the tests' tiny model on a free port; SIGTERM at the end, and it must end by itself."""
     port = free_port()
     log = data_dir / "app.log"
@@ -50,7 +50,7 @@ def running_app(data_dir: Path, **environment: str) -> Iterator[RunningApp]:
     began = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **settings}, stdout=output, stderr=output
+            [sys.executable, *command], cwd=ROOT, env={**os.environ, **settings}, stdout=output, stderr=output
         )
     try:
         url = f"http://127.0.0.1:{port}"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from datasets import Dataset
 
 from playground.data.examples import Example
@@ -17,7 +18,7 @@ from playground.training.tokenization import tokenize_examples
 from playground.training.worker import checkpointing as publishing
 from playground.training.worker.dataset import check_packing, dataset_of, held_out_of
 from playground.training.worker.run import Run, StopReason
-from playground.training.worker.trainer import assemble, train
+from playground.training.worker.trainer import _arguments, assemble, train
 from tests.support.configs import changed
 from tests.support.training_runs import examples
 
@@ -261,3 +262,17 @@ def test_measurements_take_a_small_share_of_a_run(tmp_path: Path) -> None:
     assert steps_between(95, 20) == (36, 12)
     assert steps_between(95, 14) == (36, 8)
     assert steps_between(200, 14) == (75, 13)
+
+
+@pytest.mark.parametrize(("has_bf16", "wanted"), [(True, (True, False)), (False, (False, True))])
+def test_on_a_card_it_computes_in_what_the_card_has(
+    has_bf16: bool, wanted: tuple[bool, bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """bf16, or else fp16 with gradients that are scaled: unscaled, small ones vanish. The adapter itself stays fp32."""
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation=True: has_bf16)
+    monkeypatch.setattr("transformers.training_args.is_torch_bf16_gpu_available", lambda: has_bf16)
+    run = Run(VALUES, Dataset.from_dict({"input_ids": [[1]] * 9}), None, tmp_path, lambda event: None, lambda: False)
+    given = _arguments(run, torch.device("cuda", 0))
+    assert (given.bf16, given.fp16) == wanted
+    assert given.optim == "adamw_torch_fused"
+    assert not given.use_cpu

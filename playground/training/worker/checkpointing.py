@@ -36,7 +36,7 @@ class AtomicCheckpointTrainer(SFTTrainer):  # type: ignore[misc]
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         # Iterating over the held-out rows draws from the random state that dropout uses.
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([torch.cuda.current_device()] if self.args.device.type == "cuda" else []):
             metrics: dict[str, float] = super().evaluate(*args, **kwargs)
         return metrics
 

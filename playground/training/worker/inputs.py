@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.errors import TrainingError
+from playground.gpu import missing_for_training
 from playground.sentence import Sentence
 from playground.training.config import TrainingConfig
 from playground.training.spec import HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, load_examples
@@ -22,6 +23,9 @@ def load_base(spec: TrainingSpec) -> "LoadedModel":
     from playground.training.worker.base_weights import prepare_base
 
     take_gpu()
+    lacking = missing_for_training()
+    if lacking:
+        raise TrainingError(lacking)
     loaded = load_model(spec.model, spec.quantization)
     if spec.base_fingerprint and loaded.info.fingerprint != spec.base_fingerprint:
         raise TrainingError(

@@ -13,7 +13,7 @@ from transformers.utils import is_torch_tf32_available
 from trl import SFTConfig
 
 from playground.models.loader import LoadedModel
-from playground.models.quantization import disable_cpu_repacking
+from playground.models.quantization import disable_cpu_repacking, plain_dtype
 from playground.training.jobs.checkpoints import TMP_FOLDER
 from playground.training.worker.callback import EventCallback
 from playground.training.worker.checkpointing import AtomicCheckpointTrainer
@@ -68,6 +68,7 @@ def assemble(loaded: LoadedModel, run: Run) -> AtomicCheckpointTrainer:
 
 def _arguments(run: Run, device: torch.device) -> SFTConfig:
     config, between = run.values, run.eval_steps
+    half = plain_dtype(0, device) if device.type == "cuda" else None
     return SFTConfig(
         **config.arguments("sft"),
         output_dir=str(run.folder / TMP_FOLDER),
@@ -81,9 +82,10 @@ def _arguments(run: Run, device: torch.device) -> SFTConfig:
         save_strategy="steps",
         save_steps=between,
         # All three would follow TRL's defaults. On the CPU the base itself has the precision that is computed in; on a
-        # GPU the adapter, which stays in fp32, is multiplied in bf16 or by tensor cores where they take it.
-        bf16=device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False),
-        fp16=False,
+        # GPU the adapter, which stays in fp32, is multiplied in bf16 or by tensor cores where they take it. On a card
+        # without bf16 the base is in fp16, in which small gradients vanish unless they are scaled.
+        bf16=half is torch.bfloat16,
+        fp16=half is torch.float16,
         tf32=is_torch_tf32_available() if device.type == "cuda" else None,
         activation_checkpointing_kwargs={"use_reentrant": False},
         use_cpu=device.type == "cpu",

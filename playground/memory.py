@@ -3,12 +3,16 @@ faults. In bytes; a GPU's where there is one."""
 
 import contextlib
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
+KEPT_VARIABLE = "PLAYGROUND_KEPT_BYTES"
+"""Names, for a worker, what of the GPU's free memory the live model may yet take."""
+_MUCH_BYTES = 2**29
 _STATUS = Path("/proc/self/status")
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_GROUPS = Path("/proc/self/cgroup")
@@ -17,12 +21,15 @@ _FULL_CARD = ("CUBLAS_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED", "CU
 _TOLD = ("not enough memory", "can't allocate memory", "out of memory", *_FULL_CARD)
 
 
-def peak_bytes() -> int:
-    """The most that was held since the start, or since `forget_peak`."""
+def peak_bytes(used: bool = False) -> int:
+    """The most that was held since the start, or since `forget_peak`.
+
+    A GPU's memory is taken in large pieces: with `used`, only what was in use of them counts.
+    """
     if _on_gpu():
         import torch
 
-        return int(torch.cuda.max_memory_reserved())
+        return int(torch.cuda.max_memory_allocated() if used else torch.cuda.max_memory_reserved())
     if _STATUS.exists():
         # not `ru_maxrss`, which tells what the app held when it started this process
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
@@ -55,6 +62,15 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def give_back_idle_card() -> None:
+    """Let others have what of a GPU's memory is held and not used, where it is much: it would look taken to them."""
+    if _on_gpu():
+        import torch
+
+        if torch.cuda.memory_reserved() - torch.cuda.memory_allocated() > _MUCH_BYTES:
+            torch.cuda.empty_cache()
+
+
 def forget_peak() -> None:
     """Give back what is not used, and count `peak_bytes` from here on; without effect where the system has no way."""
     give_back()
@@ -68,11 +84,15 @@ def forget_peak() -> None:
 
 
 def free_bytes() -> int:
-    """What this process could hold in all: what it holds, and what is free beside it in machine, container or GPU."""
+    """What this process could hold in all: what it holds, and what is free beside it in machine, container or GPU.
+
+    Of a GPU, what the process that started this one keeps for itself is not counted.
+    """
     if _on_gpu():
         import torch
 
-        return int(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved())
+        kept = int(os.environ.get(KEPT_VARIABLE, "0"))
+        return max(0, int(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()) - kept)
     return free_beside() + int(psutil.Process().memory_info().rss)
 
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from playground.files import write_text
 from playground.gpu import VISIBLE, card_for_worker, one_card
+from playground.memory import KEPT_VARIABLE
 
 T = TypeVar("T")
 
@@ -31,11 +32,13 @@ _SESSION = Path("/proc/self/autogroup")
 _PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
-def start_worker(module: str, *args: str, log: Path, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
+def start_worker(
+    module: str, *args: str, log: Path, stdin: int = subprocess.DEVNULL, kept_bytes: int = 0
+) -> "subprocess.Popen[str]":
     """Start `python -m module args`: few and quiet threads, and a session of its own; it dies with its parent.
 
     What it prints is appended to `log`; with `stdin=PIPE` it is talked to, and answers by a pipe of text. Linux ends it
-    with the thread that started it, so that thread must outlive it.
+    with the thread that started it, so that thread must outlive it. `kept_bytes` of a GPU that it shares are not its.
     """
     with log.open("ab") as log_file:
         return subprocess.Popen(
@@ -43,7 +46,7 @@ def start_worker(module: str, *args: str, log: Path, stdin: int = subprocess.DEV
             stdin=stdin,
             stdout=subprocess.PIPE if stdin == subprocess.PIPE else log_file,
             stderr=log_file,
-            env=worker_environment(),
+            env=worker_environment(kept_bytes),
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C in the app's terminal is the app's to handle
         )
@@ -110,7 +113,7 @@ def use_told_threads(folder: Path) -> None:
         torch.set_num_threads(told)
 
 
-def worker_environment() -> dict[str, str]:
+def worker_environment(kept_bytes: int = 0) -> dict[str, str]:
     """This package on the path, few and quiet threads, one card, and whose child it is."""
     card = card_for_worker()
     paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -120,7 +123,7 @@ def worker_environment() -> dict[str, str]:
         "GOMP_SPINCOUNT": "0",
         "OMP_NUM_THREADS": str(worker_threads()),
         _PARENT_VARIABLE: str(os.getpid()),
-        **({VISIBLE: card} if card is not None else {}),
+        **({VISIBLE: card} if card is not None else {KEPT_VARIABLE: str(kept_bytes)}),
     }
 
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from playground import gpu
+from playground.engine.lora import adapter_cache_bytes
 from playground.gpu import card_for_worker, missing_for_training, one_card, spoiled
-from playground.memory import out_of_memory
+from playground.memory import KEPT_VARIABLE, free_bytes, give_back_idle_card, out_of_memory
 from playground.process import worker_environment
 
 GIB = 2**30
@@ -81,10 +82,9 @@ def test_a_process_sees_one_card(
 ) -> None:
     """Unless it is one of several that train together; and none stays none."""
     for name, value in ((gpu.VISIBLE, before), ("RANK", rank)):
+        monkeypatch.setenv(name, value or "")  # so that it is put back, whatever becomes of it
         if value is None:
-            monkeypatch.delenv(name, raising=False)
-        else:
-            monkeypatch.setenv(name, value)
+            monkeypatch.delenv(name)
     one_card()
     assert os.environ[gpu.VISIBLE] == after
 
@@ -128,10 +128,46 @@ def test_what_a_training_on_a_card_needs(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(gpu, "find_spec", lambda name: None)
     assert missing_for_training() is None, "without Triton nothing is compiled"
     monkeypatch.setattr(gpu, "find_spec", lambda name: object())
-    monkeypatch.setattr(gpu.shutil, "which", lambda name: None)
+    monkeypatch.setattr("playground.gpu.shutil.which", lambda name: None)
     assert "C compiler" in str(missing_for_training())
-    monkeypatch.setattr(gpu.shutil, "which", lambda name: "/usr/bin/gcc" if name == "gcc" else None)
-    monkeypatch.setattr(gpu.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    monkeypatch.setattr("playground.gpu.shutil.which", lambda name: "/usr/bin/gcc" if name == "gcc" else None)
+    monkeypatch.setattr("playground.gpu.sysconfig.get_paths", lambda: {"include": str(tmp_path)})
     assert "headers of Python" in str(missing_for_training())
     (tmp_path / "Python.h").touch()
     assert missing_for_training() is None
+
+
+def test_a_worker_on_the_live_models_card_leaves_it_what_it_may_yet_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both would count the same free memory otherwise, and whoever came later would find it taken."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (10 * GIB, 16 * GIB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda *_: 2 * GIB)
+    monkeypatch.delenv(KEPT_VARIABLE, raising=False)
+    pretend_cards(monkeypatch, [4])
+    assert free_bytes() == 12 * GIB
+    monkeypatch.setenv(KEPT_VARIABLE, worker_environment(kept_bytes=5 * GIB)[KEPT_VARIABLE])
+    assert free_bytes() == 7 * GIB
+    monkeypatch.delenv(KEPT_VARIABLE)
+    pretend_cards(monkeypatch, [4, 0])
+    assert KEPT_VARIABLE not in worker_environment(kept_bytes=5 * GIB), "on another card there is nobody else"
+
+
+@pytest.mark.parametrize(("reserved_gib", "given"), [(3.0, True), (1.2, False)])
+def test_an_idle_card_is_given_back_where_much_is_held(
+    reserved_gib: float, given: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    pretend_cards(monkeypatch, [4])
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda *_: int(reserved_gib * GIB))
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda *_: GIB)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: seen.append(True))
+    give_back_idle_card()
+    assert bool(seen) == given
+
+
+def test_adapters_may_take_a_share_of_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One gigabyte holds no adapter of rank 64 for a model of fourteen billion."""
+    card = torch.device("cuda", 0)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (64 * GIB, 80 * GIB))
+    assert adapter_cache_bytes(card) == 8 * GIB
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (4 * GIB, 16 * GIB))
+    assert adapter_cache_bytes(card) == adapter_cache_bytes(torch.device("cpu")) == GIB

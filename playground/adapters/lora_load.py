@@ -20,8 +20,8 @@ class LoraLayerWeights:
     B: torch.Tensor
     scaling: float
 
-    def to(self, device: torch.device) -> "LoraLayerWeights":
-        return LoraLayerWeights(self.A.to(device), self.B.to(device), self.scaling)
+    def to(self, device: torch.device, dtype: torch.dtype) -> "LoraLayerWeights":
+        return LoraLayerWeights(self.A.to(device, dtype), self.B.to(device, dtype), self.scaling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class LoraWeights:
     def max_rank(self) -> int:
         return max(layer.A.shape[0] for layer in self.layers.values())
 
-    def to(self, device: torch.device) -> "LoraWeights":
-        return LoraWeights({name: layer.to(device) for name, layer in self.layers.items()})
+    def to(self, device: torch.device, dtype: torch.dtype) -> "LoraWeights":
+        return LoraWeights({name: layer.to(device, dtype) for name, layer in self.layers.items()})
 
 
 def load_lora(folder: Path, facts: AdapterFacts) -> LoraWeights:

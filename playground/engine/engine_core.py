@@ -25,7 +25,7 @@ from playground.engine.scheduler import Finished, Scheduler
 from playground.engine.sequence import SequenceStatus, TokenSequence
 from playground.errors import EngineError, PlaygroundError
 from playground.gpu import spoiled
-from playground.memory import out_of_memory
+from playground.memory import give_back_idle_card, out_of_memory
 from playground.sentence import N_
 
 log = logging.getLogger(__name__)
@@ -197,6 +197,8 @@ class EngineCore:
             if failure is not None:
                 seq.fail(self._told(failure))
             self.scheduler.finish(seq, failed=failure is not None)
+        if not self.scheduler.running:
+            give_back_idle_card()
 
     def _isolated_step(self) -> list[Finished] | None:
         """A step; whatever fails it is found out by stepping each request alone. None: memory ran out.

@@ -191,6 +191,7 @@ class LocalModelHost:
             engine.set_threads(self._threads)
         completed = {
             "max_adapter_bytes": largest,
+            "max_adapter_numbers": engine.max_adapter_numbers,
             "context_length": engine.context_length,
             "memory_gib": engine.memory_bytes / 2**30,
             "kernels": engine.kernels,

@@ -58,6 +58,10 @@ class KVCache:
         """What one token takes in its slot, in all layers that were asked for."""
         return sum(table.shape[1] * table.shape[3] * table.element_size() for table in self._tables())
 
+    def size_bytes(self) -> int:
+        """What all slots take; may be asked in any thread."""
+        return sum(keys.nbytes + values.nbytes for keys, values in [*self._layers.values()])
+
     def clear_slot(self, slot: int) -> None:
         """Forget what stands in a slot."""
         for table in self._tables():

@@ -17,7 +17,7 @@ from playground.engine.engine_core import STOPPING, EngineCore
 from playground.engine.kv_cache import kv_cache_capacity
 from playground.engine.layers.executor import executor_of
 from playground.engine.layers.kernel_cache import kernel_choices
-from playground.engine.lora import ADAPTER_CACHE_BYTES, MultiLora
+from playground.engine.lora import MultiLora, adapter_cache_bytes
 from playground.engine.output_collector import RequestOutputCollector
 from playground.engine.sampler import check_number, check_sampling
 from playground.engine.scoring import LogprobsSequence
@@ -48,12 +48,13 @@ class LLMEngine:
         *,
         max_num_seqs: int = MAX_NUM_SEQS,
         max_queued_requests: int = MAX_QUEUED_REQUESTS,
-        adapter_cache_bytes: int = ADAPTER_CACHE_BYTES,
+        max_adapter_cache_bytes: int = 0,
         max_total_tokens: int = 0,
         kernel_cache: Path | None = None,
         on_spoiled: Callable[[], None] = lambda: None,
     ) -> None:
-        """`max_total_tokens` bounds what all running requests hold together; 0 lets the free memory decide.
+        """`max_total_tokens` bounds what all running requests hold together, `max_adapter_cache_bytes` what adapters
+        do; 0 lets the free memory decide.
         `kernel_cache` is where the kernels that were measured to be the fastest are remembered. `on_spoiled` is called
         once the GPU can do nothing more in this process."""
         self._loaded = loaded
@@ -68,7 +69,10 @@ class LLMEngine:
         vocabulary = loaded.model.get_input_embeddings().num_embeddings
         ends = tuple(token for token in tokenizer.eos_token_ids if 0 <= token < vocabulary)
         self._served = ServedModel(loaded.model, tokenizer.decode, ends, room)
-        self._lora = MultiLora(loaded.model, loaded.device, adapter_cache_bytes)
+        self._lora = MultiLora(
+            loaded.model, loaded.device, max_adapter_cache_bytes or adapter_cache_bytes(loaded.device)
+        )
+        self._kv_bytes = max_total_tokens * support.bytes_per_token if loaded.device.type == "cuda" else 0
         self._lock = threading.Lock()
         self._receipts: dict[str, tuple[Path, SwapReceipt]] = {}
         self._leaving: set[str] = set()
@@ -99,6 +103,11 @@ class LLMEngine:
     def memory_bytes(self) -> int:
         """What the weights take, in whatever layouts they are kept."""
         return self._executor.memory_bytes()
+
+    @property
+    def max_adapter_numbers(self) -> int:
+        """How many numbers an adapter may have to be held beside the model."""
+        return self._lora.max_adapter_numbers
 
     @property
     def kernels(self) -> dict[str, tuple[str, ...]]:
@@ -203,7 +212,11 @@ class LLMEngine:
     def status(self) -> EngineStatus:
         scheduler = self._core.scheduler
         kept_gib = round(scheduler.prefix_cache.size_bytes / 2**30, 2)
-        return EngineStatus(*scheduler.num_requests(), self._lora.resident, kept_gib, round(self._core.step_s(), 4))
+        kept_bytes = 0
+        if self._kv_bytes:
+            kept_bytes = max(0, self._kv_bytes - scheduler.kv_cache.size_bytes()) + self._lora.unused_bytes
+        step_s = round(self._core.step_s(), 4)
+        return EngineStatus(*scheduler.num_requests(), self._lora.resident, kept_gib, step_s, kept_bytes)
 
     def set_threads(self, threads: int) -> None:
         """Use this many CPU threads from the next step on. Raises `InputError`."""

@@ -12,6 +12,7 @@ import torch
 from transformers import PreTrainedModel
 
 from playground.adapters.check import check_folder
+from playground.adapters.lora_config import MAX_RANK
 from playground.adapters.lora_load import LoraWeights, load_lora
 from playground.adapters.lora_weights import LoraShape
 from playground.engine.layers.executor import executor_of
@@ -24,8 +25,15 @@ LinearShapes = dict[str, tuple[int, int]]
 
 ADAPTER_CACHE_BYTES = 2**30
 """What resident adapters may take in all; beyond it the one used longest ago leaves memory."""
-MIN_TOTAL_RANK = 512
-"""Ranks that are there for adapters in use whatever the budget: two of the largest rank."""
+GPU_ADAPTER_SHARE = 1 / 8
+"""Of a GPU's free memory, where that is more. Those in use are there once more, side by side: at most as much."""
+
+
+def adapter_cache_bytes(device: torch.device) -> int:
+    """What resident adapters may take beside a model that is loaded."""
+    if device.type != "cuda":
+        return ADAPTER_CACHE_BYTES
+    return max(ADAPTER_CACHE_BYTES, int(GPU_ADAPTER_SHARE * torch.cuda.mem_get_info(device)[0]))
 
 
 class MultiLora:
@@ -38,8 +46,10 @@ class MultiLora:
         }
         self._device = device
         self._cache_bytes = cache_bytes
+        # on a GPU in the precision that they are multiplied in; an adapter may hold more than fits in fp16
+        self._dtype = model.dtype if device.type == "cuda" and model.dtype is torch.bfloat16 else torch.float32
         bytes_per_rank = model.dtype.itemsize * sum(wide + rows for wide, rows in self._shapes.values())
-        max_ranks = max(MIN_TOTAL_RANK, cache_bytes // max(1, bytes_per_rank))
+        max_ranks = max(MAX_RANK, cache_bytes // max(1, bytes_per_rank))
         self._stack = LoraStack(executor.layers, device, model.dtype, max_ranks)
         self._sizes: dict[str, tuple[int, int]] = {}
         """Of each known adapter, the bytes that it takes and its largest rank."""
@@ -50,6 +60,16 @@ class MultiLora:
     def resident(self) -> tuple[str, ...]:
         return tuple(self._resident)
 
+    @property
+    def max_adapter_numbers(self) -> int:
+        """How many numbers an adapter may have."""
+        return self._cache_bytes // self._dtype.itemsize
+
+    @property
+    def unused_bytes(self) -> int:
+        """What adapters may yet take."""
+        return max(0, self._cache_bytes - self._used_bytes())
+
     def known(self, key: str) -> bool:
         return key == BASE or key in self._folders
 
@@ -58,7 +78,7 @@ class MultiLora:
         facts = check_folder(folder)
         for pair in facts.pairs:
             _check_fits(pair, self._shapes)
-        adapter = load_lora(folder, facts).to(self._device)
+        adapter = load_lora(folder, facts).to(self._device, self._dtype)
         if adapter.size_bytes > self._cache_bytes:
             raise AdapterError(
                 "The adapter takes {size} MiB of memory; at most {most} are there for adapters.",
@@ -126,7 +146,7 @@ class MultiLora:
             self._stack.deselect()
 
     def _used_bytes(self) -> int:
-        return sum(adapter.size_bytes for adapter in self._resident.values())
+        return sum(adapter.size_bytes for adapter in [*self._resident.values()])
 
     def _evict(self, key: str) -> None:
         self._resident.pop(key, None)

@@ -27,6 +27,8 @@ from playground.models.quantization import (
     disable_cpu_repacking,
     is_stored_in_4bit,
     linear_layer_names,
+    lora_widths,
+    memory_bytes,
     plan_quantization,
 )
 from playground.models.quantized_cache import Loaded, QuantizedCache
@@ -132,13 +134,14 @@ def _info(found: ResolvedModel, model: PreTrainedModel, tokenizer: ChatTokenizer
         quantization=plan.quantization,
         dtype=_DTYPES[plan.dtype],
         device=str(model.device),
-        memory_gib=model.get_memory_footprint() / _GIB,
+        memory_gib=memory_bytes(model) / _GIB,
         context_length=tokenizer.context_length,
         has_chat_template=tokenizer.has_chat_template,
         languages=found.languages,
         chat_languages=found.chat_languages,
         weak_tasks=frozenset(found.weak_tasks),
         linear_modules=linear_layer_names(model),
+        lora_widths=lora_widths(model),
         license=found.license,
     )
 

@@ -36,10 +36,7 @@ class ModelShape:
         return max(0, self.num_parameters - self._table * (1 if self.tied else 2))
 
     def weights_bytes(self, quantization: Quantization, dtype_bytes: int = _HALF) -> int:
-        """In memory; `dtype_bytes` is the width of what is not quantized, 4 on CPUs that compute in fp32.
-
-        Scales count, which `ModelInfo.memory_gib` leaves out: a ninth of the 4-bit layers.
-        """
+        """In memory; `dtype_bytes` is the width of what is not quantized, 4 on CPUs that compute in fp32."""
         rest = self.num_parameters - self.linear_parameters
         return int(self.linear_parameters * _linear_bytes(quantization, dtype_bytes)) + rest * dtype_bytes
 

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -137,6 +137,26 @@ def _linear_widths(model: PreTrainedModel) -> dict[str, tuple[int, int]]:
         elif isinstance(module, Conv1D):
             widths[name] = (module.nx, module.nf)
     return widths
+
+
+def lora_widths(model: PreTrainedModel) -> dict[str, int]:
+    """How many numbers one rank of an adapter has on all linear layers of a name."""
+    found: dict[str, int] = {}
+    for name, widths in _linear_widths(model).items():
+        last = name.rpartition(".")[2]
+        found[last] = found.get(last, 0) + sum(widths)
+    return found
+
+
+def memory_bytes(model: PreTrainedModel) -> int:
+    """What a model's weights take, with the scales of 4-bit ones, which transformers does not count."""
+    states = [getattr(parameter, "quant_state", None) for parameter in model.parameters()]
+    return int(model.get_memory_footprint()) + sum(_scale_bytes(state) for state in states if state)
+
+
+def _scale_bytes(state: Any) -> int:
+    nested = _scale_bytes(state.state2) if state.nested else 0
+    return int(state.absmax.nbytes) + nested
 
 
 def linear_layer_names(model: PreTrainedModel) -> tuple[str, ...]:

@@ -48,6 +48,9 @@ class EngineStatus:
     so large that they tell nobody how much another has written."""
     step_s: float = 0.0
     """What a token takes while one request alone is answered, as the last ones did; 0.0 before the first."""
+    kept_bytes: int = 0
+    """What it may yet take of its GPU's free memory, for requests and adapters; 0 on CPUs, where the system takes from
+    a training what the live model needs."""
 
 
 class Engine(Protocol):

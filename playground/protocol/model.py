@@ -50,6 +50,10 @@ class ModelInfo(BaseModel, frozen=True):
     """What `target_modules` of an adapter may name."""
     max_adapter_bytes: int = 0
     """What an adapter of it can weigh."""
+    lora_widths: dict[str, int] = {}
+    """How many numbers one rank of an adapter has on all layers of this name."""
+    max_adapter_numbers: int = 0
+    """In a host: how many an adapter may have to be held beside the model; 0 where it is not known."""
     license: str = ""
     kernels: dict[str, tuple[str, ...]] = {}
     """In a host: how its layers are multiplied for one token, a few, many and a prompt, by the layers' names."""

@@ -86,6 +86,7 @@ def handover(host: ModelHost, store: AdapterStore, preflight: Preflight) -> JobH
         on_worker_start=make_room,
         on_worker_end=take_back,
         threads=CoreShare(host).threads,
+        kept_bytes=lambda: host.status().kept_bytes,
         is_needed=lambda job: any(card.source.get("job_id") == job.job_id for card in store.list(job.owner)),
         remark=remark,
         on_checkpoint=look,

@@ -52,7 +52,7 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
     owners, quota = Owners(data, settings.mode, settings.operator_key), Quota(host, data, settings.mode)
     store = AdapterStore(data, builtin_adapters())
     adapters, datasets = AdapterService(host, store, data, quota), DatasetService(host, data)
-    preflight = Preflight(data.trials, CoreShare(host).threads)
+    preflight = Preflight(data.trials, CoreShare(host).threads, lambda: host.status().kept_bytes)
     jobs = JobQueue(data, handover(host, store, preflight), MAX_RUN_S if settings.mode == "public" else None)
     choices, fetched = ModelChoices(host, data, settings.mode), ModelDownloads(data)
     changer = ModelChanger(host, fetched, jobs.active_owners, choices.is_here, note_chosen(data))

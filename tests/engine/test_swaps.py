@@ -10,12 +10,14 @@ import torch
 
 from playground.engine.llm_engine import LLMEngine
 from playground.engine.lora import MultiLora
-from playground.errors import AdapterError, EngineError
-from playground.models.loader import load_model
+from playground.errors import AdapterError, EngineError, InputError
+from playground.models.loader import LoadedModel, load_model
 from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.messages import BASE
 from playground.protocol.requests import GenerateRequest, LogprobsRequest
 from playground.protocol.sampling import SamplingParams
+from playground.service.finetuning import check_rank
+from playground.training.config import TrainingConfig
 from tests.support.asking import adapter_logits, greedy, until
 from tests.support.tiny import damage, make_adapter
 
@@ -142,7 +144,7 @@ def test_budget_drops_the_idle_and_brings_them_back(
     """Beyond the budget the adapter used longest ago leaves memory and returns, exact, when it is named."""
     loaded = load_model(str(tiny_model_folder), "none")
     sizes = [MultiLora(loaded.model, loaded.device).read(folder).size_bytes for folder in adapters]
-    live = LLMEngine(loaded, adapter_cache_bytes=max(sizes) + min(sizes) - 1)
+    live = LLMEngine(loaded, max_adapter_cache_bytes=max(sizes) + min(sizes) - 1)
     try:
         live.load_adapter("0", adapters[0])
         said = live.submit(greedy(tokenizer, adapter="0")).result(30)
@@ -187,7 +189,7 @@ def test_an_adapter_whose_files_went_fails_its_own_request(
     loaded = load_model(str(tiny_model_folder), "none")
     folder = damage(tmp_path / "gone", adapters[0], "{}")
     size = max(MultiLora(loaded.model, loaded.device).read(one).size_bytes for one in adapters)
-    live = LLMEngine(loaded, adapter_cache_bytes=size)
+    live = LLMEngine(loaded, max_adapter_cache_bytes=size)
     try:
         live.load_adapter("gone", folder)
         live.load_adapter("other", adapters[1])
@@ -197,5 +199,25 @@ def test_an_adapter_whose_files_went_fails_its_own_request(
         with pytest.raises(AdapterError, match="missing"):
             broken.result(30)
         assert fine.result(30).finish_reason
+    finally:
+        live.close()
+
+
+@pytest.mark.parametrize("targets", [("q_proj", "v_proj"), ("down_proj",)])
+def test_what_the_form_allows_can_be_held(
+    loaded: LoadedModel, tiny_model_folder: Path, tmp_path: Path, targets: tuple[str, ...]
+) -> None:
+    """The largest rank that a run may have is the largest that the engine takes: nobody teaches for nothing."""
+    one = make_adapter(tiny_model_folder, tmp_path / "one", targets=targets, r=1)
+    live = LLMEngine(loaded, max_adapter_cache_bytes=5 * MultiLora(loaded.model, loaded.device).read(one).size_bytes)
+    info = loaded.info.model_copy(update={"max_adapter_numbers": live.max_adapter_numbers})
+    names = ",".join(targets)
+    try:
+        check_rank(TrainingConfig(r=5, target_modules=names), info)
+        live.load_adapter("five", make_adapter(tiny_model_folder, tmp_path / "five", targets=targets, r=5))
+        with pytest.raises(InputError, match="r to 5 at most"):
+            check_rank(TrainingConfig(r=6, target_modules=names), info)
+        with pytest.raises(AdapterError, match="memory"):
+            live.load_adapter("six", make_adapter(tiny_model_folder, tmp_path / "six", targets=targets, r=6))
     finally:
         live.close()

@@ -12,7 +12,7 @@ from transformers.pytorch_utils import Conv1D
 from playground.engine.layers.decoder import FAMILIES, FusedDecoder, merged_names
 from playground.engine.layers.head import OutputHead
 from playground.engine.layers.linear import Choice, MergedLinear
-from playground.models.quantization import disable_cpu_repacking
+from playground.models.quantization import disable_cpu_repacking, memory_bytes
 
 _EXECUTOR = "playground_executor"
 
@@ -66,7 +66,7 @@ class ModelExecutor:
         layers = [*self.layers, *([self.head.layer] if self.head else [])]
         kept = {id(kernel): kernel.num_bytes for layer in layers for kernel in layer.kernels}
         quick = self.head.quick.num_bytes if self.head and self.head.quick else 0
-        return int(self._model.get_memory_footprint()) + sum(kept.values()) + quick
+        return memory_bytes(self._model) + sum(kept.values()) + quick
 
     def described(self) -> dict[str, tuple[str, ...]]:
         """The kernels in use for each of `TOKEN_COUNTS`, by the names of the layers that are multiplied together."""

@@ -38,6 +38,7 @@ class JobHooks:
     is_needed: Callable[[Job], bool] = lambda _job: False
     remark: Callable[[Job], dict[str, Any]] = lambda _job: {}
     threads: Callable[[], int] = worker_threads
+    kept_bytes: Callable[[], int] = lambda: 0
     on_close: Callable[[], None] = lambda: None
 
 
@@ -82,7 +83,9 @@ class JobRunner:
                 if self._closing:
                     return INTERRUPTED
                 shutil.rmtree(job.folder / ADAPTER_FOLDER, ignore_errors=True)
-                worker = self._worker = WorkerProcess(job.folder, self._longest_run_s, self._hooks.threads)
+                worker = self._worker = WorkerProcess(
+                    job.folder, self._longest_run_s, self._hooks.threads, self._hooks.kept_bytes()
+                )
             last = worker.watch(lambda event: self._pass_on(job, event))
         finally:
             self._hooks.on_worker_end()

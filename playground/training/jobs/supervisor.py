@@ -31,11 +31,15 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, folder: Path, longest_s: float | None = None, threads: Callable[[], int] = worker_threads
+        self,
+        folder: Path,
+        longest_s: float | None = None,
+        threads: Callable[[], int] = worker_threads,
+        kept_bytes: int = 0,
     ) -> None:
         """Start it; after `longest_s` seconds, if any, it is asked to stop, and ended where it does not.
 
-        `threads` is asked all the time how many CPU threads it may use.
+        `threads` is asked all the time how many CPU threads it may use; `kept_bytes` of the GPU are not its.
         """
         self.folder = folder
         self._longest_s = longest_s
@@ -47,7 +51,9 @@ class WorkerProcess:
         self._events = EventLog(folder / EVENTS_FILE)
         self._num_forwarded = len(self._events.read())
         self._tell_threads()
-        self._process = start_worker("playground.training.worker", str(folder / SPEC_FILE), log=folder / LOG_FILE)
+        self._process = start_worker(
+            "playground.training.worker", str(folder / SPEC_FILE), log=folder / LOG_FILE, kept_bytes=kept_bytes
+        )
 
     def watch(self, on_event: Callable[[Event], None]) -> Event:
         """Hand on each event until the process is gone; returns how it ended, as a finished state."""

@@ -37,11 +37,14 @@ MAX_TRIAL_S = 600.0
 class Preflight:
     """Thread-safe. All processes are started in one thread: Linux ends them with the thread that started them."""
 
-    def __init__(self, folder: Path, threads: Callable[[], int] = all_cores) -> None:
+    def __init__(
+        self, folder: Path, threads: Callable[[], int] = all_cores, kept_bytes: Callable[[], int] = lambda: 0
+    ) -> None:
         """Trials lie in `folder`, each in one of its own while it goes on, and use as many CPU threads as `threads`
-        says when they begin."""
+        says when they begin; `kept_bytes` says what of a GPU's memory is not theirs."""
         self._folder = folder
         self._threads = threads
+        self._kept_bytes = kept_bytes
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="preflight")
         self._lock = threading.Lock()
         self._process: _Process | None = None
@@ -128,7 +131,7 @@ class Preflight:
             return there
         if there is not None:
             there.end()
-        started = _Process(request, self._folder / secrets.token_hex(8))
+        started = _Process(request, self._folder / secrets.token_hex(8), self._kept_bytes())
         with self._lock:
             self._process, held = started, self._held
         if held:  # a run began in between, and could not see this one yet
@@ -140,7 +143,7 @@ class Preflight:
 class _Process:
     """One trial's process and its folder."""
 
-    def __init__(self, request: PreflightRequest, folder: Path) -> None:
+    def __init__(self, request: PreflightRequest, folder: Path, kept_bytes: int) -> None:
         self.request = request
         self.newest: PreflightResult | None = None
         """The newest answer."""
@@ -152,6 +155,7 @@ class _Process:
             str(job.folder / SPEC_FILE),
             log=job.folder / LOG_FILE,
             stdin=subprocess.PIPE,
+            kept_bytes=kept_bytes,
         )
         self._timer = threading.Timer(0.0, self.end)  # not started: the first question starts one
         self._ended = False

@@ -87,16 +87,17 @@ class Trial:
     def _foretold(self, values: TrainingConfig, train: Dataset, tokens: int, free: int) -> tuple[int, float]:
         """(bytes for a batch of so many tokens, bytes for each), as smaller and then larger parts of it show them."""
         alone = values.model_copy(update={"gradient_accumulation_steps": 1})
-        foretold, token_bytes, before = 0, 0.0, (0, 0)
+        foretold, token_bytes, before = 0, 0.0, (0, 0)  # tokens, and the bytes in use with them
         for part in _PARTS:
             few = max(_FEWEST, tokens // part)
             peak = self._peak(alone, _of_tokens(train, few), None, steps=1)
+            used = peak_bytes(used=True)  # what is held grows in large pieces, and may not show so few tokens
             if few > before[0] > 0:
-                token_bytes = max(0.0, (peak - before[1]) / (few - before[0]))
+                token_bytes = max(0.0, (used - before[1]) / (few - before[0]))
                 foretold = int(peak + token_bytes * (tokens - few))
                 if not free / 2 < foretold <= free:  # otherwise it is close, and a larger part tells better
                     break
-            before = few, peak
+            before = few, used
         return foretold, token_bytes
 
     def _peak(self, values: TrainingConfig, train: Dataset, held_out: Dataset | None, steps: int) -> int:

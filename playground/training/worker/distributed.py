@@ -2,6 +2,8 @@
 
 import os
 
+from playground.memory import free_bytes
+
 
 def world_size() -> int:
     """How many processes train together."""
@@ -14,11 +16,14 @@ def is_main_process() -> bool:
 
 
 def take_gpu() -> None:
-    """Use the GPU that is this process's own; without effect where there is none."""
+    """Use the GPU that is this process's own, and of its memory what the live model leaves; without effect where there
+    is none."""
     import torch
 
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, free_bytes() / total))
 
 
 def any_rank(wish: bool) -> bool:

@@ -10,6 +10,8 @@ from transformers import AttentionInterface
 
 ATTENTION = "playground_varlen"
 """Under this name transformers' models find `_attention_interface`."""
+GPU_LENGTH_STEP = 64
+"""What slots are as long as a multiple of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,14 @@ class AttentionMetadata:
         self.slots = torch.arange(len(decode_positions), device=device)
         self.positions = torch.tensor(decode_positions, dtype=torch.long, device=device)
         self.first, self.last = min(decode_positions, default=0), max(decode_positions, default=0)
+        self.step = GPU_LENGTH_STEP if device.type == "cuda" else 1
         self._masks: dict[Any, torch.Tensor | None] = {}
         self._rows: dict[tuple[int, int], torch.Tensor] = {}
+
+    def decode_end(self, length: int) -> int:
+        """How many tokens of slots of this length are looked at: up to the last one, on GPUs in steps, so that shapes
+        stay the same from token to token and a mask's rows are as long as the kernels want them."""
+        return min(length, -(-(self.last + 1) // self.step) * self.step)
 
     def decode_rows(self, num_heads: int, length: int) -> torch.Tensor:
         """(N * KV): where decoded keys stand among all rows of a cache (S, KV, L, D) with so many heads and tokens."""
@@ -62,14 +70,14 @@ class AttentionMetadata:
             self._rows[name] = rows.flatten()
         return self._rows[name]
 
-    def decode_mask(self, window: int, like: torch.Tensor) -> torch.Tensor | None:
-        """(N, 1, 1, longest): 0 where a decoded token may look, minus infinity elsewhere; None: everywhere."""
+    def decode_mask(self, window: int, end: int, like: torch.Tensor) -> torch.Tensor | None:
+        """(N, 1, 1, end): 0 where a decoded token may look, minus infinity elsewhere; None: everywhere."""
         if window not in self._masks:
-            every = torch.arange(self.last + 1, device=like.device)
+            every = torch.arange(end, device=like.device)
             hidden = every > self.positions[:, None]
             if window:
                 hidden |= every <= self.positions[:, None] - window
-            some = self.first < self.last or bool(window and self.last >= window)
+            some = self.first + 1 < end or bool(window and self.last >= window)
             self._masks[window] = _additive_mask(hidden, like)[:, None, None] if some else None
         return self._masks[window]
 
@@ -96,9 +104,9 @@ def attend_decode(qkv: QKV, kv: LayerKV, params: AttentionParams, metadata: Atte
     rows = metadata.decode_rows(heads, kv.keys.shape[2])
     for cache, new in ((kv.keys, qkv.key), (kv.values, qkv.value)):
         cache.view(-1, cache.shape[3]).index_copy_(0, rows, new.transpose(0, 1).reshape(-1, cache.shape[3]))
-    end = metadata.last + 1
+    end = metadata.decode_end(kv.keys.shape[2])
     query = qkv.query.transpose(0, 1).reshape(count, heads, qkv.query.shape[0] // heads, -1)
-    mask = metadata.decode_mask(params.sliding_window, qkv.key)
+    mask = metadata.decode_mask(params.sliding_window, end, qkv.key)
     return _attention(query, kv.keys[:count, :, :end], kv.values[:count, :, :end], mask, params).flatten(1, 2)
 
 
@@ -151,10 +159,7 @@ def _attention(
 ) -> torch.Tensor:
     """`query` (B, H, T, D), `key` and `value` (B, KV, L, D); returns (B, H, T, D)."""
     if params.softcap is None:
-        shared = query.shape[1] != key.shape[1]
-        if shared and mask is not None and query.is_cuda:  # both together would leave only the slow, large kernel
-            groups = query.shape[1] // key.shape[1]
-            key, value, shared = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1), False
+        shared = query.shape[1] != key.shape[1]  # keys stay as they are: copied for each head, they would be the most
         return scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=params.scale, enable_gqa=shared)
     groups = query.shape[1] // key.shape[1]
     scores = query @ key.repeat_interleave(groups, 1).transpose(2, 3) * (params.scale or query.shape[3] ** -0.5)

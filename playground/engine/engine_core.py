@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 from playground.engine.lora import MultiLora
 from playground.engine.model_runner import ModelRunner
 from playground.engine.scheduler import Finished, Scheduler
-from playground.engine.sequence import SequenceStatus, TokenSequence
+from playground.engine.sequence import SequenceStatus, StepLimits, TokenSequence
 from playground.errors import EngineError, PlaygroundError
 from playground.gpu import spoiled
 from playground.memory import give_back_idle_card, out_of_memory
@@ -58,9 +58,12 @@ class EngineCore:
         max_total_tokens: int,
         template_prefix: Sequence[int] = (),
         on_spoiled: Callable[[], None] = lambda: None,
+        max_prefill_tokens: int = StepLimits().prefill_tokens,
     ) -> None:
         """`on_spoiled` is called once the GPU can do nothing more in this process; the engine is closed then."""
-        self.scheduler = Scheduler(lora, max_num_seqs, max_queued_requests, max_total_tokens, template_prefix)
+        self.scheduler = Scheduler(
+            lora, max_num_seqs, max_queued_requests, max_total_tokens, template_prefix, max_prefill_tokens
+        )
         self._runner = ModelRunner(model, lora, self.scheduler.kv_cache)
         self._changed = threading.Condition(self.scheduler.lock)
         self._commands: list[_Command] = []

@@ -2,9 +2,10 @@
 
 import torch
 
+from playground.engine.attention import GPU_LENGTH_STEP
 from playground.memory import free_beside
 
-LENGTH_STEP = 64
+LENGTH_STEP = GPU_LENGTH_STEP
 """Slots grow by so many tokens at least."""
 GPU_SHARE = 1 / 2
 CPU_SHARE = 1 / 4

@@ -21,7 +21,7 @@ from playground.engine.lora import MultiLora, adapter_cache_bytes
 from playground.engine.output_collector import RequestOutputCollector
 from playground.engine.sampler import check_number, check_sampling
 from playground.engine.scoring import LogprobsSequence
-from playground.engine.sequence import GenerateSequence, ServedModel
+from playground.engine.sequence import GenerateSequence, ServedModel, StepLimits
 from playground.errors import AdapterError, InputError, ModelError
 from playground.memory import out_of_memory
 from playground.models.loader import LoadedModel
@@ -32,11 +32,20 @@ from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, 
 
 log = logging.getLogger(__name__)
 
-MAX_NUM_SEQS = 16
+MAX_NUM_SEQS, MAX_NUM_SEQS_ON_GPU = 16, 64
+"""So many are answered at once: on a card of memory bandwidth, more cost hardly more."""
+_TYPICAL_TOKENS = 2048
 MAX_QUEUED_REQUESTS = 64
 MAX_STRENGTH = 1.5
 MAX_TOP_LOGPROBS = 20
 MAX_DEADLINE_S = 24 * 3600.0
+
+
+def num_seqs_for(max_total_tokens: int, device: torch.device) -> int:
+    """How many requests may run at once where they may hold so many tokens together."""
+    if device.type != "cuda":
+        return MAX_NUM_SEQS
+    return max(MAX_NUM_SEQS, min(MAX_NUM_SEQS_ON_GPU, max_total_tokens // _TYPICAL_TOKENS))
 
 
 class LLMEngine:
@@ -46,15 +55,15 @@ class LLMEngine:
         self,
         loaded: LoadedModel,
         *,
-        max_num_seqs: int = MAX_NUM_SEQS,
+        max_num_seqs: int = 0,
         max_queued_requests: int = MAX_QUEUED_REQUESTS,
         max_adapter_cache_bytes: int = 0,
         max_total_tokens: int = 0,
         kernel_cache: Path | None = None,
         on_spoiled: Callable[[], None] = lambda: None,
     ) -> None:
-        """`max_total_tokens` bounds what all running requests hold together, `max_adapter_cache_bytes` what adapters
-        do; 0 lets the free memory decide.
+        """`max_num_seqs` bounds how many run, `max_total_tokens` what they hold together, `max_adapter_cache_bytes`
+        what adapters do; 0 lets the device and the free memory decide.
         `kernel_cache` is where the kernels that were measured to be the fastest are remembered. `on_spoiled` is called
         once the GPU can do nothing more in this process."""
         self._loaded = loaded
@@ -68,7 +77,8 @@ class LLMEngine:
         room = min(tokenizer.context_length, support.max_context, max_total_tokens)
         vocabulary = loaded.model.get_input_embeddings().num_embeddings
         ends = tuple(token for token in tokenizer.eos_token_ids if 0 <= token < vocabulary)
-        self._served = ServedModel(loaded.model, tokenizer.decode, ends, room)
+        limits = StepLimits.of(loaded.device)
+        self._served = ServedModel(loaded.model, tokenizer.decode, ends, room, limits)
         self._lora = MultiLora(
             loaded.model, loaded.device, max_adapter_cache_bytes or adapter_cache_bytes(loaded.device)
         )
@@ -80,11 +90,12 @@ class LLMEngine:
         self._core = EngineCore(
             loaded.model,
             self._lora,
-            max_num_seqs,
+            max_num_seqs or num_seqs_for(max_total_tokens, loaded.device),
             max_queued_requests,
             max_total_tokens,
             tokenizer.template_prefix_ids,
             on_spoiled,
+            limits.prefill_tokens,
         )
         self._canary = self._core.call_between_steps(lambda: Canary(loaded.model, self._lora))
 

@@ -86,20 +86,17 @@ class Sampler:
         old = scores[seen]
         return scores.index_put((seen,), torch.where(old < 0, old * penalty, old / penalty))
 
-    def top_candidates(self, row: torch.Tensor) -> tuple[Floats, Integers, float | None]:
-        """What to give to `sample` where `top_k` keeps many or all of `row` (V)."""
-        need = self.needs(len(row))
-        if need < len(row):
-            return *_above(row, float(row.topk(need).values[-1])), None
-        if self._sampling.top_p >= 1.0:
-            return row.cpu().numpy(), np.arange(len(row)), None
-        weights = ((row.double() - row.max()) / self._sampling.temperature).exp()
-        total = float(weights.sum())
-        if len(row) > MAX_SORTED_TOKENS:
-            last = float(row.topk(MAX_SORTED_TOKENS).values[-1])
-            if float(weights[row >= last].sum()) >= self._sampling.top_p * total:
-                return *_above(row, last), total
-        return *_above(row, -math.inf), total
+    def log_weights(self, row: torch.Tensor) -> torch.Tensor:
+        """Of all tokens, in fp64, after the temperature: `row` (V) are their logits, and the likeliest has 0."""
+        return (row.double() - row.max()) / self._sampling.temperature
+
+    def reaches(self, share: float) -> bool:
+        """Whether `top_p` lies within the likeliest tokens that have this share together."""
+        return share >= self._sampling.top_p
+
+    @property
+    def cuts_by_share(self) -> bool:
+        return self._sampling.top_p < 1.0
 
     def sample(self, values: Floats, tokens: Integers, total: float | None = None) -> int:
         """Choose among `tokens` with the logits `values`: likeliest first, unless `top_p` is 1 and all are given.
@@ -141,28 +138,81 @@ def sample_batch(samplers: Sequence[Sampler], logits: torch.Tensor) -> list[int 
         scores = torch.stack(
             [sampler.apply_repetition_penalty(row) for sampler, row in zip(samplers, scores, strict=True)]
         )
-    needs = [sampler.needs(scores.shape[1]) for sampler in samplers]
+    candidates = Candidates(samplers, scores)
     chosen: list[int | Exception] = []
-    best, first = (found.tolist() for found in scores.max(-1))
-    few = max((need for need in needs if need <= MAX_SHARED_TOP_K), default=1)
-    found = scores.topk(min(few + _SPARE, scores.shape[1])) if few > 1 else None
-    values, tokens = (found.values.cpu().numpy(), found.indices.cpu().numpy()) if found else (None, None)
-    for row, (sampler, need) in enumerate(zip(samplers, needs, strict=True)):
+    for row, sampler in enumerate(samplers):
         try:
-            if need == 1:
-                chosen.append(sampler.sample(np.array([best[row]]), np.array([first[row]])))
-            elif need <= MAX_SHARED_TOP_K and values is not None and tokens is not None:
-                last = values[row, need - 1]
-                if values[row, -1] == last:  # more of them may be as likely
-                    chosen.append(sampler.sample(*_above(scores[row], float(last))))
-                else:
-                    kept = values[row] >= last
-                    chosen.append(sampler.sample(*_in_order(values[row, kept], tokens[row, kept])))
-            else:
-                chosen.append(sampler.sample(*sampler.top_candidates(scores[row])))
+            chosen.append(sampler.sample(*candidates.of(row)))
         except Exception as error:  # it is this one request's own fault
             chosen.append(error)
     return chosen
+
+
+class Candidates:
+    """The tokens that each row of `scores` (N, V) chooses from, fetched with one wait for the device, but for rows in
+    which more are as likely as the last one that was fetched."""
+
+    def __init__(self, samplers: Sequence[Sampler], scores: torch.Tensor) -> None:
+        self._samplers, self._scores = samplers, scores
+        vocabulary = scores.shape[1]
+        self._needs = [sampler.needs(vocabulary) for sampler in samplers]
+        few = max((need for need in self._needs if need <= MAX_SHARED_TOP_K), default=1)
+        cut = [row for row, need in enumerate(self._needs) if need == vocabulary and samplers[row].cuts_by_share]
+        best = scores.max(-1, keepdim=True)
+        parts = [best.values, best.indices]
+        if few > 1:
+            found = scores.topk(min(few + _SPARE, vocabulary))
+            parts += [found.values, found.indices]
+        for row in cut:
+            parts += self._likeliest(row)
+        packed = torch.cat([part.double().flatten() for part in parts]).cpu().numpy()  # fp64 holds all of them exactly
+        places = np.cumsum([0, *(part.numel() for part in parts)])
+        fetched = [
+            packed[start:end].reshape(part.shape)
+            for start, end, part in zip(places[:-1], places[1:], parts, strict=True)
+        ]
+        self._best = fetched[0][:, 0].astype(np.float32), fetched[1][:, 0].astype(np.int64)
+        self._few = (fetched[2].astype(np.float32), fetched[3].astype(np.int64)) if few > 1 else None
+        after = 4 if few > 1 else 2
+        self._cut = {row: fetched[after + 3 * at : after + 3 * at + 3] for at, row in enumerate(cut)}
+
+    def of(self, row: int) -> tuple[Floats, Integers, float | None]:
+        """What to give to `Sampler.sample`."""
+        need, vocabulary = self._needs[row], self._scores.shape[1]
+        if need == 1:
+            return self._best[0][row : row + 1], self._best[1][row : row + 1], None
+        if need <= MAX_SHARED_TOP_K and self._few:
+            return *self._from(self._few[0][row], self._few[1][row], need, row), None
+        if row in self._cut:
+            return self._cut_by_share(row)
+        if need < vocabulary:
+            return *_above(self._scores[row], float(self._scores[row].topk(need).values[-1])), None
+        return self._scores[row].cpu().numpy(), np.arange(vocabulary), None
+
+    def _cut_by_share(self, row: int) -> tuple[Floats, Integers, float]:
+        values, tokens, (total, share) = self._cut[row]
+        values, tokens = values.astype(np.float32), tokens.astype(np.int64)
+        if len(values) == self._scores.shape[1]:
+            return *_in_order(values, tokens), float(total)
+        if self._samplers[row].reaches(share / total):
+            return *self._from(values, tokens, MAX_SORTED_TOKENS, row), float(total)
+        return *_above(self._scores[row], -math.inf), float(total)
+
+    def _likeliest(self, row: int) -> list[torch.Tensor]:
+        """Logits and numbers of the likeliest tokens, and what all weigh and the first `MAX_SORTED_TOKENS` do."""
+        scores = self._scores[row]
+        weights = self._samplers[row].log_weights(scores).exp()
+        found = scores.topk(min(MAX_SORTED_TOKENS + _SPARE, len(scores)))
+        within = weights[found.indices[:MAX_SORTED_TOKENS]].sum()
+        return [found.values, found.indices, torch.stack([weights.sum(), within])]
+
+    def _from(self, values: Floats, tokens: Integers, need: int, row: int) -> tuple[Floats, Integers]:
+        """Of the likeliest tokens of a row the first `need`, and all that are as likely as the last of them."""
+        last = values[need - 1]
+        if len(values) < self._scores.shape[1] and values[-1] == last:  # there may be more
+            return _above(self._scores[row], float(last))
+        kept = values >= last
+        return _in_order(values[kept], tokens[kept])
 
 
 def _above(row: torch.Tensor, last: float) -> tuple[Floats, Integers]:

@@ -1,4 +1,4 @@
-"""Decides each step's batch: every decoding sequence one token, then chunked prefill up to `MAX_PREFILL_TOKENS`, then
+"""Decides each step's batch: every decoding sequence one token, then chunked prefill up to a limit, then
 one scoring request.
 
 It also decides who may run at all: as many as there are slots, whose texts fit into the KV cache together, and whose
@@ -16,14 +16,12 @@ from playground.engine.lora import MultiLora
 from playground.engine.prefix_cache import PrefixCache
 from playground.engine.request_queue import FairRequestQueue
 from playground.engine.scoring import LogprobsSequence
-from playground.engine.sequence import GenerateSequence, SequenceStatus, TokenSequence
+from playground.engine.sequence import GenerateSequence, SequenceStatus, StepLimits, TokenSequence
 from playground.errors import BusyError
 from playground.protocol.messages import BASE
 
-MAX_PREFILL_TOKENS = 256
-"""How much of prompts goes in at one step; others wait for no more than this."""
 _ALONE = 2
-"""So many times as much where there is nobody else to wait: larger passes are a little faster."""
+"""So many times as much of a prompt goes in where there is nobody else to wait: larger passes are a little faster."""
 MAX_SPECULATING = 2
 """With more who decode, nothing is proposed."""
 PREFIX_CACHE_SHARE = 1 / 8
@@ -71,8 +69,10 @@ class Scheduler:
         max_queued_requests: int,
         max_total_tokens: int,
         template_prefix: Sequence[int] = (),
+        max_prefill_tokens: int = StepLimits().prefill_tokens,
     ) -> None:
-        """`template_prefix` is what the chat template itself writes before a conversation."""
+        """`template_prefix` is what the chat template itself writes before a conversation; of prompts, no more than
+        `max_prefill_tokens` go in at one step, so that others wait for no more than this."""
         self.lock = threading.RLock()
         self.kv_cache = KVCache(max_num_seqs)
         self.prefix_cache = PrefixCache(self.kv_cache, int(PREFIX_CACHE_SHARE * max_total_tokens), template_prefix)
@@ -81,6 +81,7 @@ class Scheduler:
         self._lora = lora
         self._max_num_seqs = max_num_seqs
         self._max_total_tokens = max_total_tokens
+        self.max_prefill_tokens = max_prefill_tokens
         self._typical_s = _FIRST_GUESS_S
         self._step = 0
 
@@ -259,7 +260,7 @@ class Scheduler:
     def _schedule_others(self, seqs: Sequence[TokenSequence]) -> SchedulerOutput:
         """Short prompts go first: whoever waits for a long one is not held up by it, and its own wait hardly grows."""
         scheduled = SchedulerOutput()
-        room = MAX_PREFILL_TOKENS * (_ALONE if len(self.running) == 1 and not self.waiting else 1)
+        room = self.max_prefill_tokens * (_ALONE if len(self.running) == 1 and not self.waiting else 1)
         for seq in sorted(seqs, key=lambda one: len(one.uncomputed_tokens())):
             if token_ids := seq.uncomputed_tokens()[:room]:
                 chunk = PrefillChunk(self.running.index(seq), seq.num_computed_tokens, token_ids)

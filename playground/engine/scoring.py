@@ -11,13 +11,6 @@ from playground.engine.sequence import ServedModel, TokenSequence
 from playground.errors import PlaygroundError
 from playground.protocol.requests import ContinuationLogprobs, LogprobsRequest
 
-MAX_SCORING_KV_TOKENS = 4096
-"""Rows times (prompt + continuation) of one scoring pass, a bound on its keys and values."""
-MAX_SCORING_TOKENS = 512
-"""Rows times continuation of one scoring pass, a bound on how long others wait for it."""
-MAX_SCORING_LOGITS = 2**24
-"""Rows times tokens times vocabulary of one scoring pass, a bound on its logits (64 MiB in fp32)."""
-
 
 class LogprobsSequence(TokenSequence):
     """Score continuations of one prompt, as many at once as the bounds allow.
@@ -38,8 +31,8 @@ class LogprobsSequence(TokenSequence):
         """Counted by the scheduler."""
         self._future = future
         self._served = served
-        self._after_prompt = torch.empty(0)
-        """Log-probabilities (V) of what follows the prompt."""
+        self._firsts: list[float] = []
+        """Log-probabilities of the continuations' first tokens after the prompt; of one without any, no matter what."""
         self._rows: list[Sequence[int]] = []
         self._scores: list[ContinuationLogprobs] = []
         self._part: tuple[list[float], list[float]] = [], []
@@ -54,13 +47,14 @@ class LogprobsSequence(TokenSequence):
     def advance(self, num_tokens: int, logits: torch.Tensor) -> None:
         self.num_computed_tokens += num_tokens
         if not self.uncomputed_tokens():
-            self._after_prompt = logits.float().log_softmax(-1)
+            firsts = torch.tensor([row[0] if row else 0 for row in self.request.continuations], device=logits.device)
+            self._firsts = logits.float().log_softmax(-1)[firsts].tolist()
 
     def rows_to_score(self) -> Sequence[Sequence[int]]:
         """Texts of one length to go on with, each by itself, once the prompt is computed."""
         done = len(self._part[1])
         row = self.request.continuations[len(self._scores)]
-        most = max(1, MAX_SCORING_LOGITS // self._served.vocabulary)
+        most = max(1, self._served.limits.scoring_logits // self._served.vocabulary)
         self.writes_kv = bool(done) or len(row) > most
         self._rows = [row[done : done + most]] if self.writes_kv else self._next_rows()
         longest = max(1, *(len(row) for row in self._rows))
@@ -69,9 +63,11 @@ class LogprobsSequence(TokenSequence):
     def take_scores(self, logits: torch.Tensor) -> bool:
         """`logits` (rows, tokens, V) follow each token of each row. True once finished."""
         logprobs = logits.float().log_softmax(-1)
-        ends = logprobs[..., list(self._served.eos_token_ids)].logsumexp(-1).tolist()
-        for row, table, row_ends in zip(self._rows, logprobs, ends, strict=True):
-            self._add_part(row, table, row_ends)
+        follow = torch.tensor([self._following(at, len(row), logits.shape[1]) for at, row in enumerate(self._rows)])
+        wanted = logprobs.gather(2, follow[..., None].to(logits.device))
+        ends = logprobs[..., list(self._served.eos_token_ids)].logsumexp(-1, keepdim=True)
+        for row, scores in zip(self._rows, torch.cat((wanted, ends), 2).tolist(), strict=True):
+            self._add_part(row, scores)
         if len(self._scores) < len(self.request.continuations):
             return False
         with contextlib.suppress(InvalidStateError):  # its task may be cancelled at any moment
@@ -85,16 +81,23 @@ class LogprobsSequence(TokenSequence):
         with contextlib.suppress(InvalidStateError):
             self._future.set_exception(error)
 
-    def _add_part(self, scored: Sequence[int], table: torch.Tensor, ends: list[float]) -> None:
-        """`scored` is the next continuation, or the next part of it; `table` (tokens, V) follows its tokens."""
+    def _following(self, at: int, num_tokens: int, length: int) -> list[int]:
+        """What follows each token of the part of a continuation that stands in row `at`, filled up to a length."""
+        row, done = self.request.continuations[len(self._scores) + at], len(self._part[1])
+        following = list(row[done + 1 : done + num_tokens + 1])
+        return following + [0] * (length - len(following))
+
+    def _add_part(self, scored: Sequence[int], scores: list[list[float]]) -> None:
+        """`scored` is the next continuation, or the next part of it; `scores` (tokens, 2) are the log-probabilities of
+        the token that follows each of its tokens, and of an end there."""
         row = self.request.continuations[len(self._scores)]
         logprobs, eos_logprobs = self._part
-        following = row[len(eos_logprobs) + 1 : len(eos_logprobs) + len(scored) + 1]
-        logprobs += table[range(len(following)), list(following)].tolist()
-        eos_logprobs += ends[: len(scored)]
+        num_following = len(row[len(eos_logprobs) + 1 : len(eos_logprobs) + len(scored) + 1])
+        logprobs += [wanted for wanted, _ in scores[:num_following]]
+        eos_logprobs += [end for _, end in scores[: len(scored)]]
         self.num_computed_tokens += len(scored) if self.writes_kv else 0
         if len(eos_logprobs) == len(row):
-            first = [float(self._after_prompt[row[0]])] if row else []
+            first = [self._firsts[len(self._scores)]] if row else []
             self._scores.append(ContinuationLogprobs((*first, *logprobs), tuple(eos_logprobs)))
             self._part = [], []
             self.num_computed_tokens = len(self.request.prompt_token_ids)
@@ -102,13 +105,13 @@ class LogprobsSequence(TokenSequence):
     def _next_rows(self) -> list[Sequence[int]]:
         """As many of the next continuations, in their order, as stay within the bounds; at least one."""
         rows: list[Sequence[int]] = []
-        longest = 1
+        longest, limits = 1, self._served.limits
         for row in self.request.continuations[len(self._scores) :]:
             longest = max(longest, len(row))
             size = len(rows) + 1
-            if rows and size * (self.num_computed_tokens + longest) > MAX_SCORING_KV_TOKENS:
+            if rows and size * (self.num_computed_tokens + longest) > limits.scoring_kv_tokens:
                 break
-            if rows and size * longest > min(MAX_SCORING_TOKENS, MAX_SCORING_LOGITS // self._served.vocabulary):
+            if rows and size * longest > min(limits.scoring_tokens, limits.scoring_logits // self._served.vocabulary):
                 break
             rows.append(row)
         return rows

@@ -19,6 +19,25 @@ from playground.protocol.requests import FinishReason, GenerateRequest, Logprobs
 
 
 @dataclass(frozen=True, slots=True)
+class StepLimits:
+    """How much goes into one pass, as others wait for it; what a CPU does in some tenths of a second."""
+
+    prefill_tokens: int = 256
+    """Of prompts."""
+    scoring_tokens: int = 512
+    """Rows times continuation of one scoring pass."""
+    scoring_kv_tokens: int = 4096
+    """Rows times (prompt + continuation), a bound on its keys and values."""
+    scoring_logits: int = 2**24
+    """Rows times tokens times vocabulary, a bound on its logits (64 MiB in fp32)."""
+
+    @classmethod
+    def of(cls, device: torch.device) -> "StepLimits":
+        """A card unfolds its 4-bit weights once a pass, and does several times as much in that time."""
+        return cls(2048, 8192, 65536, 2**27) if device.type == "cuda" else cls()
+
+
+@dataclass(frozen=True, slots=True)
 class ServedModel:
     """What every request needs of the model."""
 
@@ -26,6 +45,7 @@ class ServedModel:
     decode: Decode
     eos_token_ids: tuple[int, ...]
     context_length: int
+    limits: StepLimits = StepLimits()
 
     @property
     def vocabulary(self) -> int:

@@ -146,7 +146,7 @@ def test_short_prompts_are_read_first(
     engine: LLMEngine, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who asks something short does not wait until long prompts that came before have been read."""
-    monkeypatch.setattr("playground.engine.scheduler.MAX_PREFILL_TOKENS", 8)
+    monkeypatch.setattr(engine._core.scheduler, "max_prefill_tokens", 8)
     long = [engine.submit(GenerateRequest((5,) * 400, SamplingParams(8, seed=seed))) for seed in range(3)]
     until(lambda: engine.status().running == 3)
     short = engine.submit(GenerateRequest((5, 6), SamplingParams(1, seed=1)))

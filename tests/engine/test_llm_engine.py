@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from playground.engine.host import LocalModelHost
 from playground.engine.llm_engine import LLMEngine
+from playground.engine.sequence import StepLimits
 from playground.errors import AdapterError, EngineError, InputError
 from playground.models.loader import LoadedModel, load_model
 from playground.models.tokenizer import ChatTokenizer
@@ -178,9 +179,9 @@ def test_scores_in_small_batches(engine: LLMEngine, tokenizer: ChatTokenizer, mo
         tuple(tokenizer.encode(PROMPT)), tuple(tuple(tokenizer.encode_continuation(" dog" * n)) for n in range(1, 9))
     )
     whole = asyncio.run(engine.compute_logprobs(request))
-    monkeypatch.setattr("playground.engine.scoring.MAX_SCORING_KV_TOKENS", 60)
-    monkeypatch.setattr("playground.engine.scoring.MAX_SCORING_LOGITS", 2048)
-    monkeypatch.setattr("playground.engine.scheduler.MAX_PREFILL_TOKENS", 3)
+    few = StepLimits(scoring_kv_tokens=60, scoring_logits=2048)
+    monkeypatch.setattr(engine, "_served", replace(engine._served, limits=few))
+    monkeypatch.setattr(engine._core.scheduler, "max_prefill_tokens", 3)
     parts = asyncio.run(engine.compute_logprobs(request))
     for one, other in zip(whole, parts, strict=True):
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)

@@ -13,7 +13,7 @@ from transformers.generation import (
     TopPLogitsWarper,
 )
 
-from playground.engine.sampler import Sampler, check_sampling, sample_batch
+from playground.engine.sampler import Candidates, Sampler, check_sampling, sample_batch
 from playground.errors import EngineError, InputError
 from playground.protocol.sampling import GREEDY, SamplingParams
 
@@ -29,7 +29,7 @@ def test_distribution_is_transformers_own(temperature: float, top_p: float, top_
     warpers += [TopPLogitsWarper(top_p)] if top_p < 1 else []
     want = LogitsProcessorList(warpers)(torch.tensor([[1]]), scores[None])[0].softmax(-1)
     sampler = Sampler(SamplingParams(8, temperature, top_p, top_k, seed=0), [1])
-    values, ordered, total = sampler.top_candidates(scores)
+    values, ordered, total = Candidates([sampler], scores[None]).of(0)
     reached = torch.from_numpy(sampler._distribution(values, total))
     probabilities = reached.diff(prepend=torch.zeros(1)).div(reached[-1]).float()
     tokens = torch.from_numpy(ordered)[: len(probabilities)]
@@ -71,7 +71,7 @@ def test_top_p_alone_finds_the_same_without_sorting_all() -> None:
     """Where its share ends early only the head is sorted, and the draws are those from all tokens sorted."""
     scores = torch.randn(5_000, generator=torch.Generator().manual_seed(1)) * 4
     sampler = Sampler(SamplingParams(8, 0.8, 0.9, 0, seed=1), [])
-    values, _, total = sampler.top_candidates(scores)
+    values, _, total = Candidates([sampler], scores[None]).of(0)
     head = sampler._distribution(values, total)
     whole = sampler._distribution(scores.sort(descending=True).values.numpy(), None)
     assert len(values) < len(scores)

@@ -82,7 +82,7 @@ class KVCache:
         for table, first in zip(tables, kept, strict=True):
             table[one, :, :length] = table[other, :, :length]
             table[other, :, :length] = first
-            table[[one, other], :, length:] = 0
+            table[one, :, length:] = table[other, :, length:] = 0
 
     def copy_slot(self, slot: int, length: int) -> SlotKV:
         """A copy of the first `length` tokens of a slot."""

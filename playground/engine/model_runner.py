@@ -76,7 +76,9 @@ def _sample(computed: list[tuple[TokenSequence, int]], rows: torch.Tensor) -> di
     }
     if not samplers:
         return {}
-    sampled = sample_batch(list(samplers.values()), rows if len(samplers) == len(rows) else rows[list(samplers)])
+    if len(samplers) < len(rows):
+        rows = rows.index_select(0, torch.tensor(list(samplers), device=rows.device))
+    sampled = sample_batch(list(samplers.values()), rows)
     return dict(zip(samplers, sampled, strict=True))
 
 

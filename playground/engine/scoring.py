@@ -65,7 +65,8 @@ class LogprobsSequence(TokenSequence):
         logprobs = logits.float().log_softmax(-1)
         follow = torch.tensor([self._following(at, len(row), logits.shape[1]) for at, row in enumerate(self._rows)])
         wanted = logprobs.gather(2, follow[..., None].to(logits.device))
-        ends = logprobs[..., list(self._served.eos_token_ids)].logsumexp(-1, keepdim=True)
+        eos = torch.tensor(self._served.eos_token_ids, dtype=torch.long, device=logits.device)
+        ends = logprobs.index_select(-1, eos).logsumexp(-1, keepdim=True)
         for row, scores in zip(self._rows, torch.cat((wanted, ends), 2).tolist(), strict=True):
             self._add_part(row, scores)
         if len(self._scores) < len(self.request.continuations):

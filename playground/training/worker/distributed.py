@@ -1,8 +1,12 @@
 """One run in several processes, as `accelerate launch` starts them: who is the first, and how they agree."""
 
+import logging
 import os
 
+from playground.gpu import VISIBLE
 from playground.memory import free_bytes
+
+log = logging.getLogger(__name__)
 
 
 def world_size() -> int:
@@ -24,6 +28,7 @@ def take_gpu() -> None:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, free_bytes() / total))
+        log.info("on %s, card %s of those that were visible", torch.cuda.get_device_name(), os.environ.get(VISIBLE))
 
 
 def any_rank(wish: bool) -> bool:

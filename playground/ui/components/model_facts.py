@@ -69,7 +69,7 @@ def progress(change: ModelChange | None, download: DownloadState | None, gettext
         return snippets.warning(gettext(now.failed))
     if not now.total_bytes:
         return snippets.caption(gettext(now.line))
-    told = gettext("{done} of {total}", done=gigabytes(now.done_bytes), total=gigabytes(now.total_bytes))
+    told = gettext("{done} of {total}", done=gigabytes(now.done_bytes) or "0 MB", total=gigabytes(now.total_bytes))
     left = _left(now.eta_s, gettext)
     return render("progress", gettext, percent=round(100 * now.share), line=" · ".join(filter(None, (told, left))))
 

@@ -91,7 +91,7 @@ def run(settings: Settings, data: DataDir) -> None:
     gc.enable()
     try:
         app = create_app(services)
-        serve(app, settings, sockets, end_streams=mount_page(app, build_page(services), services.quota))
+        serve(app, settings, sockets, end_streams=mount_page(app, build_page(services), services))
     finally:
         services.close()
         host.close()

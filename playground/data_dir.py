@@ -1,7 +1,7 @@
 """Where everything is kept: one folder, one app at a time on it, and in it a folder for each owner.
 
-`ROOT/<owner>/{adapters,jobs,corrections.json}`; beside them what belongs to nobody. Adapters lay under a hash of the
-owner once: `move_old_layout` and `adopt` bring them home.
+`ROOT/<owner>/{adapters,jobs,corrections.json}`, `uploads/<owner>` and `uploads/downloads/<owner>`; beside them what
+belongs to nobody. Adapters lay under a hash of the owner once: `move_old_layout` and `adopt` bring them home.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ class DataDir:
         self.root = root
         self.uploads = uploads or root / "uploads"
         self.downloads = self.uploads / "downloads"
-        """For visitors to fetch; Gradio serves what lies there without copying it."""
+        """For visitors to fetch: it lies below the uploads, since Gradio copies what it hands out from elsewhere."""
         self.trials = root / "trials"
         self.signing_key = root / "signing.key"
         self.quantized = root / "quantized"
@@ -52,7 +52,7 @@ class DataDir:
 
     def owner(self, owner: str) -> Path:
         """An owner's folder. Owners are named by safe ids; anything else by its hash, so that none names a path."""
-        return self.root / (owner if _ID.fullmatch(owner) else _hashed(owner))
+        return self.root / _folder_name(owner)
 
     def adapters(self, owner: str) -> Path:
         return self.owner(owner) / _ADAPTERS
@@ -63,6 +63,24 @@ class DataDir:
     def corrections(self, owner: str) -> Path:
         """The file."""
         return self.owner(owner) / _CORRECTIONS
+
+    def sent(self, owner: str) -> Path:
+        """What an owner has uploaded."""
+        return self.uploads / _folder_name(owner)
+
+    def to_fetch(self, owner: str) -> Path:
+        """What was made for an owner to take away."""
+        return self.downloads / _folder_name(owner)
+
+    def own_file(self, owner: str, path: str | Path) -> Path | None:
+        """The file at an absolute `path`, if the owner sent it or it was made for them to fetch; else None."""
+        try:
+            found = Path(path).resolve(strict=True)
+            homes = [home.resolve() for home in (self.sent(owner), self.to_fetch(owner))]
+        except (OSError, ValueError, RuntimeError):
+            return None
+        ours = Path(path).is_absolute() and any(found.is_relative_to(home) for home in homes)
+        return found if ours and found.is_file() else None
 
     def all_adapters(self) -> Iterator[Path]:
         """Every owner's folder of adapters, also of those who were not adopted yet."""
@@ -129,6 +147,15 @@ class DataDir:
         with suppress(OSError):  # not empty
             old.rmdir()
             old.parent.rmdir()
+
+
+def is_owner(name: str) -> bool:
+    """Whether a folder of this name is an owner's."""
+    return bool(_ID.fullmatch(name))
+
+
+def _folder_name(owner: str) -> str:
+    return owner if is_owner(owner) else _hashed(owner)
 
 
 def _hashed(owner: str) -> str:

@@ -2,9 +2,10 @@
 
 from fastapi import FastAPI
 
-from playground.server import model_state
+from playground.server import files, model_state
 from playground.server.errors import add_error_handlers
 from playground.server.middleware.body_limits import BodyLimitMiddleware
+from playground.server.middleware.open_routes import OpenRoutesMiddleware
 from playground.server.middleware.owner_cookie import OwnerCookieMiddleware
 from playground.service.services import Services
 
@@ -15,6 +16,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.add_middleware(OwnerCookieMiddleware, owners=services.owners)
     app.add_middleware(BodyLimitMiddleware, owners=services.owners, uploads=services.uploads)
+    app.add_middleware(OpenRoutesMiddleware)
     add_error_handlers(app)
     app.include_router(model_state.router)
+    app.include_router(files.router)
     return app

@@ -1,8 +1,10 @@
 """Answers that a person corrected, kept as rows to learn from until their owner clears them."""
 
+import hashlib
 import json
+import os
 import secrets
-import tempfile
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,11 +13,14 @@ from typing import Any
 
 from playground.data_dir import DataDir
 from playground.errors import InputError, TrainingError
-from playground.files import write_json
+from playground.files import disk_full_as_error, write_bytes, write_json
 from playground.protocol.messages import Message
 from playground.tasks.inputs import check_text
 
 FILE_NAME = "corrections.jsonl"
+MAX_FILES = 3
+"""To fetch or to teach, of one owner."""
+_FILES = "corrections-"
 MAX_CORRECTIONS = 500
 MAX_CORRECTION_CHARS = 20_000
 """In one row: a longer conversation would be cut to the model's context anyway."""
@@ -106,14 +111,20 @@ class Corrections:
     def write_file(self, owner: str) -> Path:
         """All of them as they are now, in a file to fetch or to teach: later ones do not change what is prepared.
 
-        Raises `InputError` where none is kept.
+        The same ones are the same file, and an owner's last few files stay. Raises `InputError` where none is kept.
         """
         lines = self.as_json_lines(owner)
         if not lines:
             raise InputError("No correction is kept. Change an answer with its pencil first.")
-        path = Path(tempfile.mkdtemp(dir=self._data.downloads)) / FILE_NAME
-        path.write_text(lines, encoding="utf-8")
-        return path
+        content = lines.encode()
+        folder = self._data.to_fetch(owner) / (_FILES + hashlib.sha256(content).hexdigest()[:32])
+        with self._lock, disk_full_as_error():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_bytes(folder / FILE_NAME, content)
+            os.utime(folder)
+            for earlier in sorted(folder.parent.glob(f"{_FILES}*"), key=lambda one: one.stat().st_mtime)[:-MAX_FILES]:
+                shutil.rmtree(earlier)
+        return folder / FILE_NAME
 
     def _change(self, owner: str, change: Callable[[Kept], Kept]) -> Kept:
         """Replace what is kept; the file is not touched where nothing changes."""

@@ -1,8 +1,8 @@
 """From an upload to the examples that a run learns from: inspected, repaired, split, and shown as they will be read."""
 
-import shutil
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -164,8 +164,10 @@ class DatasetService:
             read_table(file.path, file.name)
         except DataError:
             uploads, place = self._data.uploads.resolve(), file.path.resolve()
-            if uploads in place.parent.parents and place.is_file():  # each in a folder named after what is in it
-                shutil.rmtree(place.parent)
+            if uploads in place.parents and place.is_file():
+                place.unlink()
+                with suppress(OSError):  # others were sent with it
+                    place.parent.rmdir()
 
 
 def spread(examples: list[Example]) -> list[Example]:

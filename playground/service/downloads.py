@@ -44,7 +44,7 @@ class DownloadService:
         card = self._adapters.get(owner, adapter)
         self._quota.check_disk((card.folder / WEIGHTS).stat().st_size)
         with _still_there(card), disk_full_as_error():
-            return str(export_zip(card, _new_folder(self._data.downloads, _ADAPTER), hub_id(card.base_model)))
+            return str(export_zip(card, _new_folder(self._data, owner, _ADAPTER), hub_id(card.base_model)))
 
     async def whole(self, owner: str, adapter: str) -> AsyncGenerator[float | str, None]:
         """Put the whole model together; yields the share that is done, and at last the zip for its owner to fetch.
@@ -55,7 +55,7 @@ class DownloadService:
         card = self._adapters.get(owner, adapter)
         self._adapters.check_base(card)
         base_id = hub_id(card.base_model)
-        folder = _new_folder(self._data.downloads, _WHOLE)
+        folder = _new_folder(self._data, owner, _WHOLE)
         out = folder / f"{file_name(card)}-whole-model.zip"
         try:
             with _still_there(card):
@@ -91,7 +91,7 @@ def _still_there(card: AdapterInfo) -> Iterator[None]:
 
 def sweep(downloads: Path, now: float) -> None:
     """Remove what has been there for an hour, and all but the newest adapters and finished whole models."""
-    made = sorted((_made(folder), folder) for kind in (_ADAPTER, _WHOLE) for folder in downloads.glob(f"{kind}*"))
+    made = sorted((_made(folder), folder) for kind in (_ADAPTER, _WHOLE) for folder in downloads.glob(f"*/{kind}*"))
     old = {folder for at, folder in made if now - at > KEPT_S}
     finished = [folder for _, folder in made if folder.name.startswith(_WHOLE) and any(folder.glob("*.zip"))]
     for folder in old.union(finished[:-MAX_MERGED_MODELS], _beyond(MAX_ADAPTER_DOWNLOAD_BYTES, made)):
@@ -115,10 +115,9 @@ def _made(folder: Path) -> float:
         return 0.0
 
 
-def _new_folder(downloads: Path, kind: str) -> Path:
-    """A folder whose name nobody can guess, since whoever names a file may fetch it."""
-    sweep(downloads, time.time())
-    folder = downloads / (kind + secrets.token_hex(16))
+def _new_folder(data: DataDir, owner: str, kind: str) -> Path:
+    sweep(data.downloads, time.time())
+    folder = data.to_fetch(owner) / (kind + secrets.token_hex(16))
     with disk_full_as_error():
-        folder.mkdir()
+        folder.mkdir(parents=True)
     return folder

@@ -62,6 +62,24 @@ class Owners:
         given = (key or headers.get(OPERATOR_HEADER, "")).encode("utf-8", "surrogatepass")
         return bool(self._operator_key) and hmac.compare_digest(given, self._operator_key.encode())
 
+    def own_name(self, headers: Mapping[str, str], name: str) -> str:
+        """`name` as chosen by the one behind these headers, turned into one that nobody else can come to.
+
+        All strangers count as one: they are told apart by nothing.
+        """
+        chosen = f"{self.identify(headers)}\n{name}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._secret, chosen, hashlib.sha256).hexdigest()[:32]
+
+    def seal(self, headers: Mapping[str, str], ticket: str) -> str:
+        """A ticket of ours that only the one behind these headers can hand in again."""
+        return f"{ticket}.{self.own_name(headers, f'ticket {ticket}')}"
+
+    def unseal(self, headers: Mapping[str, str], sealed: str) -> str | None:
+        """The ticket, if the one behind these headers was given it."""
+        ticket, _, _ = sealed.rpartition(".")
+        given = sealed.encode("utf-8", "surrogatepass")
+        return ticket if ticket and hmac.compare_digest(given, self.seal(headers, ticket).encode()) else None
+
     def has_key(self, headers: Mapping[str, str]) -> bool:
         return self.mode == "local" or bool(self._valid(_cookie(headers.get("cookie"))))
 

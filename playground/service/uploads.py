@@ -1,20 +1,34 @@
-"""What visitors send: counted while it arrives, and removed once nobody can need it any more."""
+"""What visitors send: counted while it arrives, and removed once nobody can need it any more.
+
+Each upload lies in a folder of its own below its owner's, so that nobody's file is in the way of another's.
+"""
 
 import asyncio
+import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import stat_result
 from pathlib import Path
+from typing import NamedTuple
 
-from playground.data_dir import DataDir
+from playground.data_dir import DataDir, is_owner
 from playground.errors import InputError
 from playground.service.quota import Quota
 
 ZIP_KEPT_S, KEPT_S = 3600.0, 24 * 3600.0
 """An adapter is imported as soon as it is there; examples wait until somebody has made up their mind to teach them."""
+SWEPT_EVERY_S = 60.0
 MAX_UPLOADS_BYTES = 10 * 2**30
+MAX_UPLOADS = 20_000
+"""Files in all, since each costs more than the bytes that are in it."""
+MAX_UPLOADS_A_DAY = 500
+"""Of one visitor, where there are several."""
+FOLDER_KEY = "playground.upload_folder"
+"""In an ASGI scope: where the files of this request go."""
+NO_ROOM = "The server has no room for more files now. Try again in some hours."
 
 
 @dataclass(slots=True, eq=False)
@@ -23,9 +37,15 @@ class Upload:
 
     owner: str
     at: float
-    there: int
-    """In bytes, what lay in the folder when it began."""
+    folder: Path
     size: int = 0
+
+
+class Stored(NamedTuple):
+    """What lies on the disk."""
+
+    size: int
+    files: int
 
 
 class Uploads:
@@ -36,12 +56,26 @@ class Uploads:
         self._quota = quota
         self._sent: list[Upload] = []
         self._arriving: list[Upload] = []
+        self._ended: list[Upload] = []
+        """Since the folder was last looked at."""
+        self._stored = Stored(0, 0)
+        self._swept_at = 0.0
 
     async def begin(self, owner: str) -> Upload:
-        """Sweep the folder, and count one more from now on; strangers are all counted as one."""
+        """Count one more from now on, for somebody known; raises `InputError` where there are too many already."""
+        await self._sweep(time.time())
         now = time.time()
-        upload = Upload(owner, now, await asyncio.to_thread(sweep, self._data, now))
-        self._sent = [sent for sent in self._sent if now - sent.at < KEPT_S] + [upload]
+        self._sent = [sent for sent in self._sent if now - sent.at < KEPT_S]
+        upload = Upload(owner, now, self._data.sent(owner) / secrets.token_hex(16))
+        most = self._quota.max_bytes_a_day()
+        if most is not None and sum(sent.owner == owner for sent in self._sent) >= MAX_UPLOADS_A_DAY:
+            raise InputError(
+                "You have sent {count} files within a day, the most there can be. Try again tomorrow.",
+                count=MAX_UPLOADS_A_DAY,
+            )
+        if self._stored.files + len(self._ended) + len(self._arriving) >= MAX_UPLOADS:
+            raise InputError(NO_ROOM)
+        self._sent.append(upload)
         self._arriving.append(upload)
         return upload
 
@@ -57,9 +91,12 @@ class Uploads:
             upload.size = 0
             raise
 
-    def end(self, upload: Upload) -> None:
-        """It has arrived, or never will: then set its size to 0 before."""
+    async def end(self, upload: Upload) -> None:
+        """It has arrived, or never will: then set its size to 0 before, and what is there of it goes."""
         self._arriving.remove(upload)
+        self._ended.append(upload)
+        if not upload.size:
+            await asyncio.to_thread(shutil.rmtree, upload.folder, ignore_errors=True)
 
     def _check(self, upload: Upload) -> None:
         sent = sum(other.size for other in self._sent if other.owner == upload.owner)
@@ -69,33 +106,54 @@ class Uploads:
                 "You have sent {size} GB within a day, the most there can be. Try again tomorrow.",
                 size=f"{most / 1e9:.1f}",
             )
-        if upload.there + sum(other.size for other in self._arriving) > MAX_UPLOADS_BYTES:
-            raise InputError("The server has no room for more files now. Try again in some hours.")
+        if self._stored.size + sum(other.size for other in [*self._arriving, *self._ended]) > MAX_UPLOADS_BYTES:
+            raise InputError(NO_ROOM)
         self._quota.check_disk()
 
+    def own_file(self, owner: str, path: str) -> Path | None:
+        """The file at `path`, if its owner may have it back; else None, whether there is one or not."""
+        return self._data.own_file(owner, path)
 
-def sweep(data: DataDir, now: float) -> int:
-    """Remove old uploads, and what is left of broken ones; returns the bytes of the others.
+    async def _sweep(self, now: float) -> None:
+        """Look at the folder once in a while; what comes meanwhile is added to what was there."""
+        if now - self._swept_at < SWEPT_EVERY_S:
+            return
+        self._swept_at = now
+        before = len(self._ended)
+        self._stored = await asyncio.to_thread(sweep, self._data, now)
+        del self._ended[:before]
+
+
+def sweep(data: DataDir, now: float) -> Stored:
+    """Remove old uploads, and what is left of broken ones; returns what the others take.
 
     Gradio removes only what it remembers to have taken in whole. They lie around the downloads, which are not touched.
     Only in a folder below the data folder is everything ours: elsewhere nothing is removed.
     """
-    folder = data.uploads
-    ours = data.root.resolve() in folder.resolve().parents
-    kept = 0
-    for place in folder.glob("*"):
-        if place == data.downloads:
-            continue
+    ours = data.root.resolve() in data.uploads.resolve().parents
+    size = files = 0
+    for place in _places(data):
         facts = dict(_facts(place))
-        zips = all(path.suffix.lower() == ".zip" for path in facts if path != place)
+        regular = [path for path, fact in facts.items() if stat.S_ISREG(fact.st_mode)]
+        zips = all(path.suffix.lower() in ("", ".zip") for path in regular)  # what arrives has no suffix yet
         newest = max((fact.st_mtime for fact in facts.values()), default=now)
         if not ours or now - newest < (ZIP_KEPT_S if zips else KEPT_S):
-            kept += sum(fact.st_blocks * 512 for fact in facts.values())
+            size += sum(fact.st_blocks * 512 for fact in facts.values())
+            files += len(regular)
         elif place.is_dir():
             shutil.rmtree(place, ignore_errors=True)
         else:
             place.unlink(missing_ok=True)
-    return kept
+    return Stored(size, files)
+
+
+def _places(data: DataDir) -> Iterator[Path]:
+    """Each upload, and each owner's folder where nothing is in it; earlier versions kept all of them side by side."""
+    for place in data.uploads.glob("*"):
+        if place == data.downloads:
+            continue
+        uploads = list(place.glob("*")) if is_owner(place.name) else []
+        yield from uploads or [place]
 
 
 def _facts(place: Path) -> Iterator[tuple[Path, stat_result]]:

@@ -9,10 +9,11 @@ from fastapi import FastAPI
 from gradio.utils import get_space
 from starlette.middleware import Middleware
 
-from playground.service.quota import Quota
+from playground.service.services import Services
 from playground.ui.early_script import EarlyScriptMiddleware
 from playground.ui.gradio_patches import patch_gradio
 from playground.ui.i18n import I18N
+from playground.ui.ownership import OwnershipMiddleware, bind_to_owners
 from playground.ui.theme import build_theme
 
 STATIC = Path(__file__).parent / "static"
@@ -20,13 +21,16 @@ STYLES = ("style.css", "finetune.css", "compare.css", "corrections.css", "models
 MAX_QUEUED_EVENTS = 64
 
 
-def mount_page(app: FastAPI, page: gr.Blocks, quota: Quota) -> Callable[[], None]:
+def mount_page(app: FastAPI, page: gr.Blocks, services: Services) -> Callable[[], None]:
     """Serve a page at "/", below whatever routes `app` has by now.
 
     Returns what ends the streams to open pages, which stay open by themselves.
     """
+    quota = services.quota
     patch_gradio(quota)
+    bind_to_owners(services.owners, services.uploads)
     page.queue(max_size=MAX_QUEUED_EVENTS, default_concurrency_limit=None)
+    owned = Middleware(OwnershipMiddleware, owners=services.owners, page=page)
     gr.mount_gradio_app(
         app,
         page,
@@ -35,18 +39,17 @@ def mount_page(app: FastAPI, page: gr.Blocks, quota: Quota) -> Callable[[], None
         css_paths=[STATIC / name for name in STYLES],
         head=f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
         i18n=I18N,
-        app_kwargs={"middleware": [Middleware(EarlyScriptMiddleware)]},
+        app_kwargs={"middleware": [Middleware(EarlyScriptMiddleware), owned]},
         footer_links=["api", "settings"],
         # The browser's bound; the server asks the quota for each kind of file.
         max_file_size=max(quota.max_zip_bytes(), quota.max_dataset_bytes()),
         show_error=True,
         ssr_mode=False,
-        enable_monitoring=True,
+        enable_monitoring=False,
+        run_history=False,
         pwa=get_space() is not None,
         # As `launch` takes them from the environment.
         root_path=os.environ.get("GRADIO_ROOT_PATH", ""),
-        allowed_paths=_paths("GRADIO_ALLOWED_PATHS"),
-        blocked_paths=_paths("GRADIO_BLOCKED_PATHS"),
     )
     gradio_app = app.routes[-1].app
 
@@ -57,7 +60,3 @@ def mount_page(app: FastAPI, page: gr.Blocks, quota: Quota) -> Callable[[], None
         gradio_app.stop_event.set()
 
     return end_streams
-
-
-def _paths(variable: str) -> list[str]:
-    return [path.strip() for path in os.environ.get(variable, "").split(",") if path.strip()]

@@ -10,8 +10,10 @@ from fastapi.testclient import TestClient
 
 from playground.data_dir import DataDir
 from playground.errors import BusyError, InputError
+from playground.server import route_table
 from playground.server.app import create_app
 from playground.server.owner import KnownOwner, Owner
+from playground.server.route_table import Route, Who
 from playground.service.owners import COOKIE, HEADER, Owners
 
 
@@ -21,7 +23,9 @@ def owners(tmp_path: Path) -> Owners:
 
 
 @pytest.fixture
-def client(owners: Owners) -> Iterator[TestClient]:
+def client(owners: Owners, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    ours = [Route(("GET",), path, Who.ANYBODY, "") for path in ("/mine", "/wrong/{what}")]
+    monkeypatch.setattr(route_table, "OPEN", (*route_table.OPEN, *ours))
     services: Any = SimpleNamespace(owners=owners, uploads=None)
     app = create_app(services)
 

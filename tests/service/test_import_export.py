@@ -166,7 +166,7 @@ def test_deleted_while_it_is_taken_away(services: Services, adapters: list[Path]
             [share async for share in shares]
 
     asyncio.run(visit())
-    assert list(data_of(services).downloads.iterdir()) == []
+    assert list(data_of(services).downloads.glob("*/*")) == []
 
 
 def test_downloads_do_not_pile_up(services: Services, adapters: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_downloads_do_not_pile_up(services: Services, adapters: list[Path], monk
     path = Path(services.downloads.zipped("ann", card.id))
     downloads.sweep(data_of(services).downloads, time.time() + 60)
     assert path.is_file()
-    whole = [data_of(services).downloads / f"whole-{number}" for number in range(4)]
+    whole = [data_of(services).to_fetch("ann") / f"whole-{number}" for number in range(4)]
     for number, folder in enumerate(whole):
         folder.mkdir()
         if number != 1:  # that one is being made
@@ -191,7 +191,7 @@ def test_downloads_do_not_pile_up(services: Services, adapters: list[Path], monk
     downloads.sweep(data_of(services).downloads, time.time() + 60)
     assert [made.is_file() for made in [path, *zips]] == [False, False, True, True]
     downloads.sweep(data_of(services).downloads, time.time() + 2 * downloads.KEPT_S)
-    assert list(data_of(services).downloads.iterdir()) == []
+    assert list(data_of(services).downloads.glob("*/*")) == []
 
 
 def test_a_whole_model_that_is_not_made_leaves_nothing(services: Services, adapters: list[Path]) -> None:
@@ -203,8 +203,8 @@ def test_a_whole_model_that_is_not_made_leaves_nothing(services: Services, adapt
         await anext(left)
         with pytest.raises(BusyError):
             await anext(services.downloads.whole("ann", card.id))
-        assert len(list(data_of(services).downloads.iterdir())) == 1
+        assert len(list(data_of(services).to_fetch("ann").iterdir())) == 1
         await left.aclose()
 
     asyncio.run(visit())
-    assert list(data_of(services).downloads.iterdir()) == []
+    assert list(data_of(services).downloads.glob("*/*")) == []

@@ -30,7 +30,7 @@ def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
 def served_page(services: Services, page: gr.Blocks | None = None) -> Iterator[Server]:
     """The page, served by this process at `Server.url`."""
     app = create_app(services)
-    end_streams = mount_page(app, page or build_page(services), services.quota)
+    end_streams = mount_page(app, page or build_page(services), services)
     settings = replace(make_settings(Path()), server_port=free_port())
     sockets = bind(settings)
     server = Server(app, f"http://127.0.0.1:{settings.server_port}/", end_streams)

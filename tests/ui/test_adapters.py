@@ -108,5 +108,5 @@ def test_the_whole_model_goes_out(app: RunningApp, page: Page, adapter: Path, tm
     assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "llama"
     assert "# Sea talk" in (tmp_path / "README.md").read_text()
     kept = app.data_dir / "uploads" / "downloads"
-    assert len(list(kept.glob("whole-*"))) == 1
+    assert len(list(kept.glob("*/whole-*"))) == 1
     expect(button(page, "Cancel")).to_have_count(0)

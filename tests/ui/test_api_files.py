@@ -82,14 +82,14 @@ def test_the_parameters_of_train_are_all_there(client: Client) -> None:
 def test_an_upload_that_breaks_off_leaves_nothing(api_app: RunningApp) -> None:
     """Defends the disk of a server that anybody can reach; Gradio itself forgets such a file."""
     uploads = api_app.data_dir / "uploads"
-    there = set(uploads.iterdir())
+    there = set(uploads.glob("local/*"))
     body = b'--B\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\n' + bytes(10**6)
-    head = b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n"
+    head = b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n"
     host, port = api_app.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as visitor:
         visitor.sendall(head + b"Content-Type: multipart/form-data; boundary=B\r\n\r\n" + body)
-        until(lambda: set(uploads.iterdir()) > there, 30.0)
-    until(lambda: set(uploads.iterdir()) == there, 30.0)
+        until(lambda: set(uploads.glob("local/*")) > there, 30.0)
+    until(lambda: set(uploads.glob("local/*")) == there, 30.0)
 
 
 def test_an_address_in_a_files_place_is_not_fetched(api_app: RunningApp) -> None:
@@ -146,8 +146,8 @@ def test_a_whole_model_is_not_made_for_whoever_has_left(api_app: RunningApp, tau
     downloads = api_app.data_dir / "uploads" / "downloads"
     with urllib.request.urlopen(f"{url}/{event}", timeout=60) as stream:
         stream.readline()
-        until(lambda: any(downloads.glob("whole-*")), 30.0)
-    until(lambda: not any(downloads.glob("whole-*")), 30.0)
+        until(lambda: any(downloads.glob("*/whole-*")), 30.0)
+    until(lambda: not any(downloads.glob("*/whole-*")), 30.0)
 
 
 def test_a_zip_that_holds_no_adapter_is_refused(client: Client, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from playground.errors import InputError
 from playground.i18n.catalog import gettext, locale_of
 from playground.service.owners import Owners
-from playground.service.uploads import Uploads
+from playground.service.uploads import FOLDER_KEY, Uploads
 
 MAX_MESSAGE_BYTES = 8 * 2**20
 """Of everything but files: a long chat is far smaller."""
@@ -30,8 +30,6 @@ class BodyLimitMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
-        elif scope["path"].endswith("/process_recording"):  # would keep whatever comes; nothing here records
-            await PlainTextResponse("Not Found", 404)(scope, receive, send)
         elif scope["path"].endswith("/upload"):
             await self._upload(scope, receive, send)
         else:
@@ -39,7 +37,12 @@ class BodyLimitMiddleware:
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        upload = await self.uploads.begin(self.owners.identify(headers))
+        try:
+            upload = await self.uploads.begin(self.owners.known_owner(headers))
+        except InputError as error:
+            await _Body(receive, lambda _: None, whole=True).drain()
+            await PlainTextResponse(gettext(locale_of(headers), error.sentence), 403)(scope, receive, send)
+            return
 
         def check(size: int) -> None:
             try:
@@ -48,17 +51,20 @@ class BodyLimitMiddleware:
                 raise MultiPartException(gettext(locale_of(headers), error.sentence)) from error
 
         body = _Body(receive, check, whole=True)
+        arrived = False
 
         async def send_at_the_end(message: Message) -> None:
+            nonlocal arrived
             if message["type"] == "http.response.start":
-                upload.size = upload.size if message["status"] == 200 else 0
+                arrived = message["status"] == 200
                 await body.drain()  # a browser that is cut off while it sends never reads why
             await send(message)
 
         try:
-            await self.app(scope, body.receive, send_at_the_end)
+            await self.app({**scope, FOLDER_KEY: str(upload.folder)}, body.receive, send_at_the_end)
         finally:
-            self.uploads.end(upload)
+            upload.size = upload.size if arrived else 0
+            await self.uploads.end(upload)
 
 
 class _Body:

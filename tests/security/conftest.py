@@ -1,0 +1,29 @@
+"""The real app for strangers, and two visitors who have nothing to do with each other."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.running_app import RunningApp, running_app
+from tests.support.visitor import Visitor
+
+
+@pytest.fixture(scope="package")
+def public_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    with running_app(tmp_path_factory.mktemp("public"), PLAYGROUND_MODE="public") as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def ann(public_app: RunningApp) -> Visitor:
+    return Visitor.with_key(public_app.url)
+
+
+@pytest.fixture(scope="package")
+def bob(public_app: RunningApp) -> Visitor:
+    return Visitor.with_key(public_app.url)
+
+
+@pytest.fixture(scope="package")
+def nobody(public_app: RunningApp) -> Visitor:
+    return Visitor(public_app.url)

@@ -1,6 +1,8 @@
 """Settings, read once from the environment. Nothing heavy is imported here: a wrong value must fail at once."""
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,8 @@ Mode = Literal["local", "public"]
 MIN_KEY_CHARS = 16
 STARTER = "starter"
 """The bundled model's id."""
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+"""Names of one's own machine, as they stand in an address."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a Space is reached from outside its container
 
 HELP = """\
@@ -34,6 +38,10 @@ Starts the LLM Playground. Settings come from the environment:
                            (default: ~/.local/share/llm-playground)
   PLAYGROUND_MODE          auto (default): public on a Hugging Face Space, otherwise local;
                            local: one trusted person; public: strangers, each with their own adapters
+  PLAYGROUND_PASSWORD      lets whoever knows it use a local page as the one trusted person, also from other machines,
+                           with any user name (at least 16 signs)
+  PLAYGROUND_HOSTS         names that a local page answers to beside localhost, separated by commas,
+                           such as a proxy's; *.example.org names all below it
   GRADIO_SERVER_NAME       address to listen on (default: 127.0.0.1; 0.0.0.0 on a Space)
   GRADIO_SERVER_PORT       port to listen on (default: the first free one from 7860)
 """
@@ -50,6 +58,18 @@ class Settings:
     model_picker: tuple[str, ...] = ("auto",)
     """`auto`, `off`, `operator`, or the ids of models."""
     operator_key: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    hosts: tuple[str, ...] = ()
+    """Beside `LOOPBACK`, in local mode."""
+
+    @property
+    def answered_hosts(self) -> tuple[str, ...]:
+        """The names by which the page may be asked for; `*` is any. A password stops those that it does not know."""
+        if self.mode == "public" or self.password:
+            return ("*",)
+        name = self.server_name
+        own = f"[{name}]" if ":" in name and not name.startswith("[") else name
+        return tuple(dict.fromkeys([*LOOPBACK, own, *self.hosts]))
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -59,15 +79,20 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     mode = _choice(environ, "PLAYGROUND_MODE", ("auto", "local", "public"), "auto")
     if mode == "auto":
         mode = "public" if on_space else "local"
+    server_name = environ.get("GRADIO_SERVER_NAME", "").strip() or (EVERYWHERE if on_space else "127.0.0.1")
+    password = _secret(environ, "PLAYGROUND_PASSWORD")
+    _check_reach(mode, server_name, password)
     return Settings(
         model=environ.get("PLAYGROUND_MODEL", "").strip() or "auto",
         quantization=cast(Quantization, quantization),
         data_dir=_data_dir(environ),
         mode=cast(Mode, mode),
-        server_name=environ.get("GRADIO_SERVER_NAME", "").strip() or (EVERYWHERE if on_space else "127.0.0.1"),
+        server_name=server_name,
         server_port=_port(environ),
         model_picker=_picker(environ),
-        operator_key=_operator_key(environ),
+        operator_key=_secret(environ, "PLAYGROUND_OPERATOR_KEY"),
+        password=password,
+        hosts=_hosts(environ),
     )
 
 
@@ -100,14 +125,51 @@ def _picker(environ: Mapping[str, str]) -> tuple[str, ...]:
     return found
 
 
-def _operator_key(environ: Mapping[str, str]) -> str:
-    given = environ.get("PLAYGROUND_OPERATOR_KEY", "").strip()
+def _secret(environ: Mapping[str, str], name: str) -> str:
+    given = environ.get(name, "").strip()
     if given and (len(given) < MIN_KEY_CHARS or not given.isascii()):
         raise SettingsError(
-            "PLAYGROUND_OPERATOR_KEY is too easy to guess. Use at least {count} letters, digits and signs.",
+            "{name} is too easy to guess. Use at least {count} letters, digits and signs.",
+            name=name,
             count=MIN_KEY_CHARS,
         )
     return given
+
+
+def _hosts(environ: Mapping[str, str]) -> tuple[str, ...]:
+    given = [one.strip().lower() for one in environ.get("PLAYGROUND_HOSTS", "").split(",") if one.strip()]
+    for name in given:
+        if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", name):
+            raise SettingsError(
+                "PLAYGROUND_HOSTS has '{value}', which is no name. Use names such as play.example.org, without a port, "
+                "with commas between them.",
+                value=name,
+            )
+    return tuple(dict.fromkeys(given))
+
+
+def _check_reach(mode: str, server_name: str, password: str) -> None:
+    """Whoever reaches a local page is the one trusted person: nobody else may."""
+    if mode == "public":
+        if password:
+            raise SettingsError(
+                "PLAYGROUND_PASSWORD is set, but it is for local mode, and this page is public. Unset it, or set "
+                "PLAYGROUND_MODE=local."
+            )
+    elif not password and not _is_loopback(server_name):
+        raise SettingsError(
+            "GRADIO_SERVER_NAME is '{value}', so others could reach this page and do there what you can. Set "
+            "PLAYGROUND_MODE=public, which gives each of them things of their own, or PLAYGROUND_PASSWORD, which lets "
+            "in whoever knows it.",
+            value=server_name,
+        )
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return name.lower() == "localhost"
 
 
 def _data_dir(environ: Mapping[str, str]) -> Path:

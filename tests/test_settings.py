@@ -35,6 +35,14 @@ def test_a_space_is_public_and_reachable(tmp_path: Path) -> None:
         ("PLAYGROUND_MODEL_PICKER", "Qwen3-0.6B"),
         ("PLAYGROUND_MODEL_PICKER", "operator"),
         ("PLAYGROUND_OPERATOR_KEY", "1234"),
+        ("PLAYGROUND_PASSWORD", "1234"),
+        ("PLAYGROUND_HOSTS", "play.test, *"),
+        ("PLAYGROUND_HOSTS", "http://play.test"),
+        ("PLAYGROUND_HOSTS", "play.test:7860"),
+        ("GRADIO_SERVER_NAME", "0.0.0.0"),
+        ("GRADIO_SERVER_NAME", "192.168.0.7"),
+        ("GRADIO_SERVER_NAME", "mypc.lan"),
+        ("GRADIO_SERVER_NAME", "::"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path: Path, name: str, value: str) -> None:
@@ -53,6 +61,38 @@ def test_a_wrong_value_is_named(tmp_path: Path, name: str, value: str) -> None:
 def test_who_may_change_the_model(tmp_path: Path, given: str, read: tuple[str, ...]) -> None:
     settings = read_settings({"PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_MODEL_PICKER": given})
     assert settings.model_picker == read
+
+
+PASSWORD = "one that nobody guesses"  # noqa: S105 - it opens nothing
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({}, ("localhost", "127.0.0.1", "[::1]")),
+        ({"GRADIO_SERVER_NAME": "127.0.0.2"}, ("localhost", "127.0.0.1", "[::1]", "127.0.0.2")),
+        ({"GRADIO_SERVER_NAME": "::1"}, ("localhost", "127.0.0.1", "[::1]")),
+        ({"PLAYGROUND_HOSTS": "Play.test,*.lab.test"}, ("localhost", "127.0.0.1", "[::1]", "play.test", "*.lab.test")),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0", "PLAYGROUND_PASSWORD": PASSWORD}, ("*",)),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0", "PLAYGROUND_MODE": "public"}, ("*",)),
+    ],
+)
+def test_the_names_that_it_answers_to(tmp_path: Path, given: dict[str, str], names: tuple[str, ...]) -> None:
+    assert read_settings({"PLAYGROUND_DATA_DIR": str(tmp_path), **given}).answered_hosts == names
+
+
+def test_who_opens_a_local_page_to_others_is_told_both_ways(tmp_path: Path) -> None:
+    """Defends the operator, whose adapters anybody on the network could export and delete."""
+    with pytest.raises(SettingsError, match=r"PLAYGROUND_MODE=public.*PLAYGROUND_PASSWORD"):
+        read_settings({"PLAYGROUND_DATA_DIR": str(tmp_path), "GRADIO_SERVER_NAME": "0.0.0.0"})
+
+
+def test_a_password_is_for_a_local_page_and_not_shown(tmp_path: Path) -> None:
+    """A public page would not ask for it."""
+    given = {"PLAYGROUND_DATA_DIR": str(tmp_path), "PLAYGROUND_PASSWORD": PASSWORD}
+    assert PASSWORD not in repr(read_settings(given))
+    with pytest.raises(SettingsError, match="PLAYGROUND_PASSWORD is set, but"):
+        read_settings({**given, "PLAYGROUND_MODE": "public"})
 
 
 def test_the_operators_key_is_not_shown(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
@@ -10,13 +9,12 @@ from gradio.utils import get_space
 from starlette.middleware import Middleware
 
 from playground.service.services import Services
-from playground.ui.early_script import EarlyScriptMiddleware
 from playground.ui.gradio_patches import patch_gradio
 from playground.ui.i18n import I18N
 from playground.ui.ownership import OwnershipMiddleware, bind_to_owners
+from playground.ui.page_scripts import STATIC, PageScriptsMiddleware
 from playground.ui.theme import build_theme
 
-STATIC = Path(__file__).parent / "static"
 STYLES = ("style.css", "finetune.css", "compare.css", "corrections.css", "models.css")
 MAX_QUEUED_EVENTS = 64
 
@@ -37,9 +35,8 @@ def mount_page(app: FastAPI, page: gr.Blocks, services: Services) -> Callable[[]
         path="/",
         theme=build_theme(),
         css_paths=[STATIC / name for name in STYLES],
-        head=f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
         i18n=I18N,
-        app_kwargs={"middleware": [Middleware(EarlyScriptMiddleware), owned]},
+        app_kwargs={"middleware": [Middleware(PageScriptsMiddleware), owned]},
         footer_links=["api", "settings"],
         # The browser's bound; the server asks the quota for each kind of file.
         max_file_size=max(quota.max_zip_bytes(), quota.max_dataset_bytes()),

@@ -35,12 +35,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(app: RunningApp, browser: Browser) -> Iterator[Page]:
-    """A new visitor on the page, in English, on a desktop; a script error on the page fails the test."""
+    """A new visitor on the page, in English, on a desktop; a script error on the page fails the test, and
+    so does what its own policy forbids."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
     visitor = context.new_page()
     visitor.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
     visitor.on("pageerror", lambda error: errors.append(str(error)))
+    visitor.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
     visitor.goto(app.url)
     yield visitor
     context.close()

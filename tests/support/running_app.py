@@ -75,6 +75,10 @@ def wait_for_page(url: str, process: subprocess.Popen[bytes], log: Path) -> None
             with urllib.request.urlopen(url, timeout=2) as page:
                 if page.status == 200:
                     return
+        except urllib.error.HTTPError as answer:
+            if answer.code == 401:  # it asks for its password
+                return
+            time.sleep(0.1)
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.1)  # between two looks; the condition is the answered request
     raise TimeoutError(f"The app did not answer within {START_LIMIT_S} s:\n{log.read_text()[-3000:]}")

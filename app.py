@@ -90,7 +90,7 @@ def run(settings: Settings, data: DataDir) -> None:
     gc.freeze()
     gc.enable()
     try:
-        app = create_app(services, settings.answered_hosts, settings.password)
+        app = create_app(services, settings.answered_hosts, settings.password, settings.trusted_proxies)
         serve(app, settings, sockets, end_streams=mount_page(app, build_page(services), services))
     finally:
         services.close()

@@ -42,6 +42,9 @@ Starts the LLM Playground. Settings come from the environment:
                            with any user name (at least 16 signs)
   PLAYGROUND_HOSTS         names that a local page answers to beside localhost, separated by commas,
                            such as a proxy's; *.example.org names all below it
+  PLAYGROUND_TRUSTED_PROXIES
+                           how many proxies stand before the page and add visitors' addresses to X-Forwarded-For
+                           (default: 0; 1 on a Space)
   GRADIO_SERVER_NAME       address to listen on (default: 127.0.0.1; 0.0.0.0 on a Space)
   GRADIO_SERVER_PORT       port to listen on (default: the first free one from 7860)
 """
@@ -61,6 +64,8 @@ class Settings:
     password: str = field(default="", repr=False)
     hosts: tuple[str, ...] = ()
     """Beside `LOOPBACK`, in local mode."""
+    trusted_proxies: int = 0
+    """How many stand before the server and add where a request comes from."""
 
     @property
     def answered_hosts(self) -> tuple[str, ...]:
@@ -93,6 +98,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         operator_key=_secret(environ, "PLAYGROUND_OPERATOR_KEY"),
         password=password,
         hosts=_hosts(environ),
+        trusted_proxies=_trusted_proxies(environ, on_space),
     )
 
 
@@ -146,6 +152,13 @@ def _hosts(environ: Mapping[str, str]) -> tuple[str, ...]:
                 value=name,
             )
     return tuple(dict.fromkeys(given))
+
+
+def _trusted_proxies(environ: Mapping[str, str], on_space: bool) -> int:
+    given = environ.get("PLAYGROUND_TRUSTED_PROXIES", "").strip() or str(int(on_space))
+    if not re.fullmatch("[0-9]", given, re.ASCII):
+        raise SettingsError("PLAYGROUND_TRUSTED_PROXIES is '{value}'. Use a number from 0 to 9.", value=given)
+    return int(given)
 
 
 def _check_reach(mode: str, server_name: str, password: str) -> None:

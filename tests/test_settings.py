@@ -21,7 +21,7 @@ def test_defaults(tmp_path: Path) -> None:
 
 def test_a_space_is_public_and_reachable(tmp_path: Path) -> None:
     settings = read_settings({"PLAYGROUND_DATA_DIR": str(tmp_path), "SPACE_ID": "someone/playground"})
-    assert (settings.mode, settings.server_name) == ("public", "0.0.0.0")
+    assert (settings.mode, settings.server_name, settings.trusted_proxies) == ("public", "0.0.0.0", 1)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,8 @@ def test_a_space_is_public_and_reachable(tmp_path: Path) -> None:
         ("PLAYGROUND_MODEL_PICKER", "operator"),
         ("PLAYGROUND_OPERATOR_KEY", "1234"),
         ("PLAYGROUND_PASSWORD", "1234"),
+        ("PLAYGROUND_TRUSTED_PROXIES", "-1"),
+        ("PLAYGROUND_TRUSTED_PROXIES", "one"),
         ("PLAYGROUND_HOSTS", "play.test, *"),
         ("PLAYGROUND_HOSTS", "http://play.test"),
         ("PLAYGROUND_HOSTS", "play.test:7860"),

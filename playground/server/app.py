@@ -9,6 +9,7 @@ from playground.server import files, model_state
 from playground.server.errors import add_error_handlers
 from playground.server.middleware.body_limits import BodyLimitMiddleware
 from playground.server.middleware.browser_defences import BrowserDefencesMiddleware
+from playground.server.middleware.open_requests import OpenRequestsMiddleware
 from playground.server.middleware.open_routes import OpenRoutesMiddleware
 from playground.server.middleware.own_pages import KnownHostsMiddleware, OwnPagesMiddleware
 from playground.server.middleware.owner_cookie import OwnerCookieMiddleware
@@ -17,20 +18,25 @@ from playground.service.services import Services
 from playground.settings import LOOPBACK
 
 
-def create_app(services: Services, hosts: Sequence[str] = LOOPBACK, password: str = "") -> FastAPI:
+def create_app(
+    services: Services, hosts: Sequence[str] = LOOPBACK, password: str = "", trusted_proxies: int = 0
+) -> FastAPI:
     """An application without a page. In local mode it answers by the names in `hosts` alone, and to the password."""
     public = services.owners.mode == "public"
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services = services
     # From the innermost outwards.
     app.add_middleware(OwnerCookieMiddleware, owners=services.owners)
-    app.add_middleware(BodyLimitMiddleware, owners=services.owners, uploads=services.uploads)
+    app.add_middleware(
+        BodyLimitMiddleware, owners=services.owners, uploads=services.uploads, trusted_proxies=trusted_proxies
+    )
     app.add_middleware(CORSMiddleware)  # allows no other site anything; Gradio's own, which would, gives way to it
     app.add_middleware(OpenRoutesMiddleware)
     if password:
         app.add_middleware(PasswordMiddleware, password=password)
     app.add_middleware(OwnPagesMiddleware)
     app.add_middleware(KnownHostsMiddleware, hosts=("*",) if public else hosts)
+    app.add_middleware(OpenRequestsMiddleware, trusted_proxies=trusted_proxies)
     app.add_middleware(BrowserDefencesMiddleware, framed_by_hub=public)
     add_error_handlers(app)
     app.include_router(model_state.router)

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from playground.errors import SettingsError
+from playground.server.connections import MAX_CONNECTIONS, allow_many_files, protocol_for
 from playground.settings import EVERYWHERE, Settings
 
 FIRST_PORT, MAX_PORTS = 7860, 100
@@ -40,7 +41,8 @@ def serve(
 
     for sent in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sent, nothing_more)
-    server = Server(app, _url(settings, sockets[0]), end_streams)
+    allow_many_files()
+    server = Server(app, _url(settings, sockets[0]), end_streams, settings.trusted_proxies)
     try:
         server.run(sockets=sockets)
     except OSError as error:
@@ -52,8 +54,18 @@ def serve(
 class Server(uvicorn.Server):
     """Says where it is once it answers."""
 
-    def __init__(self, app: FastAPI, url: str, end_streams: Callable[[], None]) -> None:
-        super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_S))
+    def __init__(self, app: FastAPI, url: str, end_streams: Callable[[], None], trusted_proxies: int = 0) -> None:
+        config = uvicorn.Config(
+            app,
+            log_level="error",  # a warning for each request that is none would fill the disk
+            timeout_graceful_shutdown=GRACE_S,
+            http=protocol_for(trusted_proxies),
+            ws="none",
+            limit_concurrency=MAX_CONNECTIONS,
+            proxy_headers=False,  # the settings say which are to be trusted
+            server_header=False,
+        )
+        super().__init__(config)
         self.url = url
         self._end_streams = end_streams
 

@@ -22,10 +22,13 @@ ZIP_KEPT_S, KEPT_S = 3600.0, 24 * 3600.0
 """An adapter is imported as soon as it is there; examples wait until somebody has made up their mind to teach them."""
 SWEPT_EVERY_S = 60.0
 MAX_UPLOADS_BYTES = 10 * 2**30
+MAX_ADDRESS_BYTES = MAX_UPLOADS_BYTES // 2
+"""Within a day, since keys are free."""
 MAX_UPLOADS = 20_000
 """Files in all, since each costs more than the bytes that are in it."""
 MAX_UPLOADS_A_DAY = 500
 """Of one visitor, where there are several."""
+MAX_AT_ONCE, MAX_AT_ONCE_OF_ADDRESS = 16, 48
 FOLDER_KEY = "playground.upload_folder"
 """In an ASGI scope: where the files of this request go."""
 NO_ROOM = "The server has no room for more files now. Try again in some hours."
@@ -36,6 +39,7 @@ class Upload:
     """What one visitor sends in one request; `size` in bytes, so far."""
 
     owner: str
+    address: str
     at: float
     folder: Path
     size: int = 0
@@ -61,18 +65,23 @@ class Uploads:
         self._stored = Stored(0, 0)
         self._swept_at = 0.0
 
-    async def begin(self, owner: str) -> Upload:
+    async def begin(self, owner: str, address: str) -> Upload:
         """Count one more from now on, for somebody known; raises `InputError` where there are too many already."""
         await self._sweep(time.time())
         now = time.time()
         self._sent = [sent for sent in self._sent if now - sent.at < KEPT_S]
-        upload = Upload(owner, now, self._data.sent(owner) / secrets.token_hex(16))
+        upload = Upload(owner, address, now, self._data.sent(owner) / secrets.token_hex(16))
         most = self._quota.max_bytes_a_day()
         if most is not None and sum(sent.owner == owner for sent in self._sent) >= MAX_UPLOADS_A_DAY:
             raise InputError(
                 "You have sent {count} files within a day, the most there can be. Try again tomorrow.",
                 count=MAX_UPLOADS_A_DAY,
             )
+        if (
+            sum(other.owner == owner for other in self._arriving) >= MAX_AT_ONCE
+            or sum(other.address == address for other in self._arriving) >= MAX_AT_ONCE_OF_ADDRESS
+        ):
+            raise InputError("Several files of yours are on their way already. Wait until they have arrived.")
         if self._stored.files + len(self._ended) + len(self._arriving) >= MAX_UPLOADS:
             raise InputError(NO_ROOM)
         self._sent.append(upload)
@@ -106,6 +115,8 @@ class Uploads:
                 "You have sent {size} GB within a day, the most there can be. Try again tomorrow.",
                 size=f"{most / 1e9:.1f}",
             )
+        if most is not None and self._sent_from(upload.address) > MAX_ADDRESS_BYTES:
+            raise InputError(NO_ROOM)
         if self._stored.size + sum(other.size for other in [*self._arriving, *self._ended]) > MAX_UPLOADS_BYTES:
             raise InputError(NO_ROOM)
         self._quota.check_disk()
@@ -113,6 +124,9 @@ class Uploads:
     def own_file(self, owner: str, path: str) -> Path | None:
         """The file at `path`, if its owner may have it back; else None, whether there is one or not."""
         return self._data.own_file(owner, path)
+
+    def _sent_from(self, address: str) -> int:
+        return sum(other.size for other in self._sent if other.address == address)
 
     async def _sweep(self, now: float) -> None:
         """Look at the folder once in a while; what comes meanwhile is added to what was there."""

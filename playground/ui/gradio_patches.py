@@ -1,5 +1,6 @@
 """What Gradio would take in or keep without a bound, refused or let go where it does so."""
 
+import logging
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -19,8 +20,13 @@ from playground.sentence import N_
 from playground.service.quota import Quota
 from playground.ui.errors import toast
 
+log = logging.getLogger(__name__)
+
+MAX_FILES_AT_ONCE = 20
 SESSIONS_KEPT = 200
 """Open pages and programs; who comes back after so many others begins anew."""
+NO_FIT = N_("What was sent does not fit this page. Load it anew and try again.")
+TOO_MANY = N_("Send at most {most} files at once.")
 TOO_LARGE = N_("The file is larger than {limit} MB. Use a part of it.")
 TOO_LARGE_ZIP = N_("The zip is larger than {limit} MB, more than an adapter of this model can take.")
 
@@ -38,6 +44,8 @@ class BoundedForm(route_utils.GradioMultiPartParser):  # type: ignore[misc]  # G
     def on_headers_finished(self) -> None:
         super().on_headers_finished()
         self._arrived = 0
+        if self._current_files > MAX_FILES_AT_ONCE:
+            self._refuse(TOO_MANY, most=MAX_FILES_AT_ONCE)
         if self._current_part.file is None:
             self._refuse("Send a file first.")
 
@@ -148,9 +156,15 @@ async def take_values(
     self: gr.Blocks, endpoint: BlockFunction, given: list[Any], *state: Any, **options: Any
 ) -> list[Any]:
     """Before Gradio takes a public endpoint's values in: it wants all of them, and shows its insides if one is not."""
-    if endpoint.api_visibility != "public":
-        return await _take_values(self, endpoint, given, *state, **options)  # type: ignore[no-any-return]
     request = (LocalContext.request.get(None),)
+    if endpoint.api_visibility != "public":
+        try:
+            return await _take_values(self, endpoint, given, *state, **options)  # type: ignore[no-any-return]
+        except gr.Error:
+            raise
+        except Exception as error:  # of the page's own events only what somebody else has written does not fit
+            log.debug("an event's values do not fit", exc_info=error)
+            raise toast(InputError(NO_FIT), request) from error
     try:
         given[:] = completed(endpoint, given)
         return await _take_values(self, endpoint, given, *state, **options)  # type: ignore[no-any-return]

@@ -34,6 +34,8 @@ MAX_PROGRESSES = 500
 _CALL = re.compile(r"/gradio_api/call/(?:v2/)?([^/]+)")
 _RESULT = re.compile(r"(/gradio_api/call/(?:v2/)?[^/]+/)([^/]+)")
 _HEARTBEAT = re.compile(r"(/gradio_api/heartbeat/)([^/]+)")
+_OTHER_SERVERS = (b"x-gradio-server", b"x-direct-url")
+"""Headers by which a caller would have Gradio take another server for this one."""
 _BY_QUERY = ("/gradio_api/queue/data", "/gradio_api/upload", "/gradio_api/upload_progress")
 
 _push, _check_allowed, _upload = Queue.push, processing_utils._check_allowed, route_utils.upload_fn
@@ -51,6 +53,8 @@ class OwnershipMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        given = [(name, value) for name, value in scope["headers"] if name not in _OTHER_SERVERS]
+        scope = {**scope, "headers": given}
         headers, path = Headers(scope=scope), scope["path"]
         refused = ""
         if scope["method"] == "POST" and path == "/gradio_api/cancel":

@@ -106,7 +106,7 @@ def test_the_same_content_is_two_files(ann: Visitor, bob: Visitor) -> None:
 def test_who_has_no_key_cannot_send_a_file(nobody: Visitor) -> None:
     """Nobody could find it again; and what nobody owns could be anybody's."""
     refused = nobody.http.post("/gradio_api/upload", files={"files": ("a.csv", ROWS)})
-    assert refused.status_code == 403
+    assert refused.status_code == 400
     assert "does not know you yet" in refused.text
 
 

@@ -27,13 +27,13 @@ def build_real_page(data_dir: Path) -> Iterator[gr.Blocks]:
 
 
 @contextmanager
-def served_page(services: Services, page: gr.Blocks | None = None) -> Iterator[Server]:
+def served_page(services: Services, page: gr.Blocks | None = None, trusted_proxies: int = 0) -> Iterator[Server]:
     """The page, served by this process at `Server.url`."""
-    app = create_app(services)
+    app = create_app(services, trusted_proxies=trusted_proxies)
     end_streams = mount_page(app, page or build_page(services), services)
     settings = replace(make_settings(Path()), server_port=free_port())
     sockets = bind(settings)
-    server = Server(app, f"http://127.0.0.1:{settings.server_port}/", end_streams)
+    server = Server(app, f"http://127.0.0.1:{settings.server_port}/", end_streams, trusted_proxies)
     thread = threading.Thread(target=server.run, args=(sockets,))
     thread.start()
     try:

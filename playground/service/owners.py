@@ -21,6 +21,8 @@ from playground.settings import Mode
 COOKIE = "playground_key"
 HEADER = "x-playground-key"
 OPERATOR_HEADER = "x-playground-operator-key"
+ADDRESS_KEY = "playground.address"
+"""In an ASGI scope: where the request comes from."""
 STRANGER = "stranger-"
 SECRET_BYTES = 32
 

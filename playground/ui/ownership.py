@@ -23,8 +23,9 @@ from starlette.responses import JSONResponse
 
 from playground.i18n.catalog import gettext, locale_of
 from playground.sentence import N_
-from playground.service.owners import Owners
+from playground.service.owners import ADDRESS_KEY, Owners
 from playground.service.uploads import FOLDER_KEY, Uploads
+from playground.ui.streams import UNREAD, Streams, streams_of
 
 NOT_YOURS = N_("There is no such answer, or it is not yours.")
 NO_ENDPOINT = N_("There is no endpoint {endpoint}. 'Use via API' at the foot of the page lists them all.")
@@ -56,7 +57,7 @@ class OwnershipMiddleware:
         given = [(name, value) for name, value in scope["headers"] if name not in _OTHER_SERVERS]
         scope = {**scope, "headers": given}
         headers, path = Headers(scope=scope), scope["path"]
-        refused = ""
+        refused = ended = ""
         if scope["method"] == "POST" and path == "/gradio_api/cancel":
             receive = await self._own_cancel(headers, receive)
         elif scope["method"] == "POST" and (called := _CALL.fullmatch(path)):
@@ -64,9 +65,10 @@ class OwnershipMiddleware:
         elif asked := _RESULT.fullmatch(path):
             event = self.owners.unseal(headers, asked[2])
             refused = "" if event and self._is_event(event) else NOT_YOURS
-            scope = _moved(scope, f"{asked[1]}{event}")
+            scope, ended = _moved(scope, f"{asked[1]}{event}"), event or ""
         elif kept := _HEARTBEAT.fullmatch(path):
-            scope = _moved(scope, kept[1] + self.owners.own_name(headers, kept[2]))
+            ended = self.owners.own_name(headers, kept[2])
+            scope = _moved(scope, kept[1] + ended)
         elif path in _BY_QUERY:
             query = self._own_query(headers, scope["query_string"])
             scope = {**scope, "query_string": urlencode(query).encode()}
@@ -76,8 +78,12 @@ class OwnershipMiddleware:
             endpoint = "/" + path.rpartition("/")[2][:60]
             told = gettext(locale_of(headers), refused, endpoint=endpoint)
             await JSONResponse({"detail": told}, 404)(scope, receive, send)
-        else:
+            return
+        try:
             await self.app(scope, receive, send)
+        finally:
+            if ended:
+                self._streams.end(ended)
 
     def _own_query(self, headers: Headers, query: bytes) -> list[tuple[str, str]]:
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
@@ -109,9 +115,9 @@ class OwnershipMiddleware:
         return receive_whole
 
     @property
-    def _streams(self) -> Any:
+    def _streams(self) -> Streams:
         """The sessions that have something to tell."""
-        return self.page._queue.pending_messages_per_session
+        return streams_of(self.page)
 
     def _is_endpoint(self, name: str) -> bool:
         return any(fn.api_name == name and fn.api_visibility != "private" for fn in self.page.fns.values())
@@ -158,9 +164,14 @@ def bind_to_owners(owners: Owners, uploads: Uploads) -> None:
     async def push(self: Queue, body: Any, request: Any, username: str | None) -> Any:
         if body.fn_index is not None and body.fn_index not in self.blocks.fns:
             raise HTTPException(404, gettext(locale_of(request.headers), NO_EVENT))
+        address, streams = request.scope.get(ADDRESS_KEY, ""), streams_of(self.blocks)
+        if streams.is_full_for(address):
+            raise HTTPException(429, gettext(locale_of(request.headers), UNREAD))
         if body.session_hash:
             body.session_hash = owners.own_name(request.headers, body.session_hash)
         joined, event, state = await _push(self, body, request, username)
+        if joined:
+            streams.came_from(body.session_hash, address)
         if joined and body.simple_format:
             event = owners.seal(request.headers, event)
         return joined, event, state

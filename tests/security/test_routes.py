@@ -5,7 +5,7 @@ import re
 import pytest
 
 from playground.server.route_table import OPEN, is_open, who_may
-from tests.support.routes import TABLE, all_routes, shape, table
+from tests.security.route_docs import TABLE, all_routes, shape, table
 from tests.support.visitor import Visitor
 
 
@@ -15,7 +15,7 @@ def routes() -> set[tuple[str, str]]:
 
 
 def test_the_docs_name_every_route_and_who_may_call_it(routes: set[tuple[str, str]]) -> None:
-    told = "`python -m tests.support.routes` writes it anew; look at what it changes"
+    told = "`python -m tests.security.route_docs` writes it anew; look at what it changes"
     assert TABLE.read_text(encoding="utf-8") == table(routes), told
 
 

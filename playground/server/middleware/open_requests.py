@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from playground.i18n.catalog import gettext, locale_of
 from playground.sentence import N_
 from playground.server.address import address_of
+from playground.service.owners import ADDRESS_KEY
 
 MAX_OPEN = 512
 """A room full of visitors behind one router: each has two or three streams."""
@@ -35,7 +36,7 @@ class OpenRequestsMiddleware:
             return
         self.open[address] += 1
         try:
-            await self.app(scope, receive, send)
+            await self.app({**scope, ADDRESS_KEY: address}, receive, send)
         finally:
             self.open[address] -= 1
             if not self.open[address]:

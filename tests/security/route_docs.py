@@ -18,7 +18,7 @@ HEAD = """\
 
 Every address of the web application, of Gradio's too. What nobody may call is answered with 404; each file, session and
 answer is found by its owner alone, and is a 404 to everybody else. In local mode all are the one operator.
-`python -m tests.support.routes` writes this page, and a test compares it with the routes that there are.
+`python -m tests.security.route_docs` writes this page, and a test compares it with the routes that there are.
 
 | Method | Address | Who | For |
 |---|---|---|---|

@@ -80,7 +80,7 @@ def _files(entries: list[zipfile.ZipInfo]) -> Files:
         place = _safe_place(entry)
         if place in files:
             raise AdapterError("The zip holds '{name}' twice.", name=quote(str(place), 120))
-        if not entry.is_dir():
+        if not entry.orig_filename.endswith(("/", "\\")):
             files[place] = entry
     return files
 
@@ -90,8 +90,9 @@ def _too_many() -> AdapterError:
 
 
 def _safe_place(entry: zipfile.ZipInfo) -> PurePosixPath:
-    name, place = entry.orig_filename, PurePosixPath(entry.filename)
-    odd = "\\" in name or ":" in name or "\0" in name or ".." in place.parts or place.is_absolute()
+    name = entry.orig_filename.replace("\\", "/")  # as some programs on Windows write it
+    place = PurePosixPath(name)
+    odd = ":" in name or "\0" in name or ".." in place.parts or place.is_absolute()
     mode = entry.external_attr >> 16
     if odd or (stat.S_IFMT(mode) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))) or len(place.parts) > _MAX_DEPTH:
         raise AdapterError("The zip holds '{name}', a link or a path that leads out of it.", name=quote(name, 120))

@@ -1,26 +1,42 @@
 """Conversations as people store them, to messages that a chat template takes."""
 
+import json
 import re
+from collections.abc import Iterable
 from typing import Any, Literal, TypeGuard
 
+from playground.data.column_names import ANSWER, COMPLETION, INSTRUCTION, PROMPT, plain
 from playground.errors import DataError
 from playground.protocol.messages import Message
 
-_ROLES: dict[str, Literal["user", "assistant", "system"]] = {
-    "user": "user",
-    "human": "user",
-    "prompter": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "chatgpt": "assistant",
-    "system": "system",
-    "developer": "system",
+Role = Literal["user", "assistant", "system"]
+
+
+def _known(role: Role, words: str) -> dict[str, Role]:
+    return {plain(word): role for word in words.split()}
+
+
+_ROLES: dict[str, Role] = {
+    **_known("user", "user human prompter usr customer client guest caller visitor patient student 用户 客户 人类"),
+    **_known("user", "observation tool function ipython tool_response function_response tool_result"),
+    **_known("assistant", "assistant gpt bot model chatgpt ai agent support clerk operator advisor 助手 客服 机器人"),
+    **_known("assistant", "function_call tool_call"),
+    **_known("system", "system developer 系统"),
 }
-_SPEAKERS = ("role", "from", "speaker")
-_WORDS = ("content", "value", "text")
-_SPOKEN = re.compile(r"(?:\A|\n)[ \t]*(Human|Assistant): ?")
+_TOOL_SPEAKERS = frozenset(
+    map(plain, "observation tool function ipython tool_response function_response tool_result".split())
+)
+_TOOL_CALLERS = frozenset(map(plain, ("function_call", "tool_call")))
+_PAIRED: dict[str, Role] = {
+    **dict.fromkeys(("instruction", *INSTRUCTION, *PROMPT), "user"),
+    **dict.fromkeys((*COMPLETION, *ANSWER), "assistant"),
+}
+"""What stands for the two sides where one object holds both."""
+_SPEAKERS = ("role", "from", "speaker", "sender", "author")
+_WORDS = ("content", "value", "text", "message", "utterance")
+_CALLS = ("tool_calls", "function_call")
+_NOT_LEARNT = ("weight", "train", "loss", "loss_mask", "loss_weight", "trainable", "learn")
+_PICTURES = ("image", "image_url", "input_image", "video", "audio")
 
 
 class Unusable(DataError):
@@ -35,42 +51,107 @@ def assistant(content: str) -> Message:
     return {"role": "assistant", "content": content}
 
 
-def conversation(value: object, system: str = "") -> list[Message]:
-    """Messages of `{"role", "content"}`, `{"from", "value"}` or `{"human", "assistant"}`, cut after the assistant's
-    last; raises `Unusable`."""
-    if not isinstance(value, list) or not value:
-        raise Unusable("The conversation is empty or is not a list of messages.")
-    value = _one_each(value)
-    return _checked([_weighed(item, _message(item, place)) for place, item in enumerate(value, 1)], system)
+def role_of(speaker: object) -> Role | None:
+    """Which side a speaker is on, by the words that are used for it."""
+    if isinstance(speaker, dict):  # {"role": …}, as services export it
+        speaker = speaker.get("role")
+    return _ROLES.get(plain(str(speaker).strip())) if speaker else None
 
 
-def _weighed(item: dict[str, object], message: Message) -> Message:
-    """Keep that an answer is not to be learnt."""
-    if message["role"] == "assistant" and item.get("weight") == 0:
-        message["weight"] = 0
-    return message
+def as_json(value: object) -> str:
+    """An object or a list as it is to be written by the model."""
+    return json.dumps(value, ensure_ascii=False)
 
 
-def turns(asked: object, answered: object, system: str = "") -> list[Message]:
-    """Messages from two lists, what was asked and what was answered; the last may be open. Raises `Unusable`.
+def continued(before: object, after: object = None, system: str = "") -> list[Message]:
+    """Messages of what was said `before` and of the answer `after` it, which may repeat it; cut after the
+    assistant's last. Raises `Unusable`.
 
-    Lists of messages rather than of texts are a conversation's beginning and its end.
+    Each may be a list of messages, one of them, a text, or a list of texts said in turns; two lists of texts are
+    what was asked and what was answered.
     """
-    if _are_messages(asked) and _are_messages(answered):
-        return conversation([*asked, *answered], system)
-    if not isinstance(asked, list) or not isinstance(answered, list) or len(asked) - len(answered) not in (0, 1):
-        raise Unusable("The lists of questions and answers differ in length.")
-    found: list[Message] = []
-    for place, (question, answer) in enumerate(zip(asked, answered, strict=False), 1):
-        found.append({"role": "user", "content": _text(question, 2 * place - 1)})
-        found.append({"role": "assistant", "content": _text(answer, 2 * place)})
-    return _checked(found, system)
+    if are_texts(before) and are_texts(after):
+        if len(before) - len(after) not in (0, 1):
+            raise Unusable("The lists of questions and answers differ in length.")
+        turns = [one for pair in zip(before, after, strict=False) for one in pair]
+        return _checked(_alternating(turns), system)
+    said = _items(before, "user") if before else []
+    answered = _items(after, "assistant") if after is not None else []
+    if answered and isinstance(after, list) and speaker_role(answered[0]) in ("user", "system"):
+        said = []
+    items = [*said, *answered]
+    if not items:
+        raise Unusable("The conversation is empty or is not a list of messages.")
+    return _checked([_message(item, place) for place, item in enumerate(items, 1)], system)
+
+
+def are_texts(value: object) -> TypeGuard[list[str]]:
+    """Whether this is a list of texts, said in turns."""
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def _alternating(texts: list[str]) -> list[Message]:
+    sides: tuple[Role, Role] = ("user", "assistant")
+    return [{"role": sides[place % 2], "content": _text(text, place + 1)} for place, text in enumerate(texts)]
+
+
+def _items(value: object, side: Role) -> list[Any]:
+    if isinstance(value, str):
+        return [{"role": side, "content": value}]
+    if isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list):
+        raise Unusable("The conversation is empty or is not a list of messages.")
+    if are_texts(value):
+        return _alternating(value)
+    return _one_each(value)
+
+
+def is_message(item: object) -> bool:
+    """Whether an object is what one side says, or a pair of both."""
+    return isinstance(item, dict) and (speaker_role(item) is not None or _is_pair(item))
+
+
+def said_by_assistant(items: list[Any]) -> str:
+    """What an answer says that is kept as messages; raises `Unusable`."""
+    said = [_message(item, place) for place, item in enumerate(_one_each(items), 1)]
+    return "\n".join(message["content"] for message in said if message["role"] == "assistant")
+
+
+def are_turns(value: object) -> bool:
+    """Whether a list may be a conversation: of messages by whomever, or of texts said in turns."""
+    if not isinstance(value, list):
+        return False
+    named = all(isinstance(item, dict) and (any(key in item for key in _SPEAKERS) or _is_pair(item)) for item in value)
+    return named or are_texts(value)
 
 
 def is_open(value: object) -> bool:
     """Whether a conversation ends with words that nobody answers."""
+    if are_texts(value):
+        return len(value) % 2 == 1
     last = _one_each(value)[-1:] if isinstance(value, list) else []
-    return bool(last) and isinstance(last[0], dict) and _speaker(last[0]) == "user"
+    return bool(last) and isinstance(last[0], dict) and speaker_role(last[0]) == "user"
+
+
+def has_pictures(value: object) -> bool:
+    """Whether some message has parts that are no text."""
+    contents = [item.get(_words(item)) for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    parts = [part for content in contents if isinstance(content, list) for part in content if isinstance(part, dict)]
+    return any(part.get("type") in _PICTURES for part in parts)
+
+
+def unread_keys(value: object) -> set[str]:
+    """The keys of messages that `continued` reads nothing of."""
+    items = value if isinstance(value, list) else [value]
+    return {key for item in items if isinstance(item, dict) for key in item.keys() - _read_keys(item)}
+
+
+def _read_keys(item: dict[str, object]) -> set[str]:
+    if _is_pair(item):
+        return set(item)
+    speaker = next((name for name in _SPEAKERS if name in item), "")
+    return {speaker, _words(item), *_CALLS, *_NOT_LEARNT}
 
 
 def join_turns(value: object) -> object:
@@ -79,54 +160,68 @@ def join_turns(value: object) -> object:
     Empty messages go, what one side says twice in a row becomes one message, and what the assistant says before the
     user's first words is left out. Anything that cannot be mended like that is returned as it is.
     """
-    if not isinstance(value, list) or not all(isinstance(item, dict) and _speaker(item) for item in value):
+    if not isinstance(value, list) or not all(isinstance(item, dict) and speaker_role(item) for item in value):
         return value
     kept: list[tuple[dict[str, object], list[str]]] = []
     for item in value:
         said = item.get(_words(item))
         if said is None or (isinstance(said, str) and not said.strip()):
-            continue
+            if not _calls(item):
+                continue
+            return value
         if not isinstance(said, str):
             return value
-        if kept and _speaker(kept[-1][0]) == _speaker(item):
+        if kept and speaker_role(kept[-1][0]) == speaker_role(item) and _flagged(kept[-1][0]) == _flagged(item):
             kept[-1][1].append(said)
-        elif _speaker(item) != "assistant" or any(_speaker(other) == "user" for other, _ in kept):
+        elif speaker_role(item) != "assistant" or any(speaker_role(other) == "user" for other, _ in kept):
             kept.append((item, [said]))
     joined = [{**item, _words(item): "\n\n".join(said)} for item, said in kept]
-    return joined if any(_speaker(item) == "assistant" for item in joined) else value
+    return joined if any(speaker_role(item) == "assistant" for item in joined) else value
 
 
-def spoken(text: str) -> list[dict[str, object]] | None:
-    """The messages of a text in which each begins with "Human:" or "Assistant:", the human first; else None."""
-    start, *parts = _SPOKEN.split(text)
-    speakers, words = parts[::2], parts[1::2]
-    if start.strip() or speakers[:1] != ["Human"] or "Assistant" not in speakers:
-        return None
-    return [{"role": _ROLES[who.lower()], "content": said.strip()} for who, said in zip(speakers, words, strict=True)]
-
-
-def _one_each(value: list[Any]) -> list[Any]:
-    """`{"human": …, "assistant": …}`, two messages in one object, as one for each."""
+def _one_each(value: Iterable[Any]) -> list[Any]:
+    """Objects that hold what both sides say as one message for each."""
     found: list[Any] = []
     for item in value:
-        if isinstance(item, dict) and len(item) > 1 and all(str(name).strip().lower() in _ROLES for name in item):
-            found.extend({"role": name, "content": said} for name, said in item.items())
+        if isinstance(item, dict) and _is_pair(item):
+            found.extend(
+                {"role": _side(name), "content": said}
+                for name, said in item.items()
+                if _side(name) != "system" or (isinstance(said, str) and said.strip())
+            )
         else:
             found.append(item)
     return found
 
 
-def _are_messages(value: object) -> TypeGuard[list[dict[str, object]]]:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+def _is_pair(item: dict[str, object]) -> bool:
+    return len(item) > 1 and all(_side(name) for name in item) and not any(name in item for name in _SPEAKERS)
 
 
-def _speaker(item: dict[str, object]) -> Literal["user", "assistant", "system"] | None:
-    named = next((item[name] for name in _SPEAKERS if name in item), "")
-    return _ROLES.get(str(named).strip().lower())
+def _side(name: str) -> Role | None:
+    return _ROLES.get(plain(name)) or _PAIRED.get(plain(name))
+
+
+def speaker_role(item: dict[str, object]) -> Role | None:
+    """Which side says a message, or None."""
+    return role_of(_speaker(item))
+
+
+def _speaker(item: dict[str, object]) -> object:
+    return next((item[name] for name in _SPEAKERS if name in item), None)
 
 
 def _words(item: dict[str, object]) -> str:
     return next((name for name in _WORDS if name in item), _WORDS[0])
+
+
+def _calls(item: dict[str, object]) -> object:
+    return next((item[name] for name in _CALLS if item.get(name)), None)
+
+
+def _flagged(item: dict[str, object]) -> bool:
+    """Whether the file says that a message is read but not learnt."""
+    return any(item.get(name) in (0, False, "0", "false", "False") for name in _NOT_LEARNT if name in item)
 
 
 def _checked(found: list[Message], system: str) -> list[Message]:
@@ -141,29 +236,66 @@ def _checked(found: list[Message], system: str) -> list[Message]:
         expected = "assistant" if place % 2 else "user"
         if message["role"] != expected:
             raise Unusable("The user and the assistant do not take turns in this conversation, starting with the user.")
+    if all(message.get("weight") == 0 for message in spoken[1::2]):
+        raise Unusable("The file marks every answer in it as one that is not to be learnt.")
     return found
 
 
 def _message(item: object, place: int) -> Message:
     if not isinstance(item, dict):
         raise Unusable("Message {place} is not an object with a role and a content.", place=place)
-    content = _text(item.get(_words(item)), place)
-    speaker = _speaker(item)
+    speaker = speaker_role(item)
     if not speaker:
-        said = next((str(item[name]) for name in _SPEAKERS if name in item), "")[:40]
+        said = str(_speaker(item) or "")[:40]
         raise Unusable(
             "Message {place} is said by '{said}'; only user, assistant and system are known.", place=place, said=said
         )
-    return {"role": speaker, "content": content}
+    content, calls = item.get(_words(item)), _calls(item)
+    if calls is None and plain(str(_speaker(item))) in _TOOL_SPEAKERS and not isinstance(content, str):
+        content = as_json(content)
+    written = [] if calls is not None and not content else [_text(content, place)]
+    written += [_written(calls)] if calls is not None else []
+    message: Message = {"role": speaker, "content": "\n".join(written)}
+    if speaker == "assistant" and _flagged(item):
+        message["weight"] = 0
+    return message
+
+
+def _written(calls: object) -> str:
+    """The call of a tool as the model is to write it."""
+    made = [
+        call.get("function", call) if isinstance(call, dict) else call
+        for call in (calls if isinstance(calls, list) else [calls])
+    ]
+    return "\n".join(as_json(call) for call in made)
+
+
+def text_of_parts(value: object) -> str | None:
+    """What a content of parts says, without pictures and thinking; None for what is no such content."""
+    if not isinstance(value, list) or not value:
+        return None
+    kinds = [part.get("type") if isinstance(part, dict) else None for part in value]
+    if not all(kind in ("text", "input_text", "output_text", "thinking", *_PICTURES) for kind in kinds):
+        return None
+    texts = [part.get("text") for part, kind in zip(value, kinds, strict=True) if str(kind).endswith("text")]
+    return "".join(text for text in texts if isinstance(text, str)) if texts else None
 
 
 def _text(value: object, place: int) -> str:
-    """A content is a text, or a list of parts of which all are text."""
+    """A content is a text, or a list of parts of which some are text."""
     if isinstance(value, list):
-        parts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in value]
-        if not all(isinstance(part, str) for part in parts):
+        parts = text_of_parts(value)
+        if parts is None:
             raise Unusable("Message {place} holds something other than text.", place=place)
-        value = "".join(str(part) for part in parts)
+        value = parts
     if not isinstance(value, str) or not value.strip():
         raise Unusable("Message {place} is empty or is not text.", place=place)
     return value
+
+
+_PREFIX = re.compile(r"\s*system\s*[:：]\s*", re.IGNORECASE)
+
+
+def system_text(*parts: str) -> str:
+    """The role of the model, of all that a row says of it."""
+    return "\n\n".join(_PREFIX.sub("", part, count=1) for part in parts if part.strip())

@@ -1,12 +1,14 @@
 """Which columns of a file are a format's: recognised from the header, or chosen by a person."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 
-from playground.data.column_names import language_of, last_word, plain
-from playground.data.formats import TEXT, Column, DatasetFormat, Formats
-from playground.data.table import Table, cell
+from playground.data.column_fit import fits, language_pair, paths, shape
+from playground.data.column_names import last_word, plain
+from playground.data.formats import TEXT, DatasetFormat, Formats
+from playground.data.mapped_table import MappedTable
+from playground.data.nameless import by_content
+from playground.data.table import Table
 from playground.errors import DataError
 from playground.sentence import N_
 
@@ -16,25 +18,61 @@ NOTHING_KNOWN = N_(
     "answer, instruction and output, text and label, or just text."
 )
 """What is said of a file in which no format is recognised."""
+NOT_FOUND = N_(
+    "No column was found for: {missing}. The file has: {columns}. Choose the columns, or rename them in the file."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """A format, and the file's column for each of its own that is filled. It may be a path: "answers.text"."""
+    """A format, and the file's column for each of its own that is filled. It may be a path: "answers.text".
+
+    `others` are formats that leave equally few columns unexplained, but other ones.
+    """
 
     format: DatasetFormat
     columns: dict[str, str]
+    others: tuple[str, ...] = field(default=(), compare=False)
+
+    def used(self, table: Table) -> set[str]:
+        """The columns of the file that are read, whole or in part."""
+        return {path if path in table.columns else path.split(".", 1)[0] for path in self.columns.values()}
+
+    def unused(self, table: Table) -> list[str]:
+        """The columns of the file of which nothing is read."""
+        used = self.used(table)
+        return [column for column in table.columns if column not in used]
 
 
 def recognize(table: Table, formats: Formats) -> ColumnMapping:
-    """The first format whose required columns are all found; raises `DataError` that lists the file's."""
+    """Among the formats whose required columns are all found, the one that leaves the fewest columns unexplained, the
+    first of several; raises `DataError` that lists the file's columns."""
+    known = []
     for format in formats.values():
-        found = _found(table, format, set())
-        if not _missing(format, found):
-            return ColumnMapping(format, found)
-    if len(table.columns) == 1 and _shape(table, table.columns[0]) is str:
+        found = _found(table, format, {})
+        if not _missing(format, found) and _suits(table, format, found):
+            known.append(ColumnMapping(format, found))
+    if known:
+        return _best(table, known)
+    if guess := by_content(table):
+        name, columns = guess
+        return ColumnMapping(formats[name], columns)
+    if len(table.columns) == 1 and shape(table, table.columns[0]) is str:
         return _only_texts(table)
     raise DataError(NOTHING_KNOWN, columns=_listed(table.columns))
+
+
+def _best(table: Table, known: list[ColumnMapping]) -> ColumnMapping:
+    explained = [mapping.used(table) for mapping in known]
+    most = max(map(len, explained))
+    best = [(mapping, used) for mapping, used in zip(known, explained, strict=True) if len(used) == most]
+    first, first_used = best[0]
+    others = tuple(mapping.format.name for mapping, used in best[1:] if used != first_used)
+    return ColumnMapping(first.format, first.columns, others)
+
+
+def _suits(table: Table, format: DatasetFormat, found: Mapping[str, str]) -> bool:
+    return format.suits is None or format.suits(MappedTable(table, found))
 
 
 def _only_texts(table: Table) -> ColumnMapping:
@@ -53,23 +91,21 @@ def resolve(
             format=str(format)[:40],
             known=", ".join((AUTO, *formats)),
         )
+    if format == AUTO and not chosen:
+        return recognize(table, formats)
     resolved = _suiting(table, formats, chosen) if format == AUTO else formats[format]
     _check_chosen(table, resolved, chosen)
-    found = {**_found(table, resolved, set(chosen.values())), **chosen}
+    found = {**_found(table, resolved, chosen), **chosen}
     if resolved == TEXT and not found and len(table.columns) == 1:
         return _only_texts(table)
     missing = _missing(resolved, found)
     if missing:
-        raise DataError(
-            "No column was found for: {missing}. The file has: {columns}. Choose the columns, or rename "
-            "them in the file.",
-            missing=", ".join(missing),
-            columns=_listed(table.columns),
-        )
+        raise DataError(NOT_FOUND, missing=", ".join(missing), columns=_listed(table.columns))
     return ColumnMapping(resolved, {name: found[name] for name in resolved.column_names if name in found})
 
 
 def _check_chosen(table: Table, format: DatasetFormat, chosen: Mapping[str, str]) -> None:
+    known = set(paths(table)) if chosen else set()
     for name, column in chosen.items():
         if name not in format.column_names:
             raise DataError(
@@ -78,7 +114,7 @@ def _check_chosen(table: Table, format: DatasetFormat, chosen: Mapping[str, str]
                 role=str(name)[:40],
                 known=", ".join(format.column_names),
             )
-        if column not in _paths(table):
+        if column not in known:
             raise DataError(
                 "There is no column '{column}'. The file has: {columns}.",
                 column=str(column)[:60],
@@ -91,8 +127,9 @@ def _suiting(table: Table, formats: Formats, chosen: Mapping[str, str]) -> Datas
     filled = [
         format
         for format in formats.values()
-        if chosen and not _missing(format, chosen) and set(chosen) <= set(format.column_names)
+        if not _missing(format, {**_found(table, format, chosen), **chosen}) and set(chosen) <= set(format.column_names)
     ]
+    filled.sort(key=lambda format: bool(_missing(format, chosen)))  # what the choice fills alone is surer
     try:
         recognised = recognize(table, formats).format
     except DataError:
@@ -107,68 +144,45 @@ def _missing(format: DatasetFormat, found: Mapping[str, str]) -> list[str]:
     return [column.name for column in absent if not (column.instead and all(name in found for name in column.instead))]
 
 
-def _found(table: Table, format: DatasetFormat, taken: set[str]) -> dict[str, str]:
-    """Columns by header, first synonym first; each with cells of the shape that it is to hold."""
-    if format.by_languages and (pair := _language_pair(table, taken)):
-        return dict(zip(format.column_names, pair, strict=True))
+def _found(table: Table, format: DatasetFormat, chosen: Mapping[str, str]) -> dict[str, str]:
+    """Columns by header for what is not chosen, first synonym first; each with cells of the shape that it is to hold.
+
+    Of a column and those that do for it together, the way that explains more is taken.
+    """
+    ways = [_search(table, format, chosen, instead=False)]
+    if any(column.instead for column in format.columns):
+        ways.append(_search(table, format, chosen, instead=True))
+    return max(ways, key=lambda found: (not _missing(format, {**found, **chosen}), len(found)))
+
+
+def _search(table: Table, format: DatasetFormat, chosen: Mapping[str, str], instead: bool) -> dict[str, str]:
+    taken = set(chosen.values())
+    found: dict[str, str] = {}
+    if format.by_languages and not chosen and (pair := language_pair(table, taken)):
+        found = dict(zip(format.column_names, pair, strict=False))
     by_name = {plain(header): header for header in reversed(table.columns)}
     by_last_word = {last_word(header): header for header in reversed(table.columns)}
-    found: dict[str, str] = {}
-    needless: set[str] = set()
-    for column in format.columns:
-        if column.name in needless:
+    needless = {name for column in format.columns if not instead for name in column.instead if column.name in chosen}
+    for column in format.all_columns:
+        if column.name in needless or column.name in found or column.name in chosen or (instead and column.instead):
             continue
         for name in column.names:
             header = by_name.get(name) or (by_last_word.get(name) if column.holds == "label" else None)
-            if header is None or header in taken or header in found.values():
+            if header is None or header in taken or header in {path.split(".", 1)[0] for path in found.values()}:
                 continue
-            path = _fitting(table, header, column)
+            path = fits(table, header, column, found)
             if path:
                 found[column.name] = path
                 needless.update(column.instead)
                 break
+    return _without_halves(found)
+
+
+def _without_halves(found: dict[str, str]) -> dict[str, str]:
+    """A number of a row says nothing without one of the row before it, nor a role or a reply without a chat."""
+    if ("id" in found) != ("parent" in found):
+        found = {name: path for name, path in found.items() if name not in ("id", "parent")}
     return found
-
-
-def _fitting(table: Table, header: str, column: Column) -> str:
-    """The header if its cells are of the right shape, SQuAD's place of answers inside it, or ""."""
-    shape = _shape(table, header)
-    if column.holds == "turns":
-        return header if shape is list else ""
-    if column.holds == "answers" and shape is dict:
-        return f"{header}.text" if f"{header}.text" in _paths(table) else ""
-    return header if shape is str or (column.holds == "answers" and shape is list) else ""
-
-
-def _language_pair(table: Table, taken: set[str]) -> list[str] | None:
-    """Exactly two columns named after two languages, also inside one column called "translation"."""
-    named = [path for path in _paths(table) if path not in taken and language_of(path)]
-    nested = [path for path in named if "." in path]
-    pair = nested if len(nested) == 2 else [path for path in named if "." not in path]
-    pair = [path for path in pair if plain(path) != "id"] if len(pair) == 3 else pair
-    if len(pair) == 2 and language_of(pair[0]) != language_of(pair[1]) and all(_shape(table, p) is str for p in pair):
-        return pair
-    return None
-
-
-def _paths(table: Table) -> list[str]:
-    """All columns, and the keys one level inside those that hold objects."""
-    paths = list(table.columns)
-    for column in table.columns:
-        first = next((row[column] for row in table.rows if row.get(column) is not None), None)
-        if isinstance(first, dict):
-            paths += [f"{column}.{key}" for key in first]
-    return paths
-
-
-def _shape(table: Table, column: str) -> type:
-    """str for cells that read as text, list or dict; from the first cells that hold anything."""
-    cells = (cell(row, column) for row in table.rows)
-    first = list(islice((value for value in cells if value is not None and value != ""), 5))
-    for kind in (list, dict):
-        if first and all(isinstance(value, kind) for value in first):
-            return kind
-    return str
 
 
 def _listed(columns: list[str]) -> str:

@@ -9,8 +9,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from playground.data import column_names as names
-from playground.data.chat import assistant, conversation, is_open, turns, user
-from playground.data.mapped_table import MappedRow
+from playground.data.chat import (
+    are_texts,
+    are_turns,
+    assistant,
+    continued,
+    has_pictures,
+    is_message,
+    is_open,
+    system_text,
+    user,
+)
+from playground.data.choices import chosen_answer, listed_choices
+from playground.data.mapped_table import MappedRow, MappedTable
 from playground.protocol.messages import Message
 
 
@@ -27,9 +38,10 @@ class Column:
     label: str
     names: tuple[str, ...]
     required: bool = True
-    holds: Literal["text", "answers", "turns", "label"] = "text"
-    """"answers": a text, or several people's as SQuAD keeps them; "turns": a list, of messages mostly; "label": one of
-    few texts, under a header that may have more words before ("airline_sentiment")."""
+    holds: Literal["text", "answers", "turns", "any", "reply", "label", "mark", "split", "id", "number"] = "text"
+    """"answers": a text, or what is to be learnt as JSON, or several people's as SQuAD keeps them; "turns": a list, of
+    messages mostly; "reply": what answers a chat that ends with a question; "label": one of few texts, under a header
+    that may have more words before ("airline_sentiment"); "mark": true or false; "split": train, test and the like."""
     instead: tuple[str, ...] = ()
     """Columns that together do for it."""
 
@@ -49,7 +61,7 @@ class DatasetFormat:
     name: str
     title: str
     order: int
-    """Its turn when a file is recognised: the first that finds all the columns it needs is taken."""
+    """Its turn among formats that leave equally few columns unexplained."""
     columns: tuple[Column, ...]
     to_messages: Callable[[MappedRow], list[Message]] | None
     """From a row to a conversation that ends with the assistant; raises `Unusable`. None where the first column's text
@@ -57,64 +69,136 @@ class DatasetFormat:
     remarks: tuple[Remark, ...] = ()
     by_languages: bool = False
     """Whether two columns that are named after two languages are its columns, in their order."""
+    suits: Callable[[MappedTable], bool] | None = None
+    """Whether what stands in its columns is what it is for."""
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Its own, and those by which rows of any format are chosen."""
+        return (*self.columns, *SELECTION)
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
+        return tuple(column.name for column in self.all_columns)
 
 
 Formats = Mapping[str, DatasetFormat]
 """By name, in the order in which they are tried."""
 
+SELECTION = (
+    Column("split", "Which rows are for testing is in (optional)", names.SPLIT, required=False, holds="split"),
+    Column("good", "Whether an answer is good is in (optional)", names.MARK, required=False, holds="mark"),
+    Column("rating", "How good an answer is, as a number, is in (optional)", (), required=False, holds="number"),
+    Column("id", "The number of a row is in (optional)", names.OWN_ID, required=False, holds="id"),
+    Column("parent", "The row that a row goes on from is in (optional)", names.PARENT, required=False, holds="id"),
+)
+"""A rating is used only where a person says so: high may be the worse."""
+SYSTEM = Column("system", "The role of the model is in (optional)", names.SYSTEM, required=False)
+HISTORY = Column("history", "What was said before is in (optional)", names.HISTORY, required=False, holds="any")
+CHOICES = Column("choices", "The choices are in (optional)", names.CHOICES, required=False, holds="any")
+
+
+def framed(row: MappedRow, asked: list[Message], answer: str) -> list[Message]:
+    """A question and its answer behind the row's role and whatever was said before, which is read but not learnt."""
+    system = system_text(row.text("system"))
+    earlier = row.value("history")
+    if not earlier:
+        return [*([{"role": "system", "content": system}] if system else []), *asked, assistant(answer)]  # type: ignore[list-item]
+    pairs = isinstance(earlier, list) and all(isinstance(pair, list) for pair in earlier)
+    said = [one for pair in earlier for one in pair] if pairs else earlier  # type: ignore[attr-defined]
+    before = continued(said, system=system)
+    for message in before:
+        if message["role"] == "assistant":
+            message["weight"] = 0
+    return [*before, *asked, assistant(answer)]
+
 
 def _chat(row: MappedRow) -> list[Message]:
-    system = row.text("system")
+    system = system_text(row.text("system"), _tools(row))
     if "messages" in row.table.columns:
-        return conversation(row.value("messages"), system)
-    return turns(row.value("input"), row.value("output"), system)
+        return continued(row.value("messages"), row.value("reply"), system)
+    return continued(row.value("input"), row.value("output"), system)
+
+
+def _tools(row: MappedRow) -> str:
+    tools = row.text("tools")
+    return f"Tools: {tools}" if tools.strip() not in ("", "[]") else ""
+
+
+def _holds_turns(table: MappedTable) -> bool:
+    """Whether somewhere stands a list of messages, and not only an answer that is a list."""
+    row = next((row for row in table if row.value("messages") or row.value("input")), None)
+    if row is None:
+        return False
+    if "messages" in table.columns:
+        return True
+    asked, answered = row.value("input"), row.value("output")
+    turns = isinstance(answered, list) and bool(answered) and all(map(is_message, answered))
+    return are_turns(asked) or turns or is_message(answered)
 
 
 def _ends_with_a_question(row: MappedRow) -> bool:
     if "messages" in row.table.columns:
-        return is_open(row.value("messages"))
+        return is_open(row.value("messages")) and not row.value("reply")
     asked, answered = row.value("input"), row.value("output")
-    return isinstance(asked, list) and isinstance(answered, list) and len(asked) > len(answered)
+    return are_texts(asked) and are_texts(answered) and len(asked) > len(answered)
+
+
+def _shows_pictures(row: MappedRow) -> bool:
+    return has_pictures(row.value("messages")) or has_pictures(row.value("input"))
 
 
 def _instruction(row: MappedRow) -> list[Message]:
     instruction, belonging = row.need("instruction"), row.text("input")
     content = f"{instruction}\n\n{belonging}" if belonging.strip() else instruction
-    return [*_system(row), user(content), assistant(row.need("output"))]
+    return framed(row, [user(content)], row.need_answer("output"))
 
 
 def _prompt_completion(row: MappedRow) -> list[Message]:
-    prompt = row.need("prompt")
-    return [*_system(row), user(prompt), assistant(row.need_answer("completion"))]
+    context, choices = row.text("context"), row.value("choices")
+    parts = [context, row.need("prompt"), listed_choices(choices)]
+    answer = chosen_answer(row.value("completion"), choices) or row.need_answer("completion")
+    return framed(row, [user("\n\n".join(part for part in parts if part.strip()))], answer)
 
-
-def _system(row: MappedRow) -> list[Message]:
-    system = row.text("system")
-    return [{"role": "system", "content": system}] if system.strip() else []
-
-
-_SYSTEM = Column("system", "The role of the model is in (optional)", names.SYSTEM, required=False)
 
 MESSAGES = DatasetFormat(
     "messages",
     "whole chats",
     10,
     (
-        Column("messages", "The chat is in", names.CHAT, holds="turns", instead=("input", "output")),
-        Column("input", "All questions are in, as a list", names.CHAT_QUESTIONS, required=False, holds="turns"),
-        Column("output", "All answers are in, as a list", names.CHAT_ANSWERS, required=False, holds="turns"),
-        _SYSTEM,
+        Column(
+            "messages",
+            "The chat is in",
+            (*names.CHAT, *names.BETTER, *names.PLAIN_TEXT),
+            holds="turns",
+            instead=("input", "output"),
+        ),
+        Column(
+            "reply",
+            "The answer to the chat's last question is in (optional)",
+            (*names.BETTER, *names.CHAT_ANSWERS),
+            required=False,
+            holds="reply",
+        ),
+        Column("input", "All questions are in, as a list", names.CHAT_QUESTIONS, required=False, holds="any"),
+        Column(
+            "output",
+            "All answers are in, as a list",
+            (*names.BETTER, *names.CHAT_ANSWERS),
+            required=False,
+            holds="any",
+        ),
+        SYSTEM,
+        Column("tools", "The tools that it may call are in (optional)", names.TOOLS, required=False, holds="any"),
     ),
     _chat,
     remarks=(
         Remark(
             "Chats whose last question has no answer: {count} (first row {row}). It is left out.", _ends_with_a_question
         ),
+        Remark("Chats with pictures: {count} (first row {row}). The pictures are not used.", _shows_pictures),
     ),
+    suits=_holds_turns,
 )
 INSTRUCTION = DatasetFormat(
     "instruction",
@@ -123,8 +207,9 @@ INSTRUCTION = DatasetFormat(
     (
         Column("instruction", "The instruction is in", names.INSTRUCTION),
         Column("input", "What belongs to it is in (optional)", names.INSTRUCTION_INPUT, required=False),
-        Column("output", "The answer is in", names.INSTRUCTION_OUTPUT),
-        _SYSTEM,
+        Column("output", "The answer is in", names.INSTRUCTION_OUTPUT, holds="answers"),
+        SYSTEM,
+        HISTORY,
     ),
     _instruction,
 )
@@ -135,7 +220,10 @@ PROMPT_COMPLETION = DatasetFormat(
     (
         Column("prompt", "The question is in", names.PROMPT),
         Column("completion", "The answer is in", names.COMPLETION, holds="answers"),
-        _SYSTEM,
+        Column("context", "What it is about is in (optional)", names.CONTEXT, required=False),
+        CHOICES,
+        SYSTEM,
+        HISTORY,
     ),
     _prompt_completion,
 )

@@ -4,20 +4,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from playground.data.column_mapping import AUTO, ColumnMapping, resolve
-from playground.data.column_names import plain
-from playground.data.examples import Example, Examples, make_examples
+from playground.data.column_mapping import AUTO, NOTHING_KNOWN, ColumnMapping, resolve
+from playground.data.examples import Examples, make_examples
 from playground.data.excerpts import cells
-from playground.data.flatten import flatten_to_fit
 from playground.data.formats import Formats
 from playground.data.readers.table_reader import read_table
 from playground.data.repair import Repair, apply_repairs, find_repairs
+from playground.data.shapes.flatten import flatten_to_fit
 from playground.data.table import SHOWN, Change, Problem, Table
-from playground.sentence import Sentence
+from playground.data.unused import find_unused, unused_problems
+from playground.errors import DataError
+from playground.sentence import N_, Sentence
 
-_PREVIEWED = 5
-_PREVIEW_CHARS = 2_000
 _SKIPPED_SHOWN = 10
+NEEDED = N_("Without repairs hardly a row could be used. These are made: {repairs}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Inspection:
     columns: list[str]
     mapping: ColumnMapping
     problems: list[Problem]
-    preview: list[Example]
+    unused: list[str]
     repairs: list[Repair]
     made: tuple[str, ...]
     examples: Examples
@@ -49,7 +49,7 @@ class Inspection:
             "repairs": [
                 {"name": repair.kind, "rows": len(repair.rows), "text": repair.text} for repair in self.repairs
             ],
-            "preview": [_shown(example) for example in self.preview],
+            "unused": self.unused,
         }
 
 
@@ -65,33 +65,62 @@ def inspect(
     """Read and map a file and make the `repairs` that are named; raises `DataError` when it cannot be learned from.
 
     `columns` overrides what is recognised; `name` is the file's own name where `path` is temporary;
-    `repairs=None` makes every one that is offered.
+    `repairs=None`, or "all" among them, makes every one that is offered; those without which nothing could be
+    learnt are made anyway, and it is said.
     """
     table, mapping = flatten_to_fit(read_table(path, name), lambda read: resolve(read, formats, format, columns))
     offered = find_repairs(table, mapping)
-    made = tuple(repair.kind for repair in offered) if repairs is None else tuple(repairs)
-    mended = apply_repairs(table, mapping, made)
-    examples = make_examples(mended, mapping)
+    kinds = tuple(repair.kind for repair in offered)
+    made = kinds if repairs is None or "all" in repairs else tuple(repairs)
+    mended, examples, made, needed = _mended(table, mapping, made, kinds)
+    unused = find_unused(table, mapping)
     return Inspection(
         rows=len(table.rows),
         kind=table.kind,
         format=mapping.format.name,
         columns=table.columns,
         mapping=mapping,
-        problems=[*table.problems, *_rejected(table, mapping), *_remarks(examples), *_skipped(examples, mended)],
-        preview=examples.usable[:_PREVIEWED],
+        problems=[
+            *table.problems,
+            *_ties(mapping),
+            *needed,
+            *unused_problems(table, mapping, unused),
+            *examples.problems,
+            *_remarks(examples),
+            *_skipped(examples, mended),
+        ],
+        unused=unused,
         repairs=offered,
         made=made,
         examples=examples,
     )
 
 
-def _rejected(table: Table, mapping: ColumnMapping) -> list[Problem]:
-    """Pairs of a better and a worse answer are for another way of teaching; here the better one is learnt."""
-    chosen = next((column for column in mapping.columns.values() if plain(column) == "chosen"), "")
-    worse = next((column for column in table.columns if plain(column) == "rejected"), "")
-    sentence = Sentence("What stands in '{worse}' is not used: only '{chosen}' is learnt.", worse=worse, chosen=chosen)
-    return [Problem(sentence)] if chosen and worse else []
+def _mended(
+    table: Table, mapping: ColumnMapping, made: tuple[str, ...], offered: tuple[str, ...]
+) -> tuple[Table, Examples, tuple[str, ...], list[Problem]]:
+    """With the repairs that were asked for, and one more, or all, where nothing could be learnt without."""
+    missing = [kind for kind in offered if kind not in made]
+    refusal: DataError | None = None
+    for more in ((), *((kind,) for kind in missing), tuple(missing)):
+        kinds = (*made, *more)
+        mended = apply_repairs(table, mapping, kinds)
+        try:
+            examples = make_examples(mended, mapping)
+        except DataError as error:
+            refusal = refusal or error
+            continue
+        needed = [Problem(Sentence(NEEDED, repairs=", ".join(more)))] if more else []
+        return mended, examples, kinds, needed
+    raise refusal or DataError(NOTHING_KNOWN, columns="")
+
+
+def _ties(mapping: ColumnMapping) -> list[Problem]:
+    sentence = Sentence(
+        "The columns could also be read as {others}. Say so by the format or by columns if that is meant.",
+        others=", ".join(mapping.others),
+    )
+    return [Problem(sentence)] if mapping.others else []
 
 
 def _remarks(examples: Examples) -> list[Problem]:
@@ -108,14 +137,3 @@ def _skipped(examples: Examples, table: Table) -> list[Problem]:
     if more := len(examples.skipped) - len(found):
         found.append(Problem(Sentence("{count} more rows are left out.", count=more)))
     return found
-
-
-def _shown(example: Example) -> dict[str, object]:
-    if example.messages is None:
-        return {"row": example.row, "text": _short(example.text or "")}
-    messages = [{"role": message["role"], "content": _short(message["content"])} for message in example.messages]
-    return {"row": example.row, "messages": messages}
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _PREVIEW_CHARS else text[: _PREVIEW_CHARS - 1] + "…"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from playground.data.chat import Unusable
+from playground.data.chat import Unusable, as_json, is_message, said_by_assistant, text_of_parts
 from playground.data.table import Row, Table, cell
 
 Found = TypeVar("Found")
@@ -38,6 +38,19 @@ class MappedTable:
                 continue
         return sorted(found)
 
+    def holds_lists(self, column: str) -> bool:
+        """Whether some row has several things in a column."""
+        return self.once(_lists).get(column, False)
+
+
+def _lists(table: "MappedTable") -> dict[str, bool]:
+    found = dict.fromkeys(table.columns, False)
+    for row in table:
+        for column in found:
+            value = row.value(column)
+            found[column] |= isinstance(value, list) and len(value) > 1
+    return found
+
 
 @dataclass(frozen=True, slots=True)
 class MappedRow:
@@ -53,31 +66,52 @@ class MappedRow:
         return cell(self.cells, path) if path else None
 
     def text(self, column: str) -> str:
-        """The cell as text, "" for nothing; raises `Unusable` for a list or an object."""
-        return self._as_text(column, self.value(column))
+        """The cell as text, "" for nothing; an object or a list as JSON."""
+        return _as_text(self.value(column))
 
     def need(self, column: str) -> str:
         """The cell as text; raises `Unusable` for nothing, too."""
         return self._needed(column, self.value(column))
 
-    def need_answer(self, column: str) -> str:
+    def need_span(self, column: str) -> str:
         """As `need`, of several people's answers the first."""
         return self._needed(column, _first_answer(self.value(column)))
 
+    def need_answer(self, column: str) -> str:
+        """As `need`: what messages and parts of a content mean, SQuAD's first answer, and other lists and objects as
+        the JSON that they are."""
+        value = self.value(column)
+        if not isinstance(value, (list, dict)):
+            return self._needed(column, value)
+        items = value if isinstance(value, list) else [value]
+        if items and all(map(is_message, items)):
+            return self._needed(column, said_by_assistant(items))
+        several = "." in self.table.columns[column] or any(_is_span(item) for item in items)
+        if several or (len(items) == 1 and isinstance(items[0], str) and not self.table.holds_lists(column)):
+            return self._needed(column, _first_answer(value))
+        parts = text_of_parts(value)
+        return self._needed(column, as_json(value) if parts is None and value else parts)
+
     def _needed(self, column: str, value: object) -> str:
-        text = self._as_text(column, value)
+        text = _as_text(value)
         if not text.strip():
             raise Unusable("The column '{column}' is empty.", column=self.table.columns[column])
         return text
 
-    def _as_text(self, column: str, value: object) -> str:
-        if value is None:
-            return ""
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, (list, dict)):
-            raise Unusable("The column '{column}' holds a list rather than text.", column=self.table.columns[column])
-        return str(value)
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        return "\n".join(value)
+    return as_json(value) if isinstance(value, (list, dict)) else str(value)
+
+
+def _is_span(item: object) -> bool:
+    """SQuAD's way of keeping answers: with the places where they stand."""
+    return isinstance(item, dict) and "answer_start" in item
 
 
 def _first_answer(value: object) -> object:

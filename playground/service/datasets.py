@@ -3,18 +3,21 @@
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from playground.data.column_mapping import AUTO
-from playground.data.examples import Example, split
+from playground.data.examples import Example
 from playground.data.inspection import Inspection, inspect
 from playground.data.readers.table_reader import SUFFIXES, read_table
+from playground.data.split import split
 from playground.data.table import Table
 from playground.data_dir import DataDir
-from playground.errors import DataError
+from playground.errors import DataError, InputError
+from playground.protocol.messages import Message
 from playground.protocol.model import ModelHost
+from playground.sentence import N_, Sentence
 from playground.tasks.registry import dataset_formats
 from playground.training.defaults import defaults_for
 from playground.training.tokenization import RowTokenizer, preview, tokenize_example, tokenize_examples
@@ -22,6 +25,16 @@ from playground.training.tokenization import RowTokenizer, preview, tokenize_exa
 READY_FILES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 MAX_MEASURED_EXAMPLES = 500
 MAX_MEASURED_CHARS = 1_000_000
+PREVIEWED = 100
+_SHOWN_CHARS = 20_000
+CUT = N_(
+    "Examples longer than {limit} tokens: {count} of {measured} looked at. Their ends are cut off and not learnt. Give "
+    "a larger max_length, or shorten them."
+)
+LOST = N_(
+    "Examples whose answer begins only after {limit} tokens: {count} of {measured} looked at. They teach nothing. Give "
+    "a larger max_length, or shorten them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,50 @@ class DatasetService:
         learned, held_out = split(inspection.examples.usable)
         return PreparedDataset(inspection, learned, held_out, self._rows_of(learned))
 
+    def describe(self, file: DatasetFile, offset: int = 0) -> dict[str, object]:
+        """The answer of `/inspect_dataset`: what is in a file, and what would be taught of it, from a row on.
+
+        A row that the file itself keeps for testing is shown with nothing that is learnt. Raises `DataError`.
+        """
+        prepared = self.prepare(file)
+        usable = prepared.inspection.examples.usable
+        told = prepared.inspection.to_dict()
+        problems = [str(sentence) for sentence in self._beyond(prepared)]
+        return {
+            **told,
+            "problems": [*cast(list[str], told["problems"]), *problems],
+            "preview": [self._shown(example) for example in usable[max(0, offset) :][:PREVIEWED]],
+            "held_out": [example.row for example in prepared.held_out],
+        }
+
+    def _shown(self, example: Example) -> dict[str, object]:
+        """An example as the model reads it: all before the last thing that it learns, that, and all that it learns."""
+        try:
+            pieces = preview(_shortened(example), self._tokenizer, sys.maxsize)
+        except InputError as error:
+            return {"row": example.row, "prompt": "", "completion": "", "learnt": "", "problem": str(error)}
+        pieces = [(text, learnt) for text, learnt in pieces if text]
+        last = max((place for place, (_, learnt) in enumerate(pieces) if learnt), default=len(pieces))
+        said = [text.strip() for text, learnt in pieces if learnt]
+        return {
+            "row": example.row,
+            "prompt": "".join(text for text, _ in pieces[:last]),
+            "completion": said[-1] if said else "",
+            "learnt": "" if example.held_out else "\n".join(said),
+        }
+
+    def _beyond(self, prepared: PreparedDataset) -> list[Sentence]:
+        """What of the examples does not fit into a row of the length that suits the model."""
+        info = self._host.info
+        limit = defaults_for(info.num_parameters, prepared.rows, "normal", info.context_length).max_length
+        found = self.lengths(prepared.learned, limit)
+        told = []
+        if found.cut:
+            told.append(Sentence(CUT, count=found.cut, measured=len(found.counts), limit=limit))
+        if found.lost:
+            told.append(Sentence(LOST, count=found.lost, measured=len(found.counts), limit=limit))
+        return told
+
     def first_rows(self, file: DatasetFile) -> Table:
         """The file as a table, with whatever columns it has; raises `DataError`."""
         return read_table(file.path, file.name)
@@ -168,6 +225,14 @@ class DatasetService:
                 place.unlink()
                 with suppress(OSError):  # others were sent with it
                     place.parent.rmdir()
+
+
+def _shortened(example: Example) -> Example:
+    """With a bound on what one row can show."""
+    if example.messages is None:
+        return replace(example, text=(example.text or "")[:_SHOWN_CHARS])
+    messages = [{**message, "content": message["content"][:_SHOWN_CHARS]} for message in example.messages]
+    return replace(example, messages=tuple(cast(list[Message], messages)))
 
 
 def spread(examples: list[Example]) -> list[Example]:

@@ -9,12 +9,12 @@ the question and the passage say by themselves (`spans.py`) counts for more.
 import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated
 
 from playground.data import column_names as names
-from playground.data.chat import assistant
-from playground.data.formats import Column, DatasetFormat, Remark
-from playground.data.mapped_table import MappedRow
+from playground.data.formats import HISTORY, SYSTEM, Column, DatasetFormat, Remark, framed
+from playground.data.mapped_table import MappedRow, MappedTable
 from playground.metrics.corpus import EXACT_MATCH, F1
 from playground.metrics.scores import answer_f1, exact_match
 from playground.protocol.client import SamplingClient, in_thread
@@ -37,6 +37,8 @@ NOT_SAID_HELP = 3.0
 """Nats for `NOT_SAID` when no sentence shares a telling word with the question, and against it when one has all."""
 MAX_PASSAGE_CHARS = 1500
 """Of a benchmark: longer passages are left out, since small models cannot read them at once."""
+MAX_LOOKED_AT = 500
+"""Rows that tell whether answers stand in their passages."""
 UNREAD = "…"
 """Stands for the passage where the model is scored without it."""
 
@@ -55,13 +57,35 @@ class _Candidate:
 
 def _row_to_messages(row: MappedRow) -> list[Message]:
     asked = TASK.prompt(question=row.need("question"), context=row.need("context"))
-    return [*asked, assistant(NOT_SAID if _is_not_said(row) else row.need_answer("answer"))]
+    return framed(row, asked, NOT_SAID if _is_not_said(row) else row.need_span("answer"))
+
+
+def _found_in_passages(table: MappedTable) -> bool:
+    """Whether most answers are words of their passages, and not written freely from them."""
+    rows = list(islice(table, MAX_LOOKED_AT))
+    spans = sum(_is_not_said(row) or "." in table.columns["answer"] or _is_in_passage(row) for row in rows)
+    return 2 * spans >= len(rows)
+
+
+def _is_in_passage(row: MappedRow) -> bool:
+    value = row.value("answer")
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "answer_start" in value[0]:
+        return True
+    answers = value if isinstance(value, list) else [value]
+    passage = row.text("context").casefold()
+    return any(str(answer).strip(" .。").casefold() in passage for answer in answers if answer not in (None, ""))
 
 
 def _is_not_said(row: MappedRow) -> bool:
     """SQuAD's way of saying that the passage holds no answer: a list of answers with none in it."""
     value = row.value("answer")
     return (value.get("text") if isinstance(value, dict) else value) == []
+
+
+def _has_several(row: MappedRow) -> bool:
+    value = row.value("answer")
+    value = value.get("text") if isinstance(value, dict) else value
+    return isinstance(value, list) and len({str(answer) for answer in value}) > 1
 
 
 def _scores(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -114,13 +138,17 @@ class Answer(Task[QuestionAnsweringOutput]):
                 Column("question", "The question is in", names.QUESTION),
                 Column("context", "The passage is in", names.CONTEXT),
                 Column("answer", "The answer is in", names.ANSWER, holds="answers"),
+                SYSTEM,
+                HISTORY,
             ),
             _row_to_messages,
+            suits=_found_in_passages,
             remarks=(
                 Remark(
                     "Questions that the passage does not answer: {count} (first row {row}). It learns to say so.",
                     _is_not_said,
                 ),
+                Remark("Questions with several answers: {count} (first row {row}). The first is learnt.", _has_several),
             ),
         ),
     )

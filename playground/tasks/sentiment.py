@@ -84,7 +84,7 @@ class Sentiment(Task[ClassificationOutput]):
         DatasetFormat(
             "text_label",
             "texts with labels",
-            70,
+            45,
             (
                 Column("text", "The text is in", names.FIRST_TEXT),
                 Column("text2", "A second text is in (optional)", names.SECOND_TEXT, required=False),

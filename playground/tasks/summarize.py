@@ -10,8 +10,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from playground.data import column_names as names
-from playground.data.chat import assistant
-from playground.data.formats import Column, DatasetFormat
+from playground.data.formats import HISTORY, SYSTEM, Column, DatasetFormat, framed
 from playground.data.mapped_table import MappedRow
 from playground.errors import InputError
 from playground.metrics.corpus import ROUGE_1, ROUGE_L
@@ -36,7 +35,7 @@ MAX_PARTS = 200
 
 
 def _row_to_messages(row: MappedRow) -> list[Message]:
-    return [*TASK.prompt(text=row.need("document"), length="short"), assistant(row.need("summary"))]
+    return framed(row, TASK.prompt(text=row.need("document"), length="short"), row.need("summary"))
 
 
 def _scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
@@ -84,6 +83,8 @@ class Summarize(Task[TextOutput]):
             (
                 Column("document", "The text is in", names.DOCUMENT),
                 Column("summary", "The summary is in", names.SUMMARY),
+                SYSTEM,
+                HISTORY,
             ),
             _row_to_messages,
         ),

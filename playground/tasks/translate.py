@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Annotated
 
 from playground.data import column_names as names
-from playground.data.chat import assistant
-from playground.data.formats import Column, DatasetFormat
-from playground.data.mapped_table import MappedRow
+from playground.data.formats import HISTORY, SYSTEM, Column, DatasetFormat, framed
+from playground.data.languages import language_of
+from playground.data.mapped_table import MappedRow, MappedTable
 from playground.errors import InputError
 from playground.metrics.corpus import CHRF_SCORE, CorpusMetric, bleu
 from playground.metrics.scores import bleu as bleu_of
@@ -27,9 +27,12 @@ from playground.tasks.inputs import (
     known_languages,
     known_source_languages,
 )
-from playground.tasks.nlp.languages import NAMES, detect, detect_with_probability
+from playground.tasks.nlp.languages import NAMES, detect_any, detect_with_probability
 from playground.tasks.outputs import TextOutput
 
+MAX_DETECTED = 200
+HEAPS = 4
+"""Translations that tell their language, in heaps."""
 SURE = 0.95
 """How probable the detected language must be before a text counts as already in it."""
 
@@ -39,10 +42,23 @@ def _bleu(references: Sequence[str]) -> CorpusMetric:
 
 
 def _row_to_messages(row: MappedRow) -> list[Message]:
-    """Into the language that the column is named after, else the one that the translation seems to be in."""
+    """Into the language that a column or its name says, else the one that all translations are surely in, else none."""
     text, translation = row.need("source"), row.need("target")
-    language = names.language_of(row.table.columns["target"]) or detect(translation)
-    return [*TASK.prompt(text=text, target=language), assistant(translation)]
+    said = language_of(row.text("target_language")) if "target_language" in row.table.columns else ""
+    language = said or language_of(row.table.columns["target"]) or row.table.once(_language_of_targets)
+    return framed(row, TASK.prompt(text=text, target=language), translation)
+
+
+def _language_of_targets(table: MappedTable) -> str:
+    """Of most translations from all over the file, read in a few heaps that must agree; "" where they do not, or
+    where a column says languages that are not known."""
+    if "target_language" in table.columns:
+        return ""
+    texts = [text for row in table if (text := row.text("target").strip())]
+    chosen = texts[:: -(-len(texts) // MAX_DETECTED)] if texts else []
+    heaps = [" ".join(chosen[start::HEAPS]) for start in range(min(HEAPS, max(1, len(chosen) // 4)))]
+    found = {detect_any(heap) for heap in heaps}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _benchmark(name: str, file: str, source: str, target: str) -> Benchmark:
@@ -86,6 +102,10 @@ class Translate(Task[TextOutput]):
             (
                 Column("source", "The text is in", names.SOURCE),
                 Column("target", "The translation is in", names.TARGET),
+                Column("source_language", "The text's language is in (optional)", names.SOURCE_LANGUAGE, False),
+                Column("target_language", "The translation's language is in (optional)", names.TARGET_LANGUAGE, False),
+                SYSTEM,
+                HISTORY,
             ),
             _row_to_messages,
             by_languages=True,
@@ -106,8 +126,8 @@ class Translate(Task[TextOutput]):
 
     def messages(self, inputs: Inputs) -> list[Message]:
         source, target = inputs.source, inputs.target
-        direction = f"to {target}" if source == AUTO else f"from {source} to {target}"
-        return [{"role": "user", "content": f"Translate {direction}:\n\n{inputs.text}"}]
+        direction = f" to {target}" if source == AUTO else f" from {source} to {target}"
+        return [{"role": "user", "content": f"Translate{direction if target else ''}:\n\n{inputs.text}"}]
 
     async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[TextOutput]:
         text, target, spoken, sure = inputs.text, inputs.target, inputs.source, 1.0

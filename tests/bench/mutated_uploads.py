@@ -16,8 +16,8 @@ from pathlib import Path
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from playground.data.examples import split
 from playground.data.inspection import inspect
+from playground.data.split import split
 from playground.errors import DataError, InputError
 from playground.models.loader import load_tokenizer
 from playground.models.tokenizer import ChatTokenizer

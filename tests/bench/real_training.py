@@ -14,8 +14,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from playground.data.examples import split
 from playground.data.inspection import inspect
+from playground.data.split import split
 from playground.data_dir import SPEC_FILE
 from playground.process import all_cores, worker_environment
 from playground.safetensors_header import read_header

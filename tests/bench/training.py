@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from playground.data.examples import Example, split
+from playground.data.examples import Example
 from playground.data.inspection import inspect
+from playground.data.split import split
 from playground.data_dir import SPEC_FILE
 from playground.process import all_cores, worker_environment
 from playground.tasks.registry import dataset_formats

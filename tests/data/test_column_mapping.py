@@ -31,12 +31,12 @@ _CASES: list[tuple[dict[str, object], str, dict[str, str]]] = [
     ({"Prompt ": "a", "Completion": "b"}, "prompt_completion", {"prompt": "Prompt", "completion": "Completion"}),
     ({"问题": "a", "答案": "b"}, "prompt_completion", {"prompt": "问题", "completion": "答案"}),
     (
-        {"title": "t", "question": "a", "context": "c", "answers": {"text": ["x"], "answer_start": [1]}},
+        {"title": "t", "question": "a", "context": "x of c", "answers": {"text": ["x"], "answer_start": [1]}},
         "question_context_answer",
         {"question": "question", "context": "context", "answer": "answers.text"},
     ),
     (
-        {"question": "a", "context": "c", "answers": ["x", "y"]},
+        {"question": "a", "context": "x of c", "answers": ["x", "y"]},
         "question_context_answer",
         {"question": "question", "context": "context", "answer": "answers"},
     ),
@@ -49,7 +49,7 @@ _CASES: list[tuple[dict[str, object], str, dict[str, str]]] = [
     ({"原文": "a", "译文": "b"}, "translation", {"source": "原文", "target": "译文"}),
     ({"提示": "a", "补全": "b"}, "prompt_completion", {"prompt": "提示", "completion": "补全"}),
     (
-        {"问题": "a", "上下文": "c", "答案": "b"},
+        {"问题": "a", "上下文": "bc", "答案": "b"},
         "question_context_answer",
         {"question": "问题", "context": "上下文", "answer": "答案"},
     ),
@@ -76,7 +76,7 @@ _CASES: list[tuple[dict[str, object], str, dict[str, str]]] = [
     (
         {"prompt": "a", "chosen": _TURN, "rejected": _TURN},
         "messages",
-        {"messages": "chosen"},
+        {"input": "prompt", "output": "chosen"},
     ),
     ({"prompt": _TURN, "completion": _TURN}, "messages", {"input": "prompt", "output": "completion"}),
     (

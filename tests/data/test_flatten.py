@@ -34,14 +34,15 @@ def test_questions_within_paragraphs_within_articles(tmp_path: Path) -> None:
     answers = [{"role": "assistant", "content": answer} for answer in ("a0", "a1", "a2")]
     written = [list(example.messages or ()) for example in found.examples.usable]
     assert written == [[*question, answer] for question, answer in zip(asked, answers, strict=True)]
-    assert ["'paragraphs'" in problem.text for problem in found.problems] == [True, False]
+    assert ["'paragraphs'" in problem.text for problem in found.problems] == [True, False, False]
+    assert found.unused == ["title", "id", "answers.answer_start"]
 
 
 def test_rows_that_are_recognised_stay(tmp_path: Path) -> None:
     """Defends lists beside the texts, such as notes on a row, from multiplying it."""
     row = {"question": "q", "answer": "a", "notes": [{"text": "x"}, {"text": "y"}]}
     found = _inspected(tmp_path, [row, row])
-    assert (found.rows, found.problems) == (2, [])
+    assert (found.rows, found.unused, len(found.problems)) == (2, ["notes"], 1)
 
 
 def test_what_no_unfolding_helps_is_told_as_it_stands(tmp_path: Path) -> None:
@@ -60,7 +61,8 @@ def test_chats_in_cells_of_a_table(tmp_path: Path, write: object) -> None:
         )  # type: ignore[operator]
     found = inspect(path, formats=dataset_formats())
     assert (found.format, len(found.examples.usable)) == ("messages", 3)
-    (told,) = found.problems
+    told, unused = found.problems
+    assert "Not used: id." in unused.text
     assert "'conversations'" in told.text
     assert told.changes[0].after == ("human: it's\ngpt: b",)
 
@@ -71,8 +73,8 @@ def test_better_and_worse_answers(tmp_path: Path) -> None:
     found = _inspected(tmp_path, [pair, pair])
     said = [message["content"] for message in found.examples.usable[0].messages or ()]
     assert (found.format, said) == ("messages", ["it's", "chosen"])
-    assert ["'chosen'" in problem.text for problem in found.problems] == [True, True]
-    assert "'rejected' is not used" in found.problems[1].text
+    assert ["'chosen'" in problem.text for problem in found.problems] == [True, False, True]
+    assert "'rejected' is not used" in found.problems[2].text
 
 
 def test_json_to_be_learnt_stays_text(tmp_path: Path) -> None:
@@ -81,5 +83,4 @@ def test_json_to_be_learnt_stays_text(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps({"prompt": f"p{n}", "completion": '{"a": [1]}'}) + "\n" for n in range(2)))
     found = inspect(path, formats=dataset_formats())
     assert found.problems == []
-    assert found.preview[0].messages is not None
-    assert found.preview[0].messages[-1]["content"] == '{"a": [1]}'
+    assert (found.examples.usable[0].messages or ())[-1]["content"] == '{"a": [1]}'

@@ -73,20 +73,13 @@ def test_shape_of_the_answer(tmp_path: Path) -> None:
     path = tmp_path / "upload"
     path.write_text("\n".join(rows), encoding="utf-8")
     answer = inspect(path, name="mine.csv", formats=dataset_formats()).to_dict()
-    assert list(answer) == ["rows", "format", "columns", "mapping", "problems", "repairs", "preview"]
+    assert list(answer) == ["rows", "format", "columns", "mapping", "problems", "repairs", "unused"]
     assert (answer["rows"], answer["format"], answer["columns"]) == (4, "text_label", ["text", "label"])
     assert answer["mapping"] == {"text": "text", "label": "label"}
     assert answer["problems"] == [
         "Row 3 is left out: The column 'text' is empty.",
         "Leave out repeated rows: 1 (4)",
     ]
-    assert answer["preview"][0] == {  # type: ignore[index]
-        "row": 1,
-        "messages": [
-            {"role": "user", "content": "Which of these fits: farewell, greeting?\nHello there"},
-            {"role": "assistant", "content": "greeting"},
-        ],
-    }
     json.dumps(answer, allow_nan=False)
 
 
@@ -108,10 +101,10 @@ def test_repairs_can_be_what_makes_a_file_usable(tmp_path: Path) -> None:
     chat = [{"role": "assistant", "content": "Hi!"}, *GOOD]
     path = tmp_path / "mine.jsonl"
     path.write_text((json.dumps({"messages": chat}) + "\n") * 2, encoding="utf-8")
-    with pytest.raises(DataError, match="take turns"):
-        inspect(path, formats=dataset_formats())
-    found = inspect(path, formats=dataset_formats(), repairs=["turns"])
-    assert found.examples.usable[0].messages == tuple(GOOD)
+    for asked, told in ((["turns"], []), ([], ["Without repairs hardly a row could be used. These are made: turns."])):
+        found = inspect(path, formats=dataset_formats(), repairs=asked)
+        assert found.examples.usable[0].messages == tuple(GOOD)
+        assert ([problem.text for problem in found.problems], found.made) == (told, ("turns",))
 
 
 @pytest.mark.parametrize(

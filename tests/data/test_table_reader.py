@@ -160,7 +160,7 @@ def test_damaged_utf8_names_the_line(tmp_path: Path) -> None:
         ("a.jsonl", b"{'n': 0x" + b"f" * 9000 + b"}", "Row 1, column 'n' holds a number that is too long"),
         ("a.json", b"42", "a number"),
         ("a.json", b'[{"text": "a"}, 7]', "Row 2"),
-        ("a.json", b'{"train": [{"a": 1}], "test": [{"a": 2}]}', "train, test"),
+        ("a.json", b'{"cats": [{"a": 1}], "dogs": [{"a": 2}]}', "cats, dogs"),
         ("a.json", b'{"a": [1, 2], "b": [1]}', "different lengths"),
     ],
 )

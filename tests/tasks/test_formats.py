@@ -30,7 +30,7 @@ def test_formats_are_tried_in_this_order() -> None:
     """Defends files that fit several: what a row is taken for depends on which format comes first."""
     assert list(dataset_formats()) == [
         *("messages", "translation", "question_context_answer", "instruction"),
-        *("prompt_completion", "summary", "text_label", "text"),
+        *("text_label", "prompt_completion", "summary", "text"),
     ]
 
 
@@ -72,14 +72,14 @@ def test_summaries_are_asked_for_as_the_tab_asks() -> None:
 
 
 def test_questions_about_a_passage_take_the_first_answer() -> None:
-    asked = _prompt("answer", question="q", context="c")
-    several: dict[str, object] = {"question": "q", "context": "c", "answers": {"text": ["x", "y"]}}
+    asked = _prompt("answer", question="q", context="x c")
+    several: dict[str, object] = {"question": "q", "context": "x c", "answers": {"text": ["x", "y"]}}
     assert _said(several, several)[0] == [*asked, assistant("x")]
 
 
 def test_what_the_passage_does_not_say_is_learnt() -> None:
     """Defends SQuAD's unanswerable questions; an answer that is merely missing is left out."""
-    made = _made(*({"question": "q", "context": "c", "answers": answers} for answers in (["x"], [], None)))
+    made = _made(*({"question": "q", "context": "x c", "answers": answers} for answers in (["x"], [], None)))
     assert (made.usable[1].messages or ())[-1] == assistant(NOT_SAID)
     assert (list(made.remarks.values()), [row for row, _ in made.skipped]) == ([[2]], [3])
 
@@ -102,5 +102,5 @@ def test_other_labels_are_listed_unless_they_are_many() -> None:
     assert _said(*rows)[0] == [user("Which of these fits: other, same?\na\nb"), assistant("same")]
     many = _said(*({"text": "a", "label": f"label {number}"} for number in range(31)))
     assert many[0] == [user("Which of these fits?\na"), assistant("label 0")]
-    long = _said(*({"text": "a", "label": letter * 2000} for letter in "xy"))
+    long = _said(*({"text": "a", "label": letter * 2000} for letter in "xyxy"))
     assert long[0] == [user("Which of these fits?\na"), assistant("x" * 2000)]

@@ -75,7 +75,7 @@ def test_the_parameters_of_train_are_all_there(client: Client) -> None:
     assert names[:10] == [
         *("file", "name", "format", "epochs", "max_steps", "r", "lora_alpha", "learning_rate", "max_length", "probes")
     ]
-    assert set(names[3:]) == set(TrainingConfig.model_fields) | {"probes", "repairs"}
+    assert set(names[3:]) == set(TrainingConfig.model_fields) | {"probes", "repairs", "columns"}
     assert all(parameter["parameter_has_default"] for parameter in described[2:])
 
 

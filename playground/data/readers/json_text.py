@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from playground.data.column_names import TESTING, TRAINING, plain
 from playground.data.excerpts import cells, excerpt
 from playground.data.readers.json_repair import CUT_OFF, is_cut_off, python_literal, repair_json
 from playground.data.table import MAX_DEPTH, MAX_ROWS, SHOWN, Change, Problem, Table, build_table
@@ -217,6 +218,9 @@ def _rows_within(value: dict[str, object], depth: int) -> Iterator[dict[str, obj
         yield value
     elif len(inner) == 1 and depth < MAX_DEPTH:
         yield from _rows(value[inner[0]], depth + 1)
+    elif len(inner) > 1 and all(plain(name) in TRAINING | TESTING for name in inner):
+        for name in inner:
+            yield from ({"split": name, **row} for row in _rows(value[name], depth + 1))
     elif len(inner) > 1:
         raise DataError(
             "The JSON holds several lists of rows ({names}). Keep one of them in the file.",

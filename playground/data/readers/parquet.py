@@ -1,18 +1,20 @@
 """Parquet: a container that can unfold, so its declared size is checked first."""
 
 import datetime
-from collections.abc import Collection, Iterator
+import json
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, MAX_VALUES, Problem, Table, build_table
+from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, MAX_VALUES, Problem, Row, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
 MAX_UNPACKED_BYTES = 300 * 1024**2
 _BATCH = 64
+_CLASSES = N_("The numbers in '{column}' were read as the names of classes that the file holds.")
 
 
 def read_parquet(path: Path) -> Table:
@@ -24,10 +26,35 @@ def read_parquet(path: Path) -> Table:
         with pyarrow.parquet.ParquetFile(path) as file:
             _bound_parquet(file.metadata)
             binary: dict[str, None] = {}
-            table = build_table(enumerate(_parquet_rows(file, binary), 1), "parquet", [])
-            return _without(table, binary)
+            classes = _class_names(file.schema_arrow.metadata or {})
+            rows = (_with_names(row, classes) for row in _parquet_rows(file, binary))
+            table = build_table(enumerate(rows, 1), "parquet", [])
+            told = [Problem(Sentence(_CLASSES, column=name)) for name in classes if name in table.columns]
+            return _without(replace(table, problems=[*table.problems, *told]), binary)
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError("The Parquet file is damaged or cut off. Save it again and upload that.") from error
+
+
+def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
+    """The names that `datasets` keeps for the numbers of a column's classes."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        found = {name: feature["names"] for name, feature in features.items() if feature.get("_type") == "ClassLabel"}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {name: names for name, names in found.items() if isinstance(names, list) and all(map(_is_text, names))}
+
+
+def _is_text(name: object) -> bool:
+    return isinstance(name, str)
+
+
+def _with_names(row: Row, classes: Mapping[str, list[str]]) -> Row:
+    for column, names in classes.items():
+        number = row.get(column)
+        if isinstance(number, int) and 0 <= number < len(names):
+            row[column] = names[number]
+    return row
 
 
 def _bound_parquet(metadata: object) -> None:

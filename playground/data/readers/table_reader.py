@@ -11,6 +11,7 @@ from playground.data.readers.json_text import read_json, read_json_lines
 from playground.data.readers.parquet import read_parquet
 from playground.data.readers.sniff import ZIP, sniff_container, sniff_text
 from playground.data.readers.workbook import read_workbook
+from playground.data.shapes.exports import messenger_rows
 from playground.data.table import MAX_FILE_BYTES, Problem, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
@@ -114,6 +115,8 @@ def _kind(label: str) -> str:
 def _read_paragraphs(text: str, problems: list[Problem]) -> Table:
     """Blocks between blank lines, or single lines where there is no blank line between any."""
     text = text.strip("\n")
+    if turns := messenger_rows(text):
+        return build_table(enumerate(turns, 1), "txt", problems)
     blocks = _blocks(text) if _BLANK_LINES.search(text) else io.StringIO(text)
     rows: Iterator[dict[str, object]] = ({"text": block.strip("\n")} for block in blocks if block.strip())
     return build_table(enumerate(rows, 1), "txt", problems)

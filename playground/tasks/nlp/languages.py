@@ -6,6 +6,7 @@ from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from playground.data.languages import name_of_code
 from playground.sentence import N_
 
 CODES = {
@@ -29,6 +30,7 @@ CODES = {
     N_("Turkish"): "tr",
 }
 NAMES = {code: name for name, code in CODES.items()}
+_SURE = 0.95
 _ENOUGH = 2000
 """Characters that decide a language; more only cost time."""
 
@@ -43,6 +45,12 @@ def detect_with_probability(text: str, among: Sequence[str] = ()) -> tuple[str, 
     names = tuple(name for name in among if name in CODES) or tuple(CODES)
     code, probability = _identifier(names).classify(text[:_ENOUGH])
     return NAMES[str(code)], float(probability)
+
+
+def detect_any(text: str) -> str:
+    """The English name of the language that `text` is in, also one that is not among those known here; "" if unsure."""
+    code, probability = _model().classify(text[:_ENOUGH])
+    return name_of_code(str(code)) if float(probability) >= _SURE else ""
 
 
 @cache

@@ -18,24 +18,31 @@ from playground.training.setting import settings
 from playground.ui.api.shapes import adapter_as_api, as_text
 from playground.ui.errors import show_errors
 
+DATASET_SCHEMAS: dict[str, dict[str, Any]] = {
+    "columns": {"type": "object", "additionalProperties": {"type": "string"}},
+    "repairs": {"type": "array", "items": {"type": "string"}},
+    "offset": {"type": "number"},
+}
+"""How a file is read, in JSON."""
+
 
 def wishes(config_class: type[TrainingConfig]) -> list[str]:
     """What a run may be told beside its file and name, those asked for most first; what is left out suits the model."""
     advanced = {name: setting.advanced for name, setting in settings(config_class).items()}
     first = [name for name in advanced if not advanced[name]]
-    return [*first, "probes", *(name for name in advanced if advanced[name]), "repairs"]
+    return [*first, "probes", *(name for name in advanced if advanced[name]), "repairs", "columns"]
 
 
 def schemas(config_class: type[TrainingConfig]) -> dict[str, dict[str, Any]]:
     """The kind of each of them in JSON."""
     kinds = {name: facts["type"] for name, facts in config_class.model_json_schema()["properties"].items()}
     known = {name: {"type": "number" if kind == "integer" else kind} for name, kind in kinds.items()}
-    return known | {name: {"type": "array", "items": {"type": "string"}} for name in ("probes", "repairs")}
+    return known | DATASET_SCHEMAS | {"probes": {"type": "array", "items": {"type": "string"}}}
 
 
 def build(services: Services, config_class: type[TrainingConfig] = TrainingConfig) -> None:
     """Each is a hidden button's event: a real `gr.File` refuses forged paths, which `gr.api` would let through."""
-    _add(_inspect(services), "inspect_dataset")
+    _add(_inspect(services), "inspect_dataset", DATASET_SCHEMAS)
     _add(_train(services, config_class), "train", schemas(config_class))
     _add(_import(services), "import_adapter")
     exported = gr.File(visible=False)
@@ -46,10 +53,16 @@ def build(services: Services, config_class: type[TrainingConfig] = TrainingConfi
 
 def _inspect(services: Services) -> Callable[..., Any]:
     @show_errors
-    async def inspect_dataset(request: gr.Request, file: Any, format: Any = "auto") -> Any:
-        wanted = DatasetFile(_path(file), format=as_text(format, "format"))
-        inspection = await asyncio.to_thread(services.datasets.inspect, wanted)
-        return inspection.to_dict()
+    async def inspect_dataset(
+        request: gr.Request, file: Any, format: Any = "auto", columns: Any = None, repairs: Any = None, offset: Any = 0
+    ) -> Any:
+        wanted = DatasetFile(
+            _path(file),
+            format=as_text(format, "format"),
+            columns=_as_columns(columns or {}),
+            repairs=_as_repairs(repairs or []),
+        )
+        return await asyncio.to_thread(services.datasets.describe, wanted, _as_offset(offset))
 
     return inspect_dataset
 
@@ -62,7 +75,8 @@ def _train(services: Services, config_class: type[TrainingConfig]) -> Callable[.
         owner, path = services.owners.known_owner(request.headers), _path(file)
         given = {wish: value for wish, value in zip(names, values, strict=True) if value is not None}
         name, repairs = as_text(name, "name"), _as_repairs(given.pop("repairs", []))
-        wanted = DatasetFile(path, path.name, as_text(format, "format"), repairs=repairs)
+        columns = _as_columns(given.pop("columns", {}))
+        wanted = DatasetFile(path, path.name, as_text(format, "format"), columns, repairs)
         job_id = await asyncio.to_thread(
             services.finetuning.start, owner, wanted, name, probes=given.pop("probes", ()), overrides=given
         )
@@ -123,4 +137,16 @@ def _path(file: Any) -> Path:
 def _as_repairs(value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(kind, str) for kind in value):
         raise InputError("repairs must be a list of names, as /inspect_dataset tells them.")
+    return value
+
+
+def _as_columns(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for pair in value.items() for text in pair):
+        raise InputError('columns must name the file\'s columns, as in {"prompt": "pregunta"}.')
+    return value
+
+
+def _as_offset(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InputError("offset must be a whole number from 0 on.")
     return value

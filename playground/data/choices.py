@@ -1,0 +1,44 @@
+"""Questions with a choice of answers: the choices as they are read, and the one that is meant by a number."""
+
+import string
+from collections.abc import Iterable
+
+_LABELS = string.ascii_uppercase
+
+
+def listed_choices(value: object) -> str:
+    """One choice a line behind its letter; "" for none."""
+    if isinstance(value, str):
+        return value
+    labels, texts = _parts(value)
+    return "\n".join(f"{label}. {text}" for label, text in zip(labels, texts, strict=False))
+
+
+def chosen_answer(answer: object, value: object) -> str:
+    """The choice that a number or a letter names, as it was listed; "" where the answer is no such name."""
+    labels, texts = _parts(value)
+    named = str(answer).strip() if isinstance(answer, (str, int)) and not isinstance(answer, bool) else ""
+    if not texts or not named:
+        return ""
+    if named in labels:
+        place = labels.index(named)
+    elif named.isdecimal() and int(named) < len(texts):  # numbers count from 0, as the published sets do
+        place = int(named)
+    else:
+        return ""
+    return f"{labels[place]}. {texts[place]}"
+
+
+def _parts(value: object) -> tuple[list[str], list[str]]:
+    """Labels and texts, of a list, of {"text": [...], "label": [...]}, or of {"A": ..., "B": ...}."""
+    if isinstance(value, dict) and isinstance(value.get("text"), list):
+        texts = _texts(value["text"])
+        labels = value.get("label")
+        return _texts(labels) if isinstance(labels, list) else list(_LABELS), texts
+    if isinstance(value, dict):
+        return list(value), _texts(value.values())
+    return list(_LABELS), _texts(value) if isinstance(value, list) else []
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    return [str(value.get("text", value)) if isinstance(value, dict) else str(value) for value in values]

@@ -1,0 +1,138 @@
+"""Whether what stands in a column of a file is what a part of a format holds."""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+
+from playground.data.chat import are_turns, is_open
+from playground.data.column_names import TESTING, TRAINING, plain
+from playground.data.formats import Column
+from playground.data.languages import language_of
+from playground.data.table import Table, cell
+
+_LOOKED_AT = 50
+_LABEL_CHARS = 100
+_LABEL_WORDS = 6
+_NOTE_CHARS = 30
+_MAY_BE_NOTES = frozenset(
+    map(plain, "task reference evidence article document story knowledge background post".split())
+)
+"""Names that stand for a text as often as for a note of one word about it."""
+TRUE = frozenset("true yes y 1 1.0 good correct right thumbs_up up accepted".split())
+FALSE = frozenset("false no n 0 0.0 -1 bad incorrect wrong thumbs_down down rejected".split())
+
+
+def fits(table: Table, header: str, column: Column, found: Mapping[str, str]) -> str:
+    """The header if its cells are of the right shape, the place inside it where they are, or ""."""
+    holds, name = column.holds, column.name
+    kind = shape(table, header)
+    if holds in ("turns", "any"):
+        return _turns(table, header, kind, holds)
+    if holds == "reply":
+        return header if _is_reply(table, header, found) else ""
+    if holds == "answers":
+        return f"{header}.text" if kind is dict and f"{header}.text" in paths(table) else header
+    if kind is not str:
+        return header if holds == "text" and name in ("input", "context", "system") else ""
+    if holds in _CHECKS:
+        return header if _CHECKS[holds](_texts(table, header)) else ""
+    is_note = holds == "text" and plain(header) in _MAY_BE_NOTES and _are_notes(_texts(table, header))
+    return "" if is_note else header
+
+
+def _turns(table: Table, header: str, kind: type, holds: str) -> str:
+    if kind is dict and f"{header}.messages" in paths(table):
+        return f"{header}.messages"
+    if holds == "any":
+        return header
+    first = next(iter(_first(table, header)), None)
+    return header if kind is list and are_turns(first) else ""
+
+
+def _is_reply(table: Table, header: str, found: Mapping[str, str]) -> bool:
+    chats = [cell(row, found["messages"]) for row in islice(table.rows, _LOOKED_AT)] if "messages" in found else []
+    said = _first(table, header)
+    whole = any(isinstance(value, list) and value and is_open(value[:1]) for value in said)
+    return bool(chats) and all(map(is_open, filter(None, chats))) and not whole and any(chats)
+
+
+def _is_label(texts: list[str]) -> bool:
+    """Short, or said again: nothing that somebody has written for this row alone."""
+    short = sum(len(text) <= _LABEL_CHARS and len(text.split()) <= _LABEL_WORDS for text in texts)
+    return short >= 0.9 * len(texts) or 2 * len(set(texts)) <= len(texts)
+
+
+def _is_mark(texts: list[str]) -> bool:
+    said = {text.lower() for text in texts}
+    return bool(said) and said <= TRUE | FALSE
+
+
+def _is_split(texts: list[str]) -> bool:
+    said = {plain(text) for text in texts}
+    return said <= TRAINING | TESTING and bool(said & TRAINING)
+
+
+def _is_number(texts: list[str]) -> bool:
+    return all(text.replace(".", "", 1).replace("-", "", 1).isdigit() for text in texts)
+
+
+def _are_ids(texts: list[str]) -> bool:
+    return all(len(text.split()) == 1 for text in texts)
+
+
+_CHECKS: dict[str, Callable[[list[str]], bool]] = {
+    "label": _is_label,
+    "mark": _is_mark,
+    "split": _is_split,
+    "number": _is_number,
+    "id": _are_ids,
+}
+
+
+def _are_notes(texts: list[str]) -> bool:
+    """One word each, such as "closed_qa", "wikipedia" or an address."""
+    return all(len(text.split()) == 1 and (len(text) <= _NOTE_CHARS or "://" in text) for text in texts)
+
+
+def _texts(table: Table, column: str) -> list[str]:
+    """The cells of a column that say something, as text; of split and marks every row counts, so all are read."""
+    return [str(value).strip() for value in _all(table, column)]
+
+
+def _all(table: Table, column: str) -> Iterable[object]:
+    step = max(1, len(table.rows) // 2000)
+    cells = (cell(row, column) for row in table.rows[::step])
+    return (value for value in cells if value is not None and value != "")
+
+
+def _first(table: Table, column: str) -> list[object]:
+    return list(islice(_all(table, column), _LOOKED_AT))
+
+
+def language_pair(table: Table, taken: set[str]) -> list[str] | None:
+    """Exactly two columns named after two languages, also inside one column called "translation"."""
+    named = [path for path in paths(table) if path not in taken and language_of(path)]
+    nested = [path for path in named if "." in path]
+    pair = nested if len(nested) == 2 else [path for path in named if "." not in path]
+    pair = [path for path in pair if plain(path) != "id"] if len(pair) == 3 else pair
+    if len(pair) == 2 and language_of(pair[0]) != language_of(pair[1]) and all(shape(table, p) is str for p in pair):
+        return pair
+    return None
+
+
+def paths(table: Table) -> list[str]:
+    """All columns, and the keys one level inside those that hold objects."""
+    found = list(table.columns)
+    for column in table.columns:
+        first = next((row[column] for row in table.rows if row.get(column) is not None), None)
+        if isinstance(first, dict):
+            found += [f"{column}.{key}" for key in first]
+    return found
+
+
+def shape(table: Table, column: str) -> type:
+    """str for cells that read as text, list or dict; from the first cells that hold anything."""
+    first = list(islice(_all(table, column), 5))
+    for kind in (list, dict):
+        if first and all(isinstance(value, kind) for value in first):
+            return kind
+    return str

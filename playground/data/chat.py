@@ -16,17 +16,15 @@ def _known(role: Role, words: str) -> dict[str, Role]:
     return {plain(word): role for word in words.split()}
 
 
+_TOOLS = "observation tool function ipython tool_response function_response tool_result"
 _ROLES: dict[str, Role] = {
     **_known("user", "user human prompter usr customer client guest caller visitor patient student 用户 客户 人类"),
-    **_known("user", "observation tool function ipython tool_response function_response tool_result"),
+    **_known("user", _TOOLS),
     **_known("assistant", "assistant gpt bot model chatgpt ai agent support clerk operator advisor 助手 客服 机器人"),
     **_known("assistant", "function_call tool_call"),
     **_known("system", "system developer 系统"),
 }
-_TOOL_SPEAKERS = frozenset(
-    map(plain, "observation tool function ipython tool_response function_response tool_result".split())
-)
-_TOOL_CALLERS = frozenset(map(plain, ("function_call", "tool_call")))
+_TOOL_SPEAKERS = frozenset(map(plain, _TOOLS.split()))
 _PAIRED: dict[str, Role] = {
     **dict.fromkeys(("instruction", *INSTRUCTION, *PROMPT), "user"),
     **dict.fromkeys((*COMPLETION, *ANSWER), "assistant"),

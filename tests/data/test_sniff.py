@@ -51,7 +51,11 @@ TABLE: list[list[object]] = [["question", "answer"], *([row["question"], row["an
         ("a.txt", CSV.replace('"Who, me?",', "Who, me?\t").replace(",", "\t", 1).replace("Why?,", "Why?\t"), "TSV"),
         ("a.json", CSV, "called JSON, but it holds CSV"),
         ("a.xlsx", CSV, "called XLSX, but it holds CSV"),
-        ("a.csv", "sep=;\n" + CSV.replace(",answer", ";answer").replace('",', '";').replace("?,", "?;"), "Above"),
+        (
+            "a.csv",
+            "sep=;\n" + CSV.replace(",answer", ";answer").replace('",', '";').replace("?,", "?;"),
+            "separated by ';'",
+        ),
         ("a.csv", "# made by Ann\n\n" + CSV, "Above the names of the columns stand other lines: 2"),
         ("a.csv", CSV.replace("Who, me", r"\"Who\", me"), "backslash"),
         ("a.json", "// mine\n[" + ", /* and */\n".join(map(json.dumps, ROWS)) + "]", "Remarks"),
@@ -77,7 +81,7 @@ def test_is_read_as_what_it_is(tmp_path: Path, name: str, content: str | bytes, 
         ("a.csv", b"<!DOCTYPE html>\n<html>a, b</html>", "web page"),
         ("a.jsonl", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "pointer"),
         ("a.json", b'[{"a": "1"}\n{"a": "2"}\n{"a": "3"}]', "at row 2"),
-        ("a.csv", "q,a\n“Who, me?”,“You, yes”\n".encode(), "Most rows have more cells"),
+        ("a.csv", "q,a\n“Who,me?”,“You,yes”\n".encode(), "Most rows have more cells"),
     ],
 )
 def test_says_what_it_is_instead(tmp_path: Path, name: str, content: bytes, reason: str) -> None:

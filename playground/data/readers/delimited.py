@@ -4,8 +4,9 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 
+from playground.data.column_names import is_known
 from playground.data.excerpts import excerpt
 from playground.data.readers.header import (
     LOOKED_AT,
@@ -17,7 +18,8 @@ from playground.data.readers.header import (
     nameless,
 )
 from playground.data.readers.json_repair import CUT_OFF
-from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, SHOWN, Change, Problem, Row, Table, build_table
+from playground.data.readers.ragged import Ragged
+from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, Change, Problem, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
@@ -25,16 +27,19 @@ _SEPARATORS = (",", ";", "\t", "|")
 _NONE = "\x1f"
 """A character that no text has: the separator of files with one column."""
 _SIGNS = {",": "','", ";": "';'", "\t": "\\t", "|": "'|'"}
+PLAIN_QUOTES = N_("Quotes do not close within cells. They were read as signs like any other.")
 _UNCLOSED = "unexpected end"
 _ESCAPED = re.compile(r'(?<!\\)\\"')
 _LOOKED_AT_FOR_HEADER = 200
-_TOLD = 5
-_CELLS = 4
+_STATED = re.compile(r'\A"?sep=(.)"?\n', re.IGNORECASE)
 
 
 def read_delimited(text: str, kind: str, problems: list[Problem]) -> Table:
     """Rows under the header, which may have a title above it or be missing; raises `DataError` for quotes that do not
     close."""
+    stated = _STATED.match(text)
+    if stated and stated[1] in _SEPARATORS:  # Excel's own way of saying it
+        text = text[stated.end() :]
     above = _above(text)
     body = text.split("\n", above)[above]
     notes = lines_above([[line] for line in text.split("\n", above)[:above]])
@@ -43,6 +48,8 @@ def read_delimited(text: str, kind: str, problems: list[Problem]) -> Table:
     except DataError:
         doubled = _ESCAPED.sub('""', body)
         if doubled == body:
+            if "\t" in body.split("\n", 1)[0]:
+                return _table(body, kind, [*problems, *notes, Problem(Sentence(PLAIN_QUOTES))], above, quotes=False)
             raise
         try:
             return _table(doubled, kind, [*problems, *notes, _escaped(body)], above)
@@ -68,11 +75,12 @@ def _escaped(text: str) -> Problem:
     return Problem(sentence, changes=(change,))
 
 
-def _table(text: str, kind: str, problems: list[Problem], above: int) -> Table:
-    """`above` are the lines that stand above this text in the file."""
+def _table(text: str, kind: str, problems: list[Problem], above: int, quotes: bool = True) -> Table:
+    """`above` are the lines that stand above this text in the file; without `quotes` they are signs like any other."""
     separator = _separator(text, kind)
     cut: list[int] = []
-    records = _records(text, separator, cut=cut, above=above)
+    records = (_signs_alike(text) if quotes else _lines(text)) if separator == "\t" else None
+    records = _records(text, separator, cut=cut, above=above) if records is None else records
     header = next(records, None)
     if header is None:
         raise DataError("The file is empty. Upload a file with a header line and rows.")
@@ -83,7 +91,7 @@ def _table(text: str, kind: str, problems: list[Problem], above: int) -> Table:
         names, notes = nameless(first)
     else:
         names, notes = column_names(first)
-    ragged = _Ragged(len(names))
+    ragged = Ragged(first, len(names), separator)
     rows = ragged.rows(names, chain(sample, records))
     table = build_table(rows, kind, [*problems, *_other_separator(text, kind, separator, names), *notes])
     table.problems.extend(ragged.problems)
@@ -110,17 +118,52 @@ def _last_line(text: str) -> str:
 
 
 def _separator(text: str, kind: str) -> str:
-    """The one under which most of the first records have as many cells as the header."""
+    """The one under which most of the first records have as many cells as the header, of several the one that gives
+    names that are known, and then the one that stands less within numbers and sentences."""
     if kind == "tsv" and "\t" in text.split("\n", 1)[0]:
         return "\t"
-    best, best_score = _NONE, (0.0, 0)
+    best, best_score = _NONE, (0.0, 0, 0.0, 0)
     for candidate in _SEPARATORS:
         sample = [cells for _, cells in islice(_records(text[:200_000], candidate, lenient=True), 50)]
         if sample and len(sample[0]) > 1:
-            score = (sum(len(cells) == len(sample[0]) for cells in sample) / len(sample), len(sample[0]))
+            fitting = sum(len(cells) == len(sample[0]) for cells in sample) / len(sample)
+            score = (fitting, sum(map(is_known, sample[0])), -_within(sample), len(sample[0]))
             if score > best_score:
                 best, best_score = candidate, score
     return best
+
+
+def _within(sample: list[list[str]]) -> float:
+    """How many of the cells begin as the rest of a sentence or of a number does."""
+    pairs = [pair for cells in sample[1:] for pair in pairwise(cells)]
+    torn = sum(after.startswith(" ") or (before[-1:].isdigit() and after[:1].isdigit()) for before, after in pairs)
+    return torn / max(1, len(pairs))
+
+
+def _signs_alike(text: str) -> Iterator[tuple[int, list[str]]] | None:
+    """Records of a table with tabs in which a line is a row: a quote is a sign like any other, unless it is one of two
+    around a whole cell. None where lines differ in their number of tabs, as where cells go over several lines."""
+    width = -1
+    for line in io.StringIO(text):
+        if line.strip("\n"):
+            tabs = line.count("\t")
+            if width not in (-1, tabs):
+                return None
+            width = tabs
+    return _lines(text)
+
+
+def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(io.StringIO(text), 1):
+        if bare := line.rstrip("\n"):
+            yield number, [_unquoted(cell) for cell in bare.split("\t")]
+
+
+def _unquoted(cell: str) -> str:
+    if len(cell) < 2 or cell[0] != '"' or cell[-1] != '"':
+        return cell
+    inner = cell[1:-1].replace('""', "\0")
+    return cell if '"' in inner else inner.replace("\0", '"')
 
 
 def _records(
@@ -162,76 +205,3 @@ def _reason(error: csv.Error) -> Sentence:
     if "field larger" in said:
         return Sentence("a cell is too long, or a quote never closes")
     return Sentence("a quote stands where none may be")
-
-
-class _Ragged:
-    """Rows with more or fewer cells than the header: mended where nothing can shift, left out otherwise."""
-
-    def __init__(self, width: int) -> None:
-        self._width = width
-        self._left_out = 0
-        self._short = 0
-        self._first: tuple[int, int] = (0, 0)
-        self.problems: list[Problem] = []
-
-    def rows(self, names: list[str], records: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, Row]]:
-        """The numbered rows; raises `DataError` at their end when most do not fit the header."""
-        kept = 0
-        for number, (line, cells) in enumerate(records, 1):
-            if self._usable(cells, number, line):
-                kept += 1
-                yield number, dict(zip(names, self._fit(cells, number, line), strict=True))
-        self._check(kept)
-
-    def _usable(self, cells: list[str], number: int, line: int) -> bool:
-        if any(cell.strip() for cell in cells[self._width :]):
-            self._left_out += 1
-            self._first = self._first if self._left_out > 1 else (number, line)
-            self._note(
-                N_(
-                    "Row {row} (line {line}) has {count} cells, but there are {width} columns; it is left out. "
-                    "Put texts that contain the separator in quotes."
-                ),
-                cells,
-                number,
-                line,
-                self._left_out,
-            )
-            return False
-        return True
-
-    def _fit(self, cells: list[str], number: int, line: int) -> list[object]:
-        if len(cells) < self._width:
-            self._short += 1
-            self._note(
-                N_("Row {row} (line {line}) has only {count} of {width} cells; the others count as empty."),
-                cells,
-                number,
-                line,
-                self._short,
-            )
-        padded: list[object] = [*cells, *[""] * self._width]
-        return padded[: self._width]
-
-    def _check(self, kept: int) -> None:
-        if self._left_out > kept:
-            raise DataError(
-                "Most rows have more cells than there are columns ({width}), first row {row} (line {line}). Put texts "
-                "that contain the separator in quotes, or check the header.",
-                width=self._width,
-                row=self._first[0],
-                line=self._first[1],
-            )
-
-    def _note(self, msgid: str, cells: list[str], number: int, line: int, so_far: int) -> None:
-        if so_far <= _TOLD:
-            sentence = Sentence(msgid, row=number, line=line, count=len(cells), width=self._width)
-            changes = (self._change(cells, number),) if so_far <= SHOWN else ()
-            self.problems.append(Problem(sentence, number, changes))
-        elif so_far == _TOLD + 1:
-            self.problems.append(Problem(Sentence("More rows like row {row} follow.", row=number), number))
-
-    def _change(self, cells: list[str], number: int) -> Change:
-        before = tuple(map(excerpt, cells[:_CELLS]))
-        after = [*before, *[""] * (self._width - len(cells))] if len(cells) < self._width else ()
-        return Change(number, before, tuple(after))

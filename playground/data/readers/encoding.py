@@ -4,7 +4,7 @@ import codecs
 import re
 
 from playground.data.excerpts import excerpt
-from playground.data.readers.legacy_encodings import ENCODINGS, is_chinese
+from playground.data.readers.legacy_encodings import is_chinese, likely_encodings
 from playground.data.table import Change, Problem
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
@@ -103,17 +103,13 @@ def _legacy(raw: bytes, error: UnicodeDecodeError) -> tuple[str, list[Problem]]:
     bad = replaced.count("\ufffd")
     if len(replaced) - len(replaced.encode("ascii", "ignore")) - bad > bad:
         raise DataError(_UNREADABLE, line=_line(raw, error)) from error
-    sample = _odd_part(raw, error)
-    for name, plausible in ENCODINGS:
+    for name in likely_encodings(_odd_part(raw, error)):
         try:
-            if not plausible(codecs.getincrementaldecoder(name)().decode(sample)):  # its end may be half a character
-                continue
             text = raw.decode(name)
         except UnicodeDecodeError:
             continue
-        else:
-            msgid = N_("The file is not in UTF-8; it was read as {encoding}. Check the preview for odd characters.")
-            return text, [Problem(Sentence(msgid, encoding=name), changes=_odd_line(raw, error, name))]
+        msgid = N_("The file is not in UTF-8; it was read as {encoding}. Check the preview for odd characters.")
+        return text, [Problem(Sentence(msgid, encoding=name), changes=_odd_line(raw, error, name))]
     raise DataError(_UNREADABLE, line=_line(raw, error)) from error
 
 

@@ -100,7 +100,7 @@ CHOICES = Column("choices", "The choices are in (optional)", names.CHOICES, requ
 
 def framed(row: MappedRow, asked: list[Message], answer: str) -> list[Message]:
     """A question and its answer behind the row's role and whatever was said before, which is read but not learnt."""
-    system = system_text(row.text("system"))
+    system = system_text(row.text("system")) if "system" in row.table.columns else ""
     earlier = row.value("history")
     if not earlier:
         return [*([{"role": "system", "content": system}] if system else []), *asked, assistant(answer)]  # type: ignore[list-item]
@@ -155,10 +155,12 @@ def _instruction(row: MappedRow) -> list[Message]:
 
 
 def _prompt_completion(row: MappedRow) -> list[Message]:
-    context, choices = row.text("context"), row.value("choices")
-    parts = [context, row.need("prompt"), listed_choices(choices)]
+    prompt, context, choices = row.need("prompt"), row.text("context"), row.value("choices")
+    if not choices and not context:
+        return framed(row, [user(prompt)], row.need_answer("completion"))
+    asked = "\n\n".join(part for part in (context, prompt, listed_choices(choices)) if part.strip())
     answer = chosen_answer(row.value("completion"), choices) or row.need_answer("completion")
-    return framed(row, [user("\n\n".join(part for part in parts if part.strip()))], answer)
+    return framed(row, [user(asked)], answer)
 
 
 MESSAGES = DatasetFormat(

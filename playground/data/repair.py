@@ -92,7 +92,7 @@ def _find(kind: str, table: Table, mapping: ColumnMapping) -> Repair | None:
     changes: list[Change] = []
     for index, row in enumerate(table.rows):
         mended = mend(index, row)
-        if mended == row:
+        if mended is row or mended == row:
             continue
         found.append(table.numbers[index])
         if len(changes) < SHOWN:
@@ -180,13 +180,17 @@ def _twins(table: Table, mapping: ColumnMapping) -> dict[int, int]:
     first: dict[bytes, int] = {}
     found: dict[int, int] = {}
     for index, row in enumerate(table.rows):
-        train_cells = _each_text({column: cell(row, column) for column in columns}, _trimmed)
-        if _is_empty(train_cells):
+        train_cells = [cell(row, column) for column in columns]
+        if all(map(_is_blank, train_cells)):
             continue
-        key = hashlib.sha256(json.dumps(train_cells, sort_keys=True).encode()).digest()
+        key = hashlib.sha256("\0".join(map(_as_key, train_cells)).encode("utf-8", "surrogatepass")).digest()
         if first.setdefault(key, index) != index:
             found[index] = first[key]
     return found
+
+
+def _as_key(value: object) -> str:
+    return "." + _trimmed(value) if isinstance(value, str) else json.dumps(_in(value, _trimmed), sort_keys=True)
 
 
 def _is_empty(row: Row) -> bool:
@@ -205,7 +209,13 @@ def _says_nothing(value: object) -> bool:
 
 
 def _each_text(row: Row, change: Callable[[str], str]) -> Row:
-    return {name: _in(value, change) for name, value in row.items()}
+    """The same row where nothing changes, which most rows are."""
+    changed: Row = {}
+    for name, value in row.items():
+        done = change(value) if isinstance(value, str) else _in(value, change)
+        if done is not value:
+            changed[name] = done
+    return {**row, **changed} if changed else row
 
 
 def _in(value: object, change: Callable[[str], str]) -> object:
@@ -220,7 +230,7 @@ def _in(value: object, change: Callable[[str], str]) -> object:
 
 def _tidied(text: str) -> str:
     """Without stray spaces around it. An indent may be meant: wide, or before the first of several lines."""
-    indent = _INDENT.match(text)
+    indent = _INDENT.match(text) if text[:1].isspace() else None
     return (indent[1] if indent else "") + _trimmed(text)
 
 

@@ -1,7 +1,7 @@
 """What is taken off texts because no reader means it: marks of other models, places of pictures, thinking."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,10 @@ _ENDS = (
     r"</s>|<eos>|<pad>|<\|endoftext\|>|<\|end_of_text\|>|<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|eos\|>|<end_of_turn>"
     r"|<｜end▁of▁sentence｜>|\[EOS\]|\[/?PAD\]"
 )
-_OUTER = re.compile(rf"\A\s*(?:(?:{_BEGINS})\s*)+|(?:\s*(?:{_ENDS}))+\s*\Z")
+_BEGIN = re.compile(rf"\s*(?:(?:{_BEGINS})\s*)+")
+_END = re.compile(rf"(?:\s*(?:{_ENDS}))+\s*\Z")
+_END_CHARS = 120
+"""Only so much of a text's end is looked through, which takes no longer for long texts."""
 _BETWEEN = re.compile(r"\s*<\|endoftext\|>\s*(?:<\|startoftext\|>\s*)?")
 _PICTURE = re.compile(
     r"<\|?image(?:_?\d+|_?pad|_?here)?\|?>|\A\s*<(?:video|audio)>|<(?:video|audio)>\s*\Z", re.IGNORECASE
@@ -26,8 +29,8 @@ _PICTURE = re.compile(
 _THINKING = re.compile(
     r"\A\s*<(think|thinking|thought|reasoning)>.*?</\1>\s*|\A(?:(?!<think>).)*</think>\s*", re.DOTALL
 )
-_COMMON_ENDS = (re.compile(r"\s+(END|STOP)\s*\Z"), re.compile(r"\s*(###|<END>|\[END\])\s*\Z"))
-_COMMON_ASKED = re.compile(r"\s*(###|->|=>)\s*\Z")
+_COMMON_END = re.compile(r"(?:(?<=\s)(END|STOP)|(###|<END>|\[END\]))\Z")
+_COMMON_ASKED = re.compile(r"(###|->|=>)\Z")
 _MARKS = N_("Marks that are no part of the text, such as {mark}, were taken off in rows: {count} (first row {row}).")
 _PICTURES = N_(
     "Places of pictures ({mark}) were taken out in rows: {count} (first row {row}). The model reads texts only."
@@ -47,15 +50,17 @@ class Stripper:
     def strip(self, example: "Example") -> "Example":
         """The example without them; raises `Unusable` where nothing is left."""
         if example.messages is None:
-            text = self._without_marks(example.text or "", example.row)
+            text = example.text or ""
+            if "<" not in text and "[" not in text:
+                return example
+            text = self._without_marks(text, example.row)
             return replace(example, text=self._cut(_BETWEEN, "\n\n", text, _MARKS, example.row).strip("\n"))
         stripped = tuple(self._message(message, example.row) for message in example.messages)
         return replace(example, messages=stripped)
 
     def strip_common(self, examples: "Sequence[Example]") -> "list[Example]":
         """Without the sign by which every answer, or every question, ends."""
-        for pattern in _COMMON_ENDS:
-            examples = self._strip_last(examples, -1, pattern)
+        examples = self._strip_last(examples, -1, _COMMON_END)
         return list(self._strip_last(examples, -2, _COMMON_ASKED))
 
     def problems(self) -> list[Problem]:
@@ -80,7 +85,13 @@ class Stripper:
         return {**message, "content": content.strip()}
 
     def _without_marks(self, text: str, row: int) -> str:
-        return self._cut(_OUTER, "", text, _MARKS, row)
+        if (begin := _BEGIN.match(text)) is not None:
+            self._note(_MARKS, begin[0], row)
+            text = text[begin.end() :]
+        if text.rstrip()[-1:] in (">", "]") and (end := _END.search(text, max(0, len(text) - _END_CHARS))) is not None:
+            self._note(_MARKS, end[0], row)
+            text = text[: end.start()]
+        return text
 
     def _cut(self, pattern: re.Pattern[str], instead: str, text: str, msgid: str, row: int) -> str:
         found = pattern.search(text)
@@ -96,16 +107,19 @@ class Stripper:
             rows.append(row)
 
     def _strip_last(self, examples: "Sequence[Example]", place: int, pattern: re.Pattern[str]) -> "Sequence[Example]":
-        said = [example.messages[place]["content"] if example.messages else "" for example in examples]
-        marks = {found[1] if (found := pattern.search(text)) else "" for text in said}
-        if len(marks) != 1 or "" in marks or len(examples) < 2:
+        marks: set[str] = set()
+        for example in examples:
+            found = pattern.search(example.messages[place]["content"][-40:].rstrip()) if example.messages else None
+            marks.add(found[0] if found else "")
+            if len(marks) > 1 or "" in marks:
+                return examples
+        if len(examples) < 2:
             return examples
-        return [self._changed(example, place, lambda text: pattern.sub("", text)) for example in examples]
+        mark = marks.pop()
+        return [self._changed(example, place, mark) for example in examples]
 
-    def _changed(self, example: "Example", place: int, change: Callable[[str], str]) -> "Example":
+    def _changed(self, example: "Example", place: int, mark: str) -> "Example":
         messages = list(example.messages or ())
-        before = messages[place]["content"]
-        after = change(before).strip()
-        self._note(_MARKS, before.strip()[len(after) :], example.row)
-        messages[place] = {**messages[place], "content": after}
+        self._note(_MARKS, mark, example.row)
+        messages[place] = {**messages[place], "content": messages[place]["content"].rstrip()[: -len(mark)].strip()}
         return replace(example, messages=tuple(messages))

@@ -1,40 +1,21 @@
 """Conversations as people store them, to messages that a chat template takes."""
 
-import json
 import re
 from collections.abc import Iterable
-from typing import Any, Literal, TypeGuard
+from typing import Any, TypeGuard
 
-from playground.data.column_names import ANSWER, COMPLETION, INSTRUCTION, PROMPT, plain
+from playground.data.column_names import plain
+from playground.data.content import as_json, holds_media, text_of_parts
+from playground.data.roles import TOOL_SPEAKERS, Role, role_of, side_of
 from playground.errors import DataError
 from playground.protocol.messages import Message
 
-Role = Literal["user", "assistant", "system"]
-
-
-def _known(role: Role, words: str) -> dict[str, Role]:
-    return {plain(word): role for word in words.split()}
-
-
-_TOOLS = "observation tool function ipython tool_response function_response tool_result"
-_ROLES: dict[str, Role] = {
-    **_known("user", "user human prompter usr customer client guest caller visitor patient student 用户 客户 人类"),
-    **_known("user", _TOOLS),
-    **_known("assistant", "assistant gpt bot model chatgpt ai agent support clerk operator advisor 助手 客服 机器人"),
-    **_known("assistant", "function_call tool_call"),
-    **_known("system", "system developer 系统"),
-}
-_TOOL_SPEAKERS = frozenset(map(plain, _TOOLS.split()))
-_PAIRED: dict[str, Role] = {
-    **dict.fromkeys(("instruction", *INSTRUCTION, *PROMPT), "user"),
-    **dict.fromkeys((*COMPLETION, *ANSWER), "assistant"),
-}
-"""What stands for the two sides where one object holds both."""
 _SPEAKERS = ("role", "from", "speaker", "sender", "author")
 _WORDS = ("content", "value", "text", "message", "utterance")
 _CALLS = ("tool_calls", "function_call")
+READ_ONLY = "read_only_here"
+"""What this program itself sets on an answer that is learnt elsewhere."""
 _NOT_LEARNT = ("weight", "train", "loss", "loss_mask", "loss_weight", "trainable", "learn")
-_PICTURES = ("image", "image_url", "input_image", "video", "audio")
 
 
 class Unusable(DataError):
@@ -47,18 +28,6 @@ def user(content: str) -> Message:
 
 def assistant(content: str) -> Message:
     return {"role": "assistant", "content": content}
-
-
-def role_of(speaker: object) -> Role | None:
-    """Which side a speaker is on, by the words that are used for it."""
-    if isinstance(speaker, dict):  # {"role": …}, as services export it
-        speaker = speaker.get("role")
-    return _ROLES.get(plain(str(speaker).strip())) if speaker else None
-
-
-def as_json(value: object) -> str:
-    """An object or a list as it is to be written by the model."""
-    return json.dumps(value, ensure_ascii=False)
 
 
 def continued(before: object, after: object = None, system: str = "") -> list[Message]:
@@ -80,7 +49,23 @@ def continued(before: object, after: object = None, system: str = "") -> list[Me
     items = [*said, *answered]
     if not items:
         raise Unusable("The conversation is empty or is not a list of messages.")
-    return _checked([_message(item, place) for place, item in enumerate(items, 1)], system)
+    messages = [_message(item, place) for place, item in enumerate(items, 1)]
+    return _checked(_joined(messages) if any(map(_is_by_tool, items)) else messages, system)
+
+
+def _is_by_tool(item: object) -> bool:
+    return isinstance(item, dict) and (_calls(item) is not None or plain(str(_speaker(item))) in TOOL_SPEAKERS)
+
+
+def _joined(messages: list[Message]) -> list[Message]:
+    """Several results of tools, or a call and what is said with it, as one turn."""
+    joined: list[Message] = []
+    for message in messages:
+        if joined and joined[-1]["role"] == message["role"] != "system":
+            joined[-1] = {**joined[-1], "content": f"{joined[-1]['content']}\n{message['content']}"}
+        else:
+            joined.append(message)
+    return joined
 
 
 def are_texts(value: object) -> TypeGuard[list[str]]:
@@ -134,9 +119,17 @@ def is_open(value: object) -> bool:
 
 def has_pictures(value: object) -> bool:
     """Whether some message has parts that are no text."""
-    contents = [item.get(_words(item)) for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-    parts = [part for content in contents if isinstance(content, list) for part in content if isinstance(part, dict)]
-    return any(part.get("type") in _PICTURES for part in parts)
+    items = value if isinstance(value, list) else []
+    return any(holds_media(item.get(_words(item))) for item in items if isinstance(item, dict))
+
+
+def has_unlearnt(value: object) -> bool:
+    """Whether the file itself marks some answer as one that is read but not learnt."""
+    items = value if isinstance(value, list) else []
+    return any(
+        isinstance(item, dict) and speaker_role(item) == "assistant" and READ_ONLY not in item and _flagged(item)
+        for item in items
+    )
 
 
 def unread_keys(value: object) -> set[str]:
@@ -149,7 +142,7 @@ def _read_keys(item: dict[str, object]) -> set[str]:
     if _is_pair(item):
         return set(item)
     speaker = next((name for name in _SPEAKERS if name in item), "")
-    return {speaker, _words(item), *_CALLS, *_NOT_LEARNT}
+    return {speaker, _words(item), *_CALLS, *_NOT_LEARNT, READ_ONLY}
 
 
 def join_turns(value: object) -> object:
@@ -181,23 +174,19 @@ def _one_each(value: Iterable[Any]) -> list[Any]:
     """Objects that hold what both sides say as one message for each."""
     found: list[Any] = []
     for item in value:
-        if isinstance(item, dict) and _is_pair(item):
-            found.extend(
-                {"role": _side(name), "content": said}
-                for name, said in item.items()
-                if _side(name) != "system" or (isinstance(said, str) and said.strip())
-            )
-        else:
+        if not isinstance(item, dict) or not _is_pair(item):
             found.append(item)
+            continue
+        for side in ("system", "user", "assistant"):
+            said = [said for name, said in item.items() if side_of(name) == side and said not in (None, "")]
+            if said or side != "system":
+                texts = all(isinstance(part, str) for part in said)
+                found.append({"role": side, "content": "\n\n".join(said) if texts else said[0]})
     return found
 
 
 def _is_pair(item: dict[str, object]) -> bool:
-    return len(item) > 1 and all(_side(name) for name in item) and not any(name in item for name in _SPEAKERS)
-
-
-def _side(name: str) -> Role | None:
-    return _ROLES.get(plain(name)) or _PAIRED.get(plain(name))
+    return len(item) > 1 and all(side_of(name) for name in item) and not any(name in item for name in _SPEAKERS)
 
 
 def speaker_role(item: dict[str, object]) -> Role | None:
@@ -207,6 +196,13 @@ def speaker_role(item: dict[str, object]) -> Role | None:
 
 def _speaker(item: dict[str, object]) -> object:
     return next((item[name] for name in _SPEAKERS if name in item), None)
+
+
+def speaker_and_words(item: dict[str, object]) -> tuple[object, str]:
+    """Who says a message and what, "" for what is no text."""
+    content = item.get(_words(item))
+    text = text_of_parts(content) if isinstance(content, list) else content
+    return _speaker(item), text if isinstance(text, str) else ""
 
 
 def _words(item: dict[str, object]) -> str:
@@ -219,7 +215,8 @@ def _calls(item: dict[str, object]) -> object:
 
 def _flagged(item: dict[str, object]) -> bool:
     """Whether the file says that a message is read but not learnt."""
-    return any(item.get(name) in (0, False, "0", "false", "False") for name in _NOT_LEARNT if name in item)
+    marked = any(item.get(name) in (0, False, "0", "false", "False") for name in _NOT_LEARNT if name in item)
+    return marked or READ_ONLY in item
 
 
 def _checked(found: list[Message], system: str) -> list[Message]:
@@ -249,8 +246,10 @@ def _message(item: object, place: int) -> Message:
             "Message {place} is said by '{said}'; only user, assistant and system are known.", place=place, said=said
         )
     content, calls = item.get(_words(item)), _calls(item)
-    if calls is None and plain(str(_speaker(item))) in _TOOL_SPEAKERS and not isinstance(content, str):
+    if calls is None and plain(str(_speaker(item))) in TOOL_SPEAKERS and not isinstance(content, str):
         content = as_json(content)
+    if speaker == "assistant" and isinstance(content, (dict, list)) and content and text_of_parts(content) is None:
+        content = as_json(content) if not holds_media(content) else content
     written = [] if calls is not None and not content else [_text(content, place)]
     written += [_written(calls)] if calls is not None else []
     message: Message = {"role": speaker, "content": "\n".join(written)}
@@ -266,17 +265,6 @@ def _written(calls: object) -> str:
         for call in (calls if isinstance(calls, list) else [calls])
     ]
     return "\n".join(as_json(call) for call in made)
-
-
-def text_of_parts(value: object) -> str | None:
-    """What a content of parts says, without pictures and thinking; None for what is no such content."""
-    if not isinstance(value, list) or not value:
-        return None
-    kinds = [part.get("type") if isinstance(part, dict) else None for part in value]
-    if not all(kind in ("text", "input_text", "output_text", "thinking", *_PICTURES) for kind in kinds):
-        return None
-    texts = [part.get("text") for part, kind in zip(value, kinds, strict=True) if str(kind).endswith("text")]
-    return "".join(text for text in texts if isinstance(text, str)) if texts else None
 
 
 def _text(value: object, place: int) -> str:

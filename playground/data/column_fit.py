@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 from playground.data.chat import are_turns, is_open
-from playground.data.column_names import TESTING, TRAINING, plain
+from playground.data.column_names import CHAT, plain, split_named
 from playground.data.formats import Column
 from playground.data.languages import language_of
 from playground.data.table import Table, cell
@@ -39,6 +39,13 @@ def fits(table: Table, header: str, column: Column, found: Mapping[str, str]) ->
     return "" if is_note else header
 
 
+def holds_code(table: Table, header: str) -> bool:
+    """Whether a column that is named after a chat holds the text of lists that could not be read."""
+    return plain(header) in CHAT and any(
+        str(value).lstrip()[:2] in ("[{", "{'", '{"') for value in _first(table, header)
+    )
+
+
 def _turns(table: Table, header: str, kind: type, holds: str) -> str:
     if kind is dict and f"{header}.messages" in paths(table):
         return f"{header}.messages"
@@ -67,8 +74,8 @@ def _is_mark(texts: list[str]) -> bool:
 
 
 def _is_split(texts: list[str]) -> bool:
-    said = {plain(text) for text in texts}
-    return said <= TRAINING | TESTING and bool(said & TRAINING)
+    said = {split_named(text) for text in set(texts)}
+    return "train" in said and "" not in said
 
 
 def _is_number(texts: list[str]) -> bool:
@@ -130,9 +137,9 @@ def paths(table: Table) -> list[str]:
 
 
 def shape(table: Table, column: str) -> type:
-    """str for cells that read as text, list or dict; from the first cells that hold anything."""
-    first = list(islice(_all(table, column), 5))
+    """str for cells that read as text, list or dict; what most of the first cells are that hold anything."""
+    first = list(islice(_all(table, column), 10))
     for kind in (list, dict):
-        if first and all(isinstance(value, kind) for value in first):
+        if first and 2 * sum(isinstance(value, kind) for value in first) > len(first):
             return kind
     return str

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from playground.data.column_fit import fits, language_pair, paths, shape
-from playground.data.column_names import last_word, plain
+from playground.data.column_fit import fits, holds_code, language_pair, paths, shape
+from playground.data.column_names import LABEL, VAGUE_PROMPT, last_word, plain
 from playground.data.formats import TEXT, DatasetFormat, Formats
 from playground.data.mapped_table import MappedTable
 from playground.data.nameless import by_content
@@ -14,8 +14,8 @@ from playground.sentence import N_
 
 AUTO = "auto"
 NOTHING_KNOWN = N_(
-    "No columns to learn from were found. The file has: {columns}. Name them prompt and completion, question and "
-    "answer, instruction and output, text and label, or just text."
+    "No columns to learn from were found. The file has: {columns}. Choose which is which, or name them prompt and "
+    "completion, question and answer, instruction and output, text and label, or just text."
 )
 """What is said of a file in which no format is recognised."""
 NOT_FOUND = N_(
@@ -38,6 +38,13 @@ class ColumnMapping:
         """The columns of the file that are read, whole or in part."""
         return {path if path in table.columns else path.split(".", 1)[0] for path in self.columns.values()}
 
+    def read(self, table: Table) -> set[str]:
+        """Those of them that are read or learnt, and not only used to choose rows."""
+        own = {column.name for column in self.format.columns}
+        return ColumnMapping(self.format, {name: path for name, path in self.columns.items() if name in own}).used(
+            table
+        )
+
     def unused(self, table: Table) -> list[str]:
         """The columns of the file of which nothing is read."""
         used = self.used(table)
@@ -57,18 +64,22 @@ def recognize(table: Table, formats: Formats) -> ColumnMapping:
     if guess := by_content(table):
         name, columns = guess
         return ColumnMapping(formats[name], columns)
-    if len(table.columns) == 1 and shape(table, table.columns[0]) is str:
+    if len(table.columns) == 1 and shape(table, table.columns[0]) is str and not holds_code(table, table.columns[0]):
         return _only_texts(table)
     raise DataError(NOTHING_KNOWN, columns=_listed(table.columns))
 
 
 def _best(table: Table, known: list[ColumnMapping]) -> ColumnMapping:
-    explained = [mapping.used(table) for mapping in known]
+    explained = [mapping.read(table) for mapping in known]
     most = max(map(len, explained))
     best = [(mapping, used) for mapping, used in zip(known, explained, strict=True) if len(used) == most]
     first, first_used = best[0]
-    others = tuple(mapping.format.name for mapping, used in best[1:] if used != first_used)
+    others = tuple(mapping.format.name for mapping, used in best[1:] if used != first_used and not _is_vague(mapping))
     return ColumnMapping(first.format, first.columns, others)
+
+
+def _is_vague(mapping: ColumnMapping) -> bool:
+    return plain(mapping.columns.get("prompt", "")) in VAGUE_PROMPT
 
 
 def _suits(table: Table, format: DatasetFormat, found: Mapping[str, str]) -> bool:
@@ -162,12 +173,15 @@ def _search(table: Table, format: DatasetFormat, chosen: Mapping[str, str], inst
         found = dict(zip(format.column_names, pair, strict=False))
     by_name = {plain(header): header for header in reversed(table.columns)}
     by_last_word = {last_word(header): header for header in reversed(table.columns)}
+    is_for_labels = any(column.holds == "label" for column in format.columns)
     needless = {name for column in format.columns if not instead for name in column.instead if column.name in chosen}
     for column in format.all_columns:
         if column.name in needless or column.name in found or column.name in chosen or (instead and column.instead):
             continue
         for name in column.names:
             header = by_name.get(name) or (by_last_word.get(name) if column.holds == "label" else None)
+            if column.holds == "mark" and is_for_labels and name in LABEL:
+                continue  # a number beside the name of a label is no judgement
             if header is None or header in taken or header in {path.split(".", 1)[0] for path in found.values()}:
                 continue
             path = fits(table, header, column, found)

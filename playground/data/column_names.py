@@ -8,12 +8,14 @@ import unicodedata
 from functools import lru_cache
 
 _SIMPLIFIED = str.maketrans(
-    "問題輸對話標籤譯類別總結內評論說統訊會應複詢極續", "问题输对话标签译类别总结内评论说统讯会应复询极续"
+    "問題輸對話標籤譯類別總結內評論說統訊會應複詢極續覆復", "问题输对话标签译类别总结内评论说统讯会应复询极续复复"
 )
 """Headers are compared in simplified characters."""
 _REMARK = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\s*$")
 _ACCENTS = re.compile("[\u0300-\u036f]")
+_ARABIC_THE = "ال"
 _MAX_NAME_CHARS = 60
+_MAX_SPLIT_CHARS = 16
 
 
 @lru_cache(maxsize=4096)
@@ -22,7 +24,8 @@ def plain(column: str) -> str:
     simplified characters."""
     name = _REMARK.sub("", column) or column
     name = _ACCENTS.sub("", unicodedata.normalize("NFKD", name.casefold().translate(_SIMPLIFIED)))
-    return "".join(char for char in unicodedata.normalize("NFC", name) if unicodedata.category(char)[0] in "LNM")
+    name = "".join(char for char in unicodedata.normalize("NFC", name) if unicodedata.category(char)[0] in "LNM")
+    return name.removeprefix(_ARABIC_THE) if len(name) > 3 else name
 
 
 def last_word(column: str) -> str:
@@ -42,11 +45,12 @@ QUESTION = _words(
     "küsimus vprašanje pitanje",
 )
 ANSWER = _words(
-    "answer answers reply a 答案 回答 答复 答 答句 标准答案 参考答案 respuesta respuestas contestación",
-    "resposta respostas réponse réponses antwort antworten risposta risposte antwoord svar vastaus odpowiedź",
-    "odpověď odpoveď ответ ответы відповідь отговор válasz răspuns απάντηση cevap yanıt جواب الجواب إجابة",
-    "الإجابة پاسخ תשובה उत्तर जवाब উত্তর பதில் సమాధానం 答え 返答 解答 답변 답 대답 응답 trảlời câutrảlời đápán",
-    "คำตอบ jawaban jawapan jibu atsakymas atbilde vastus odgovor",
+    "answer answers reply a answerkey correctanswer rightanswer goldanswer bestanswer answertext 答案 回答",
+    "答复 答 答句 标准答案 参考答案 respuesta respuestas contestación resposta respostas réponse réponses",
+    "antwort antworten risposta risposte antwoord svar vastaus odpowiedź odpověď odpoveď ответ ответы",
+    "відповідь отговор válasz răspuns απάντηση cevap yanıt جواب الجواب إجابة الإجابة پاسخ תשובה उत्तर जवाब",
+    "উত্তর பதில் సమాధానం 答え 返答 解答 답변 답 대답 응답 trảlời câutrảlời đápán คำตอบ jawaban jawapan jibu",
+    "atsakymas atbilde vastus odgovor",
 )
 _TEXT = _words(
     "text content sentence review message texts 正文 文本 内容 句子 评论 文字 texto texte testo tekst текст",
@@ -59,7 +63,7 @@ CHAT = _words(
     "messages conversations conversation chat dialog dialogue dialogs turns chatmessages 对话 会话 消息 聊天",
     "conversación conversa gespräch conversazione rozmowa диалог sohbet محادثة 会話 대화 hộithoại",
 )
-CHAT_QUESTIONS = _words("input inputs prompt prompts question instruction query 输入")
+CHAT_QUESTIONS = _words("input inputs prompt prompts question instruction query context history 输入")
 CHAT_ANSWERS = _words("output outputs completion completions response answer 输出")
 SYSTEM = _words(
     "system systemprompt systemmessage persona personas rôle systemtext 系统 系统提示 人设 システム 시스템",
@@ -113,19 +117,21 @@ WORSE = _words(
     "rejectedresponse lose loser",
 )
 INSTRUCTION_OUTPUT = (*_OUTPUT, *_words("response answer completion reply"), *ANSWER, *BETTER)
+VAGUE_PROMPT = ("context", "history", "text")
+"""What is a question only where nothing else is."""
 PROMPT = (
-    *_words("prompt sqlprompt"),
+    *_words("prompt sqlprompt problem naturallanguage nlquery nlquestion"),
     *QUESTION,
     *INPUT,
     *_words("user human ask post utterance 提示 提示词 用户 プロンプト 프롬프트 промпт"),
-    *_TEXT[:1],
+    *VAGUE_PROMPT,
 )
 COMPLETION = (
     "completion",
     *ANSWER,
     *_words("response"),
     *_OUTPUT,
-    *_words("assistant bot gpt target sql sqlquery query code 回复 回应 补全 完成 续写 助手 応答 返信 답글"),
+    *_words("assistant bot gpt target sql sqlquery query code solution 回复 回应 补全 完成 续写 助手 応答 返信 답글"),
     *BETTER,
 )
 DOCUMENT = (
@@ -149,12 +155,14 @@ LABEL = _words(
     "klasse stimmung thema etichetta etykieta kategoria метка категория класс тональность тема etiket sınıf",
     "kategori duygu تصنيف فئة लेबल श्रेणी ラベル カテゴリ 感情 분류 라벨 레이블 감정 nhãn ป้าย kelas",
 )
-PLAIN_TEXT = (*_TEXT, *_words("document article story 文章 文档 poem lyrics chapter"))
+PLAIN_TEXT = (
+    *_TEXT,
+    *_words("document article story 文章 文档 poem lyrics chapter caption captions transcription transcript"),
+)
 SPEAKER = _words("speaker role author sender from who name 说话人 发言人 角色 speakername")
-SPLIT = _words("split subset partition set fold datasplit 划分")
-TRAINING = frozenset("train training trn learn".split())
-TESTING = frozenset("test testing tst dev val valid validation eval evaluation heldout holdout".split())
-"""What stands in a column of splits."""
+SPLIT = _words("split subset partition set fold datasplit usage 划分")
+_TRAINING = re.compile(r"train|trn|learn")
+_TESTING = re.compile(r"test|tst|dev|val|heldout|holdout")
 MARK = _words(
     "ktotag iscorrect correct isgood good accepted isaccepted approved thumbsup upvoted ispreferred train",
     "trainable label",
@@ -171,6 +179,14 @@ _KNOWN: frozenset[str] = frozenset().union(
     *(INSTRUCTION, INSTRUCTION_INPUT, INSTRUCTION_OUTPUT, PROMPT, COMPLETION, DOCUMENT, SUMMARY),
     *(FIRST_TEXT, SECOND_TEXT, LABEL, PLAIN_TEXT, HISTORY, CHOICES, TOOLS, SOURCE_LANGUAGE, TARGET_LANGUAGE),
 )
+
+
+def split_named(name: str) -> str:
+    """ "train" or "test" for what stands in a column of splits, in whatever words; "" for anything else."""
+    folded = plain(name)
+    if len(folded) > _MAX_SPLIT_CHARS:
+        return ""
+    return "train" if _TRAINING.search(folded) else "test" if _TESTING.search(folded) else ""
 
 
 def is_known(column: str) -> bool:

@@ -1,5 +1,6 @@
 """Rows to what a model learns from: a conversation that ends with the assistant, or a plain text."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from playground.data.chat import Unusable
@@ -14,6 +15,8 @@ from playground.protocol.messages import Message
 from playground.sentence import Sentence
 
 MIN_EXAMPLES = 2
+MAX_TURNS = 200
+"""In a chain of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def make_examples(table: Table, mapping: ColumnMapping) -> Examples:
     usable: list[Example] = []
     skipped: list[tuple[int, Sentence]] = []
     remarks: dict[str, list[int]] = {}
-    for row in rows:
+    for row in chains.in_order(rows):
         if row.number in chosen.left_out:
             continue
         try:
@@ -63,7 +66,8 @@ def make_examples(table: Table, mapping: ColumnMapping) -> Examples:
         for remark in mapping.format.remarks:
             if remark.applies(row):
                 remarks.setdefault(remark.msgid, []).append(row.number)
-    usable = stripper.strip_common(usable)
+    usable = stripper.strip_common(sorted(usable, key=lambda example: example.row))
+    skipped.sort(key=lambda row: row[0])
     if len(usable) < MIN_EXAMPLES or sum(not example.held_out for example in usable) < 1:
         raise _too_few(len(usable), table, skipped)
     return Examples(usable, skipped, remarks, (*chosen.problems, *stripper.problems()))
@@ -80,6 +84,21 @@ class _Chains:
 
     def __init__(self, table: MappedTable) -> None:
         self._known: dict[str, tuple[Message, ...]] | None = {} if "parent" in table.columns else None
+
+    def in_order(self, rows: MappedTable) -> Iterable[MappedRow]:
+        """Each row behind the one that it goes on from, wherever that stands in the file."""
+        if self._known is None:
+            return rows
+        by_id = {row.text("id").strip(): row for row in rows}
+        ordered: dict[int, MappedRow] = {}
+        for row in rows:
+            path = [row]
+            while (before := by_id.get(path[-1].text("parent").strip())) and before.number not in ordered:
+                if before in path or len(path) > MAX_TURNS:
+                    break
+                path.append(before)
+            ordered.update((step.number, step) for step in reversed(path))
+        return ordered.values()
 
     def continue_(self, example: Example, row: MappedRow) -> Example:
         if self._known is None or example.messages is None:

@@ -15,6 +15,7 @@ from playground.data.chat import (
     assistant,
     continued,
     has_pictures,
+    has_unlearnt,
     is_message,
     is_open,
     system_text,
@@ -131,7 +132,8 @@ def _holds_turns(table: MappedTable) -> bool:
     if row is None:
         return False
     if "messages" in table.columns:
-        return True
+        said = row.value("messages")
+        return are_texts(said) or (isinstance(said, list) and any(map(is_message, said)))
     asked, answered = row.value("input"), row.value("output")
     turns = isinstance(answered, list) and bool(answered) and all(map(is_message, answered))
     return are_turns(asked) or turns or is_message(answered)
@@ -146,6 +148,10 @@ def _ends_with_a_question(row: MappedRow) -> bool:
 
 def _shows_pictures(row: MappedRow) -> bool:
     return has_pictures(row.value("messages")) or has_pictures(row.value("input"))
+
+
+def _holds_unlearnt(row: MappedRow) -> bool:
+    return any(has_unlearnt(row.value(column)) for column in ("messages", "input", "output"))
 
 
 def _instruction(row: MappedRow) -> list[Message]:
@@ -197,6 +203,10 @@ MESSAGES = DatasetFormat(
     remarks=(
         Remark(
             "Chats whose last question has no answer: {count} (first row {row}). It is left out.", _ends_with_a_question
+        ),
+        Remark(
+            "Chats with answers that the file says not to learn: {count} (first row {row}). These are only read.",
+            _holds_unlearnt,
         ),
         Remark("Chats with pictures: {count} (first row {row}). The pictures are not used.", _shows_pictures),
     ),

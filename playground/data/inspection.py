@@ -68,7 +68,8 @@ def inspect(
     `repairs=None`, or "all" among them, makes every one that is offered; those without which nothing could be
     learnt are made anyway, and it is said.
     """
-    table, mapping = flatten_to_fit(read_table(path, name), lambda read: resolve(read, formats, format, columns))
+    read = read_table(path, name)
+    table, mapping = flatten_to_fit(read, lambda shaped: resolve(shaped, formats, format, columns))
     offered = find_repairs(table, mapping)
     kinds = tuple(repair.kind for repair in offered)
     made = kinds if repairs is None or "all" in repairs else tuple(repairs)
@@ -78,7 +79,7 @@ def inspect(
         rows=len(table.rows),
         kind=table.kind,
         format=mapping.format.name,
-        columns=table.columns,
+        columns=list(dict.fromkeys([*table.columns, *read.columns])),
         mapping=mapping,
         problems=[
             *table.problems,

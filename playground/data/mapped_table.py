@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from playground.data.chat import Unusable, as_json, is_message, said_by_assistant, text_of_parts
+from playground.data.chat import Unusable, is_message, said_by_assistant
+from playground.data.content import as_json, text_of_parts
 from playground.data.table import Row, Table, cell
 
 Found = TypeVar("Found")

@@ -9,7 +9,8 @@ _WORDS_OF_A_LABEL = 4
 def by_content(table: Table) -> tuple[str, dict[str, str]] | None:
     """A format's name and its columns, where all columns of a file have numbers for names and two of them hold what
     is learnt: a label that comes again beside a text, or two texts."""
-    if [*table.columns] != [f"column {place}" for place in range(1, len(table.columns) + 1)]:
+    numbered = ([f"column {place + 1}", str(place)] for place in range(len(table.columns)))
+    if not all(name in names for name, names in zip(table.columns, numbered, strict=True)):
         return None
     cells = {name: _cells(table, name) for name in table.columns}
     labels = [name for name, texts in cells.items() if _is_label(texts)]
@@ -34,5 +35,6 @@ def _is_label(texts: list[str]) -> bool:
 
 
 def _are_texts(texts: list[str]) -> bool:
-    """Not all numbers or single words, as the numbers and names of rows are."""
-    return sum(len(text.split()) > 1 or len(text) > 12 for text in texts) * 2 > len(texts)
+    """Words, and not the numbers and names of rows; most of them said once."""
+    worded = sum(any(map(str.isalpha, text)) and (" " in text or not any(map(str.isdigit, text))) for text in texts)
+    return 2 * worded > len(texts) and 2 * len(set(texts)) > len(texts)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from playground.data.column_fit import FALSE
-from playground.data.column_names import TESTING, plain
+from playground.data.column_names import split_named
 from playground.data.mapped_table import MappedRow, MappedTable
 from playground.data.table import Problem
 from playground.sentence import N_, Sentence
@@ -29,7 +29,7 @@ def select(table: MappedTable) -> Selection:
     bad = _rows(table, "good", lambda text: text in FALSE, _BAD, problems)
     lowest = _middle(table)
     low = _rows(table, "rating", lambda text: _number(text, lowest) < lowest, _LOW, problems)
-    aside = _rows(table, "split", lambda text: plain(text) in TESTING, _KEPT, problems)
+    aside = _rows(table, "split", lambda text: split_named(text) == "test", _KEPT, problems)
     return Selection(bad | low, aside - bad - low, tuple(problems))
 
 

@@ -31,6 +31,7 @@ _THINKING = re.compile(
 )
 _COMMON_END = re.compile(r"(?:(?<=\s)(END|STOP)|(###|<END>|\[END\]))\Z")
 _COMMON_ASKED = re.compile(r"(###|->|=>)\Z")
+_NOTHING = N_("Without marks, places of pictures and thinking a message in it says nothing.")
 _MARKS = N_("Marks that are no part of the text, such as {mark}, were taken off in rows: {count} (first row {row}).")
 _PICTURES = N_(
     "Places of pictures ({mark}) were taken out in rows: {count} (first row {row}). The model reads texts only."
@@ -54,6 +55,8 @@ class Stripper:
             if "<" not in text and "[" not in text:
                 return example
             text = self._without_marks(text, example.row)
+            if not text.strip():
+                raise Unusable(_NOTHING)
             return replace(example, text=self._cut(_BETWEEN, "\n\n", text, _MARKS, example.row).strip("\n"))
         stripped = tuple(self._message(message, example.row) for message in example.messages)
         return replace(example, messages=stripped)
@@ -81,7 +84,7 @@ class Stripper:
         if content == message["content"]:
             return message
         if not content.strip():
-            raise Unusable("Without marks, places of pictures and thinking a message in it says nothing.")
+            raise Unusable(_NOTHING)
         return {**message, "content": content.strip()}
 
     def _without_marks(self, text: str, row: int) -> str:
@@ -89,6 +92,8 @@ class Stripper:
             self._note(_MARKS, begin[0], row)
             text = text[begin.end() :]
         if text.rstrip()[-1:] in (">", "]") and (end := _END.search(text, max(0, len(text) - _END_CHARS))) is not None:
+            if "</s>" in end[0] and "<s>" in text:  # words that are struck out on a web page
+                return text
             self._note(_MARKS, end[0], row)
             text = text[: end.start()]
         return text

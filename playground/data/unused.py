@@ -12,7 +12,9 @@ _ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".mp4", ".wav", ".
 _PLAIN = N_("Not used: {columns}. If the model should read or learn them, choose the columns.")
 _PICTURES = N_("The column '{column}' names pictures or sounds. The model reads texts only; they are not used.")
 _WORSE = N_("What stands in '{worse}' is not used: only '{chosen}' is learnt.")
-_RATING = N_("'{column}' may say how good an answer is. Choose it as the rating, and low ones are not taught.")
+_RATING = N_(
+    "'{column}' is not used. If it says how good an answer is, choose it as the rating, and low ones are not taught."
+)
 
 
 def find_unused(table: Table, mapping: ColumnMapping) -> list[str]:
@@ -26,14 +28,14 @@ def unused_problems(table: Table, mapping: ColumnMapping, unused: list[str]) -> 
     told: list[Problem] = []
     others: list[str] = []
     for column in unused:
-        if better and plain(column) in WORSE:
+        if plain(column) in RATING and "label" not in mapping.columns and _are_numbers(table, column):
+            told.append(Problem(Sentence(_RATING, column=column)))
+        elif better and plain(column) in WORSE:
             told.append(Problem(Sentence(_WORSE, worse=column, chosen=better)))
         elif _shows_media(table, column):
             told.append(Problem(Sentence(_PICTURES, column=column)))
         else:
             others.append(column)
-        if plain(column) in RATING and "label" not in mapping.columns and _are_numbers(table, column):
-            told.append(Problem(Sentence(_RATING, column=column)))
     if others:
         shown = ", ".join(column[:40] for column in others[:_LISTED])
         told.append(Problem(Sentence(_PLAIN, columns=shown + (", …" if len(others) > _LISTED else ""))))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from playground.data import column_names as names
+from playground.data.column_names import plain
 from playground.data.formats import HISTORY, SYSTEM, Column, DatasetFormat, framed
 from playground.data.languages import language_of
 from playground.data.mapped_table import MappedRow, MappedTable
@@ -30,6 +31,7 @@ from playground.tasks.inputs import (
 from playground.tasks.nlp.languages import NAMES, detect_any, detect_with_probability
 from playground.tasks.outputs import TextOutput
 
+_PLAIN = ("text", "sentence")
 MAX_DETECTED = 200
 HEAPS = 4
 """Translations that tell their language, in heaps."""
@@ -47,6 +49,12 @@ def _row_to_messages(row: MappedRow) -> list[Message]:
     said = language_of(row.text("target_language")) if "target_language" in row.table.columns else ""
     language = said or language_of(row.table.columns["target"]) or row.table.once(_language_of_targets)
     return framed(row, TASK.prompt(text=text, target=language), translation)
+
+
+def _is_translated(table: MappedTable) -> bool:
+    """Whether a column that is only called "text" stands beside one that is called a translation."""
+    source, target = (plain(table.columns[name]) for name in ("source", "target"))
+    return source not in _PLAIN or target.startswith("trans")
 
 
 def _language_of_targets(table: MappedTable) -> str:
@@ -100,7 +108,7 @@ class Translate(Task[TextOutput]):
             "texts with translations",
             20,
             (
-                Column("source", "The text is in", names.SOURCE),
+                Column("source", "The text is in", (*names.SOURCE, *_PLAIN)),
                 Column("target", "The translation is in", names.TARGET),
                 Column("source_language", "The text's language is in (optional)", names.SOURCE_LANGUAGE, False),
                 Column("target_language", "The translation's language is in (optional)", names.TARGET_LANGUAGE, False),
@@ -109,6 +117,7 @@ class Translate(Task[TextOutput]):
             ),
             _row_to_messages,
             by_languages=True,
+            suits=_is_translated,
         ),
     )
     metrics = (CHRF_SCORE, _bleu)

@@ -108,7 +108,9 @@ def test_recognised(row: dict[str, object], format: str, columns: dict[str, str]
 
 def test_unknown_columns_are_listed() -> None:
     """Defends a person from guessing which names are expected."""
-    with pytest.raises(DataError, match=r"The file has: foo, bar\. Name them prompt and completion"):
+    with pytest.raises(
+        DataError, match=r"The file has: foo, bar\. Choose which is which, or name them prompt and completion"
+    ):
         recognize(_table({"foo": "a", "bar": "b"}), FORMATS)
 
 

@@ -10,6 +10,7 @@ from playground.data.column_names import is_known
 from playground.data.excerpts import excerpt
 from playground.data.readers.header import (
     LOOKED_AT,
+    below_titles,
     bounded,
     column_names,
     header_place,
@@ -61,7 +62,10 @@ def read_delimited(text: str, kind: str, problems: list[Problem]) -> Table:
 def _above(text: str) -> int:
     """How many lines stand above the one that names the columns."""
     lines = text.split("\n", LOOKED_AT)[:LOOKED_AT]
-    return max(header_place([_plain_cells(line, sign) for line in lines]) for sign in _SEPARATORS)
+    by_sign = [[_plain_cells(line, sign) for line in lines] for sign in _SEPARATORS]
+    known = max(map(header_place, by_sign))
+    is_title = not any(sign in lines[0] for sign in _SEPARATORS)
+    return known or (max(map(below_titles, by_sign)) if is_title else 0)
 
 
 def _plain_cells(line: str, separator: str) -> list[str]:

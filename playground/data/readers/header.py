@@ -56,6 +56,15 @@ def header_place(lines: Sequence[Sequence[str]]) -> int:
     return 0
 
 
+def below_titles(lines: Sequence[Sequence[str]]) -> int:
+    """The first line with several cells, where only lines with one stand above it and several with as many below."""
+    widths = [sum(bool(cell.strip()) for cell in cells) for cells in lines[:LOOKED_AT]]
+    place = next((place for place, width in enumerate(widths) if width > 1), 0)
+    below = widths[place : place + 3]
+    known = any(is_known(cell) for cells in lines[:place] for cell in cells)
+    return place if len(below) == 3 and set(below) == {below[0]} and not known else 0
+
+
 def lines_above(lines: Sequence[Sequence[str]]) -> list[Problem]:
     """What was passed over to find the header."""
     shown = [tuple(excerpt(cell) for cell in cells if cell.strip()) for cells in lines]
@@ -68,9 +77,13 @@ def lines_above(lines: Sequence[Sequence[str]]) -> list[Problem]:
 
 def is_example(first: Sequence[str], below: Iterable[Sequence[str]]) -> bool:
     """Whether the first line is an example already: all sentences, or a word that its column says again below."""
-    words = {cell for cell in map(str.strip, first) if cell and not cell.replace(".", "").isdigit()}
+    words = {cell for cell in map(str.strip, first) if cell and not _is_number(cell)}
     if not words or any(map(is_known, words)):
         return False
+    below = list(below)
+    numbers = [place for place, cell in enumerate(first) if _is_number(cell.strip())]
+    if any(all(_is_number(cells[place]) for cells in below if len(cells) > place) for place in numbers if below):
+        return True
     if all(len(word) > _LONG or word.endswith(_SENTENCE_ENDS) for word in words):
         return True
     others = [cells for cells in below if list(cells) != list(first)]
@@ -78,6 +91,10 @@ def is_example(first: Sequence[str], below: Iterable[Sequence[str]]) -> bool:
         cell.strip() in words and any(len(cells) > place and cells[place] == cell for cells in others)
         for place, cell in enumerate(first)
     )
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).removeprefix("-").isdigit()
 
 
 def nameless(first: Sequence[str]) -> tuple[list[str], list[Problem]]:

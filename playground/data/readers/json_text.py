@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from playground.data.column_names import TESTING, TRAINING, plain
+from playground.data.chat import are_texts, are_turns
+from playground.data.column_names import split_named
 from playground.data.excerpts import cells, excerpt
 from playground.data.readers.json_repair import CUT_OFF, is_cut_off, python_literal, repair_json
 from playground.data.table import MAX_DEPTH, MAX_ROWS, SHOWN, Change, Problem, Table, build_table
@@ -130,7 +131,7 @@ class _Lines:
                 yield number, {"text": value}
             elif isinstance(value, dict):
                 yield number, value
-            elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            elif isinstance(value, list) and value and are_turns(value):
                 yield number, {"messages": value}
             else:
                 raise DataError(_BAD_LINE, line=place, reason=Sentence("it is {what}", what=_kind(value)))
@@ -204,7 +205,7 @@ def _rows(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
             yield item
         elif isinstance(item, str):
             yield {"text": item}
-        elif isinstance(item, list) and item and all(isinstance(part, dict) for part in item):
+        elif isinstance(item, list) and item and are_turns(item):
             yield {"messages": item}
         else:
             raise DataError("Row {row} is {what} rather than an object.", row=number, what=_kind(item))
@@ -214,11 +215,14 @@ def _rows_within(value: dict[str, object], depth: int) -> Iterator[dict[str, obj
     """Find the rows inside an object: under one key, as columns of equal length, or the object itself."""
     inner = [name for name, item in value.items() if _holds_rows(item)]
     entries = list(value.values())
-    if any(name in value for name in _CHATS):
+    chats = next((value[name] for name in _CHATS if name in value), None)
+    if isinstance(chats, list) and chats and all(map(are_texts, chats)):
+        yield from ({"messages": chat} for chat in chats)
+    elif chats is not None:
         yield value
     elif len(inner) == 1 and depth < MAX_DEPTH:
         yield from _rows(value[inner[0]], depth + 1)
-    elif len(inner) > 1 and all(plain(name) in TRAINING | TESTING for name in inner):
+    elif len(inner) > 1 and all(map(split_named, inner)):
         for name in inner:
             yield from ({"split": name, **row} for row in _rows(value[name], depth + 1))
     elif len(inner) > 1:

@@ -17,6 +17,7 @@ _OFFICE_PARTS = ("word/", "ppt/", "content.xml")
 _WEB_PAGE = re.compile(r"\s*<(!doctype html|html)\b", re.IGNORECASE)
 _OBJECTS = re.compile(r'\s*(\[\s*)?\{\s*["\']')
 _POINTER = "version https://git-lfs.github.com/"
+_SAMPLE_CHARS = 10_000
 _COMPRESSED = N_("The file '{name}' is compressed. Unpack it and upload what is inside.")
 
 
@@ -69,7 +70,7 @@ def sniff_text(text: str, kind: str, label: str) -> str:
     if kind not in ("json", "jsonl"):
         if _OBJECTS.match(text):
             return "jsonl" if text.lstrip().startswith("{") else "json"
-        return _table(text) or kind if kind == "txt" else kind
+        return _table(text) or _tabbed(text) or kind if kind == "txt" else kind
     return kind if text.lstrip()[:1] in ("[", "{", '"', "/") else _table(text) or kind
 
 
@@ -81,3 +82,10 @@ def _table(text: str) -> str:
         if header_place([[], names]):
             return kind
     return ""
+
+
+def _tabbed(text: str) -> str:
+    """ "tsv" where all of the first lines have tabs, as many each."""
+    lines = [line for line in text[:_SAMPLE_CHARS].split("\n")[:-1] if line.strip()]
+    tabs = {line.count("\t") for line in lines}
+    return "tsv" if len(lines) > 1 and len(tabs) == 1 and 0 not in tabs else ""

@@ -28,6 +28,7 @@ _KINDS = {
     ".parquet": "parquet",
     ".xlsx": "xlsx",
 }
+_DOCUMENT_END = "<|endoftext|>"
 _BLANK_LINES = re.compile(
     r"\n(?:[ \t]*+\n)++"
 )  # possessive: whatever may be given back is remembered, 115 bytes a line
@@ -117,6 +118,9 @@ def _read_paragraphs(text: str, problems: list[Problem]) -> Table:
     text = text.strip("\n")
     if turns := messenger_rows(text):
         return build_table(enumerate(turns, 1), "txt", problems)
+    if _DOCUMENT_END in text:  # between documents that were written for a model
+        documents = (document.strip() for document in text.split(_DOCUMENT_END))
+        return build_table(enumerate(({"text": text} for text in documents if text), 1), "txt", problems)
     blocks = _blocks(text) if _BLANK_LINES.search(text) else io.StringIO(text)
     rows: Iterator[dict[str, object]] = ({"text": block.strip("\n")} for block in blocks if block.strip())
     return build_table(enumerate(rows, 1), "txt", problems)

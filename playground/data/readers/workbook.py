@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from playground.data.column_names import is_known
-from playground.data.readers.header import LOOKED_AT, column_names, header_place, is_example, lines_above, nameless
+from playground.data.readers.header import (
+    LOOKED_AT,
+    below_titles,
+    column_names,
+    header_place,
+    is_example,
+    lines_above,
+    nameless,
+)
 from playground.data.readers.parquet import MAX_UNPACKED_BYTES, plain_value
 from playground.data.table import MAX_COLUMNS, MAX_ROWS, Problem, Table, build_table
 from playground.errors import DataError
@@ -68,7 +76,11 @@ def _rows(sheet: Any) -> Iterator[Cells]:
 
 def _table(rows: Iterator[Cells], top: list[Cells], problems: list[Problem]) -> Table:
     lines = [_texts(row) for row in top]
-    place = header_place(lines) or next((place for place, row in enumerate(top) if _is_filled(row)), 0)
+    place = (
+        header_place(lines)
+        or below_titles(lines)
+        or next((place for place, row in enumerate(top) if _is_filled(row)), 0)
+    )
     header = top[place] if top else ()
     named = [column for column, cell in enumerate(header) if cell is not None]
     first = [lines[place][column] for column in named]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from playground.data.chat import role_of
+from playground.data.roles import role_of
 from playground.data.shapes.turn_marks import side_of
 from playground.data.table import Problem, Row, Table, build_table
 from playground.sentence import Sentence

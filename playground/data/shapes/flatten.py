@@ -4,7 +4,6 @@ import ast
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import islice
 
 from playground.data.chat import is_message
@@ -12,14 +11,15 @@ from playground.data.column_mapping import NOTHING_KNOWN, ColumnMapping
 from playground.data.column_names import BETTER, CHAT, CHOICES, HISTORY, WORSE, plain
 from playground.data.excerpts import cells
 from playground.data.shapes.exports import from_service
-from playground.data.shapes.speakers import by_speakers
-from playground.data.shapes.turn_marks import read_turns, starts_answer, starts_question
+from playground.data.shapes.speakers import by_speakers, with_roles
+from playground.data.shapes.turn_marks import Turn, read_turns
 from playground.data.shapes.wide import exploded, with_better, with_choices, with_one_name
 from playground.data.table import MAX_DEPTH, MAX_FIELD_CHARS, SHOWN, Change, Problem, Row, Table, build_table
 from playground.errors import DataError
-from playground.sentence import Sentence
+from playground.sentence import N_, Sentence
 
 _LOOKED_AT = 40
+_TURNS = N_("The texts in column '{column}' are written as turns and were read as such in rows: {count}.")
 
 
 def flatten_to_fit(table: Table, resolve: Callable[[Table], ColumnMapping]) -> tuple[Table, ColumnMapping]:
@@ -55,7 +55,8 @@ def _best(table: Table, resolve: Callable[[Table], ColumnMapping]) -> tuple[Tabl
         except DataError as error:
             refusal = refusal or error
             continue
-        found.append((len(mapping.unused(shaped)), shaped, mapping))
+        if not found or mapping != found[0][2]:  # what makes no difference is not done
+            found.append((len(mapping.unused(shaped)), shaped, mapping))
     if not found:
         raise refusal or DataError(NOTHING_KNOWN, columns="")
     _, shaped, mapping = min(reversed(found), key=lambda each: each[0])
@@ -64,7 +65,8 @@ def _best(table: Table, resolve: Callable[[Table], ColumnMapping]) -> tuple[Tabl
 
 def with_turns(table: Table) -> Table | None:
     """Columns whose texts spell out a conversation as the turns that they are."""
-    table = _glued(table)
+    if (spread := _spread_turns(table)) is not None:
+        return spread
     rows, problems = table.rows, []
     for column in table.columns:
         texts = [row[column] for row in islice((row for row in rows if row.get(column)), _LOOKED_AT)]
@@ -77,12 +79,7 @@ def with_turns(table: Table) -> Table | None:
             Change(table.numbers[place], cells(rows[place], (column,)), cells({column: turns[place]}))
             for place in places[:SHOWN]
         )
-        sentence = Sentence(
-            "The texts in column '{column}' are written as turns and were read as such in rows: {count}.",
-            column=column,
-            count=len(places),
-        )
-        problems.append(Problem(sentence, changes=changes))
+        problems.append(Problem(Sentence(_TURNS, column=column, count=len(places)), changes=changes))
         rows = [row if said is None else {**row, column: said} for row, said in zip(rows, turns, strict=True)]
     if not problems:
         return None
@@ -90,22 +87,26 @@ def with_turns(table: Table) -> Table | None:
 
 
 _SHAPES: tuple[Callable[[Table], Table | None], ...] = (
-    *(with_turns, by_speakers, from_service, exploded, with_choices, with_better),
+    *(with_turns, by_speakers, with_roles, from_service, exploded, with_choices, with_better),
 )
 
 
-def _glued(table: Table) -> Table:
-    """Of a text file, blocks that begin with an answer behind their questions."""
+def _spread_turns(table: Table) -> Table | None:
+    """Of a text file whose turns go over several blocks, a row for each question with its answer."""
     if table.kind != "txt" or table.columns != ["text"]:
-        return table
-    rows: list[tuple[int, Row]] = []
-    for number, row in zip(table.numbers, table.rows, strict=True):
-        text = str(row["text"])
-        if rows and starts_answer(text) and starts_question(str(rows[-1][1]["text"])):
-            rows[-1][1]["text"] = f"{rows[-1][1]['text']}\n{text}"
-        else:
-            rows.append((number, {"text": text}))
-    return replace(table, rows=[row for _, row in rows], numbers=[number for number, _ in rows])
+        return None
+    texts = [str(row["text"]) for row in table.rows]
+    whole = sum(read_turns(text) is not None for text in texts[:_LOOKED_AT])
+    if 2 * whole > len(texts[:_LOOKED_AT]) or read_turns("\n\n".join(texts[:_LOOKED_AT])) is None:
+        return None
+    chats: list[list[Turn]] = []
+    for turn in read_turns("\n\n".join(texts)) or []:
+        if not chats or (turn["role"] != "assistant" and chats[-1][-1]["role"] == "assistant"):
+            chats.append([])
+        chats[-1].append(turn)
+    spread = build_table(enumerate(({"text": chat} for chat in chats), 1), table.kind, table.problems)
+    spread.problems.append(Problem(Sentence(_TURNS, column="text", count=len(chats))))
+    return spread
 
 
 def _flatten(table: Table) -> Table | None:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
-from playground.data.chat import Role, role_of
-from playground.data.column_names import GROUP, OWN_ID, PARENT, PLAIN_TEXT, SPEAKER, plain
+from playground.data.chat import READ_ONLY, are_turns, is_message, speaker_and_words, unread_keys
+from playground.data.column_names import CHAT, GROUP, OWN_ID, PARENT, PLAIN_TEXT, SPEAKER, plain
+from playground.data.roles import Role, role_of
 from playground.data.table import Problem, Row, Table, build_table
 from playground.sentence import Sentence
 
+_SAID = ("utterance", "body", "value", "line", "comment", "said", "words")
 _TURNS_BEFORE = 10
 """So many are read before an answer where the whole file is one conversation."""
+MIN_CHATS = 2
 Turn = tuple[int, Role, str]
 """Row, side, words."""
 
@@ -40,7 +43,44 @@ def by_speakers(table: Table) -> Table | None:
     return found
 
 
-_PARTS = {"speaker": SPEAKER, "text": PLAIN_TEXT, "group": GROUP, "id": OWN_ID, "parent": PARENT}
+def with_roles(table: Table) -> Table | None:
+    """Chats between people with names: the first asks, the other answers. Of a single chat each answer is a row."""
+    column = next((column for column in table.columns if plain(column) in CHAT), "")
+    chats = [row.get(column) for row in table.rows] if column else []
+    first = next((chat for chat in chats if chat), None)
+    if not isinstance(first, list) or not are_turns(first) or any(map(is_message, first)):
+        return None
+    made: list[tuple[int, Row]] = []
+    for number, row, chat in zip(table.numbers, table.rows, chats, strict=True):
+        others = {name: value for name, value in row.items() if name != column}
+        turns = _named_turns(chat) if isinstance(chat, list) else []
+        windows = [said for _, said in _windows(turns)] if len(chats) < MIN_CHATS else [_as_chat(turns)]
+        for window in filter(None, windows):
+            window[0] |= dict.fromkeys(unread_keys(chat) - set(window[0]))  # so that they are told as not used
+        made += [(number + place, {**others, column: window}) for place, window in enumerate(windows) if window]
+    if not made:
+        return None
+    found = build_table(made, table.kind, table.problems)
+    sentence = Sentence(
+        "In the chats of '{column}' people have names. Who speaks second is the one who answers.", column=column
+    )
+    found.problems.append(Problem(sentence))
+    return found
+
+
+def _named_turns(chat: list[object]) -> list[Turn]:
+    said = [(str(named), text) for item in chat if isinstance(item, dict) for named, text in [speaker_and_words(item)]]
+    roles = _roles([named for named, _ in said])
+    return _joined(
+        [(place, roles[named], text) for place, (named, text) in enumerate(said, 1) if named in roles and text]
+    )
+
+
+def _as_chat(turns: list[Turn]) -> list[dict[str, object]]:
+    return [{"role": role, "content": text} for _, role, text in turns]
+
+
+_PARTS = {"speaker": SPEAKER, "text": (*PLAIN_TEXT, *_SAID), "group": GROUP, "id": OWN_ID, "parent": PARENT}
 
 
 def _column(table: Table, words: Sequence[str]) -> str:
@@ -87,7 +127,7 @@ def _chats(
         for group in groups.values():
             joined = _joined(group)
             if any(role == "assistant" for _, role, _ in joined):
-                yield joined[-1][0], [{"role": role, "content": text} for _, role, text in joined]
+                yield joined[-1][0], _as_chat(joined)
         return
     yield from _windows(_joined([turn for group in groups.values() for turn in group]))
 
@@ -113,7 +153,7 @@ def _windows(turns: list[Turn]) -> Iterator[tuple[int, list[dict[str, object]]]]
         chat: list[dict[str, object]] = [{"role": side, "content": words} for _, side, words in before[start:]]
         for message in chat[:-1]:
             if message["role"] == "assistant":
-                message["weight"] = 0
+                message[READ_ONLY] = True
         yield number, chat
 
 
@@ -138,10 +178,10 @@ def _paths(
             path.pop()
         chat = [_turn(nodes[key], key in learnt) for key in path]
         learnt.update(path)
-        if chat and any("weight" not in message for message in chat if message["role"] == "assistant"):
+        if chat and any(READ_ONLY not in message for message in chat if message["role"] == "assistant"):
             yield nodes[path[-1]][0], chat
 
 
 def _turn(node: tuple[int, Role, str, Row], is_learnt: bool) -> dict[str, object]:
     _, role, text, _ = node
-    return {"role": role, "content": text, **({"weight": 0} if is_learnt and role == "assistant" else {})}
+    return {"role": role, "content": text, **({READ_ONLY: True} if is_learnt and role == "assistant" else {})}

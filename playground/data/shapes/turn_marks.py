@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from playground.data.chat import Role, role_of
 from playground.data.column_names import ANSWER, QUESTION, plain
+from playground.data.roles import Role, role_of
 
 Turn = dict[str, object]
 
@@ -22,7 +22,7 @@ _BEGIN = re.compile(
 _INST = re.compile(r"\[INST\](.*?)\[/INST\](.*?)(?=(?:<s>\s*)?\[INST\]|\Z)", re.DOTALL)
 _SYS = re.compile(r"\A\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 _HEADING = re.compile(r"(?:^|(?<=\n)|(?<=\S))[^\S\n]*#{2,4}\s*([^\W\d_]+(?: [^\W\d_]+)?)\s*(?:[:：]|(?=\n))[^\S\n]*\n?")
-_NAME = re.compile(r"(?:\A|\n)[^\S\n]*\**([^\W\d_][^\W\d_ ]*(?: [^\W\d_]+)?)\**\s?[:：]\**[^\S\n]*")
+_NAME = re.compile(r"(?:\A|\n)[^\S\n]*[*<\[]{0,2}([^\W\d_]+(?: [^\W\d_]+)?)[*>\]]{0,2}\s?[:：]\**[^\S\n]*")
 _CAPITALS = re.compile(r"(?:\A|\s|</s>)(USER|ASSISTANT|SYSTEM)\s?:[^\S\n]*")
 _SECOND_CHOICE = re.compile(r"(?:\A|\n)\s*B\s*[.:)]")
 _FRAME = re.compile(
@@ -43,18 +43,6 @@ def read_turns(text: str) -> list[Turn] | None:
         if turns is not None:
             return turns
     return None
-
-
-def starts_answer(text: str) -> bool:
-    """Whether a text begins with the sign of an answer, as in "A: …"."""
-    found = _NAME.match(text)
-    return bool(found) and side_of(found[1]) == "assistant"  # type: ignore[index]
-
-
-def starts_question(text: str) -> bool:
-    """Whether a text begins with the sign of a question, as in "Q: …"."""
-    found = _NAME.match(text)
-    return bool(found) and side_of(found[1]) == "user"  # type: ignore[index]
 
 
 def side_of(word: str) -> Role | None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from playground.data.formats import Column
+from playground.data.column_names import RATING, plain
+from playground.data.formats import SELECTION, Column
 from playground.i18n.catalog import Gettext
 from playground.tasks.registry import dataset_formats
 from playground.ui.finetune.state import Draft
@@ -19,7 +20,7 @@ def build() -> tuple[gr.Dropdown, ...]:
 
 
 def _most_columns() -> int:
-    return max(len(format.columns) for format in dataset_formats().values())
+    return max(len(format.all_columns) for format in dataset_formats().values())
 
 
 def _dropdown() -> gr.Dropdown:
@@ -51,7 +52,7 @@ def chosen(draft: Draft, headers: Sequence[Any]) -> Draft:
 
 def _asked(draft: Draft) -> list[Column | None]:
     """For each dropdown the column that it asks for, if any."""
-    columns = dataset_formats()[draft.format].columns
+    columns = dataset_formats()[draft.format].all_columns
     asked = [column if _has_a_choice(draft, column) else None for column in columns]
     return [*asked, *[None] * (_most_columns() - len(asked))]
 
@@ -69,12 +70,16 @@ def _update(draft: Draft, gettext: Gettext, column: Column | None, **value: Any)
 
 
 def _has_a_choice(draft: Draft, column: Column) -> bool:
-    """What may stay open is asked for only where something is left for it; whole chats need no lists beside them."""
+    """What may stay open is asked for only where something is left for it; whole chats need no lists beside them, and
+    by which rows are chosen only what looks like it."""
     if column.required or column.name in draft.columns:
         return True
+    left = set(draft.known) - set(draft.columns.values())
+    if column in SELECTION:
+        return column.holds == "number" and any(plain(name) in RATING for name in left)
     if any(column.name in other.instead for other in _filled(draft)):
         return False
-    return len(set(draft.known) - set(draft.columns.values())) > 0 and (draft.usable > 0 or column.name != "system")
+    return len(left) > 0 and (draft.usable > 0 or column.name != "system")
 
 
 def _filled(draft: Draft) -> list[Column]:

@@ -1,5 +1,6 @@
 """A zip from a stranger: looked at before a byte of it is written, and never believed."""
 
+import re
 import stat
 import struct
 import zipfile
@@ -15,6 +16,7 @@ from playground.sentence import N_
 
 MAX_ENTRIES = 200
 _MAX_DEPTH = 8
+_DRIVE = re.compile("[A-Za-z]:")
 _MAX_INDEX_BYTES = 256 * 1024
 _END = struct.Struct("<4s4H2LH")
 """The record that ends a zip: its mark, three counts, the entries, the bytes of their index, its place, a comment."""
@@ -92,10 +94,13 @@ def _too_many() -> AdapterError:
 def _safe_place(entry: zipfile.ZipInfo) -> PurePosixPath:
     name = entry.orig_filename.replace("\\", "/")  # as some programs on Windows write it
     place = PurePosixPath(name)
-    odd = ":" in name or "\0" in name or ".." in place.parts or place.is_absolute()
     mode = entry.external_attr >> 16
-    if odd or (stat.S_IFMT(mode) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))) or len(place.parts) > _MAX_DEPTH:
-        raise AdapterError("The zip holds '{name}', a link or a path that leads out of it.", name=quote(name, 120))
+    if stat.S_IFMT(mode) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise AdapterError("The zip holds '{name}', a link. Zip the files themselves.", name=quote(name, 120))
+    if _DRIVE.match(name) or "\0" in name or ".." in place.parts or place.is_absolute():
+        raise AdapterError("The zip holds '{name}', a path that leads out of it.", name=quote(name, 120))
+    if len(place.parts) > _MAX_DEPTH:
+        raise AdapterError("The zip holds '{name}', too many folders deep.", name=quote(name, 120))
     if entry.flag_bits & 1:
         raise AdapterError("The zip has a password. Zip the adapter without one.")
     return place

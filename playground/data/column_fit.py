@@ -23,20 +23,21 @@ FALSE = frozenset("false no n 0 0.0 -1 bad incorrect wrong thumbs_down down reje
 
 def fits(table: Table, header: str, column: Column, found: Mapping[str, str]) -> str:
     """The header if its cells are of the right shape, the place inside it where they are, or ""."""
-    holds, name = column.holds, column.name
-    kind = shape(table, header)
+    holds, kind = column.holds, shape(table, header)
+    if holds == "answers":
+        return f"{header}.text" if kind is dict and f"{header}.text" in paths(table) else header
     if holds in ("turns", "any"):
         return _turns(table, header, kind, holds)
     if holds == "reply":
-        return header if _is_reply(table, header, found) else ""
-    if holds == "answers":
-        return f"{header}.text" if kind is dict and f"{header}.text" in paths(table) else header
-    if kind is not str:
-        return header if holds == "text" and name in ("input", "context", "system") else ""
-    if holds in _CHECKS:
-        return header if _CHECKS[holds](_texts(table, header)) else ""
-    is_note = holds == "text" and plain(header) in _MAY_BE_NOTES and _are_notes(_texts(table, header))
-    return "" if is_note else header
+        is_right = _is_reply(table, header, found)
+    elif kind is not str:
+        is_right = holds == "history" or (holds == "text" and column.name in ("input", "context", "system"))
+    elif holds in _CHECKS:
+        is_right = _CHECKS[holds](_texts(table, header))
+    else:
+        may_be_note = holds == "history" or plain(header) in _MAY_BE_NOTES
+        is_right = not (may_be_note and _are_notes(_texts(table, header)))
+    return header if is_right else ""
 
 
 def holds_code(table: Table, header: str) -> bool:
@@ -117,13 +118,18 @@ def _first(table: Table, column: str) -> list[object]:
 
 def language_pair(table: Table, taken: set[str]) -> list[str] | None:
     """Exactly two columns named after two languages, also inside one column called "translation"."""
-    named = [path for path in paths(table) if path not in taken and language_of(path)]
+    named = [path for path in paths(table) if path not in taken and language_of(path) and _has_words(table, path)]
     nested = [path for path in named if "." in path]
     pair = nested if len(nested) == 2 else [path for path in named if "." not in path]
     pair = [path for path in pair if plain(path) != "id"] if len(pair) == 3 else pair
     if len(pair) == 2 and language_of(pair[0]) != language_of(pair[1]) and all(shape(table, p) is str for p in pair):
         return pair
     return None
+
+
+def _has_words(table: Table, path: str) -> bool:
+    """Whether some cell has a letter, which numbers of rows under "id" have not."""
+    return any(any(map(str.isalpha, str(value))) for value in _first(table, path))
 
 
 def paths(table: Table) -> list[str]:

@@ -104,8 +104,9 @@ def resolve(
         )
     if format == AUTO and not chosen:
         return recognize(table, formats)
+    _check_columns(table, chosen)
     resolved = _suiting(table, formats, chosen) if format == AUTO else formats[format]
-    _check_chosen(table, resolved, chosen)
+    _check_parts(resolved, chosen)
     found = {**_found(table, resolved, chosen), **chosen}
     if resolved == TEXT and not found and len(table.columns) == 1:
         return _only_texts(table)
@@ -115,21 +116,25 @@ def resolve(
     return ColumnMapping(resolved, {name: found[name] for name in resolved.column_names if name in found})
 
 
-def _check_chosen(table: Table, format: DatasetFormat, chosen: Mapping[str, str]) -> None:
-    known = set(paths(table)) if chosen else set()
-    for name, column in chosen.items():
+def _check_columns(table: Table, chosen: Mapping[str, str]) -> None:
+    known = set(paths(table))
+    for column in chosen.values():
+        if column not in known:
+            raise DataError(
+                "There is no column '{column}'. The file has: {columns}.",
+                column=str(column)[:60],
+                columns=_listed(table.columns),
+            )
+
+
+def _check_parts(format: DatasetFormat, chosen: Mapping[str, str]) -> None:
+    for name in chosen:
         if name not in format.column_names:
             raise DataError(
                 "The format {format} has no part '{role}'. Its parts are: {known}.",
                 format=format.name,
                 role=str(name)[:40],
                 known=", ".join(format.column_names),
-            )
-        if column not in known:
-            raise DataError(
-                "There is no column '{column}'. The file has: {columns}.",
-                column=str(column)[:60],
-                columns=_listed(table.columns),
             )
 
 

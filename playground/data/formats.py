@@ -39,7 +39,9 @@ class Column:
     label: str
     names: tuple[str, ...]
     required: bool = True
-    holds: Literal["text", "answers", "turns", "any", "reply", "label", "mark", "split", "id", "number"] = "text"
+    holds: Literal["text", "answers", "turns", "any", "history", "reply", "label", "mark", "split", "id", "number"] = (
+        "text"
+    )
     """"answers": a text, or what is to be learnt as JSON, or several people's as SQuAD keeps them; "turns": a list, of
     messages mostly; "reply": what answers a chat that ends with a question; "label": one of few texts, under a header
     that may have more words before ("airline_sentiment"); "mark": true or false; "split": train, test and the like."""
@@ -95,7 +97,7 @@ SELECTION = (
 )
 """A rating is used only where a person says so: high may be the worse."""
 SYSTEM = Column("system", "The role of the model is in (optional)", names.SYSTEM, required=False)
-HISTORY = Column("history", "What was said before is in (optional)", names.HISTORY, required=False, holds="any")
+HISTORY = Column("history", "What was said before is in (optional)", names.HISTORY, required=False, holds="history")
 CHOICES = Column("choices", "The choices are in (optional)", names.CHOICES, required=False, holds="any")
 
 
@@ -104,7 +106,10 @@ def framed(row: MappedRow, asked: list[Message], answer: str) -> list[Message]:
     system = system_text(row.text("system")) if "system" in row.table.columns else ""
     earlier = row.value("history")
     if not earlier:
-        return [*([{"role": "system", "content": system}] if system else []), *asked, assistant(answer)]  # type: ignore[list-item]
+        return [*system_messages(system), *asked, assistant(answer)]
+    if isinstance(earlier, str):
+        first: Message = {**asked[0], "content": f"{earlier}\n\n{asked[0]['content']}"}
+        return [*system_messages(system), first, *asked[1:], assistant(answer)]
     pairs = isinstance(earlier, list) and all(isinstance(pair, list) for pair in earlier)
     said = [one for pair in earlier for one in pair] if pairs else earlier  # type: ignore[attr-defined]
     before = continued(said, system=system)
@@ -112,6 +117,11 @@ def framed(row: MappedRow, asked: list[Message], answer: str) -> list[Message]:
         if message["role"] == "assistant":
             message["weight"] = 0
     return [*before, *asked, assistant(answer)]
+
+
+def system_messages(system: str) -> list[Message]:
+    """The message that gives the model its role, if there is one."""
+    return [{"role": "system", "content": system}] if system else []
 
 
 def _chat(row: MappedRow) -> list[Message]:

@@ -195,3 +195,11 @@ def test_not_a_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MAX_ZIP_BYTES", 5)
     with pytest.raises(AdapterError, match="larger"):
         import_zip(path)
+
+
+def test_windows_and_mac_zips(tmp_path: Path) -> None:
+    """Defends zips whose names have backslashes, and those with what a Mac adds."""
+    parts = {name.replace("/", "\\"): raw for name, raw in _parts(tmp_path, "my adapter/").items()}
+    mac = {"__MACOSX/my adapter/._adapter_config.json": b"x", "my adapter/.DS_Store": b"x"}
+    for files in (parts, {**_parts(tmp_path, "my adapter/"), **mac}):
+        assert (import_zip(_zip(tmp_path, **files)) / "adapter_config.json").exists()

@@ -102,3 +102,21 @@ def test_nothing_is_held_out_of_repetitions() -> None:
     """Defends the words "that it never saw": of two texts that are said ten times each none is new."""
     learned, held = split([Example(None, f"text {i % 2}", i) for i in range(20)])
     assert (len(learned), len(held)) == (20, 0)
+
+
+def test_what_differs_in_no_letter_stays_on_one_side() -> None:
+    """Defends "that it never saw" from the same question in other capitals and signs, and with another answer."""
+    asked = [f"What is number {n // 2}{'?' * (n % 2)}" for n in range(60)]
+    rows = [{"prompt": text.upper() if n % 2 else text, "completion": f"a{n}"} for n, text in enumerate(asked)]
+    learned, held = split(_made(*rows).usable)
+    sides = [
+        {(example.messages or ())[0]["content"].strip("?").lower() for example in side} for side in (learned, held)
+    ]
+    assert held
+    assert not sides[0] & sides[1]
+
+
+def test_answers_to_one_question_can_be_held_out() -> None:
+    """Defends a file that asks for the same all along from having nothing set aside."""
+    learned, held = split(_made(*({"prompt": "Tell me a joke.", "completion": f"joke {n}"} for n in range(40))).usable)
+    assert (len(learned), len(held)) == (32, 8)

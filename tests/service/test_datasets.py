@@ -234,3 +234,23 @@ def test_a_real_queue_takes_the_run(tokenizer: ChatTokenizer, tmp_path: Path) ->
             jobs.job("bob", job_id)
     finally:
         jobs.close()
+
+
+def test_what_is_kept_for_testing_is_shown_but_not_learnt(services: Parts, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "question,answer,split\n" + "".join(f"q{n},a{n},{'test' if n == 2 else 'train'}\n" for n in range(4))
+    )
+    told: Any = services.datasets.describe(DatasetFile(path))
+    assert [(row["row"], row["completion"], row["learnt"]) for row in told["preview"]] == [
+        *((1, "a0", "a0"), (2, "a1", "a1"), (3, "a2", ""), (4, "a3", "a3")),
+    ]
+    assert told["held_out"] == [3]
+
+
+def test_what_does_not_fit_is_told(services: Parts, tmp_path: Path) -> None:
+    """Defends programs from teaching answers that break off, which the page shows."""
+    path = tmp_path / "a.csv"
+    path.write_text("question,answer\n" + "".join(f"q{n},{'word ' * 2000}\n" for n in range(3)))
+    told: Any = services.datasets.describe(DatasetFile(path))
+    assert any("Their ends are cut off and not learnt" in problem for problem in told["problems"])

@@ -68,6 +68,26 @@ def test_repairs_are_made_only_when_they_are_named(client: Client, tmp_path: Pat
             client.predict(handle_file(str(path)), "Taught", repairs=repairs, api_name="/train")
 
 
+def test_columns_can_be_named(client: Client, tmp_path: Path) -> None:
+    """Defends files whose headers nobody can know, and what is told of each row that would be taught."""
+    path = tmp_path / "rows.csv"
+    path.write_text("client says,we say,day\n" + "".join(f"What is {n}?,It is {n}.,Monday\n" for n in range(120)))
+    with pytest.raises(AppError, match="Choose which is which"):
+        client.predict(handle_file(str(path)), api_name="/inspect_dataset")
+    columns = {"prompt": "client says", "completion": "we say"}
+    seen = client.predict(handle_file(str(path)), columns=columns, offset=110, api_name="/inspect_dataset")
+    assert (seen["mapping"], seen["unused"], len(seen["held_out"])) == (columns, ["day"], 20)
+    rows = {row["row"]: row for row in seen["preview"]}
+    assert list(rows) == list(range(111, 121))
+    assert "What is 110?" in rows[111]["prompt"]
+    assert (rows[111]["completion"], rows[111]["learnt"]) == ("It is 110.", "It is 110.")
+    for wrong in ({"columns": ["prompt"]}, {"offset": -1}, {"columns": {"prompt": "nowhere"}}):
+        with pytest.raises(AppError, match=r"columns must name|offset must be|no column 'nowhere'"):
+            client.predict(handle_file(str(path)), **wrong, api_name="/inspect_dataset")
+    with pytest.raises(AppError, match="no column 'nowhere'"):
+        client.predict(handle_file(str(path)), "Taught", columns={"prompt": "nowhere"}, api_name="/train")
+
+
 def test_the_parameters_of_train_are_all_there(client: Client) -> None:
     """Defends programs: what they can set, in the order that they know."""
     described = client.view_api(print_info=False, return_format="dict")["named_endpoints"]["/train"]["parameters"]

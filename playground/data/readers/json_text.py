@@ -213,8 +213,7 @@ def _rows(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
 
 def _rows_within(value: dict[str, object], depth: int) -> Iterator[dict[str, object]]:
     """Find the rows inside an object: under one key, as columns of equal length, or the object itself."""
-    inner = [name for name, item in value.items() if _holds_rows(item)]
-    entries = list(value.values())
+    inner, entries = [name for name, item in value.items() if _holds_rows(item)], list(value.values())
     chats = next((value[name] for name in _CHATS if name in value), None)
     if isinstance(chats, list) and chats and all(map(are_texts, chats)):
         yield from ({"messages": chat} for chat in chats)
@@ -223,8 +222,7 @@ def _rows_within(value: dict[str, object], depth: int) -> Iterator[dict[str, obj
     elif len(inner) == 1 and depth < MAX_DEPTH:
         yield from _rows(value[inner[0]], depth + 1)
     elif len(inner) > 1 and all(map(split_named, inner)):
-        for name in inner:
-            yield from ({"split": name, **row} for row in _rows(value[name], depth + 1))
+        yield from ({"split": name, **row} for name in inner for row in _rows(value[name], depth + 1))
     elif len(inner) > 1:
         raise DataError(
             "The JSON holds several lists of rows ({names}). Keep one of them in the file.",

@@ -27,8 +27,8 @@ def by_speakers(table: Table) -> Table | None:
         return None
     chats = list(_chats(rows, columns, roles))
     read = {name for name in columns.values() if name}
-    if not columns["parent"]:
-        read -= {columns["id"]}
+    if not (columns["parent"] and columns["id"]):
+        read -= {columns["id"], columns["parent"]}
     made = ((number, {**_others(table, number, read), "messages": chat}) for number, chat in chats)
     if not chats:
         return None

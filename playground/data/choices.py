@@ -14,19 +14,28 @@ def listed_choices(value: object) -> str:
     return "\n".join(f"{label}. {text}" for label, text in zip(labels, texts, strict=False))
 
 
-def chosen_answer(answer: object, value: object) -> str:
-    """The choice that a number or a letter names, as it was listed; "" where the answer is no such name."""
+def chosen_answer(answer: object, value: object, first: int = 0) -> str:
+    """The choice that a number or a letter names, as it was listed; "" where the answer is no such name. Numbers count
+    from `first`."""
     labels, texts = _parts(value)
     named = str(answer).strip() if isinstance(answer, (str, int)) and not isinstance(answer, bool) else ""
     if not texts or not named:
         return ""
-    if named in labels:
-        place = labels.index(named)
-    elif named.isdecimal() and int(named) < len(texts):  # numbers count from 0, as the published sets do
-        place = int(named)
+    if named.upper() in labels:
+        place = labels.index(named.upper())
+    elif named.isdecimal():
+        place = int(named) - first
     else:
         return ""
+    if not 0 <= place < len(texts):
+        return ""
     return f"{labels[place]}. {texts[place]}"
+
+
+def counts_from_one(answers: Iterable[tuple[object, object]]) -> bool:
+    """Whether answers that are numbers count the choices from 1: none is 0, and some is as many as there are."""
+    numbers = [(int(str(answer)), len(_parts(value)[1])) for answer, value in answers if str(answer).isdecimal()]
+    return any(number == count for number, count in numbers) and all(number > 0 for number, _ in numbers)
 
 
 def _parts(value: object) -> tuple[list[str], list[str]]:

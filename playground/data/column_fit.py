@@ -118,7 +118,7 @@ def _first(table: Table, column: str) -> list[object]:
 
 def language_pair(table: Table, taken: set[str]) -> list[str] | None:
     """Exactly two columns named after two languages, also inside one column called "translation"."""
-    named = [path for path in paths(table) if path not in taken and language_of(path) and _has_words(table, path)]
+    named = [path for path in paths(table) if path not in taken and language_of(path) and has_words(table, path)]
     nested = [path for path in named if "." in path]
     pair = nested if len(nested) == 2 else [path for path in named if "." not in path]
     pair = [path for path in pair if plain(path) != "id"] if len(pair) == 3 else pair
@@ -127,9 +127,10 @@ def language_pair(table: Table, taken: set[str]) -> list[str] | None:
     return None
 
 
-def _has_words(table: Table, path: str) -> bool:
-    """Whether some cell has a letter, which numbers of rows under "id" have not."""
-    return any(any(map(str.isalpha, str(value))) for value in _first(table, path))
+def has_words(table: Table, path: str) -> bool:
+    """Whether some cell has a letter, which numbers of rows under "id" have not, and not all say yes or no."""
+    said = {str(value).strip().lower() for value in _first(table, path)}
+    return any(any(map(str.isalpha, text)) for text in said) and not said <= TRUE | FALSE
 
 
 def paths(table: Table) -> list[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from playground.data.column_fit import fits, holds_code, language_pair, paths, shape
-from playground.data.column_names import LABEL, VAGUE_PROMPT, last_word, plain
+from playground.data.column_fit import fits, has_words, holds_code, language_pair, paths, shape
+from playground.data.column_names import ANSWER, LABEL, QUESTION, VAGUE_PROMPT, last_word, plain
 from playground.data.formats import TEXT, DatasetFormat, Formats
 from playground.data.mapped_table import MappedTable
 from playground.data.nameless import by_content
@@ -13,6 +13,8 @@ from playground.errors import DataError
 from playground.sentence import N_
 
 AUTO = "auto"
+_LAST_WORDS = frozenset(name for name in (*QUESTION, *ANSWER) if len(name) > 4)
+"""What may stand behind other words, as in "Customer question"."""
 NOTHING_KNOWN = N_(
     "No columns to learn from were found. The file has: {columns}. Choose which is which, or name them prompt and "
     "completion, question and answer, instruction and output, text and label, or just text."
@@ -177,6 +179,7 @@ def _search(table: Table, format: DatasetFormat, chosen: Mapping[str, str], inst
     if format.by_languages and not chosen and (pair := language_pair(table, taken)):
         found = dict(zip(format.column_names, pair, strict=False))
     by_name = {plain(header): header for header in reversed(table.columns)}
+    known = set(by_name)
     by_last_word = {last_word(header): header for header in reversed(table.columns)}
     is_for_labels = any(column.holds == "label" for column in format.columns)
     needless = {name for column in format.columns if not instead for name in column.instead if column.name in chosen}
@@ -185,6 +188,9 @@ def _search(table: Table, format: DatasetFormat, chosen: Mapping[str, str], inst
             continue
         for name in column.names:
             header = by_name.get(name) or (by_last_word.get(name) if column.holds == "label" else None)
+            if header is None and column.required and name in _LAST_WORDS and known.isdisjoint(column.names):
+                header = by_last_word.get(name)
+                header = header if header and has_words(table, header) else None
             if column.holds == "mark" and is_for_labels and name in LABEL:
                 continue  # a number beside the name of a label is no judgement
             if header is None or header in taken or header in {path.split(".", 1)[0] for path in found.values()}:

@@ -117,7 +117,7 @@ WORSE = _words(
     "rejectedresponse lose loser",
 )
 INSTRUCTION_OUTPUT = (*_OUTPUT, *_words("response answer completion reply"), *ANSWER, *BETTER)
-VAGUE_PROMPT = ("context", "history", "text")
+VAGUE_PROMPT = ("context", "history", "text", "sentence")
 """What is a question only where nothing else is."""
 PROMPT = (
     *_words("prompt sqlprompt problem naturallanguage nlquery nlquestion"),
@@ -135,7 +135,9 @@ COMPLETION = (
     *BETTER,
 )
 DOCUMENT = (
-    *_words("document dialogue article report 文章 文档 原文 对话 会话 artículo artigo artikel articolo статья"),
+    *_words(
+        "document post body dialogue article report 文章 文档 原文 对话 会话 artículo artigo artikel articolo статья"
+    ),
     *_TEXT,
 )
 SUMMARY = _words(

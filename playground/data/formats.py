@@ -21,7 +21,7 @@ from playground.data.chat import (
     system_text,
     user,
 )
-from playground.data.choices import chosen_answer, listed_choices
+from playground.data.choices import chosen_answer, counts_from_one, listed_choices
 from playground.data.mapped_table import MappedRow, MappedTable
 from playground.protocol.messages import Message
 
@@ -165,9 +165,14 @@ def _holds_unlearnt(row: MappedRow) -> bool:
 
 
 def _instruction(row: MappedRow) -> list[Message]:
-    instruction, belonging = row.need("instruction"), row.text("input")
-    content = f"{instruction}\n\n{belonging}" if belonging.strip() else instruction
+    belonging = row.text("input")
+    instruction = row.text("instruction") if belonging.strip() else row.need("instruction")
+    content = "\n\n".join(part for part in (instruction, belonging) if part.strip())
     return framed(row, [user(content)], row.need_answer("output"))
+
+
+def _first_choice(table: MappedTable) -> int:
+    return int(counts_from_one((row.value("completion"), row.value("choices")) for row in table))
 
 
 def _prompt_completion(row: MappedRow) -> list[Message]:
@@ -175,7 +180,9 @@ def _prompt_completion(row: MappedRow) -> list[Message]:
     if not choices and not context:
         return framed(row, [user(prompt)], row.need_answer("completion"))
     asked = "\n\n".join(part for part in (context, prompt, listed_choices(choices)) if part.strip())
-    answer = chosen_answer(row.value("completion"), choices) or row.need_answer("completion")
+    answer = chosen_answer(row.value("completion"), choices, row.table.once(_first_choice)) or row.need_answer(
+        "completion"
+    )
     return framed(row, [user(asked)], answer)
 
 

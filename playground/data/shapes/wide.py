@@ -9,6 +9,7 @@ from playground.data.table import Problem, Row, Table, build_table
 from playground.sentence import Sentence
 
 _LETTERS = "abcdefgh"
+_SURELY = ("option", "choice", "opt")
 _OPTION = ("option", "choice", "opt", "answer", "op", "")
 _PATTERNS = ("patterns", "examples", "utterances", "phrases", "questions", "texts")
 _RESPONSES = ("responses", "response", "answers", "replies")
@@ -29,14 +30,21 @@ def with_choices(table: Table) -> Table | None:
     for start in _OPTION:
         for signs in (_LETTERS, "12345678", "01234567"):
             found = [by_name[start + sign] for sign in signs if start + sign in by_name]
-            if len(found) > 2 and found[0] == by_name.get(start + signs[0]) and "choices" not in table.columns:
-                return _changed(table, (_with_choices(row, found) for row in table.rows))
+            if (
+                len(found) > (1 if start in _SURELY else 2)
+                and found[0] == by_name.get(start + signs[0])
+                and "choices" not in table.columns
+            ):
+                labels = [sign.upper() for sign in signs if start + sign in by_name]
+                return _changed(
+                    table, (_with_choices(row, dict(zip(labels, found, strict=True))) for row in table.rows)
+                )
     return None
 
 
-def _with_choices(row: Row, columns: list[str]) -> Row:
-    choices = [row[column] for column in columns if row.get(column) not in (None, "")]
-    return {**{name: value for name, value in row.items() if name not in columns}, "choices": choices}
+def _with_choices(row: Row, columns: dict[str, str]) -> Row:
+    choices = {label: row[column] for label, column in columns.items() if row.get(column) not in (None, "")}
+    return {**{name: value for name, value in row.items() if name not in columns.values()}, "choices": choices}
 
 
 def with_better(table: Table) -> Table | None:

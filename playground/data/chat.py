@@ -16,6 +16,7 @@ _CALLS = ("tool_calls", "function_call")
 READ_ONLY = "read_only_here"
 """What this program itself sets on an answer that is learnt elsewhere."""
 _NOT_LEARNT = ("weight", "train", "loss", "loss_mask", "loss_weight", "trainable", "learn")
+_FLAGS = frozenset((*_NOT_LEARNT, READ_ONLY))
 
 
 class Unusable(DataError):
@@ -113,7 +114,7 @@ def is_open(value: object) -> bool:
     """Whether a conversation ends with words that nobody answers."""
     if are_texts(value):
         return len(value) % 2 == 1
-    last = _one_each(value)[-1:] if isinstance(value, list) else []
+    last = _one_each(value[-1:])[-1:] if isinstance(value, list) else []
     return bool(last) and isinstance(last[0], dict) and speaker_role(last[0]) == "user"
 
 
@@ -135,7 +136,8 @@ def has_unlearnt(value: object) -> bool:
 def unread_keys(value: object) -> set[str]:
     """The keys of messages that `continued` reads nothing of."""
     items = value if isinstance(value, list) else [value]
-    return {key for item in items if isinstance(item, dict) for key in item.keys() - _read_keys(item)}
+    kinds = {tuple(item): item for item in items if isinstance(item, dict)}  # of those with the same keys one will do
+    return {key for item in kinds.values() for key in item.keys() - _read_keys(item)}
 
 
 def _read_keys(item: dict[str, object]) -> set[str]:
@@ -186,7 +188,7 @@ def _one_each(value: Iterable[Any]) -> list[Any]:
 
 
 def _is_pair(item: dict[str, object]) -> bool:
-    return len(item) > 1 and all(side_of(name) for name in item) and not any(name in item for name in _SPEAKERS)
+    return _speaker(item) is None and len(item) > 1 and all(map(side_of, item))
 
 
 def speaker_role(item: dict[str, object]) -> Role | None:
@@ -195,7 +197,10 @@ def speaker_role(item: dict[str, object]) -> Role | None:
 
 
 def _speaker(item: dict[str, object]) -> object:
-    return next((item[name] for name in _SPEAKERS if name in item), None)
+    for name in _SPEAKERS:
+        if name in item:
+            return item[name]
+    return None
 
 
 def speaker_and_words(item: dict[str, object]) -> tuple[object, str]:
@@ -206,7 +211,10 @@ def speaker_and_words(item: dict[str, object]) -> tuple[object, str]:
 
 
 def _words(item: dict[str, object]) -> str:
-    return next((name for name in _WORDS if name in item), _WORDS[0])
+    for name in _WORDS:
+        if name in item:
+            return name
+    return _WORDS[0]
 
 
 def _calls(item: dict[str, object]) -> object:
@@ -214,7 +222,9 @@ def _calls(item: dict[str, object]) -> object:
 
 
 def _flagged(item: dict[str, object]) -> bool:
-    """Whether the file says that a message is read but not learnt."""
+    """Whether a message is read but not learnt."""
+    if _FLAGS.isdisjoint(item):
+        return False
     marked = any(item.get(name) in (0, False, "0", "false", "False") for name in _NOT_LEARNT if name in item)
     return marked or READ_ONLY in item
 

@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from operator import is_
 
 from playground.data.chat import join_turns
 from playground.data.column_mapping import ColumnMapping
@@ -219,12 +220,15 @@ def _each_text(row: Row, change: Callable[[str], str]) -> Row:
 
 
 def _in(value: object, change: Callable[[str], str]) -> object:
+    """The same object where nothing in it changes."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
-        return [_in(item, change) for item in value]
+        items = [_in(item, change) for item in value]
+        return value if all(map(is_, items, value)) else items
     if isinstance(value, dict):
-        return {key: _in(item, change) for key, item in value.items()}
+        values = [_in(item, change) for item in value.values()]
+        return value if all(map(is_, values, value.values())) else dict(zip(value, values, strict=True))
     return value
 
 

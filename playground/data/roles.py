@@ -1,5 +1,6 @@
 """Who says something in a conversation, by the words that people use for the two sides."""
 
+from functools import lru_cache
 from typing import Literal
 
 from playground.data.column_names import ANSWER, COMPLETION, INSTRUCTION, PROMPT, last_word, plain
@@ -31,7 +32,14 @@ def role_of(speaker: object) -> Role | None:
     """Which side a speaker is on, by the words that are used for it."""
     if isinstance(speaker, dict):  # {"role": …}, as services export it
         speaker = speaker.get("role")
-    return _ROLES.get(plain(str(speaker))) or _ROLES.get(last_word(str(speaker))) if speaker else None
+    if isinstance(speaker, str) and speaker in _ROLES:
+        return _ROLES[speaker]
+    return _named(str(speaker)) if speaker else None
+
+
+@lru_cache(maxsize=4096)
+def _named(speaker: str) -> Role | None:
+    return _ROLES.get(plain(speaker)) or _ROLES.get(last_word(speaker))
 
 
 def side_of(name: str) -> Role | None:

@@ -143,7 +143,8 @@ class ModelChanger:
                 )
             self._check_runs(owner, while_training)
             self._owner, self._fetching = owner, not self._is_here(model)
-            self._change = ModelChange(model=model, name=name, phase="downloading")
+            begins: Phase = "loading" if is_gguf(model) else "downloading"
+            self._change = ModelChange(model=model, name=name, phase=begins)
             self._thread = threading.Thread(target=self._run, args=(model, name, quantization), daemon=True)
             self._thread.start()
 

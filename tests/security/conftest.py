@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.security.visitor import Visitor
 from tests.support.running_app import RunningApp, running_app
-from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="package")

@@ -16,8 +16,8 @@ from playground.server.middleware.body_limits import BodyLimitMiddleware
 from playground.server.middleware.open_requests import OpenRequestsMiddleware
 from playground.service import uploads
 from playground.service.owners import HEADER, Owners
+from tests.security.visitor import Visitor
 from tests.support.running_app import RunningApp
-from tests.support.visitor import Visitor
 
 LONGEST = body_limits.MAX_MESSAGE_BYTES
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.security.foreign_site import NAMES, RESOLVER, ForeignSite, foreign_site
 from tests.support.asking import until
 from tests.support.browser import ARGUMENTS, chromium
-from tests.support.foreign_site import NAMES, RESOLVER, ForeignSite, foreign_site
 from tests.support.running_app import RunningApp, running_app
 
 PATIENCE_MS = 60_000

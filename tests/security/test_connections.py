@@ -15,10 +15,10 @@ from playground.server import connections
 from playground.server.middleware import body_limits
 from playground.ui import streams
 from playground.ui.page import build_page
+from tests.security.visitor import Visitor, as_file
 from tests.support.asking import until
 from tests.support.page import real_services, served_page
 from tests.support.running_app import RunningApp
-from tests.support.visitor import Visitor, as_file
 
 LONGEST = body_limits.MAX_MESSAGE_BYTES
 

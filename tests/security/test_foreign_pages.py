@@ -9,8 +9,8 @@ import pytest
 from starlette.datastructures import Headers
 
 from playground.server.middleware.own_pages import is_foreign
+from tests.security.visitor import Visitor
 from tests.support.running_app import RunningApp, running_app
-from tests.support.visitor import Visitor
 
 JOBS = "/gradio_api/call/jobs"
 

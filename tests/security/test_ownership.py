@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from playground.service.owners import HEADER
+from tests.security.visitor import Visitor, as_file
 from tests.support.running_app import RunningApp
-from tests.support.visitor import Visitor, as_file
 
 ROWS = b"question,answer\n" + b"".join(b"Which is colour %d?,It is shade %d.\n" % (one, one) for one in range(30))
 STORY = ("Tell me of the sea.", "base", "", 24, 0.0)

@@ -6,7 +6,7 @@ import pytest
 
 from playground.server.route_table import OPEN, is_open, who_may
 from tests.security.route_docs import TABLE, all_routes, shape, table
-from tests.support.visitor import Visitor
+from tests.security.visitor import Visitor
 
 
 @pytest.fixture(scope="module")

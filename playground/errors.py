@@ -47,3 +47,9 @@ class BusyError(PlaygroundError):
 
 class EngineError(PlaygroundError):
     """The live model failed while it worked on a request."""
+
+
+def first_line(error: Exception) -> str:
+    """What a library says of its error, short enough for the inside of a sentence; its name where it says nothing."""
+    said = str(error).strip().splitlines()
+    return said[0][:200].rstrip(".") if said else type(error).__name__

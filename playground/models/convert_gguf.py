@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from playground.errors import ModelError, PlaygroundError
+from playground.errors import ModelError, PlaygroundError, first_line
 from playground.files import publish_folder
 from playground.memory import free_beside
 from playground.models.download import PROGRESS_FILE, Progress
@@ -119,11 +119,10 @@ def unpack(file: Path, folder: Path, tell: Callable[[float], None] = lambda shar
         )
     except Exception as error:
         log.warning("%s cannot be read", file, exc_info=True)
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
         raise ModelError(
             "{file} is of a kind that cannot be read here ({reason}). Choose the original that it was made from.",
             file=file.name,
-            reason=reason,
+            reason=first_line(error),
         ) from error
     for named in _OF_THE_FILE:
         if hasattr(model.config, named):

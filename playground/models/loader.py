@@ -19,14 +19,13 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from playground.errors import ModelError
+from playground.errors import ModelError, first_line
 from playground.models.fingerprint import fingerprint
 from playground.models.quantization import (
     QuantizationPlan,
     cast_unquantized,
     disable_cpu_repacking,
     is_stored_in_4bit,
-    linear_layer_names,
     lora_widths,
     memory_bytes,
     plan_quantization,
@@ -123,6 +122,7 @@ def _load_weights(
 
 
 def _info(found: ResolvedModel, model: PreTrainedModel, tokenizer: ChatTokenizer, plan: QuantizationPlan) -> ModelInfo:
+    widths = lora_widths(model)
     return ModelInfo(
         id=found.id,
         name=found.name,
@@ -140,8 +140,8 @@ def _info(found: ResolvedModel, model: PreTrainedModel, tokenizer: ChatTokenizer
         languages=found.languages,
         chat_languages=found.chat_languages,
         weak_tasks=frozenset(found.weak_tasks),
-        linear_modules=linear_layer_names(model),
-        lora_widths=lora_widths(model),
+        linear_modules=tuple(widths),
+        lora_widths=widths,
         license=found.license,
     )
 
@@ -214,9 +214,8 @@ def _guarded(found: ResolvedModel, load: Callable[[], T]) -> T:
         ) from error
     except Exception as error:
         log.info("loading %s failed", found.folder, exc_info=True)
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
         raise ModelError(
             "{model} cannot be loaded; its files may be damaged or of an unknown kind ({reason}).",
             model=found.name,
-            reason=reason,
+            reason=first_line(error),
         ) from error

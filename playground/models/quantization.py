@@ -140,7 +140,10 @@ def _linear_widths(model: PreTrainedModel) -> dict[str, tuple[int, int]]:
 
 
 def lora_widths(model: PreTrainedModel) -> dict[str, int]:
-    """How many numbers one rank of an adapter has on all linear layers of a name."""
+    """How many numbers one rank of an adapter has on all linear layers of a name, by what `target_modules` calls them.
+
+    The output head is none of them.
+    """
     found: dict[str, int] = {}
     for name, widths in _linear_widths(model).items():
         last = name.rpartition(".")[2]
@@ -157,11 +160,6 @@ def memory_bytes(model: PreTrainedModel) -> int:
 def _scale_bytes(state: Any) -> int:
     nested = _scale_bytes(state.state2) if state.nested else 0
     return int(state.absmax.nbytes) + nested
-
-
-def linear_layer_names(model: PreTrainedModel) -> tuple[str, ...]:
-    """The names that LoRA's `target_modules` can choose from: of every linear layer but the output head."""
-    return tuple(dict.fromkeys(name.rpartition(".")[2] for name in _linear_widths(model)))
 
 
 def disable_cpu_repacking(model: nn.Module) -> None:

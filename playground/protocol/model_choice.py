@@ -11,7 +11,7 @@ class ModelChoice(BaseModel, frozen=True):
     """What is known of a model before it is loaded; 0, "" and None where nothing is known."""
 
     id: str
-    """Loads it: "starter", a hub id, or a folder."""
+    """Loads it: "starter", a hub id, a folder, or a GGUF file."""
     name: str
     """For people."""
     kind: Literal["chat", "text", "seq2seq", "encoder"] = "chat"

@@ -6,18 +6,17 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from playground.data.chat import are_texts, are_turns
-from playground.data.column_names import split_named
+from playground.data.chat import are_turns
 from playground.data.excerpts import cells, excerpt
 from playground.data.readers.json_repair import CUT_OFF, is_cut_off, python_literal, repair_json
-from playground.data.table import MAX_DEPTH, MAX_ROWS, SHOWN, Change, Problem, Table, build_table
+from playground.data.readers.json_rows import kind_of, rows_of
+from playground.data.table import MAX_ROWS, SHOWN, Change, Problem, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
 _MAX_SIGNS = 5_000_000
 _NOT_BLANK = re.compile(r"\S")
 _LONG_NUMBER = N_("The JSON holds a number that is too long to read. Put it in quotes.")
-_CHATS = ("messages", "conversations", "conversation")
 _TOO_DEEP = N_("The JSON nests too deep to be a dataset. Use a list of objects, one for each example.")
 _PLAIN_WORDS = {
     "Expecting value": N_("something is missing or not in double quotes"),
@@ -75,7 +74,7 @@ def _as_whole(text: str, problems: list[Problem]) -> Table:
         problems = [*problems, *repaired]
     except ValueError as error:
         raise DataError(_LONG_NUMBER) from error
-    return build_table(enumerate(_rows(value), 1), "json", problems)
+    return build_table(enumerate(rows_of(value), 1), "json", problems)
 
 
 def _one_after_another(text: str, problems: list[Problem]) -> Table:
@@ -90,7 +89,7 @@ def _one_after_another(text: str, problems: list[Problem]) -> Table:
             raise _broken(text, error) from error
         except ValueError as error:
             raise DataError(_LONG_NUMBER) from error
-        rows.extend(_rows(value) if isinstance(value, list) else _rows([value]))
+        rows.extend(rows_of(value) if isinstance(value, list) else rows_of([value]))
         if len(rows) > MAX_ROWS:
             break  # refused below
         count += 1
@@ -134,7 +133,7 @@ class _Lines:
             elif isinstance(value, list) and value and are_turns(value):
                 yield number, {"messages": value}
             else:
-                raise DataError(_BAD_LINE, line=place, reason=Sentence("it is {what}", what=_kind(value)))
+                raise DataError(_BAD_LINE, line=place, reason=Sentence("it is {what}", what=kind_of(value)))
 
     def problems(self) -> list[Problem]:
         found = []
@@ -191,70 +190,6 @@ def _check_count(text: str) -> None:
         raise DataError("The JSON holds too many values. Use a smaller part of it.")
 
 
-def _rows(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
-    if isinstance(value, dict):
-        yield from _rows_within(value, depth)
-        return
-    if not isinstance(value, list):
-        raise DataError("The JSON is {what}. Use a list of objects, one for each example.", what=_kind(value))
-    if value and all(isinstance(item, dict) and set(item) == {"role", "content"} for item in value):
-        yield {"messages": value}
-        return
-    for number, item in enumerate(value, 1):
-        if isinstance(item, dict):
-            yield item
-        elif isinstance(item, str):
-            yield {"text": item}
-        elif isinstance(item, list) and item and are_turns(item):
-            yield {"messages": item}
-        else:
-            raise DataError("Row {row} is {what} rather than an object.", row=number, what=_kind(item))
-
-
-def _rows_within(value: dict[str, object], depth: int) -> Iterator[dict[str, object]]:
-    """Find the rows inside an object: under one key, as columns of equal length, or the object itself."""
-    inner, entries = [name for name, item in value.items() if _holds_rows(item)], list(value.values())
-    chats = next((value[name] for name in _CHATS if name in value), None)
-    if isinstance(chats, list) and chats and all(map(are_texts, chats)):
-        yield from ({"messages": chat} for chat in chats)
-    elif chats is not None:
-        yield value
-    elif len(inner) == 1 and depth < MAX_DEPTH:
-        yield from _rows(value[inner[0]], depth + 1)
-    elif len(inner) > 1 and all(map(split_named, inner)):
-        yield from ({"split": name, **row} for name in inner for row in _rows(value[name], depth + 1))
-    elif len(inner) > 1:
-        raise DataError(
-            "The JSON holds several lists of rows ({names}). Keep one of them in the file.",
-            names=", ".join(name[:60] for name in inner[:10]),
-        )
-    elif len(value) > 1 and all(isinstance(item, dict) for item in entries):
-        yield from _numbered(value)
-    elif value and all(isinstance(item, list) for item in entries):
-        columns = {name: item for name, item in value.items() if isinstance(item, list)}
-        if len({len(column) for column in columns.values()}) > 1:
-            raise DataError("The JSON holds columns of different lengths. Give every column one value for each row.")
-        yield from (dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True))
-    else:
-        yield value
-
-
-def _numbered(value: dict[str, object]) -> Iterator[dict[str, object]]:
-    """What pandas writes: for each column an object of numbered cells; or for each number an object, the row."""
-    entries = {name: item for name, item in value.items() if isinstance(item, dict)}
-    places = list(next(iter(entries.values())))
-    if places and all(place.isdigit() for place in places) and all(list(item) == places for item in entries.values()):
-        yield from ({name: item[place] for name, item in entries.items()} for place in places)
-    else:
-        yield from entries.values()
-
-
-def _holds_rows(item: object) -> bool:
-    if isinstance(item, dict):
-        return any(_holds_rows(part) for part in item.values())
-    return isinstance(item, list) and bool(item) and all(isinstance(part, dict) for part in item)
-
-
 def _broken(text: str, error: json.JSONDecodeError) -> DataError:
     """Say how many rows were whole, for that is what a person can look for."""
     row = _whole_rows(text, error.pos) + 1
@@ -287,14 +222,3 @@ def _whole_rows(text: str, end: int) -> int:
             break
         count += 1
     return count
-
-
-def _kind(value: object) -> Sentence:
-    names = {
-        dict: N_("an object"),
-        list: N_("a list"),
-        str: N_("a text"),
-        bool: N_("true or false"),
-        type(None): N_("null"),
-    }
-    return Sentence(names.get(type(value), N_("a number")))

@@ -105,6 +105,25 @@ def test_the_last_of_two_quick_choices_wins(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_label("The answer is in")).to_have_value("width")
 
 
+def test_columns_that_few_files_have_are_asked_for_when_somebody_wants_them(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "roles.csv"
+    path.write_text("question,answer,mood\n" + "".join(f"What is {n}?,It is {n}.,cheerful\n" for n in range(8)))
+    open_tab(page, "Fine-tune")
+    page.locator(".drop input[type=file]").set_input_files(str(path))
+    page.get_by_role("button", name="Next: check them").click()
+    role = page.get_by_label("The role of the model is in (optional)")
+    expect(page.get_by_label("The answer is in")).to_have_value("answer")
+    expect(role).to_be_hidden()
+    expect(page.get_by_text("Not used: mood")).to_be_visible()
+    page.get_by_role("button", name="More columns").click()
+    role.click()
+    page.get_by_role("option", name="mood").click()
+    expect(page.locator(".as-read").first).to_contain_text("cheerful")
+    expect(page.get_by_text("Not used: mood")).to_be_hidden()
+    expect(page.get_by_label("The answer is in")).to_have_value("answer")
+    expect(page.get_by_role("button", name="More columns")).to_be_hidden()
+
+
 def test_whom_one_chose_stays_while_an_adapter_is_renamed(page: Page, archive: Path) -> None:  # noqa: F811
     bring(page, archive, compare=False)
     page.get_by_role("button", name="Rename").click()

@@ -47,14 +47,28 @@ def chosen(draft: Draft, headers: Sequence[Any]) -> Draft:
     said = {column.name: header or "" for column, header in zip(_asked(draft), headers, strict=True) if column}
     new = {name: header for name, header in said.items() if header != draft.columns.get(name, "")}
     kept = {name: header for name, header in draft.columns.items() if name not in new and header not in new.values()}
-    return replace(draft, columns={**kept, **{name: str(header) for name, header in new.items() if header}})
+    # from now on all of them, so that none goes from under somebody's hand
+    return replace(
+        draft, asks_all=True, columns={**kept, **{name: str(header) for name, header in new.items() if header}}
+    )
 
 
 def _asked(draft: Draft) -> list[Column | None]:
     """For each dropdown the column that it asks for, if any."""
     columns = dataset_formats()[draft.format].all_columns
-    asked = [column if _has_a_choice(draft, column) else None for column in columns]
+    asked = [column if _has_a_choice(draft, column) and _is_shown(draft, column) else None for column in columns]
     return [*asked, *[None] * (_most_columns() - len(asked))]
+
+
+def has_more(draft: Draft) -> bool:
+    """Whether there are columns to choose that are not asked for yet."""
+    columns = dataset_formats()[draft.format].all_columns
+    return any(_has_a_choice(draft, column) and not _is_shown(draft, column) for column in columns)
+
+
+def _is_shown(draft: Draft, column: Column) -> bool:
+    """What few files have stays away until somebody asks for it, but for what the file's own words point to."""
+    return draft.asks_all or column.required or column.name in draft.columns or column in SELECTION
 
 
 def _value(draft: Draft, column: Column | None) -> str | None:
@@ -63,7 +77,7 @@ def _value(draft: Draft, column: Column | None) -> str | None:
 
 def _update(draft: Draft, gettext: Gettext, column: Column | None, **value: Any) -> gr.Dropdown:
     if column is None:
-        return gr.Dropdown(visible=False)
+        return gr.Dropdown(visible=False, value=None)
     none = [] if column.required else [("–", "")]
     choices = [*none, *((header, header) for header in draft.known)]
     return gr.Dropdown(choices=choices, label=gettext(column.label), visible=True, **value)

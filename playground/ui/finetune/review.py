@@ -37,6 +37,8 @@ class CheckParts:
 
     format: gr.Dropdown
     roles: tuple[gr.Dropdown, ...]
+    more: gr.Button
+    """Asks for the columns that few files have."""
     columns: Defaults
     repairs: gr.CheckboxGroup
     before: gr.Button
@@ -56,6 +58,7 @@ def build() -> CheckParts:
             names = [(t(format.title), format.name) for format in dataset_formats().values()]
             format = gr.Dropdown(names, label=t("Read as"), interactive=True, filterable=False, elem_classes="pill")
             roles = columns.build()
+            more = ghost("More columns", visible=False)
             repairs = gr.CheckboxGroup(
                 [], label=t("Small repairs, if you agree"), interactive=True, visible=False, elem_classes="plain"
             )
@@ -74,8 +77,10 @@ def build() -> CheckParts:
         back = second("Back")
         line = gr.HTML("", padding=False, elem_classes="say")
         following = primary("Next: teach")
-    drawn = (found, format, *roles, repairs, lengths, example, place, changes, line, following)
-    return CheckParts(format, roles, Defaults(roles), repairs, before, after, example, place, back, following, drawn)
+    drawn = (found, format, *roles, more, repairs, lengths, example, place, changes, line, following)
+    return CheckParts(
+        format, roles, more, Defaults(roles), repairs, before, after, example, place, back, following, drawn
+    )
 
 
 def wire(frame: FinetunePage, parts: CheckParts) -> None:
@@ -94,6 +99,11 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
         kept = [labelled.get(part, new) for part, new in zip(parts.drawn, drawn, strict=True)]
         values = dict(zip(parts.roles, columns.values(draft), strict=True))
         return [draft, *keeping(parts.format, kept), *parts.columns.offer(values, chosen)]
+
+    @show_errors
+    async def more_asked(draft: Draft, request: gr.Request) -> list[Any]:
+        draft = replace(draft, asks_all=True)
+        return [draft, gr.Button(visible=False), *columns.updates(draft, gettext_for(request))]
 
     @show_errors
     async def repairs_chosen(draft: Draft, kinds: Any, request: gr.Request) -> list[Any]:
@@ -120,6 +130,7 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
         **EVENT_OPTIONS,
     )
     parts.columns.adopt(chosen)
+    parts.more.click(more_asked, frame.draft, [frame.draft, parts.more, *parts.roles], **EVENT_OPTIONS)
     parts.repairs.input(
         repairs_chosen, [frame.draft, parts.repairs], shown, trigger_mode="always_last", **EVENT_OPTIONS
     )
@@ -183,6 +194,7 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
         snippets.title(draft.file_name, summary),
         gr.Dropdown(value=draft.format),
         *columns.updates(draft, gettext),
+        gr.Button(visible=columns.has_more(draft)),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
         dataset.lengths(gettext, services.datasets.lengths(examples, values.max_length)),
         *_example(services, draft, gettext),
@@ -200,6 +212,7 @@ def _unmatched(draft: Draft, table: Table, gettext: Gettext, error: DataError) -
         snippets.title(draft.file_name, gettext("Say which column is which.")),
         gr.Dropdown(value=draft.format),
         *columns.updates(draft, gettext),
+        gr.Button(visible=columns.has_more(draft)),
         # Repairs that somebody unticked stay on offer: to make them again may be what helps.
         gr.skip() if draft.repairs is not None else gr.CheckboxGroup(choices=[], value=[], visible=False),
         "",

@@ -25,6 +25,8 @@ class Draft:
     format: str = AUTO
     columns: dict[str, str] = field(default_factory=dict)
     known: tuple[str, ...] = ()
+    asks_all: bool = False
+    """Whether columns that may stay open, and are, are asked for too."""
     repairs: tuple[str, ...] | None = None
     """None until somebody ticked or unticked one: then all that were offered."""
     preview: tuple[Example, ...] = ()

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from playground.engine.lora import MultiLora
 from playground.engine.model_runner import ModelRunner
-from playground.engine.scheduler import Finished, Scheduler
+from playground.engine.sched.scheduler import Finished, Scheduler
 from playground.engine.sequence import SequenceStatus, StepLimits, TokenSequence
 from playground.errors import EngineError, PlaygroundError
 from playground.gpu import spoiled

@@ -12,7 +12,7 @@ from playground.engine.kv_cache import KVCache
 from playground.engine.lora import MultiLora
 from playground.engine.lora_stack import LoraSegment
 from playground.engine.sampler import sample_batch
-from playground.engine.scheduler import Finished, SchedulerOutput
+from playground.engine.sched.scheduler import Finished, SchedulerOutput
 from playground.engine.sequence import GenerateSequence, TokenSequence
 
 

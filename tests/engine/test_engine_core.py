@@ -10,7 +10,7 @@ import torch
 
 from playground.engine.llm_engine import LLMEngine
 from playground.engine.model_runner import ModelRunner
-from playground.engine.scheduler import Scheduler
+from playground.engine.sched.scheduler import Scheduler
 from playground.engine.scoring import LogprobsSequence
 from playground.engine.sequence import ServedModel
 from playground.errors import BusyError, EngineError, InputError

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from playground.engine.request_queue import FairRequestQueue
+from playground.engine.sched.request_queue import FairRequestQueue
 from playground.errors import BusyError
 
 

@@ -12,7 +12,7 @@ from playground.adapters.lora_load import LoraWeights
 from playground.engine.engine_core import EngineCore
 from playground.engine.llm_engine import MAX_NUM_SEQS_ON_GPU, LLMEngine
 from playground.engine.sampler import Sampler, sample_batch
-from playground.engine.scheduler import Finished
+from playground.engine.sched.scheduler import Finished
 from playground.engine.sequence import TokenSequence
 from playground.models.loader import load_model
 from playground.models.tokenizer import ChatTokenizer

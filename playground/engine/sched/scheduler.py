@@ -14,7 +14,7 @@ from playground.engine.forward_batch import PrefillChunk, ScoringRows
 from playground.engine.kv_cache import KVCache
 from playground.engine.lora import MultiLora
 from playground.engine.prefix_cache import PrefixCache
-from playground.engine.request_queue import FairRequestQueue
+from playground.engine.sched.request_queue import FairRequestQueue
 from playground.engine.scoring import LogprobsSequence
 from playground.engine.sequence import GenerateSequence, SequenceStatus, StepLimits, TokenSequence
 from playground.errors import BusyError

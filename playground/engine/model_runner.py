@@ -12,7 +12,8 @@ from playground.engine.kv_cache import KVCache
 from playground.engine.lora import MultiLora
 from playground.engine.lora_stack import LoraSegment
 from playground.engine.sampler import sample_batch
-from playground.engine.sched.scheduler import Finished, SchedulerOutput
+from playground.engine.sched.output import SchedulerOutput
+from playground.engine.sched.scheduler import Finished
 from playground.engine.sequence import GenerateSequence, TokenSequence
 
 

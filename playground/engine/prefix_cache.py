@@ -55,15 +55,15 @@ class PrefixCache:
     def num_tokens(self) -> int:
         return sum(len(token_ids) for _, token_ids in self._entries)
 
-    def restore(self, request: GenerateRequest | LogprobsRequest, slot: int) -> int:
-        """Put the longest known prefix of a prompt into a clear slot; returns how many tokens stand there then.
+    def restore(self, request: GenerateRequest | LogprobsRequest, token_ids: Sequence[int], slot: int) -> int:
+        """Put the longest known prefix of a request's tokens into a clear slot; returns how many stand there then.
 
         The last token is always left to be computed, for the logits that follow it.
         """
         own = _scope_of(request)
         scopes = (own, _TEMPLATE) if own.adapter == BASE else (own,)
-        prompt = request.prompt_token_ids[:-1]
-        lengths = {entry: _common(entry.token_ids, prompt) for entry in self._entries if entry.scope in scopes}
+        all_but_last = token_ids[:-1]
+        lengths = {entry: _common(entry.token_ids, all_but_last) for entry in self._entries if entry.scope in scopes}
         longest = max(lengths, key=lengths.__getitem__, default=None)
         if longest is None or lengths[longest] < MIN_PREFIX_TOKENS:
             return 0

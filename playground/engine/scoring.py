@@ -50,6 +50,10 @@ class LogprobsSequence(TokenSequence):
             firsts = torch.tensor([row[0] if row else 0 for row in self.request.continuations], device=logits.device)
             self._firsts = logits.float().log_softmax(-1)[firsts].tolist()
 
+    def restart(self) -> None:
+        super().restart()
+        self.writes_kv, self._part = False, ([], [])
+
     def rows_to_score(self) -> Sequence[Sequence[int]]:
         """Texts of one length to go on with, each by itself, once the prompt is computed."""
         done = len(self._part[1])

@@ -84,6 +84,10 @@ class TokenSequence(ABC):
     def owner(self) -> str:
         return self.request.owner
 
+    @property
+    def address(self) -> str:
+        return self.request.address or self.request.owner
+
     @abstractmethod
     def computed_tokens(self) -> Sequence[int]:
         """The tokens that stand in its slot, as far as others may go on from them."""
@@ -95,6 +99,10 @@ class TokenSequence(ABC):
     @abstractmethod
     def advance(self, num_tokens: int, logits: torch.Tensor) -> None:
         """So many uncomputed tokens were computed; `logits` (V) follow the last of them."""
+
+    def restart(self) -> None:
+        """Nothing stands in a slot of its own any more: what it knows so far is computed again when it has one."""
+        self.num_computed_tokens = 0
 
     @abstractmethod
     def end_as_aborted(self) -> None:

@@ -35,7 +35,7 @@ async def in_thread(work: Callable[[], T]) -> T:
 class SamplingClient:
     """Bound to the model that was loaded when it was made: once that is gone, it raises `EngineError`.
 
-    `adapter` is `BASE` or the key of a resident adapter, `strength` 0 to 1.5.
+    `adapter` is `BASE` or the key of a resident adapter, `strength` 0 to 1.5; `address` as in a request.
     """
 
     info: ModelInfo
@@ -44,6 +44,7 @@ class SamplingClient:
     adapter: str = BASE
     strength: float = 1.0
     owner: str = ""
+    address: str = ""
 
     @property
     def is_base(self) -> bool:
@@ -58,7 +59,13 @@ class SamplingClient:
         Raises `InputError`, `AdapterError`, `BusyError`, `EngineError`.
         """
         request = GenerateRequest(
-            tuple(prompt_token_ids), params, self.adapter, self.strength, self.owner, top_logprobs
+            tuple(prompt_token_ids),
+            params,
+            self.adapter,
+            self.strength,
+            self.owner,
+            top_logprobs,
+            address=self.address,
         )
         stream = self.engine.submit(request)
         try:
@@ -72,7 +79,9 @@ class SamplingClient:
     ) -> list[ContinuationLogprobs]:
         """Natural log-probabilities of each continuation as what follows the prompt, in their order."""
         rows = tuple(map(tuple, continuations))
-        request = LogprobsRequest(tuple(prompt_token_ids), rows, self.adapter, self.strength, self.owner)
+        request = LogprobsRequest(
+            tuple(prompt_token_ids), rows, self.adapter, self.strength, self.owner, address=self.address
+        )
         return await self.engine.compute_logprobs(request)
 
     async def encode_prompt(

@@ -15,7 +15,8 @@ class GenerateRequest:
     """Continue `prompt_token_ids`. `adapter` is `BASE` or a key given to `Engine.load_adapter`; `strength` is 0 to 1.5.
 
     With `top_logprobs` above 0 each output tells, for every token, its log-probability and those of so many others.
-    `deadline_s` is how long all of it may take, from submitting on.
+    `deadline_s` is how long all of it may take, from submitting on. Those of one `address` share what one may take;
+    without it they are those of the owner.
     """
 
     prompt_token_ids: tuple[int, ...]
@@ -25,6 +26,7 @@ class GenerateRequest:
     owner: str = ""
     top_logprobs: int = 0
     deadline_s: float | None = DEADLINE_S
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class LogprobsRequest:
     strength: float = 1.0
     owner: str = ""
     deadline_s: float | None = DEADLINE_S
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 import asyncio
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from playground.adapters.archive import import_zip
@@ -26,7 +27,16 @@ RETIRED = "Starter"
 class AdapterService:
     """The store's adapters, and the live model's. An adapter is for one base model."""
 
-    def __init__(self, host: ModelHost, store: AdapterStore, data: DataDir, quota: Quota) -> None:
+    def __init__(
+        self,
+        host: ModelHost,
+        store: AdapterStore,
+        data: DataDir,
+        quota: Quota,
+        address_of: Callable[[str], str] = lambda _: "",
+    ) -> None:
+        """`address_of` tells where an owner's requests come from, by which what all may take is shared out."""
+        self._address_of = address_of
         self._host = host
         self._store = store
         self._data = data
@@ -54,16 +64,17 @@ class AdapterService:
         `adapter` is `BASE`, `PLAIN`, an id or a name; the base model answers a `task` with its built-in skill, if it
         has one. Raises `AdapterError` for an unknown adapter, or one for another model.
         """
-        if adapter == PLAIN:
-            return self._host.client(owner)
-        found = builtin_skill(self._host.info, self._store, task) if adapter == BASE else self.get(owner, adapter)
+        found = None
+        if adapter != PLAIN:
+            found = builtin_skill(self._host.info, self._store, task) if adapter == BASE else self.get(owner, adapter)
         if found is None:
-            return self._host.client(owner, strength=strength)
-        await asyncio.to_thread(self.load, owner, found)
-        client = self._host.client(owner, self._store.key(found), strength)
-        if not client.info.serves(found.base_fingerprint):  # the model was changed just now
-            self.check_base(found)
-        return client
+            client = self._host.client(owner, strength=strength if adapter != PLAIN else 1.0)
+        else:
+            await asyncio.to_thread(self.load, owner, found)
+            client = self._host.client(owner, self._store.key(found), strength)
+            if not client.info.serves(found.base_fingerprint):  # the model was changed just now
+                self.check_base(found)
+        return replace(client, address=self._address_of(owner))
 
     def load(self, owner: str, adapter: AdapterInfo) -> None:
         """Swap an adapter in, where it is not yet, and keep the proof; raises `AdapterError`."""

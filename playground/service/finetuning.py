@@ -1,6 +1,6 @@
 """Teaching: what a run would take, starting one, following it, and what it leaves behind."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from playground.adapters.info import check_name
@@ -50,7 +50,10 @@ class FinetuningService:
         trials: Trials,
         datasets: DatasetService,
         mode: Mode,
+        address_of: Callable[[str], str] = lambda _: "",
     ) -> None:
+        """`address_of` tells where an owner's requests come from: one run of an address may wait on a shared server."""
+        self._address_of = address_of
         self._host = host
         self._store = store
         self._jobs = jobs
@@ -132,6 +135,7 @@ class FinetuningService:
             base_fingerprint=info.fingerprint,
             model_name=info.name,
             probes=questions,
+            address=self._address_of(owner),
         )
         counts = len(prepared.learned), len(prepared.held_out)
         source = DatasetSource(file.name or file.path.name, prepared.inspection.format, intensity, *counts)
@@ -156,7 +160,7 @@ class FinetuningService:
 
     def resume(self, owner: str, job_id: object) -> None:
         """Go on with an ended run; raises `InputError` where that cannot be, and `BusyError`."""
-        self._jobs.resume(owner, job_id)
+        self._jobs.resume(owner, job_id, self._address_of(owner))
 
     def busy(self) -> bool:
         """Whether anybody's run trains or waits."""

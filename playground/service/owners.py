@@ -6,7 +6,9 @@ that nothing stored tells the key. A key that was not issued here counts as none
 
 import hashlib
 import hmac
+import math
 import secrets
+from collections import OrderedDict
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
@@ -14,15 +16,20 @@ from pathlib import Path
 from itsdangerous import Signer
 
 from playground.data_dir import OPERATOR, DataDir
-from playground.errors import InputError, SettingsError
+from playground.errors import BusyError, InputError, SettingsError
 from playground.files import write_bytes
 from playground.settings import Mode
+from playground.token_bucket import TokenBuckets
 
 COOKIE = "playground_key"
 HEADER = "x-playground-key"
 OPERATOR_HEADER = "x-playground-operator-key"
-ADDRESS_KEY = "playground.address"
-"""In an ASGI scope: where the request comes from."""
+ADDRESS_HEADER = "x-playground-address"
+"""Where a request comes from, written by the server itself: what a client sends under this name is thrown away."""
+MAX_ADDRESSES = 10_000
+KEY_BURST = 60
+KEY_EVERY_S = 10.0
+"""A room full of visitors behind one router opens the page at once; nobody else needs so many keys."""
 STRANGER = "stranger-"
 SECRET_BYTES = 32
 
@@ -35,9 +42,18 @@ class Owners:
         self.mode = mode
         self._operator_key = operator_key
         self._secret = _read_or_make_secret(data.signing_key)
+        self._addresses: OrderedDict[str, str] = OrderedDict()
+        self._keys = TokenBuckets(KEY_BURST, KEY_EVERY_S)
         self._signer = Signer(self._secret, salt="playground.key", digest_method=hashlib.sha256)
 
-    def issue(self) -> str:
+    def issue(self, address: str = "") -> str:
+        """A new key; raises `BusyError` where too many went to an address lately."""
+        wait_s = self._keys.take(address) if address else 0.0
+        if wait_s:
+            raise BusyError(
+                "Too many have come from your network just now. Try again in {seconds} seconds.",
+                seconds=math.ceil(wait_s),
+            )
         return self._signer.sign(secrets.token_hex(16)).decode("ascii")
 
     def identify(self, headers: Mapping[str, str]) -> str:
@@ -49,7 +65,17 @@ class Owners:
 
     def owner(self, headers: Mapping[str, str]) -> str:
         """As `identify`, but a stranger gets a name for this one request: it owns nothing."""
-        return self.identify(headers) or STRANGER + secrets.token_hex(8)
+        owner = self.identify(headers) or STRANGER + secrets.token_hex(8)
+        if address := headers.get(ADDRESS_HEADER):
+            self._addresses[owner] = address
+            self._addresses.move_to_end(owner)
+            while len(self._addresses) > MAX_ADDRESSES:
+                self._addresses.popitem(last=False)
+        return owner
+
+    def address(self, owner: str) -> str:
+        """Where an owner's last request came from; "" where nobody knows."""
+        return self._addresses.get(owner, "")
 
     def known_owner(self, headers: Mapping[str, str]) -> str:
         """As `owner`, for what is kept: raises `InputError` for a stranger, whose things nobody could find again."""

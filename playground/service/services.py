@@ -51,7 +51,7 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
     """Wire everything around a live model and a data folder that is locked and swept; raises `SettingsError`."""
     owners, quota = Owners(data, settings.mode, settings.operator_key), Quota(host, data, settings.mode)
     store = AdapterStore(data, builtin_adapters())
-    adapters, datasets = AdapterService(host, store, data, quota), DatasetService(host, data)
+    adapters, datasets = AdapterService(host, store, data, quota, owners.address), DatasetService(host, data)
     preflight = Preflight(data.trials, CoreShare(host).threads, lambda: host.status().kept_bytes)
     jobs = JobQueue(data, handover(host, store, preflight), MAX_RUN_S if settings.mode == "public" else None)
     choices, fetched = ModelChoices(host, data, settings.mode), ModelDownloads(data)
@@ -62,7 +62,7 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
         adapters,
         GenerationService(adapters),
         datasets,
-        FinetuningService(host, store, jobs, preflight, datasets, settings.mode),
+        FinetuningService(host, store, jobs, preflight, datasets, settings.mode, owners.address),
         Corrections(data),
         DownloadService(host, adapters, data, quota),
         Uploads(data, quota),

@@ -33,7 +33,7 @@ def train(recipe: Recipe, model: str, data: Path, runs: Path) -> Job:
             on_checkpoint=lambda job, _folder: log.info("%s", _progress(job)),
             threads=all_cores,
         )
-        last = JobRunner(hooks, None).run(job)
+        last = JobRunner(hooks).run(job)
         job.log.write(Event(last.state, last.template, last.fields, settled=True))
         if last.state != "done":
             raise TrainingError("{skill}: {message}", skill=recipe.title, message=last.message)

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse
 
 from playground.i18n.catalog import gettext, locale_of
 from playground.sentence import N_
-from playground.service.owners import ADDRESS_KEY, Owners
+from playground.service.owners import ADDRESS_HEADER, Owners
 from playground.service.uploads import FOLDER_KEY, Uploads
 from playground.ui.streams import UNREAD, Streams, streams_of
 
@@ -164,7 +164,7 @@ def bind_to_owners(owners: Owners, uploads: Uploads) -> None:
     async def push(self: Queue, body: Any, request: Any, username: str | None) -> Any:
         if body.fn_index is not None and body.fn_index not in self.blocks.fns:
             raise HTTPException(404, gettext(locale_of(request.headers), NO_EVENT))
-        address, streams = request.scope.get(ADDRESS_KEY, ""), streams_of(self.blocks)
+        address, streams = request.headers.get(ADDRESS_HEADER, ""), streams_of(self.blocks)
         if streams.is_full_for(address):
             raise HTTPException(429, gettext(locale_of(request.headers), UNREAD))
         if body.session_hash:

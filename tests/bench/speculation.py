@@ -10,7 +10,7 @@ from dataclasses import replace
 from playground.engine import scheduler
 from playground.engine.llm_engine import LLMEngine
 from playground.engine.model_runner import ModelRunner
-from playground.engine.sched.scheduler import SchedulerOutput
+from playground.engine.sched.output import SchedulerOutput
 from playground.models.loader import load_model
 from playground.protocol.messages import Message
 from playground.protocol.requests import GenerateRequest

@@ -10,7 +10,6 @@ import torch
 
 from playground.engine.llm_engine import LLMEngine
 from playground.engine.model_runner import ModelRunner
-from playground.engine.sched.scheduler import Scheduler
 from playground.engine.scoring import LogprobsSequence
 from playground.engine.sequence import ServedModel
 from playground.errors import BusyError, EngineError, InputError
@@ -18,7 +17,7 @@ from playground.models.loader import LoadedModel
 from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, LogprobsRequest
 from playground.protocol.sampling import SamplingParams
-from tests.support.asking import PROMPT, endless, greedy, until
+from tests.support.asking import endless, greedy, until
 
 
 def test_full_queue_says_when_to_come_back(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
@@ -37,25 +36,6 @@ def test_full_queue_says_when_to_come_back(loaded: LoadedModel, tokenizer: ChatT
             one.abort()
     finally:
         live.close()
-
-
-def test_owners_take_turns(loaded: LoadedModel, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One who sends many requests does not keep out one who sends a single one later."""
-    served: list[str] = []
-    start = Scheduler._start
-    monkeypatch.setattr(Scheduler, "_start", lambda one, seq: (served.append(seq.owner), start(one, seq)))
-    live = LLMEngine(loaded, max_num_seqs=1)
-    try:
-        first = live.submit(endless(tokenizer, 1, "greedy"))
-        until(lambda: live.status().running == 1)
-        names = ["greedy", "greedy", "greedy", "modest"]
-        waiting = [live.submit(greedy(tokenizer, PROMPT, 2, owner=name)) for name in names]
-        first.abort()
-        for one in waiting:
-            one.result(30)
-    finally:
-        live.close()
-    assert "modest" in served[:3], served
 
 
 def test_one_failure_stays_alone(engine: LLMEngine, tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -223,9 +223,9 @@ def test_nobody_crowds_out_the_others() -> None:
         owner = "modest" if number < 3 else "greedy"
         cache.keep(GenerateRequest((1,), owner=owner), [number] * 10, 0, 10_000)
     prompts = {number: GenerateRequest((number,) * 11, owner="modest") for number in range(3)}
-    assert [cache.restore(prompt, 0) for prompt in prompts.values()] == [10] * 3
+    assert [cache.restore(prompt, prompt.prompt_token_ids, 0) for prompt in prompts.values()] == [10] * 3
     assert cache.num_tokens == 10 * MAX_ENTRIES
     cache.shrink(35)
     assert cache.num_tokens == 30
-    assert cache.restore(prompts[2], 0) == 10
+    assert cache.restore(prompts[2], prompts[2].prompt_token_ids, 0) == 10
     assert cache.clear() and not cache.clear()

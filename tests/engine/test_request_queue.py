@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from playground.engine.sched.request_queue import FairRequestQueue
+from playground.engine.sched.request_queue import FairRequestQueue, who_gives_way
 from playground.errors import BusyError
 
 
@@ -12,6 +12,7 @@ from playground.errors import BusyError
 class Item:
     owner: str
     number: int = 0
+    address: str = ""
 
 
 def served(queue: FairRequestQueue[Item], running: list[Item] | None = None) -> Item | None:
@@ -80,3 +81,58 @@ def test_full_says_when() -> None:
     queue.add_request(Item("c"), 1.0)
     assert [item.owner for item in queue.drain()] == ["b", "c"]
     assert len(queue) == 0
+
+
+def test_an_address_counts_before_its_owners() -> None:
+    """Owners are free: ninety-nine of one address have one share, and so has a single visitor of another."""
+    queue: FairRequestQueue[Item] = FairRequestQueue(10)
+    for item in [*(Item(f"o{number}", number, "here") for number in range(4)), Item("x", 9, "there")]:
+        queue.add_request(item, 1.0)
+    taken = []
+    while (item := served(queue, taken)) is not None:
+        taken.append(item)
+    assert [item.number for item in taken] == [0, 9, 1, 2, 3]
+
+
+def test_an_address_cannot_fill_the_queue_with_owners() -> None:
+    """In a full queue the newest of the address with most gives way, whoever its owners are."""
+    queue: FairRequestQueue[Item] = FairRequestQueue(3)
+    items = [Item(f"o{number}", number, "here") for number in range(3)]
+    for item in items:
+        queue.add_request(item, 1.0)
+    with pytest.raises(BusyError):
+        queue.add_request(Item("o4", 4, "here"), 1.0)
+    assert queue.add_request(Item("x", 9, "there"), 1.0) in items
+    assert sorted(item.address for item in queue) == ["here", "here", "there"]
+
+
+def test_who_was_served_goes_on_first() -> None:
+    """One that gave way is the next of its owner's, also where there is no room for new ones."""
+    queue: FairRequestQueue[Item] = FairRequestQueue(1)
+    queue.add_request(Item("a", 1), 1.0)
+    queue.put_back(Item("a", 0))
+    assert [item.number for item in queue] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("running", "gone"),
+    [
+        (["h"] * 4, [3]),  # the newest of who has all
+        (["h", "t", "u", "v"], []),  # who has no more than a share stays
+        (["h", "h", "h", "n"], [2]),
+        (["h", "h", "n", "n"], []),  # who asks has as much already
+        (["h", "n", "t", "t", "n", "t", "t"], [6]),
+    ],
+)
+def test_who_has_more_than_a_share_gives_way(running: list[str], gone: list[int]) -> None:
+    """One at a time, until there is room; whoever would have less than the newcomer then stays."""
+    items = [Item(address, at, address) for at, address in enumerate(running)]
+    left = who_gives_way(Item("n", 99, "n"), items, lambda kept: len(kept) < len(items))
+    assert [item.number for item in left] == gone
+
+
+def test_nobody_gives_way_in_vain() -> None:
+    """Where room cannot be made, all go on."""
+    items = [Item("h", at, "h") for at in range(9)]
+    assert who_gives_way(Item("n", 99, "n"), items, lambda kept: False) == []
+    assert [item.number for item in who_gives_way(Item("n", 99, "n"), items, lambda kept: len(kept) < 7)] == [8, 7, 6]

@@ -26,8 +26,9 @@ def greedy(tokenizer: ChatTokenizer, text: str = PROMPT, most: int = 40, **field
     )
 
 
-def endless(tokenizer: ChatTokenizer, seed: int, owner: str = "") -> GenerateRequest:
-    return GenerateRequest(tuple(tokenizer.encode("A")), SamplingParams(480, 1.5, 1.0, 0, seed=seed), owner=owner)
+def endless(tokenizer: ChatTokenizer, seed: int, owner: str = "", address: str = "") -> GenerateRequest:
+    sampling = SamplingParams(480, 1.5, 1.0, 0, seed=seed)
+    return GenerateRequest(tuple(tokenizer.encode("A")), sampling, owner=owner, address=address)
 
 
 def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

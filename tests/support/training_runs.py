@@ -42,7 +42,9 @@ class Room:
             longest_run_s,
         )
 
-    def start(self, jobs: JobQueue, values: TrainingConfig, owner: str = "ann", model: str | None = None) -> str:
+    def start(
+        self, jobs: JobQueue, values: TrainingConfig, owner: str = "ann", model: str | None = None, address: str = ""
+    ) -> str:
         return jobs.start(
             owner,
             "Animals",
@@ -51,6 +53,7 @@ class Room:
             model=model or str(self.model),
             quantization="auto",
             base_fingerprint="",
+            address=address,
         )
 
     def _publish(self, _job: Job, folder: Path) -> str:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from playground.data_dir import DataDir
-from playground.errors import AdapterError, InputError
+from playground.errors import AdapterError, BusyError, InputError
 from playground.training.jobs import supervisor as supervise
 from playground.training.jobs.events import Event, EventLog
 from playground.training.jobs.queue import JobHooks, JobQueue
@@ -111,6 +111,28 @@ def test_killed_closed_resumed_stopped(tiny_model_folder: Path, tmp_path: Path) 
     assert (stopped["state"], stopped["adapter"]) == ("stopped", "adapter-1")
     assert stopped["step"] > closed_at
     assert (room.published[0] / "adapter_model.safetensors").stat().st_size > 0
+    jobs.close()
+
+
+def test_a_run_is_shorter_while_others_wait(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else's run waits for an hour; those of its own address do not shorten it."""
+    room = Room(tmp_path, tiny_model_folder)
+    jobs = room.open(longest_run_s=3600.0)
+    clock = SimpleNamespace(monotonic=lambda: 1300.0 if room.checkpoints else 0.0)
+    monkeypatch.setattr(supervise, "time", clock)
+    long = room.start(jobs, LONG, address="here")
+    wait_for(lambda: bool(room.checkpoints))
+    room.start(jobs, SHORT, owner="eve", address="here")
+    seen = jobs.get("ann", long)["step"]
+    wait_for(lambda: jobs.get("ann", long)["step"] > seen)
+    with pytest.raises(BusyError, match="from your network waits already"):
+        room.start(jobs, SHORT, owner="joe", address="here")
+    room.start(jobs, SHORT, owner="bob", address="there")
+    ended = wait_until_finished(jobs, long)
+    assert ended["message"].startswith("It had the 20 minutes that a run may take here")
+    assert ended["can_resume"]
     jobs.close()
 
 

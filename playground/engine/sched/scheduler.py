@@ -8,13 +8,13 @@ adapters fit into memory.
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from playground.engine.forward_batch import PrefillChunk, ScoringRows
 from playground.engine.kv_cache import KVCache
 from playground.engine.lora import MultiLora
 from playground.engine.prefix_cache import PrefixCache
-from playground.engine.sched.request_queue import FairRequestQueue
+from playground.engine.sched.output import SchedulerOutput
+from playground.engine.sched.request_queue import FairRequestQueue, who_gives_way
 from playground.engine.scoring import LogprobsSequence
 from playground.engine.sequence import GenerateSequence, SequenceStatus, StepLimits, TokenSequence
 from playground.errors import BusyError
@@ -32,28 +32,6 @@ _PATIENCE_S = 5.0
 
 Finished = tuple[TokenSequence, Exception | None]
 """A request that is over, and what it failed with."""
-
-
-@dataclass(slots=True)
-class SchedulerOutput:
-    """Who takes part in a step, in the order of its `ForwardBatch`: those who decode have the slots from 0 on."""
-
-    decode: list[TokenSequence] = field(default_factory=list)
-    prefill: list[tuple[TokenSequence, PrefillChunk]] = field(default_factory=list)
-    speculative: list[tuple[GenerateSequence, ScoringRows]] = field(default_factory=list)
-    """Who has its last token and proposed ones verified, instead of decoding."""
-    scoring: list[tuple[LogprobsSequence, ScoringRows]] = field(default_factory=list)
-
-    @property
-    def decodes_one(self) -> bool:
-        """Whether a token of one request is all that is computed."""
-        return len(self.decode) == 1 and not (self.prefill or self.speculative or self.scoring)
-
-    def sequences(self) -> Iterator[TokenSequence]:
-        yield from self.decode
-        yield from (seq for seq, _ in self.prefill)
-        yield from (seq for seq, _ in self.speculative)
-        yield from (seq for seq, _ in self.scoring)
 
 
 class Scheduler:
@@ -122,12 +100,18 @@ class Scheduler:
             return any(seq.request.adapter == adapter for seq in [*self.running, *self.waiting])
 
     def admit(self) -> Iterator[tuple[TokenSequence, Exception]]:
-        """Start waiting requests while they fit, bringing their adapters back to memory; yields whose did not come."""
+        """Start waiting requests while they fit, bringing their adapters back to memory; yields whose did not come.
+
+        Who has more than a fair share gives way to who has less, and goes on later.
+        """
         passed_over: list[TokenSequence] = []
-        while len(self.running) < self._max_num_seqs:
+        while True:
             with self.lock:
                 seq = self.waiting.peek_request(self.running, passed_over)
             if seq is None:
+                return
+            self._preempt_for(seq)
+            if len(self.running) >= self._max_num_seqs:
                 return
             try:
                 fits = self._fits(seq)
@@ -177,19 +161,8 @@ class Scheduler:
         return gone
 
     def finish(self, seq: TokenSequence, failed: bool = False) -> None:
-        """Free the slot of a running request; the last one takes it over. What it has computed is kept for the next."""
-        slot = self.running.index(seq)
-        if not failed:
-            room = self._room_beside([one for one in self.running if one is not seq])
-            self.prefix_cache.keep(seq.request, seq.computed_tokens(), slot, room)
-        with self.lock:
-            last = self.running.pop()
-            if last is not seq:
-                self.running[slot] = last
-            if seq.status is SequenceStatus.RUNNING:
-                seq.status = SequenceStatus.FINISHED
-        if last is not seq and last.num_computed_tokens:
-            self.kv_cache.move_slot(len(self.running), slot, last.num_computed_tokens)
+        """Free the slot of a running request. What it has computed is kept for the next."""
+        self._vacate(seq, SequenceStatus.FINISHED, failed)
         if not self.running:
             self.kv_cache.clear()
         self._typical_s += 0.2 * (time.monotonic() - seq.started_at - self._typical_s)
@@ -224,11 +197,39 @@ class Scheduler:
         """How many tokens may be held beside these; every slot is as long as the longest text."""
         return self._max_total_tokens - len(seqs) * max((seq.max_num_tokens for seq in seqs), default=0)
 
+    def _preempt_for(self, newcomer: TokenSequence) -> None:
+        """Make a place, and room for its text, at the cost of who has more than a fair share. What was computed of an
+        answer is kept where there is room, and computed anew otherwise."""
+        may = sorted(self.running, key=lambda seq: seq.started_at)
+        for seq in who_gives_way(newcomer, may, lambda left: self._is_room(newcomer, left)):
+            with self.lock:  # nobody is to find it neither running nor waiting
+                self._vacate(seq, SequenceStatus.WAITING)
+                seq.restart()
+                self.waiting.put_back(seq)
+
+    def _is_room(self, newcomer: TokenSequence, others: Sequence[TokenSequence]) -> bool:
+        return len(others) < self._max_num_seqs and self._room_beside([*others, newcomer]) >= 0
+
+    def _vacate(self, seq: TokenSequence, status: SequenceStatus, failed: bool = False) -> None:
+        """Take a running request out of its slot, which the last one takes over."""
+        slot = self.running.index(seq)
+        if not failed:
+            room = self._room_beside([one for one in self.running if one is not seq])
+            self.prefix_cache.keep(seq.request, seq.computed_tokens(), slot, room)
+        with self.lock:
+            last = self.running.pop()
+            if last is not seq:
+                self.running[slot] = last
+            if seq.status is SequenceStatus.RUNNING:
+                seq.status = status
+        if last is not seq and last.num_computed_tokens:
+            self.kv_cache.move_slot(len(self.running), slot, last.num_computed_tokens)
+
     def _start(self, seq: TokenSequence) -> None:
         slot = len(self.running)
         self.kv_cache.clear_slot(slot)
         self.prefix_cache.shrink(self._room_beside([*self.running, seq]))
-        seq.num_computed_tokens = self.prefix_cache.restore(seq.request, slot)
+        seq.num_computed_tokens = self.prefix_cache.restore(seq.request, seq.uncomputed_tokens(), slot)
         with self.lock:
             if not self.waiting.pop_request(seq):  # aborted meanwhile
                 return

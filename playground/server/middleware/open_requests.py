@@ -1,15 +1,15 @@
-"""How many requests one address may have open, streams to pages among them."""
+"""Where a request comes from, told to all behind, and how many of them an address may have open, streams included."""
 
 from collections import Counter
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from playground.i18n.catalog import gettext, locale_of
 from playground.sentence import N_
 from playground.server.address import address_of
-from playground.service.owners import ADDRESS_KEY
+from playground.service.owners import ADDRESS_HEADER
 
 MAX_OPEN = 512
 """A room full of visitors behind one router: each has two or three streams."""
@@ -36,8 +36,14 @@ class OpenRequestsMiddleware:
             return
         self.open[address] += 1
         try:
-            await self.app({**scope, ADDRESS_KEY: address}, receive, send)
+            await self.app(_with_address(scope, address), receive, send)
         finally:
             self.open[address] -= 1
             if not self.open[address]:
                 del self.open[address]
+
+
+def _with_address(scope: Scope, address: str) -> Scope:
+    told = {**scope, "headers": list(scope["headers"])}
+    MutableHeaders(scope=told)[ADDRESS_HEADER] = address
+    return told

@@ -1,9 +1,12 @@
 """Gives a browser that opens the page the key by which its visitor is known again."""
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from playground.service.owners import COOKIE, Owners
+from playground.errors import BusyError
+from playground.i18n.catalog import gettext, locale_of
+from playground.service.owners import ADDRESS_HEADER, COOKIE, Owners
 
 _YEAR_S = 365 * 24 * 3600
 
@@ -19,7 +22,13 @@ class OwnerCookieMiddleware:
         if scope["type"] != "http" or scope["path"] != "/" or self.owners.has_key(Headers(scope=scope)):
             await self.app(scope, receive, send)
             return
-        cookie = f"{COOKIE}={self.owners.issue()}; Path=/; Max-Age={_YEAR_S}; HttpOnly; {_attributes(scope)}"
+        headers = Headers(scope=scope)
+        try:
+            key = self.owners.issue(headers.get(ADDRESS_HEADER, ""))
+        except BusyError as error:
+            await PlainTextResponse(gettext(locale_of(headers), error.sentence), 429)(scope, receive, send)
+            return
+        cookie = f"{COOKIE}={key}; Path=/; Max-Age={_YEAR_S}; HttpOnly; {_attributes(scope)}"
 
         async def send_with_key(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -57,6 +57,18 @@ class Job:
         """Where the run stands; `unwritten` are last words that the disk had no room for."""
         return summarize([*self.log.read(), *unwritten], self.job_id, self.name, self.spec.created)
 
+    def work(self) -> float:
+        """How much there is to read, in bytes, all times through the examples; 0 where they are gone."""
+        try:
+            rows = (self.folder / TRAIN_FILE).read_bytes()
+        except OSError:
+            return 0.0
+        values = self.spec.values
+        if values.max_steps <= 0:
+            return len(rows) * values.epochs
+        seen = values.max_steps * values.per_device_train_batch_size * values.gradient_accumulation_steps
+        return len(rows) / max(1, rows.count(b"\n")) * seen
+
     def facts(self) -> dict[str, Any]:
         """For the adapter's card: rows, held-out losses before and after, best step, seconds, settings, the data's
         SHA-256, versions. Empty until there is a result."""

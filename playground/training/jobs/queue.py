@@ -5,7 +5,6 @@ import logging
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
@@ -28,6 +27,7 @@ from playground.training.jobs.job import (
 )
 from playground.training.jobs.runner import JobHooks, JobRunner
 from playground.training.jobs.state import JobState
+from playground.training.jobs.waiting_line import WaitingLine
 from playground.training.spec import TrainingSpec
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ MAX_WAITING_JOBS = 20
 MAX_JOBS_PER_OWNER = 3
 MAX_RUN_S = 3600.0
 """On a shared server a run ends after so long, and keeps what it learnt; a resume lets the others go first."""
+MAX_SHARED_RUN_S = 1200.0
+"""Where somebody else waits."""
 MAX_KEPT_JOBS = 20
 """So many of an owner's ended runs stay, and those whose adapter is still there."""
 _FOLLOW_S = 0.2
@@ -44,17 +46,26 @@ _FOLLOW_S = 0.2
 class JobQueue:
     """All runs, each in a folder of its own. Thread-safe. Unknown and foreign ids raise the same `InputError`.
 
-    After `longest_run_s` seconds, if any, a run is stopped as if its owner had asked.
+    After `longest_run_s` seconds, if any, a run is stopped as if its owner had asked; while somebody from another
+    address waits, after `shared_run_s`. Then the server is a shared one, and only one run of an address may wait.
     """
 
-    def __init__(self, data: DataDir, hooks: JobHooks, longest_run_s: float | None = None) -> None:
+    def __init__(
+        self,
+        data: DataDir,
+        hooks: JobHooks,
+        longest_run_s: float | None = None,
+        shared_run_s: float = MAX_SHARED_RUN_S,
+    ) -> None:
         self._data = data
         self._hooks = hooks
         self.longest_run_s = longest_run_s
         self._changed = threading.Condition(threading.RLock())
-        self._waiting: deque[Job] = deque()
+        self._shared_run_s = shared_run_s
+        self._waiting = WaitingLine()
         self._running: Job | None = None
-        self._runner = JobRunner(hooks, longest_run_s)
+        self._running_address = ""
+        self._runner = JobRunner(hooks, self._longest_now_s)
         self._closing = False
         self._unwritten: dict[str, Event] = {}
         self._jobs = {job.job_id: job for job in find_jobs(data)}
@@ -78,8 +89,9 @@ class JobQueue:
         base_fingerprint: str,
         model_name: str = "",
         probes: Sequence[str] = (),
+        address: str = "",
     ) -> str:
-        """Queue a run over (train, held-out) examples; returns its id.
+        """Queue a run over (train, held-out) examples; returns its id. Without an `address` its owner is one.
 
         Raises `InputError` for too few examples, `BusyError` when too many runs are waiting, `TrainingError` when the
         disk is full.
@@ -100,13 +112,14 @@ class JobQueue:
             model_name=model_name,
         )
         job = Job(spec, self._data.jobs(owner) / spec.job_id)
+        address = address or owner
         with self._changed:
-            self._check_room(owner)
+            self._check_room(owner, address)
         write_job(job, list(train), list(held_out))  # takes its time, in which nobody is to wait for the lock
         try:
             with self._changed:
-                self._check_room(owner)
-                self._enqueue(job)
+                self._check_room(owner, address)
+                self._enqueue(job, address)
                 self._jobs[spec.job_id] = job
         except PlaygroundError:
             remove_job(job)
@@ -151,7 +164,7 @@ class JobQueue:
             elif job == self._running:
                 (job.folder / STOP_FILE).touch()
 
-    def resume(self, owner: str, job_id: object) -> None:
+    def resume(self, owner: str, job_id: object, address: str = "") -> None:
         """Queue a stopped, failed or interrupted run again; it goes on from its newest whole checkpoint.
 
         Raises `InputError` when there is nothing to resume, `BusyError` when too many runs are waiting.
@@ -165,8 +178,8 @@ class JobQueue:
                 )
             if not job.folder.is_dir():
                 raise InputError(GONE)
-            self._check_room(owner)
-            self._enqueue(job)
+            self._check_room(owner, address or owner)
+            self._enqueue(job, address or owner)
 
     def close(self, grace_s: float = 8.0) -> None:
         """Stop the worker cleanly, or hard after `grace_s`; what was running can be resumed by the next app."""
@@ -198,7 +211,7 @@ class JobQueue:
         mine = [job for job in tuple(self._jobs.values()) if job.owner == owner]
         return [self._state(job) for job in sorted(mine, key=lambda job: -job.spec.created)]
 
-    def _check_room(self, owner: str) -> None:
+    def _check_room(self, owner: str, address: str) -> None:
         if self._closing:
             raise BusyError("The app is closing. Try again when it is back.")
         active = [*self._waiting, *([self._running] if self._running else [])]
@@ -206,17 +219,27 @@ class JobQueue:
             raise BusyError(
                 "You have {count} training runs going already. Wait for one to end.", count=MAX_JOBS_PER_OWNER
             )
+        if self.longest_run_s is not None and address in self._waiting.addresses():
+            raise BusyError("A training run from your network waits already. Start this one once that one has begun.")
         if len(self._waiting) >= MAX_WAITING_JOBS:
             raise BusyError("{count} training runs are waiting already. Try again later.", count=MAX_WAITING_JOBS)
 
-    def _enqueue(self, job: Job) -> None:
+    def _longest_now_s(self) -> float | None:
+        """How long the running one may take, as things are."""
+        if self.longest_run_s is None:
+            return None
+        with self._changed:
+            shared = bool(self._waiting.addresses() - {self._running_address})
+        return min(self.longest_run_s, self._shared_run_s) if shared else self.longest_run_s
+
+    def _enqueue(self, job: Job, address: str) -> None:
         busy = self._running is not None
         waiting = Event("waiting", "Waiting for another training run to end…" if busy else "Waiting to begin…")
         with write_failure_as_error(job):
             (job.folder / STOP_FILE).unlink(missing_ok=True)
             job.log.write(waiting)
         self._unwritten.pop(job.job_id, None)
-        self._waiting.append(job)
+        self._waiting.add(job, address, job.work())
         self._changed.notify_all()
 
     def _work(self) -> None:
@@ -225,7 +248,8 @@ class JobQueue:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
                 if self._closing:
                     return
-                job = self._running = self._waiting.popleft()
+                job, self._running_address = self._waiting.pop()
+                self._running = job
             last = self._runner.run(job)
             with self._changed:
                 self._running = None

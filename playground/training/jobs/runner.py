@@ -45,7 +45,7 @@ class JobHooks:
 class JobRunner:
     """Trains one job after the other; `run` is called in one thread, the rest in any."""
 
-    def __init__(self, hooks: JobHooks, longest_run_s: float | None) -> None:
+    def __init__(self, hooks: JobHooks, longest_run_s: Callable[[], float | None] = lambda: None) -> None:
         self._hooks = hooks
         self._longest_run_s = longest_run_s
         self._lock = threading.Lock()

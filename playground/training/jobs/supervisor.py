@@ -33,20 +33,23 @@ class WorkerProcess:
     def __init__(
         self,
         folder: Path,
-        longest_s: float | None = None,
+        longest_s: Callable[[], float | None] = lambda: None,
         threads: Callable[[], int] = worker_threads,
         kept_bytes: int = 0,
     ) -> None:
         """Start it; after `longest_s` seconds, if any, it is asked to stop, and ended where it does not.
 
-        `threads` is asked all the time how many CPU threads it may use; `kept_bytes` of the GPU are not its.
+        `longest_s` is asked all the time, until they are over; `threads` is asked all the time how many CPU threads it
+        may use; `kept_bytes` of the GPU are not its.
         """
         self.folder = folder
         self._longest_s = longest_s
         self._threads = threads
         self._told_threads = 0
         self._started = time.monotonic()
-        self._timed_out = self._cut_off = False
+        self._timed_out_s: float | None = None
+        """The seconds that it had, once they were over."""
+        self._cut_off = False
         self._ended: float | None = None
         self._events = EventLog(folder / EVENTS_FILE)
         self._num_forwarded = len(self._events.read())
@@ -94,16 +97,17 @@ class WorkerProcess:
                 self._told_threads = threads
 
     def _enforce_deadline(self) -> None:
-        if self._longest_s is None:
-            return
-        beyond = time.monotonic() - self._started - self._longest_s
-        if beyond >= 0 and not self._timed_out:
-            self._timed_out = True
+        so_far = time.monotonic() - self._started
+        if self._timed_out_s is None:
+            longest_s = self._longest_s()
+            if longest_s is None or so_far < longest_s:
+                return
+            self._timed_out_s = longest_s
             try:
                 (self.folder / STOP_FILE).touch()
             except OSError:  # no room for it
                 self._process.terminate()
-        elif beyond >= _LAST_STEP_S and not self._cut_off:
+        elif so_far >= self._timed_out_s + _LAST_STEP_S and not self._cut_off:
             self._cut_off = True
             self._process.kill()
 
@@ -122,8 +126,8 @@ class WorkerProcess:
     def _ending(self, code: int) -> Event:
         events = self._events.read()
         last = events[-1] if events else Event("starting")
-        minutes = max(1, round((self._longest_s or 0.0) / 60))
-        if self._timed_out and last.state == "stopped" and "step" in last.fields:
+        minutes = max(1, round((self._timed_out_s or 0.0) / 60))
+        if self._timed_out_s is not None and last.state == "stopped" and "step" in last.fields:
             return replace(
                 last,
                 template="It had the {minutes} minutes that a run may take here, so it was ended at step {step}; "

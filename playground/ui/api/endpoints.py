@@ -14,6 +14,7 @@ import gradio as gr
 
 from playground.protocol.messages import BASE
 from playground.protocol.sampling import SamplingParams
+from playground.service.owners import ADDRESS_HEADER
 from playground.service.services import Services
 from playground.tasks.base import Task
 from playground.tasks.registry import all_tasks
@@ -114,7 +115,7 @@ def _add_adapter_endpoints(services: Services) -> None:
 
     @show_errors
     async def new_key(request: gr.Request) -> str:
-        return services.owners.issue()
+        return services.owners.issue(request.headers.get(ADDRESS_HEADER, ""))
 
     _add(adapters, "adapters", "The adapters that you may use.")
     _add(delete_adapter, "delete_adapter", "Delete one of your adapters, by id or name.")

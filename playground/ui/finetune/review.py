@@ -101,11 +101,6 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
         return [draft, *keeping(parts.format, kept), *parts.columns.offer(values, chosen)]
 
     @show_errors
-    async def more_asked(draft: Draft, request: gr.Request) -> list[Any]:
-        draft = replace(draft, asks_all=True)
-        return [draft, gr.Button(visible=False), *columns.updates(draft, gettext_for(request))]
-
-    @show_errors
     async def repairs_chosen(draft: Draft, kinds: Any, request: gr.Request) -> list[Any]:
         draft, *drawn = await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
         return [draft, *keeping(parts.repairs, drawn)]
@@ -113,11 +108,6 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
     def keeping(chosen: gr.components.Component, drawn: list[Any]) -> list[Any]:
         """What was chosen in stays as it is: another choice may have been made meanwhile."""
         return [gr.skip() if part is chosen else new for part, new in zip(parts.drawn, drawn, strict=True)]
-
-    @show_errors
-    async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
-        draft = replace(draft, shown=(draft.shown + by) % max(1, len(draft.preview)))
-        return [draft, *_example(services, draft, gettext_for(request))]
 
     shown = [frame.draft, *parts.drawn]
     parts.format.input(format_chosen, [frame.draft, parts.format], shown, trigger_mode="always_last", **EVENT_OPTIONS)
@@ -130,13 +120,29 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
         **EVENT_OPTIONS,
     )
     parts.columns.adopt(chosen)
-    parts.more.click(more_asked, frame.draft, [frame.draft, parts.more, *parts.roles], **EVENT_OPTIONS)
     parts.repairs.input(
         repairs_chosen, [frame.draft, parts.repairs], shown, trigger_mode="always_last", **EVENT_OPTIONS
     )
+    _wire_looking(frame, parts)
+    parts.back.click(lambda: open_step(BRING), None, frame.steps, **EVENT_OPTIONS)
+
+
+def _wire_looking(frame: FinetunePage, parts: CheckParts) -> None:
+    """What shows more, and changes nothing of what would be learnt."""
+
+    @show_errors
+    async def more_asked(draft: Draft, request: gr.Request) -> list[Any]:
+        draft = replace(draft, asks_all=True)
+        return [draft, gr.Button(visible=False), *columns.updates(draft, gettext_for(request))]
+
+    @show_errors
+    async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
+        draft = replace(draft, shown=(draft.shown + by) % max(1, len(draft.preview)))
+        return [draft, *_example(frame.services, draft, gettext_for(request))]
+
+    parts.more.click(more_asked, frame.draft, [frame.draft, parts.more, *parts.roles], **EVENT_OPTIONS)
     for button, by in ((parts.before, -1), (parts.after, 1)):
         button.click(leaf, [frame.draft, gr.State(by)], [frame.draft, parts.example, parts.place], **EVENT_OPTIONS)
-    parts.back.click(lambda: open_step(BRING), None, frame.steps, **EVENT_OPTIONS)
 
 
 async def read(services: Services, draft: Draft, gettext: Gettext) -> tuple[Draft, list[Any]]:

@@ -7,6 +7,7 @@ belongs to nobody. Adapters lay under a hash of the owner once: `move_old_layout
 import hashlib
 import logging
 import re
+import runpy
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -162,3 +163,7 @@ def _hashed(owner: str) -> str:
     if not owner:
         raise ValueError("an owner must not be empty")
     return hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+if __name__ == "__main__":
+    runpy.run_module("playground.backup", run_name="__main__")  # stands above this module, which it reads

@@ -26,11 +26,15 @@ TELL_S = 2.0
 
 
 def main(arguments: list[str]) -> int:
-    if arguments:
+    if arguments not in ([], ["--check"]):
         print(HELP)
         return 0 if arguments in (["--help"], ["-h"]) else 2
     try:
         settings = read_settings()
+        if arguments:
+            from playground.server.check import check
+
+            return check(settings)
         prepare_environment(settings)
         data = DataDir(settings.data_dir, Path(os.environ["GRADIO_TEMP_DIR"]))
         with data.lock():
@@ -90,7 +94,9 @@ def run(settings: Settings, data: DataDir) -> None:
     gc.freeze()
     gc.enable()
     try:
-        app = create_app(services, settings.answered_hosts, settings.password, settings.trusted_proxies)
+        app = create_app(
+            services, settings.answered_hosts, settings.password, settings.trusted_proxies, settings.access_log
+        )
         serve(app, settings, sockets, end_streams=mount_page(app, build_page(services), services))
     finally:
         services.close()

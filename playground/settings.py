@@ -21,7 +21,9 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a Space is reached from outside its container
 
 HELP = """\
-usage: python app.py [--help]
+usage: python app.py [--help | --check]
+
+--check says what this machine and these settings lack to serve strangers, and starts nothing.
 
 Starts the LLM Playground. Settings come from the environment:
 
@@ -45,6 +47,7 @@ Starts the LLM Playground. Settings come from the environment:
   PLAYGROUND_TRUSTED_PROXIES
                            how many proxies stand before the page and add visitors' addresses to X-Forwarded-For
                            (default: 0; 1 on a Space)
+  PLAYGROUND_ACCESS_LOG    on: a line of JSON for each request, without what visitors wrote (default: off)
   GRADIO_SERVER_NAME       address to listen on (default: 127.0.0.1; 0.0.0.0 on a Space)
   GRADIO_SERVER_PORT       port to listen on (default: the first free one from 7860)
 """
@@ -66,6 +69,7 @@ class Settings:
     """Beside `LOOPBACK`, in local mode."""
     trusted_proxies: int = 0
     """How many stand before the server and add where a request comes from."""
+    access_log: bool = False
 
     @property
     def answered_hosts(self) -> tuple[str, ...]:
@@ -99,6 +103,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         password=password,
         hosts=_hosts(environ),
         trusted_proxies=_trusted_proxies(environ, on_space),
+        access_log=_choice(environ, "PLAYGROUND_ACCESS_LOG", ("on", "off"), "off") == "on",
     )
 
 
@@ -169,7 +174,7 @@ def _check_reach(mode: str, server_name: str, password: str) -> None:
                 "PLAYGROUND_PASSWORD is set, but it is for local mode, and this page is public. Unset it, or set "
                 "PLAYGROUND_MODE=local."
             )
-    elif not password and not _is_loopback(server_name):
+    elif not password and not is_loopback(server_name):
         raise SettingsError(
             "GRADIO_SERVER_NAME is '{value}', so others could reach this page and do there what you can. Set "
             "PLAYGROUND_MODE=public, which gives each of them things of their own, or PLAYGROUND_PASSWORD, which lets "
@@ -178,7 +183,7 @@ def _check_reach(mode: str, server_name: str, password: str) -> None:
         )
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
     try:
         return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:

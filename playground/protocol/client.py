@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from playground import telemetry
 from playground.errors import InputError
 from playground.protocol.engine import Engine
 from playground.protocol.messages import BASE, Message
@@ -68,11 +69,14 @@ class SamplingClient:
             address=self.address,
         )
         stream = self.engine.submit(request)
+        num_tokens = 0
         try:
             async for output in stream:
+                num_tokens = output.num_tokens
                 yield output
         finally:
             stream.abort()
+            telemetry.TOKENS.inc(num_tokens)
 
     async def compute_logprobs(
         self, prompt_token_ids: Sequence[int], continuations: Sequence[Sequence[int]]

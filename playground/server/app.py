@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from playground.server import files, model_state
+from playground.server import files, health, model_state, terms
 from playground.server.errors import add_error_handlers
+from playground.server.middleware.access_log import AccessLogMiddleware
 from playground.server.middleware.body_limits import BodyLimitMiddleware
 from playground.server.middleware.browser_defences import BrowserDefencesMiddleware
 from playground.server.middleware.open_requests import OpenRequestsMiddleware
@@ -19,7 +20,11 @@ from playground.settings import LOOPBACK
 
 
 def create_app(
-    services: Services, hosts: Sequence[str] = LOOPBACK, password: str = "", trusted_proxies: int = 0
+    services: Services,
+    hosts: Sequence[str] = LOOPBACK,
+    password: str = "",
+    trusted_proxies: int = 0,
+    access_log: bool = False,
 ) -> FastAPI:
     """An application without a page. In local mode it answers by the names in `hosts` alone, and to the password."""
     public = services.owners.mode == "public"
@@ -38,7 +43,11 @@ def create_app(
     app.add_middleware(KnownHostsMiddleware, hosts=("*",) if public else hosts)
     app.add_middleware(OpenRequestsMiddleware, trusted_proxies=trusted_proxies)
     app.add_middleware(BrowserDefencesMiddleware, framed_by_hub=public)
+    if access_log:
+        app.add_middleware(AccessLogMiddleware, trusted_proxies=trusted_proxies)
     add_error_handlers(app)
     app.include_router(model_state.router)
     app.include_router(files.router)
+    app.include_router(health.router)
+    app.include_router(terms.router)
     return app

@@ -6,6 +6,7 @@ import secrets
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from playground import telemetry
 from playground.errors import BusyError, EngineError, ModelError, PlaygroundError
 from playground.i18n.catalog import gettext, locale_of
 
@@ -23,11 +24,13 @@ def add_error_handlers(app: FastAPI) -> None:
 async def _known(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, PlaygroundError):
         raise error
+    telemetry.refused(error)
     status = BUSY if isinstance(error, BusyError) else BROKEN if isinstance(error, EngineError | ModelError) else WRONG
     return _as_json(status, gettext(locale_of(request.headers), error.sentence), type(error).__name__)
 
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:
+    telemetry.refused(error)
     error_id = secrets.token_hex(4)
     log.error("unexpected error %s", error_id, exc_info=error)
     sentence = "Something went wrong here. If it happens again, report the number {id}."

@@ -11,6 +11,7 @@ class Who(StrEnum):
     ANYBODY = "anybody"
     KNOWN = "whoever has a key"
     OWNER = "whoever began or owns it"
+    OPERATOR = "whoever runs the server"
     NOBODY = "nobody"
 
 
@@ -45,6 +46,9 @@ OPEN = (
     Route(GET, "/gradio_api/info", Who.ANYBODY, "the endpoints and their parameters, for programs"),
     Route(GET, "/gradio_api/app_id", Who.ANYBODY, "whether the server has started anew"),
     Route(GET, "/model/state", Who.ANYBODY, "which model is loaded"),
+    Route(GET, "/health", Who.ANYBODY, "whether questions are taken"),
+    Route(GET, "/metrics", Who.OPERATOR, "how much is asked and taken, for Prometheus"),
+    Route(GET, "/terms", Who.ANYBODY, "what becomes of what visitors bring"),
     Route(POST, f"{_CALLS}/{{api_name}}", Who.ANYBODY, "call an endpoint, which itself asks whose things it touches"),
     Route(POST, f"{_CALLS}/v2/{{api_name}}", Who.ANYBODY, "the same, by the names of parameters"),
     Route(GET, f"{_CALLS}/{{api_name}}/{{event_id}}", Who.OWNER, "the answer to a call"),
@@ -62,6 +66,11 @@ OPEN = (
 def is_open(method: str, path: str) -> bool:
     """Whether somebody may call this."""
     return any(route.matches(method, path) for route in OPEN)
+
+
+def route_of(method: str, path: str) -> str:
+    """The route that an address is of, with its parameters' names; "" for what nobody may call."""
+    return next((route.path for route in OPEN if route.matches(method, path)), "")
 
 
 def who_may(method: str, path: str) -> Who:

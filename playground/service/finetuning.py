@@ -166,6 +166,10 @@ class FinetuningService:
         """Whether anybody's run trains or waits."""
         return self._jobs.busy()
 
+    def counts(self) -> tuple[int, int]:
+        """How many runs train and how many wait."""
+        return self._jobs.counts()
+
     def active_owners(self) -> set[str]:
         """Whose runs train or wait."""
         return self._jobs.active_owners()

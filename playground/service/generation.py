@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from playground import telemetry
 from playground.adapters.info import AdapterInfo
 from playground.protocol.client import SamplingClient
 from playground.protocol.messages import BASE, PLAIN
@@ -37,10 +38,12 @@ class GenerationService:
         self, owner: str, task: Task[Any], adapter: object = BASE, strength: float = 1.0, **inputs: Any
     ) -> AsyncGenerator[Any, None]:
         """The task's results, paced; the last one is whole. Raises `InputError`, `AdapterError`, `BusyError`."""
-        client = await self._adapters.client(owner, adapter, strength, task.name)
-        async with aclosing(paced(task.ask(client, **inputs))) as results:
-            async for result in results:
-                yield result
+        with telemetry.asked(task.name) as question:
+            client = await self._adapters.client(owner, adapter, strength, task.name)
+            async with aclosing(paced(task.ask(client, **inputs))) as results:
+                async for result in results:
+                    question.result()
+                    yield result
 
     async def answers(
         self,
@@ -54,13 +57,15 @@ class GenerationService:
     ) -> AsyncGenerator[Answers[T], None]:
         """Ask the adapter for a task and, with `compare`, the base model at the same time (`ask_base`, where it is
         asked otherwise), paced; an error of one ends both."""
-        found = None if adapter in (BASE, PLAIN) else self._adapters.get(owner, adapter)
-        streams = [ask(await self._adapters.client(owner, adapter, strength if found else 1.0, task))]
-        if found and compare:
-            streams = [(ask_base or ask)(await self._adapters.client(owner, task=task)), *streams]
-        async with aclosing(paced(merged(streams))) as newest:
-            async for *base, own in newest:
-                yield Answers(base[0] if base else None, own, found, bool(base))
+        with telemetry.asked(task or "generate") as question:
+            found = None if adapter in (BASE, PLAIN) else self._adapters.get(owner, adapter)
+            streams = [ask(await self._adapters.client(owner, adapter, strength if found else 1.0, task))]
+            if found and compare:
+                streams = [(ask_base or ask)(await self._adapters.client(owner, task=task)), *streams]
+            async with aclosing(paced(merged(streams))) as newest:
+                async for *base, own in newest:
+                    question.result()
+                    yield Answers(base[0] if base else None, own, found, bool(base))
 
 
 async def paced(results: AsyncIterator[T]) -> AsyncGenerator[T, None]:

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from playground.errors import InputError
+from playground.errors import InputError, PlaygroundError
 from playground.protocol.model import ModelHost, ModelInfo, Quantization
 from playground.protocol.model_choice import ModelChoice
+from playground.sentence import Sentence
 from playground.service.model_change import ModelChange, ModelChanger
 from playground.service.model_choices import ModelChoices
 from playground.service.model_downloads import DownloadState, ModelDownloads
@@ -57,6 +58,15 @@ class ModelService:
             "phase": change.phase if change and not change.ended else "ready",
             "generation": self.generation,
         }
+
+    def health(self) -> tuple[bool, list[Sentence]]:
+        """Whether questions are taken now, and what is not as it should be."""
+        state = self._host.state()
+        try:
+            self._host.client()
+        except PlaygroundError as error:
+            return False, [error.sentence]
+        return True, [state.failed] if state.failed else []
 
     def may_choose(self, operator: bool) -> bool:
         """Whether whoever asks may change the model at all."""

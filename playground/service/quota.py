@@ -39,8 +39,12 @@ class Quota:
             return None
         return 4 * self.max_zip_bytes() + 20 * self.max_dataset_bytes()
 
+    def free_bytes(self) -> int:
+        """What is left on the disk."""
+        return shutil.disk_usage(self._data.root).free
+
     def check_disk(self, size: int = 0) -> None:
         """Raise `InputError` where so many bytes more would leave too little of the disk for others."""
         kept = KEPT_FREE_BYTES if self._mode == "public" else MIN_FREE_BYTES
-        if shutil.disk_usage(self._data.root).free < size + kept:
+        if self.free_bytes() < size + kept:
             raise InputError("The server has no room for more files now. Try again in some hours.")

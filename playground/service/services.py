@@ -40,6 +40,7 @@ class Services:
     downloads: DownloadService
     uploads: Uploads
     quota: Quota
+    data: DataDir
 
     def close(self) -> None:
         """End the running training and downloads cleanly; the model's host is closed by whoever made it."""
@@ -67,4 +68,5 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
         DownloadService(host, adapters, data, quota),
         Uploads(data, quota),
         quota,
+        data,
     )

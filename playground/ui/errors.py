@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
+from playground import telemetry
 from playground.errors import PlaygroundError
 from playground.i18n.catalog import gettext, locale_of
 
@@ -52,6 +53,7 @@ def toast(error: Exception, args: tuple[Any, ...]) -> gr.Error:
         return error
     request = next((arg for arg in args if isinstance(arg, gr.Request)), None)
     locale = locale_of(request.headers if request else {})
+    telemetry.refused(error)
     if isinstance(error, PlaygroundError):
         sentence = gettext(locale, error.sentence)
     else:

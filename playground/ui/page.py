@@ -38,6 +38,8 @@ def build_page(services: Services) -> gr.Blocks:
                 finetune_page, review = finetune_tab.build(services, choice.picker, pages, *chat)
             with gr.Tab(t("Adapters"), id="adapters", alignment="right"):
                 adapters.build(services, choice.picker, frame.changed)
+        if services.owners.mode == "public":
+            gr.Markdown(t("[What becomes of what you bring](terms)"), elem_classes="foot")
         if panel:
             corrections.send_to_finetune(finetune_page, panel, review)
         header.wire(services, page, frame)

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
+from playground import telemetry
 from playground.data.examples import Example
 from playground.data_dir import DataDir
 from playground.errors import BusyError, InputError, PlaygroundError
@@ -197,6 +198,11 @@ class JobQueue:
         with self._changed:
             return self._running is not None or bool(self._waiting)
 
+    def counts(self) -> tuple[int, int]:
+        """How many runs train and how many wait."""
+        with self._changed:
+            return int(self._running is not None), len(self._waiting)
+
     def active_owners(self) -> set[str]:
         """Whose runs train or wait."""
         with self._changed:
@@ -253,6 +259,7 @@ class JobQueue:
             last = self._runner.run(job)
             with self._changed:
                 self._running = None
+                telemetry.TRAININGS.labels(last.state).inc()
                 self._settle(job, replace(last, settled=True))
                 try:
                     self._forget_old(job.owner)

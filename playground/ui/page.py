@@ -39,7 +39,7 @@ def build_page(services: Services) -> gr.Blocks:
             with gr.Tab(t("Adapters"), id="adapters", alignment="right"):
                 adapters.build(services, choice.picker, frame.changed)
         if services.owners.mode == "public":
-            gr.Markdown(t("[What becomes of what you bring](terms)"), elem_classes="foot")
+            gr.Markdown(t("[Terms](terms)"), elem_classes="terms")
         if panel:
             corrections.send_to_finetune(finetune_page, panel, review)
         header.wire(services, page, frame)

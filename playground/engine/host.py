@@ -189,6 +189,7 @@ class LocalModelHost:
         engine = LLMEngine(loaded, kernel_cache=self._kernel_cache, on_spoiled=self._on_spoiled)
         if self._threads:
             engine.set_threads(self._threads)
+        give_back()  # what was tried out while the fastest kernels were looked for
         completed = {
             "max_adapter_bytes": largest,
             "max_adapter_numbers": engine.max_adapter_numbers,

@@ -1,10 +1,15 @@
-"""The configuration of a PEFT adapter from a stranger: known keys, plain LoRA, bounded values."""
+"""The configuration of a PEFT adapter from a stranger: known keys, plain LoRA, bounded values.
+
+Its regular expressions are run with a bound on their time: a wicked one could hang the server.
+"""
 
 import json
 import math
 import re
 from pathlib import Path
 from typing import Any
+
+import regex
 
 from playground.adapters.quote import quote
 from playground.errors import AdapterError
@@ -79,14 +84,16 @@ _MUST_BE_OFF = {
     "loftq_config": "LoftQ, which changes the base model",
     "corda_config": "CorDA, which changes the base model",
     "lora_ga_config": "LoRA-GA, which changes the base model",
-    "eva_config": "EVA",
     "runtime_config": "settings of the program that made it",
 }
-_PLAIN_STARTS = ("gaussian", "orthogonal")
+_PLAIN_STARTS = ("gaussian", "orthogonal", "eva")
 """Texts of `init_lora_weights` that leave the base model's weights alone (PiSSA, OLoRA and others do not)."""
 
 _MAX_PATTERNS = 20
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+_MAX_EXPRESSION = 1_000
+_PATIENCE_S = 0.05
+"""Beyond it a regular expression is a wicked one: an honest one takes microseconds for a name."""
 _FAR = 1e12
 """Numbers beyond it, NaN and infinity are no numbers here."""
 
@@ -101,6 +108,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise AdapterError("{name} is not JSON. Save the adapter again.", name=CONFIG) from error
     if not isinstance(config, dict):
         raise AdapterError("{name} is not a JSON object. Save the adapter again.", name=CONFIG)
+    config = {name: value for name, value in config.items() if value is not None}  # as if it were not there
     _check_kind(config)
     _check_numbers(config)
     _check_names(config)
@@ -121,7 +129,7 @@ def scaling_of(config: dict[str, Any], module: str) -> float:
 def is_target(config: dict[str, Any], module: str) -> bool:
     """Whether PEFT, told by this configuration, would put LoRA on the module.
 
-    Source: `check_target_module_exists` of PEFT 0.21, for plain names in place of regular expressions.
+    Source: `check_target_module_exists` of PEFT 0.21.
     """
     excluded, targets = config.get("exclude_modules"), config.get("target_modules")
     if excluded and _named(excluded, module):
@@ -136,8 +144,8 @@ def is_target(config: dict[str, Any], module: str) -> bool:
 
 
 def _named(names: str | frozenset[str], module: str) -> bool:
-    """A single name is the whole of a module's; each of several may be its end."""
-    return module == names if isinstance(names, str) else not names.isdisjoint(_ends(module))
+    """A single name is a regular expression for the whole of a module's; each of several may be its end."""
+    return _matches(names, module) if isinstance(names, str) else not names.isdisjoint(_ends(module))
 
 
 def _layer_index(patterns: str | list[str], module: str) -> int | None:
@@ -150,10 +158,25 @@ def _layer_index(patterns: str | list[str], module: str) -> int | None:
 
 
 def _of(pattern: dict[str, Any], module: str, common: Any) -> Any:
-    """A module's own value; of several names that fit, the one that stands first counts."""
-    fitting = _ends(module) & pattern.keys()
-    first = next(name for name in pattern if name in fitting) if len(fitting) > 1 else next(iter(fitting), None)
-    return common if first is None else pattern[first]
+    """A module's own value; of several names that fit, or regular expressions, the one that stands first counts."""
+    ends = _ends(module)
+    plain = all(_NAME.fullmatch(name) for name in pattern)
+    fits = ends.__contains__ if plain else lambda name: name in ends or _matches(rf"(.*\.)?({name})", module)
+    return next((value for name, value in pattern.items() if fits(name)), common)
+
+
+def _matches(expression: str, module: str) -> bool:
+    if expression == module:
+        return True
+    try:
+        return bool(regex.fullmatch(expression, module, timeout=_PATIENCE_S))
+    except (regex.error, TimeoutError, RecursionError, OverflowError, MemoryError) as error:
+        raise AdapterError(
+            "{file} has a regular expression, '{expression}', that cannot be used. Save the adapter with layers' names "
+            "there.",
+            file=CONFIG,
+            expression=quote(expression),
+        ) from error
 
 
 def _ends(module: str) -> set[str]:
@@ -166,8 +189,8 @@ def _check_kind(config: dict[str, Any]) -> None:
         raise AdapterError(
             "The adapter is of the kind {kind}; only LORA can be used.", kind=quote(config.get("peft_type"))
         )
-    for name in config:
-        if name not in KNOWN_KEYS:
+    for name, value in config.items():
+        if name not in KNOWN_KEYS and value and not name.endswith("_version"):  # what is off changes nothing
             raise AdapterError(
                 "{file} holds '{name}', which is not known here. Save the adapter with PEFT 0.21.",
                 file=CONFIG,
@@ -200,8 +223,8 @@ def _check_numbers(config: dict[str, Any]) -> None:
         config[name] = config.get(name) or {}
         if not isinstance(config[name], dict):
             raise _bad(name)
-        if not _names(list(config[name])):
-            raise _pattern(name)
+        if not all(len(key) <= _MAX_EXPRESSION for key in config[name]) or len(config[name]) > 5_000:
+            raise _bad(name)
     ranks = [config.get("r"), *config["rank_pattern"].values()]
     if not all(isinstance(r, int) and not isinstance(r, bool) and 1 <= r <= MAX_RANK for r in ranks):
         raise AdapterError("The rank (r) must be a whole number from 1 to {limit}.", limit=MAX_RANK)
@@ -216,10 +239,11 @@ def _check_numbers(config: dict[str, Any]) -> None:
 
 
 def _check_names(config: dict[str, Any]) -> None:
-    """Names only, where PEFT would take a regular expression: a wicked one can hang the server."""
     for name in ("target_modules", "exclude_modules", "layers_pattern"):
-        if config.get(name) not in (None, "", []) and not _names(config[name]):
-            raise _pattern(name) if isinstance(config[name], str) else _bad(name)
+        given = config.get(name)
+        expression = name != "layers_pattern" and isinstance(given, str) and len(given) <= _MAX_EXPRESSION
+        if given not in (None, "", []) and not expression and not _names(given):
+            raise _pattern(name) if isinstance(given, str) else _bad(name)
     for name in ("target_modules", "exclude_modules", "layers_to_transform"):
         if isinstance(config.get(name), list):
             config[name] = frozenset(config[name])

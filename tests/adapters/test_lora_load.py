@@ -60,7 +60,7 @@ def test_names_and_types_as_trainers_save_them(adapters: list[Path], tmp_path: P
         ('{"peft_type": "IA3"}', "IA3"),
         ('{"r": 8}', "rank"),
         ('{"lora_alpha": null}', "lora_alpha"),
-        ('{"rank_pattern": {"(a+)+": 4}}', "rank_pattern"),
+        ('{"rank_pattern": {"(a+": 4}}', "regular expression"),
     ],
 )
 def test_refuses_with_the_reason(

@@ -24,6 +24,8 @@ SEED = 0
 BUDGET_S = 20.0
 MAX_ANSWER_TOKENS = 64
 FEW_LABELS = 12
+EACH_LABEL = 3
+"""Where each label stands so often, however many there are, an answer is right or wrong too."""
 SHORT_WORDS = 6
 SHORT_SHARE = 0.75
 """Of answers of at most so many words: a few longer ones among them are judged like the rest."""
@@ -87,7 +89,8 @@ def fitting_kind(rows: Sequence[Example]) -> Kind:
         return "plain texts"
     references = [_reference(row) for row in talks]
     short = sum(len(text.split()) <= SHORT_WORDS for text in references)
-    if short == len(references) and len({_label(text) for text in references}) <= min(FEW_LABELS, len(references) // 2):
+    labels = len({_label(text) for text in references})
+    if short == len(references) and (labels <= min(FEW_LABELS, short // 2) or labels * EACH_LABEL <= short):
         return "labels"
     if _most(talks, _TRANSLATE):
         return "translations"
@@ -121,7 +124,7 @@ def _judged(
         shown = {_label(text): text.strip() for text in references}
         texts = references, base, adapter
         references, base, adapter = ([_label(text) for text in each] for each in texts)
-        confusion = _confusion(shown, references, base, adapter)
+        confusion = _confusion(shown, references, base, adapter) if len(shown) <= FEW_LABELS else None
     metrics = task.metrics_for(references) if task else _metrics(kind, references)
     main = gains(metrics[0], base, adapter, references)
     return Compared(

@@ -13,6 +13,8 @@ from playground.tasks.registry import all_tasks
 
 MEMORIZED = 1.02
 """Times the best held-out loss: a last one above it has risen, one below is the same."""
+LEARNING = 0.99
+"""Times the held-out loss before: a last one below it has fallen by what is worth a longer run."""
 MANY_SKILLS = 3
 
 UNMEASURED = N_("No examples were set aside, so nothing was measured: compare the answers and judge for yourself.")
@@ -53,7 +55,8 @@ MORE_SURPRISED = N_(
 )
 BEST_THEN_MEMORIZED = N_("It was best at step {best} of {last}; after that it memorized.")
 BEST_THEN_SAME = N_("It was best at step {best} of {last}; after that it learnt nothing more.")
-BEST_AT_END = N_("It was best at its last step, {last}, so longer studying may teach it more.")
+BEST_AT_END = N_("It was best at its last step, {last}, and still learning: longer studying may teach it more.")
+BEST_AND_DONE = N_("It was best at its last step, {last}; there it hardly learnt any more.")
 ANOTHER_STEP = N_("This is step {step}; on the examples set aside, step {best} of {last} did best.")
 ALL_KEPT = N_("None of the {count} built-in tasks that were tried got clearly worse.")
 MANY_WORSE = N_("It got worse at {worse} of the {count} built-in tasks that were tried.")
@@ -98,7 +101,8 @@ def _best_step(curve: TrainingCurve) -> list[Sentence]:
     if curve.step != best:
         return [Sentence(ANOTHER_STEP, step=curve.step, best=best, last=last)]
     if best == last:
-        return [Sentence(BEST_AT_END, last=last)]
+        *_, before, _ = sorted(losses)
+        return [Sentence(BEST_AT_END if losses[last] < LEARNING * losses[before] else BEST_AND_DONE, last=last)]
     rose = losses[last] > MEMORIZED * losses[best]
     return [Sentence(BEST_THEN_MEMORIZED if rose else BEST_THEN_SAME, best=best, last=last)]
 

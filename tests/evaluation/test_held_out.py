@@ -29,6 +29,8 @@ def answered(prompts: list[list[Message]], answers: list[str]) -> list[Example]:
     [
         (["positive", "Negative.", "negative", "positive"], "labels"),
         (["Paris", "in 1972", "Anna Lund", "two"], "short answers"),
+        ([f"card_{number % 40}" for number in range(120)], "labels"),  # many, each of them often
+        ([f"card_{number % 40}" for number in range(100)], "short answers"),
         ([LONG, "Yes."], "texts"),
         ([LONG, "Paris", "in 1972", "Anna Lund"], "short answers"),
         (["小狗在花园里睡觉，猫在屋里，鸟在树上，鱼在水里", "好"], "texts"),

@@ -47,6 +47,9 @@ def test_the_best_step_and_what_came_after_it() -> None:
         "It was best at step 20 of 30; after that it learnt nothing more."
     ]
     assert "longer studying" in said(None, TrainingCurve(30, 30, [*losses[:3], (30, 1.4)]))[1]
+    assert said(None, TrainingCurve(30, 30, [*losses[:3], (30, 1.499)]))[1:] == [
+        "It was best at its last step, 30; there it hardly learnt any more."
+    ]
     assert said(None, TrainingCurve(10, 20, losses))[1:] == [
         "This is step 10; on the examples set aside, step 20 of 30 did best."
     ]

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.support.browser import ARGUMENTS, chromium
 from tests.support.running_app import ROOT, RunningApp, running_app
@@ -103,12 +103,11 @@ def ask(page: Page) -> None:
 
 def run_example(page: Page, task: str, tab: str, example: int) -> None:
     page.get_by_role("tab", name=tab).click()
-    page.locator(".try:visible .chip").nth(example).click()
-    run(page, task)
+    run(page, task, page.locator(".try:visible .chip").nth(example))
 
 
-def run(page: Page, task: str) -> None:
-    page.locator(f"#{task}-go").click()
+def run(page: Page, task: str, pressed: Locator | None = None) -> None:
+    (pressed or page.locator(f"#{task}-go")).click()
     page.locator(f"#{task}-stop").wait_for()
     page.locator(f"#{task}-go").wait_for()
 

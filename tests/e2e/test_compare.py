@@ -157,8 +157,7 @@ def test_without_strength_the_adapter_is_the_base_model_in_every_tab(page: Page,
     ):
         open_tab(page, tab)
         expect(page.locator(f".half:has(#{task}-result)").get_by_text(f"{NAME} at 0 %")).to_be_visible()
-        use_example(page)
-        run(page, task)
+        use_example(page, task)
         sides = [page.locator(f"#{task}-result{side} {text}") for side in ("-base", "")]
         if text == "textarea":
             for side in sides:
@@ -170,8 +169,7 @@ def test_without_strength_the_adapter_is_the_base_model_in_every_tab(page: Page,
 def test_a_result_keeps_the_name_of_who_gave_it(page: Page, archive: Path) -> None:
     bring(page, archive)
     open_tab(page, "Translate")
-    use_example(page)
-    run(page, "translate")
+    use_example(page, "translate")
     named = page.locator(".half:has(#translate-result) .dot")
     expect(named).to_have_text(f"{NAME} at 100 %")
     set_strength(page, 50)
@@ -199,8 +197,7 @@ def test_a_text_is_continued_by_both(page: Page, archive: Path) -> None:
 def test_both_moods_stand_on_each_scale(page: Page, archive: Path) -> None:
     bring(page, archive)
     open_tab(page, "Sentiment")
-    use_example(page, 1)
-    run(page, "sentiment")
+    use_example(page, "sentiment", 1)
     expect(page.locator("#sentiment-result .scale")).to_have_count(6)
     expect(page.locator("#sentiment-result .scale i")).to_have_count(12)
     expect(page.get_by_text(re.compile("They agree on . of 6"))).to_be_visible()
@@ -230,8 +227,7 @@ def test_an_error_ends_both_and_the_next_run_works(page: Page, archive: Path) ->
     page.locator("#translate-go").click()
     expect(page.get_by_text("Write or paste a text first.")).to_be_visible()
     expect(page.locator("#translate-go")).to_be_visible()
-    use_example(page)
-    run(page, "translate")
+    use_example(page, "translate")
     expect(page.locator("#translate-result-base textarea")).to_have_value(WRITTEN)
 
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.running_app import RunningApp
 
@@ -14,12 +14,12 @@ def open_tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
 
 
-def use_example(page: Page, number: int = 0) -> None:
-    page.locator(".try:visible .chip").nth(number).click()
-    expect(page.locator(".tabitem:visible textarea").first).to_have_value(WRITTEN)
+def use_example(page: Page, task: str, number: int = 0) -> None:
+    """One click asks it."""
+    run(page, task, page.locator(".try:visible .chip").nth(number))
 
 
-def run(page: Page, task: str) -> None:
+def run(page: Page, task: str, pressed: Locator | None = None) -> None:
     """Press the button and wait until Stop, which takes its place meanwhile, has come and gone."""
     page.evaluate(
         """stop => {
@@ -33,15 +33,13 @@ def run(page: Page, task: str) -> None:
         }""",
         f"#{task}-stop",
     )
-    page.locator(f"#{task}-go").click()
+    (pressed or page.locator(f"#{task}-go")).click()
     page.wait_for_function("window.ran")
     expect(page.locator(f"#{task}-go")).to_be_visible()
 
 
 def test_generate_answers_and_remembers_the_conversation(page: Page) -> None:
-    use_example(page)
-    expect(page.locator("#generate-prompt textarea")).to_have_value(WRITTEN)
-    run(page, "generate")
+    use_example(page, "generate")
     expect(page.locator("#generate-chat .bot.message")).to_have_text(WRITTEN)
     expect(page.locator("#generate-prompt textarea")).to_have_value("")
     page.get_by_role("button", name="New chat").click()
@@ -69,8 +67,7 @@ def test_stop_stops_the_model_and_keeps_the_text(page: Page) -> None:
 
 def test_translate_and_swap(page: Page) -> None:
     open_tab(page, "Translate")
-    use_example(page)
-    run(page, "translate")
+    use_example(page, "translate")
     result = page.locator("#translate-result textarea")
     expect(result).to_have_value(WRITTEN)
     translation = result.input_value()
@@ -80,24 +77,21 @@ def test_translate_and_swap(page: Page) -> None:
 
 def test_a_summary_tells_how_much_shorter_it_is(page: Page) -> None:
     open_tab(page, "Summarize")
-    use_example(page)
-    run(page, "summarize")
+    use_example(page, "summarize")
     expect(page.locator("#summarize-result textarea")).to_have_value(WRITTEN)
     expect(page.get_by_text(re.compile(r"From \d+ words to \d+"))).to_be_visible()
 
 
 def test_sentiment_judges_every_line(page: Page) -> None:
     open_tab(page, "Sentiment")
-    use_example(page, 1)
-    run(page, "sentiment")
+    use_example(page, "sentiment", 1)
     expect(page.locator("#sentiment-result .tbl tr")).to_have_count(7)
     expect(page.locator("#sentiment-result .verdict-word")).to_have_text(re.compile("positive|negative|undecided"))
 
 
 def test_an_answer_is_marked_in_the_passage_or_said_to_be_missing(page: Page) -> None:
     open_tab(page, "Question answering")
-    use_example(page)
-    run(page, "answer")
+    use_example(page, "answer")
     answer = page.locator("#answer-result .big")
     expect(answer).to_have_text(WRITTEN)
     if answer.inner_text() != "The passage does not say.":

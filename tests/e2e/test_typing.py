@@ -68,14 +68,14 @@ def test_what_nobody_typed_follows_the_file(page: Page) -> None:
     expect(page.get_by_label("From your examples")).to_have_value("Who is a pretty bird?")
 
 
-def test_an_example_fills_in_at_once(page: Page) -> None:
-    """In the browser itself: from the server it could come after what was typed over it."""
+def test_an_example_is_asked_at_once(page: Page) -> None:
+    """In the browser itself: from the server it could come after what was typed meanwhile."""
     # Gradio draws what is folded in only when it is opened, and twice within a tenth of a second.
     page.get_by_text("More controls").click()
     expect(page.locator(".brand").first).to_contain_text("tiny")
     with held(page):
         page.locator(".try:visible .chip").first.click()
-        expect(page.locator("#generate-prompt textarea")).to_have_value(WRITTEN)
+        expect(page.locator("#generate-stop")).to_be_visible()
         page.locator("#generate-prompt textarea").fill("My own words")
         page.get_by_role("radio", name="Exact").check()
         temperature = page.get_by_label(re.compile("number input for Temperature"))
@@ -84,7 +84,9 @@ def test_an_example_fills_in_at_once(page: Page) -> None:
         open_tab(page, "Translate")
         page.locator(".try:visible .chip").first.click()
         expect(page.locator("#translate-text textarea")).to_have_value(WRITTEN)
+    expect(page.locator("#translate-result textarea")).to_have_value(WRITTEN)
     open_tab(page, "Generate")
+    expect(page.locator("#generate-chat .bot.message")).to_have_text(WRITTEN)
     expect(page.locator("#generate-prompt textarea")).to_have_value("My own words")
     expect(temperature).to_have_value("1.5")
 

@@ -10,8 +10,8 @@ from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import t
 
 
-def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) -> list[gr.Button]:
-    """One button for each example, which fills the inputs of these names; returns the buttons."""
+def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str], go: gr.Button) -> list[gr.Button]:
+    """One button for each example, which fills the inputs of these names and presses `go`; returns the buttons."""
     drawn: list[gr.Button] = []
     with gr.Row(elem_classes=["try"]):
         html('<span class="tag">%s</span>', "Try one of these")
@@ -19,6 +19,7 @@ def chips(examples: Sequence[Any], fill: Sequence[Any], names: Sequence[str]) ->
             values = [example.inputs.get(name) for name in names]
             chip = gr.Button(t(example.title), size="sm", min_width=0, elem_classes=["chip"])
             # From the server they could come after what a visitor typed meanwhile.
-            chip.click(None, None, list(fill), js=in_browser("put", values), **EVENT_OPTIONS)
+            filled = chip.click(None, None, list(fill), js=in_browser("put", values), **EVENT_OPTIONS)
+            filled.then(None, js=in_browser("press", go.elem_id), **EVENT_OPTIONS)
             drawn.append(chip)
     return drawn

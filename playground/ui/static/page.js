@@ -67,6 +67,11 @@ window.playground = (() => {
     return values.map((value) => value ?? undefined);
   }
 
+  // As if somebody had; nothing is pressed while another takes the button's place.
+  function press(id) {
+    document.getElementById(id)?.click();
+  }
+
   // What one of the named styles sets, at once: from the server it could come after what a visitor set meanwhile.
   function preset(presets, style) {
     return presets[style];
@@ -187,6 +192,7 @@ window.playground = (() => {
     forgetLetter,
     giveBack,
     preset,
+    press,
     put,
     send,
     showChoice,

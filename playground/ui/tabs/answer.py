@@ -69,7 +69,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
     inputs = [question, context, *choice.inputs]
     wire([buttons[0].click, question.submit], buttons, answer, inputs, result.outputs)
-    chips(TASK.examples, [context, question], ["context", "question"])
+    chips(TASK.examples, [context, question], ["context", "question"], buttons[0])
 
 
 def _nothing(elem_id: str) -> gr.HTML:

@@ -118,7 +118,7 @@ def _draw_chat(choice: AdapterPicker) -> tuple[CompareView, gr.Textbox, tuple[gr
         )
         send = run_and_stop_buttons("Send", "generate")
     with chip_row:
-        chips(TASK.examples, [prompt], ["prompt"])
+        chips(TASK.examples, [prompt], ["prompt"], send[0])
     return chat, prompt, send
 
 

@@ -50,7 +50,7 @@ def build(services: Services, choice: AdapterPicker, task: Task[Any]) -> None:
             yield found.drawn(lambda output: output.to_text())
 
     wire([buttons[0].click], buttons, run, [*choice.inputs, *inputs], result.outputs)
-    chips(task.examples, inputs, names)
+    chips(task.examples, inputs, names, buttons[0])
 
 
 def _output(task: Task[Any], elem_id: str) -> gr.Textbox:

@@ -69,7 +69,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
                 line = caption("The figures are the model's own.")
 
     wire([buttons[0].click], buttons, _judging(services), [text, *choice.inputs], [verdicts, line])
-    chips(TASK.examples, [text], ["text"])
+    chips(TASK.examples, [text], ["text"], buttons[0])
 
 
 def _judging(services: Services) -> Callable[..., AsyncIterator[Any]]:

@@ -77,7 +77,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
     inputs = [text, length, *choice.inputs]
     wire([buttons[0].click, again.click], buttons, summarize, inputs, [*result.outputs, line])
     opened.upload(_read, opened, text, **EVENT_OPTIONS)
-    chips(TASK.examples, [text], ["text"])
+    chips(TASK.examples, [text], ["text"], buttons[0])
 
 
 def _summary(elem_id: str) -> gr.Textbox:

@@ -70,7 +70,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
     swapping = [text, result.own, source, target]
     swap.click(partial(_swapped, services), swapping, [*swapping, result.base], **EVENT_OPTIONS)
-    _follow_model(source, target, chips(TASK.examples, [text, target], ["text", "target"]))
+    _follow_model(source, target, chips(TASK.examples, [text, target], ["text", "target"], buttons[0]))
 
 
 def _swapped(services: Services, text: str, result: str, source: str, target: str) -> list[str]:

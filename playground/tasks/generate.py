@@ -26,6 +26,8 @@ ONLY_ENGLISH = "only English"
 """The note on what the page itself says in a language that the model does not know."""
 REPEATED = "repeated"
 """The note on an answer that ends where it began to repeat itself."""
+CUT = "cut"
+"""The note on an answer that was as long as it may be before it came to an end."""
 _LOOKED_AT_EVERY = 16
 """Tokens after which it is looked whether an answer repeats itself."""
 
@@ -84,7 +86,8 @@ class Generate(Task[TextOutput]):
                     if kept := without_repetition(output.text):
                         yield TextOutput(kept, finished=True, note=REPEATED, words=_words_of(kept, output.logprobs))
                         return
-                yield TextOutput(output.text, finished, words=output.logprobs)
+                note = CUT if output.finish_reason == "length" else ""
+                yield TextOutput(output.text, finished, note=note, words=output.logprobs)
 
     def _chat_that_fits(self, client: SamplingClient, inputs: Inputs) -> list[Message]:
         """Forget the oldest exchanges when a conversation outgrows the context; never the newest message."""

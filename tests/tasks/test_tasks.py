@@ -18,6 +18,7 @@ from playground.protocol.model import ModelInfo
 from playground.protocol.sampling import GREEDY
 from playground.tasks.answer import NOT_SAID
 from playground.tasks.base import Task
+from playground.tasks.generate import CUT, TASK
 from playground.tasks.nlp.languages import detect
 from playground.tasks.nlp.sentences import sentences
 from playground.tasks.outputs import ClassificationOutput, QuestionAnsweringOutput, TextOutput
@@ -69,6 +70,11 @@ def test_every_example_gives_a_whole_result(client: SamplingClient, task: Task[A
         else:
             assert isinstance(last, QuestionAnsweringOutput)
             assert 0.0 < last.confidence <= 1.0
+
+
+def test_an_answer_that_is_cut_says_so(client: SamplingClient) -> None:
+    last = results(TASK, client, prompt="Tell a story.", params=replace(GREEDY, max_new_tokens=3))[-1]
+    assert (last.finished, last.note) == (True, CUT)
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)

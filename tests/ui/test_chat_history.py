@@ -6,7 +6,7 @@ import pytest
 
 from playground.errors import InputError
 from playground.protocol.messages import Message
-from playground.tasks.generate import ONLY_ENGLISH, REPEATED
+from playground.tasks.generate import CUT, ONLY_ENGLISH, REPEATED
 from playground.tasks.outputs import TextOutput
 from playground.ui.components.chat_history import (
     Turn,
@@ -58,6 +58,8 @@ def test_an_answer_that_was_ended_says_so() -> None:
     by = author("Pirate", taught=True)
     ended = author_of(str.format, TextOutput("Arr.", True, note=REPEATED), by)
     assert ended == {**by, "log": "Pirate, ended where it repeated itself"}
+    cut = author_of(str.format, TextOutput("Arr, I be", True, note=CUT), by)
+    assert cut == {**by, "log": "Pirate, cut at the longest answer"}
     assert author_of(str.format, TextOutput("Arr.", True), by) == author_of(str.format, None, by) == by
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 from playground.errors import InputError
 from playground.i18n.catalog import Gettext
 from playground.protocol.messages import BASE, Message
-from playground.tasks.generate import ONLY_ENGLISH, REPEATED
+from playground.tasks.generate import CUT, ONLY_ENGLISH, REPEATED
 from playground.tasks.outputs import TextOutput
 
 
@@ -43,6 +43,8 @@ def author_of(gettext: Gettext, result: TextOutput | None, by: Author) -> Author
         return {"id": PAGE, "log": gettext("This page")}
     if result and result.note == REPEATED:
         return {**by, "log": gettext("{name}, ended where it repeated itself", name=by["log"])}
+    if result and result.note == CUT:
+        return {**by, "log": gettext("{name}, cut at the longest answer", name=by["log"])}
     return by
 
 

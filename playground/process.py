@@ -140,8 +140,8 @@ def become_worker(log: Path, offline: bool) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
     one_card()
     _yield_cores()
-    _die_with_parent()
-    _prefer_oom_kill()
+    _die_with_app()
+    prefer_oom_kill()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -163,17 +163,23 @@ def _yield_cores() -> None:
         _SESSION.write_text(str(_NICE))
 
 
-def _die_with_parent() -> None:
+def _die_with_app() -> None:
     """Let the kernel end this process when the app that started it is gone, however it went (Linux only)."""
     parent = os.environ.get(_PARENT_VARIABLE)
     if parent is None or not sys.platform.startswith("linux"):
         return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    die_with_parent()
     if os.getppid() != int(parent):
         sys.exit("The app is gone.")
 
 
-def _prefer_oom_kill() -> None:
+def die_with_parent() -> None:
+    """Let the kernel end this process with the one that started it (Linux only)."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def prefer_oom_kill() -> None:
     """Where memory runs out, let the system end this process and not the app, which can start it again (Linux)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("900")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from playground.data_dir import DataDir
 from playground.errors import EngineError, ModelError, PlaygroundError
 from playground.models.weights import read_ahead
-from playground.process import in_own_thread, quiet_openmp
+from playground.process import in_own_thread, package_path, quiet_openmp
 from playground.settings import HELP, Settings, read_settings
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def main(arguments: list[str]) -> int:
 def prepare_environment(settings: Settings) -> None:
     """Must run before torch and Gradio are imported."""
     quiet_openmp()
+    os.environ["PYTHONPATH"] = package_path()
     os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.data_dir / "uploads"))
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -97,7 +98,9 @@ def run(settings: Settings, data: DataDir) -> None:
         app = create_app(
             services, settings.answered_hosts, settings.password, settings.trusted_proxies, settings.access_log
         )
-        serve(app, settings, sockets, end_streams=mount_page(app, build_page(services), services))
+        end_streams = mount_page(app, build_page(services), services)
+        services.sandbox.start()
+        serve(app, settings, sockets, services.sandbox.close, end_streams)
     finally:
         services.close()
         host.close()

@@ -116,15 +116,20 @@ def use_told_threads(folder: Path) -> None:
 def worker_environment(kept_bytes: int = 0) -> dict[str, str]:
     """This package on the path, few and quiet threads, one card, and whose child it is."""
     card = card_for_worker()
-    paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {
-        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONPATH": package_path(),
         "OMP_WAIT_POLICY": "passive",
         "GOMP_SPINCOUNT": "0",
         "OMP_NUM_THREADS": str(worker_threads()),
         _PARENT_VARIABLE: str(os.getpid()),
         **({VISIBLE: card} if card is not None else {KEPT_VARIABLE: str(kept_bytes)}),
     }
+
+
+def package_path() -> str:
+    """What a process of Python's has to find this package by, whatever folder it is started in."""
+    known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join(dict.fromkeys([str(_PACKAGE_ROOT), *filter(None, known)]))
 
 
 def become_worker(log: Path, offline: bool) -> None:

@@ -14,6 +14,8 @@ from playground.engine.host import LocalModelHost
 from playground.engine.llm_engine import LLMEngine
 from playground.models.loader import LoadedModel, load_model
 from playground.models.tokenizer import ChatTokenizer
+from playground.sandbox.sandbox import Sandbox
+from playground.service.services import READERS
 from tests.support.tiny import make_adapter, make_gpt2, make_llama
 
 STORIES = Path(__file__).resolve().parents[2] / "shared" / "models" / "stories260K-pad192"
@@ -52,6 +54,14 @@ def real_model_folder() -> Path:
 def loaded(tiny_model_folder: Path) -> LoadedModel:
     """The chat model in fp32, shared: nothing may change its weights."""
     return load_model(str(tiny_model_folder), "none")
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """Where strangers' files are read, as the services have it."""
+    made = Sandbox(READERS)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -13,9 +11,8 @@ from playground.adapters.lora_config import CONFIG, MAX_CONFIG_BYTES
 from playground.adapters.lora_weights import MAX_FILE_BYTES
 from playground.adapters.model_card import model_card
 from playground.adapters.safe_zip import Files, extract, opened
-from playground.data_dir import IMPORTING
 from playground.errors import AdapterError
-from playground.files import disk_full_as_error, open_atomic
+from playground.files import open_atomic
 
 OVERHEAD_BYTES = 16 * 1024**2
 """What a zip may hold beside weights."""
@@ -40,23 +37,16 @@ def export_zip(info: AdapterInfo, to: Path, base_id: str = "") -> Path:
     return target
 
 
-def import_zip(path: Path, into: Path | None = None, base_fingerprint: str | None = None) -> Path:
-    """Unpack and check a zipped PEFT folder; returns a new folder (inside `into`), which the caller removes.
+def unpack_zip(path: Path, folder: Path, base_fingerprint: str | None = None) -> None:
+    """Unpack a zipped PEFT folder into an empty one and check it; raises `AdapterError` with the reason.
 
-    Raises `AdapterError` with the reason and leaves nothing behind.
+    What is there then of the folder is for the caller to remove.
     """
-    with disk_full_as_error():
-        folder = Path(tempfile.mkdtemp(prefix=IMPORTING, dir=into))
-    try:
-        with opened(path, MAX_ZIP_BYTES) as (archive, files):
-            max_bytes = OVERHEAD_BYTES + MAX_EXPANSION * path.stat().st_size
-            for name, entry in _adapter_files(files).items():
-                extract(archive, entry, folder / name, min(max_bytes, _LIMITS[name]))
-        check_folder(folder, base_fingerprint)
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
-    return folder
+    with opened(path, MAX_ZIP_BYTES) as (archive, files):
+        max_bytes = OVERHEAD_BYTES + MAX_EXPANSION * path.stat().st_size
+        for name, entry in _adapter_files(files).items():
+            extract(archive, entry, folder / name, min(max_bytes, _LIMITS[name]))
+    check_folder(folder, base_fingerprint)
 
 
 def file_name(info: AdapterInfo) -> str:

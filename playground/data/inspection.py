@@ -1,7 +1,7 @@
 """Look at a dataset file before learning from it: rows, columns, problems, and the first examples as written."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from playground.data.column_mapping import AUTO, NOTHING_KNOWN, ColumnMapping, resolve
@@ -21,8 +21,8 @@ NEEDED = N_("Without repairs hardly a row could be used. These are made: {repair
 
 
 @dataclass(frozen=True, slots=True)
-class Inspection:
-    """`rows` counts what the file holds, `examples.usable` what can be learned from after the repairs `made`.
+class Findings:
+    """What is told of a file; `rows` counts what it holds, whether it can be learned from or not.
 
     `kind` is that of the file: "csv" or "json", say. `repairs` are all that are offered, made or not.
     """
@@ -36,7 +36,6 @@ class Inspection:
     unused: list[str]
     repairs: list[Repair]
     made: tuple[str, ...]
-    examples: Examples
 
     def to_dict(self) -> dict[str, object]:
         """The answer of `/inspect_dataset`: plain lists, dictionaries and texts."""
@@ -53,6 +52,17 @@ class Inspection:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection(Findings):
+    """`examples.usable` is what can be learned from after the repairs that were `made`."""
+
+    examples: Examples
+
+    def findings(self) -> Findings:
+        """Without the examples."""
+        return Findings(**{item.name: getattr(self, item.name) for item in fields(Findings)})
+
+
 def inspect(
     path: Path,
     format: str = AUTO,
@@ -62,13 +72,26 @@ def inspect(
     name: str | None = None,
     repairs: Collection[str] | None = (),
 ) -> Inspection:
-    """Read and map a file and make the `repairs` that are named; raises `DataError` when it cannot be learned from.
+    """Read a file and inspect its table; raises `DataError` when it cannot be learned from.
 
-    `columns` overrides what is recognised; `name` is the file's own name where `path` is temporary;
-    `repairs=None`, or "all" among them, makes every one that is offered; those without which nothing could be
-    learnt are made anyway, and it is said.
+    `name` is the file's own name where `path` is temporary.
     """
-    read = read_table(path, name)
+    return inspect_table(read_table(path, name), format, columns, formats=formats, repairs=repairs)
+
+
+def inspect_table(
+    read: Table,
+    format: str = AUTO,
+    columns: Mapping[str, str] | None = None,
+    *,
+    formats: Formats,
+    repairs: Collection[str] | None = (),
+) -> Inspection:
+    """Map a table and make the `repairs` that are named; raises `DataError` when it cannot be learned from.
+
+    `columns` overrides what is recognised; `repairs=None`, or "all" among them, makes every one that is offered; those
+    without which nothing could be learnt are made anyway, and it is said.
+    """
     table, mapping = flatten_to_fit(read, lambda shaped: resolve(shaped, formats, format, columns))
     offered = find_repairs(table, mapping)
     kinds = tuple(repair.kind for repair in offered)

@@ -31,10 +31,8 @@ def bind(settings: Settings) -> list[socket.socket]:
     raise _cannot_open(settings, taken) from taken
 
 
-def serve(
-    app: FastAPI, settings: Settings, sockets: list[socket.socket], end_streams: Callable[[], None] = lambda: None
-) -> None:
-    """Serve until SIGTERM or Ctrl-C. `end_streams` has connections end that would stay open by themselves."""
+def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket], *endings: Callable[[], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C. `endings` then end what would go on by itself: streams, work for requests."""
 
     def nothing_more(_signal: int, _frame: FrameType | None) -> None:
         """The server has caught the signal and ended; it sends it once more for whoever started it."""
@@ -42,7 +40,7 @@ def serve(
     for sent in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sent, nothing_more)
     allow_many_files()
-    server = Server(app, _url(settings, sockets[0]), end_streams, settings.trusted_proxies)
+    server = Server(app, _url(settings, sockets[0]), endings, settings.trusted_proxies)
     try:
         server.run(sockets=sockets)
     except OSError as error:
@@ -54,7 +52,7 @@ def serve(
 class Server(uvicorn.Server):
     """Says where it is once it answers."""
 
-    def __init__(self, app: FastAPI, url: str, end_streams: Callable[[], None], trusted_proxies: int = 0) -> None:
+    def __init__(self, app: FastAPI, url: str, endings: Sequence[Callable[[], None]], trusted_proxies: int = 0) -> None:
         config = uvicorn.Config(
             app,
             log_level="error",  # a warning for each request that is none would fill the disk
@@ -67,7 +65,7 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self.url = url
-        self._end_streams = end_streams
+        self._endings = endings
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -75,7 +73,8 @@ class Server(uvicorn.Server):
             print(f"The playground is open at {self.url} (Ctrl-C closes it).", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._end_streams()
+        for end in self._endings:
+            end()
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # who is cut off after the grace is no error
         await super().shutdown(sockets)
 

@@ -1,24 +1,27 @@
 """An owner's adapters: which there are, which the loaded model can use, and bringing them in and away."""
 
-import asyncio
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from playground.adapters.archive import import_zip
+from playground.adapters.archive import unpack_zip
 from playground.adapters.info import AdapterInfo
 from playground.adapters.store import AdapterStore
-from playground.data_dir import DataDir
+from playground.data_dir import IMPORTING, DataDir
 from playground.errors import AdapterError
+from playground.files import disk_full_as_error
 from playground.protocol.client import SamplingClient
 from playground.protocol.engine import SwapReceipt
 from playground.protocol.messages import BASE, PLAIN
 from playground.protocol.model import ModelHost, ModelInfo
+from playground.sandbox.sandbox import Sandbox
 from playground.service.owners import check_known
 from playground.service.quota import Quota
+from playground.threads import slow, swaps
 
 RETIRED = "Starter"
 """What adapters say of the bundled model of versions up to November 2026."""
@@ -33,6 +36,7 @@ class AdapterService:
         store: AdapterStore,
         data: DataDir,
         quota: Quota,
+        sandbox: Sandbox,
         address_of: Callable[[str], str] = lambda _: "",
     ) -> None:
         """`address_of` tells where an owner's requests come from, by which what all may take is shared out."""
@@ -41,6 +45,7 @@ class AdapterService:
         self._store = store
         self._data = data
         self._quota = quota
+        self._sandbox = sandbox
 
     def list(self, owner: str) -> Sequence[AdapterInfo]:
         """Those that the owner may use, on whatever model, the newest first, and the loaded model's built-in ones."""
@@ -70,7 +75,7 @@ class AdapterService:
         if found is None:
             client = self._host.client(owner, strength=strength if adapter != PLAIN else 1.0)
         else:
-            await asyncio.to_thread(self.load, owner, found)
+            await swaps.run(self.load, owner, found)
             client = self._host.client(owner, self._store.key(found), strength)
             if not client.info.serves(found.base_fingerprint):  # the model was changed just now
                 self.check_base(found)
@@ -95,24 +100,29 @@ class AdapterService:
         if reason:
             raise reason
 
-    def import_adapter(self, owner: str, name: str, archive: Path) -> AdapterInfo:
-        """Import a zip with a PEFT adapter; raises `AdapterError` and keeps nothing if it cannot be used here."""
+    async def import_adapter(self, owner: str, name: str, archive: Path) -> AdapterInfo:
+        """Import a zip with a PEFT adapter; raises `PlaygroundError` and keeps nothing if it cannot be used here."""
         check_known(owner)
         self._quota.check_disk(2 * archive.stat().st_size)  # looked at in one folder, kept in another
-        folder = import_zip(archive, self._data.root, self._host.info.fingerprint)
+        with disk_full_as_error():
+            folder = Path(tempfile.mkdtemp(prefix=IMPORTING, dir=self._data.root))
         try:
-            receipt = self._try_out(folder)
-            return self._store.publish(
-                owner,
-                name,
-                folder,
-                base_model=self._host.info.name,
-                base_fingerprint=self._host.info.fingerprint,
-                source={"imported": True},
-                receipt=receipt,
-            )
+            await self._sandbox.run(owner, unpack_zip, archive, folder, self._host.info.fingerprint)
+            return await slow.run(self._adopt, owner, name, folder)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            await slow.run(shutil.rmtree, folder, ignore_errors=True)
+
+    def _adopt(self, owner: str, name: str, folder: Path) -> AdapterInfo:
+        receipt = self._try_out(folder)
+        return self._store.publish(
+            owner,
+            name,
+            folder,
+            base_model=self._host.info.name,
+            base_fingerprint=self._host.info.fingerprint,
+            source={"imported": True},
+            receipt=receipt,
+        )
 
     def rename(self, owner: str, adapter: str, name: str) -> AdapterInfo:
         """Rename one of the owner's adapters; raises `AdapterError`."""

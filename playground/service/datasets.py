@@ -1,30 +1,30 @@
-"""From an upload to the examples that a run learns from: inspected, repaired, split, and shown as they will be read."""
+"""From an upload to what a run learns from: read in a process of its own, measured and shown by the loaded model."""
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import ParamSpec, TypeVar, cast
 
-from playground.data.column_mapping import AUTO
 from playground.data.examples import Example
-from playground.data.inspection import Inspection, inspect
-from playground.data.readers.table_reader import SUFFIXES, read_table
-from playground.data.split import split
-from playground.data.table import Table
+from playground.data.inspection import Findings
+from playground.data.readers.table_reader import SUFFIXES
 from playground.data_dir import DataDir
 from playground.errors import DataError, InputError
+from playground.protocol.client import in_thread
 from playground.protocol.messages import Message
 from playground.protocol.model import ModelHost
+from playground.sandbox.sandbox import Sandbox
 from playground.sentence import N_, Sentence
-from playground.tasks.registry import dataset_formats
+from playground.service.reading.dataset import DatasetFile, DatasetReading, UnmatchedError, read_dataset, read_rows
 from playground.training.defaults import defaults_for
+from playground.training.spec import StoredExamples
 from playground.training.tokenization import RowTokenizer, preview, tokenize_example, tokenize_examples
 
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
 READY_FILES = Path(__file__).resolve().parents[2] / "assets" / "examples"
-MAX_MEASURED_EXAMPLES = 500
-MAX_MEASURED_CHARS = 1_000_000
 PREVIEWED = 100
 _SHOWN_CHARS = 20_000
 CUT = N_(
@@ -38,35 +38,36 @@ LOST = N_(
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetFile:
-    """A file as a person wants it read.
-
-    `columns` is the file's column for each role, where it was chosen by hand; `repairs` names what shall be mended,
-    None for all that is offered; `name` is the visitor's, where the path has another.
-    """
-
-    path: Path
-    name: str | None = None
-    format: str = AUTO
-    columns: Mapping[str, str] = field(default_factory=dict)
-    repairs: Collection[str] | None = ()
-
-
-@dataclass(frozen=True, slots=True)
 class PreparedDataset:
-    """A file as it would be taught: what was found in it, and its usable rows after the repairs, split.
+    """What is told of a file, and how many rows training makes of the examples to train on: one of each, but several
+    of a long plain text."""
 
-    `rows` is how many rows training makes of `learned`: one of each, but several of a long plain text.
-    """
-
-    inspection: Inspection
-    learned: list[Example]
-    held_out: list[Example]
+    reading: DatasetReading
     rows: int
 
     @property
+    def findings(self) -> Findings:
+        return self.reading.findings
+
+    @property
+    def num_train(self) -> int:
+        return self.reading.num_train
+
+    @property
+    def num_held_out(self) -> int:
+        return len(self.reading.held_out)
+
+    @property
     def usable(self) -> int:
-        return len(self.learned) + len(self.held_out)
+        return self.num_train + self.num_held_out
+
+
+@dataclass(frozen=True, slots=True)
+class TrainableDataset(PreparedDataset):
+    """A file that is to be taught now, with all its examples."""
+
+    train: StoredExamples
+    held_out: StoredExamples
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,54 +105,58 @@ class DatasetService:
     suffixes: Sequence[str] = tuple(SUFFIXES)
     """Of files that can be read."""
 
-    def __init__(self, host: ModelHost, data: DataDir) -> None:
+    def __init__(self, host: ModelHost, data: DataDir, sandbox: Sandbox) -> None:
         self._host = host
         self._data = data
+        self._sandbox = sandbox
 
-    def inspect(self, file: DatasetFile) -> Inspection:
-        """Read a file, recognise its columns and mend what shall be; raises `DataError`.
+    async def prepare(self, owner: str, file: DatasetFile, offset: int = 0, num_shown: int = 0) -> PreparedDataset:
+        """Read a file, recognise its columns, mend what shall be, and set some rows aside.
 
-        An upload that cannot be read at all is removed; one whose columns only have to be matched by hand stays.
+        Raises `DataError`. An upload that cannot be read at all is removed; one whose columns only have to be matched
+        by hand stays, and the error is an `UnmatchedError`.
         """
-        try:
-            return inspect(
-                file.path,
-                file.format,
-                file.columns,
-                formats=dataset_formats(),
-                name=file.name,
-                repairs=file.repairs,
-            )
-        except DataError:
-            self._remove_unreadable(file)
-            raise
+        reading = await self._read(owner, file, read_dataset, file, offset, num_shown)
+        return PreparedDataset(reading, await in_thread(lambda: self._rows_of(reading)))
 
-    def prepare(self, file: DatasetFile) -> PreparedDataset:
-        """As `inspect`, and set some rows aside; raises `DataError`."""
-        inspection = self.inspect(file)
-        learned, held_out = split(inspection.examples.usable)
-        return PreparedDataset(inspection, learned, held_out, self._rows_of(learned))
+    async def prepare_to_train(self, owner: str, file: DatasetFile) -> TrainableDataset:
+        """As `prepare`, with all examples."""
+        reading, train, held_out = await self._read(owner, file, read_rows, file)
+        return TrainableDataset(reading, await in_thread(lambda: self._rows_of(reading)), train, held_out)
 
-    def describe(self, file: DatasetFile, offset: int = 0) -> dict[str, object]:
+    async def describe(self, owner: str, file: DatasetFile, offset: int = 0) -> dict[str, object]:
         """The answer of `/inspect_dataset`: what is in a file, and what would be taught of it, from a row on.
 
         A row that the file itself keeps for testing is shown with nothing that is learnt. Raises `DataError`.
         """
-        prepared = self.prepare(file)
-        usable = prepared.inspection.examples.usable
-        told = prepared.inspection.to_dict()
+        prepared = await self.prepare(owner, file, max(0, offset), PREVIEWED)
+        return await in_thread(lambda: self._described(prepared))
+
+    async def _read(
+        self, owner: str, file: DatasetFile, read: Callable[Given, Answer], *args: Given.args, **named: Given.kwargs
+    ) -> Answer:
+        try:
+            return await self._sandbox.run(owner, read, *args, **named)
+        except UnmatchedError:
+            raise
+        except DataError:
+            self._remove_unreadable(file)
+            raise
+
+    def _described(self, prepared: PreparedDataset) -> dict[str, object]:
+        told = prepared.findings.to_dict()
         problems = [str(sentence) for sentence in self._beyond(prepared)]
         return {
             **told,
             "problems": [*cast(list[str], told["problems"]), *problems],
-            "preview": [self._shown(example) for example in usable[max(0, offset) :][:PREVIEWED]],
-            "held_out": [example.row for example in prepared.held_out],
+            "preview": [self._shown(example) for example in prepared.reading.shown],
+            "held_out": list(prepared.reading.held_out),
         }
 
     def _shown(self, example: Example) -> dict[str, object]:
         """An example as the model reads it: all before the last thing that it learns, that, and all that it learns."""
         try:
-            pieces = preview(_shortened(example), self._tokenizer, sys.maxsize)
+            pieces = preview(_cut(example), self._tokenizer, sys.maxsize)
         except InputError as error:
             return {"row": example.row, "prompt": "", "completion": "", "learnt": "", "problem": str(error)}
         pieces = [(text, learnt) for text, learnt in pieces if text]
@@ -168,7 +173,7 @@ class DatasetService:
         """What of the examples does not fit into a row of the length that suits the model."""
         info = self._host.info
         limit = defaults_for(info.num_parameters, prepared.rows, "normal", info.context_length).max_length
-        found = self.lengths(prepared.learned, limit)
+        found = self.lengths(prepared.reading.measured_train, limit, prepared.num_train)
         told = []
         if found.cut:
             told.append(Sentence(CUT, count=found.cut, measured=len(found.counts), limit=limit))
@@ -176,26 +181,21 @@ class DatasetService:
             told.append(Sentence(LOST, count=found.lost, measured=len(found.counts), limit=limit))
         return told
 
-    def first_rows(self, file: DatasetFile) -> Table:
-        """The file as a table, with whatever columns it has; raises `DataError`."""
-        return read_table(file.path, file.name)
-
     def preview(self, example: Example, limit: int) -> ExamplePreview:
         """What a run with rows of `limit` tokens makes of an example; raises `InputError` where it is nothing."""
         pieces = preview(example, self._tokenizer, limit)
         first, *others = tokenize_example(example, self._tokenizer, limit)
         return ExamplePreview(pieces, 1 + len(others), first.full_length, first.num_loss_tokens, first.truncated)
 
-    def lengths(self, examples: list[Example], limit: int) -> ExampleLengths:
-        """Measure examples from all over the file, as many as can be in a moment."""
-        measured = spread(examples)
+    def lengths(self, measured: Sequence[Example], limit: int, total: int) -> ExampleLengths:
+        """Measure examples that stand for `total` ones."""
         whole = tokenize_examples(measured, self._tokenizer, sys.maxsize)
         made = tokenize_examples(measured, self._tokenizer, limit)
         texts = set(made.in_pieces)
         return ExampleLengths(
             counts=[row.full_length for row in whole.rows],
             limit=limit,
-            total=len(examples),
+            total=total,
             cut=len(made.truncated),
             lost=len(made.skipped) - len(whole.skipped),
             texts=len(texts),
@@ -207,42 +207,26 @@ class DatasetService:
         """The live model's, which makes training rows too."""
         return cast(RowTokenizer, self._host.tokenizer)
 
-    def _rows_of(self, examples: list[Example]) -> int:
+    def _rows_of(self, reading: DatasetReading) -> int:
         """Counted on as many as can be in a moment; chats and pairs are one row each."""
-        if not examples or examples[0].text is None:
-            return len(examples)
-        measured, info = spread(examples), self._host.info
-        limit = defaults_for(info.num_parameters, len(examples), "normal", info.context_length).max_length
+        if not reading.are_texts:
+            return reading.num_train
+        info, measured = self._host.info, reading.measured_train
+        limit = defaults_for(info.num_parameters, reading.num_train, "normal", info.context_length).max_length
         made = tokenize_examples(measured, self._tokenizer, limit)
-        return round(len(examples) * max(1.0, len(made.rows) / len(measured)))
+        return round(reading.num_train * max(1.0, len(made.rows) / len(measured)))
 
     def _remove_unreadable(self, file: DatasetFile) -> None:
-        try:
-            read_table(file.path, file.name)
-        except DataError:
-            uploads, place = self._data.uploads.resolve(), file.path.resolve()
-            if uploads in place.parents and place.is_file():
-                place.unlink()
-                with suppress(OSError):  # others were sent with it
-                    place.parent.rmdir()
+        uploads, place = self._data.uploads.resolve(), file.path.resolve()
+        if uploads in place.parents and place.is_file():
+            place.unlink()
+            with suppress(OSError):  # others were sent with it
+                place.parent.rmdir()
 
 
-def _shortened(example: Example) -> Example:
-    """With a bound on what one row can show."""
+def _cut(example: Example) -> Example:
+    """With a bound on what one text of it can show."""
     if example.messages is None:
         return replace(example, text=(example.text or "")[:_SHOWN_CHARS])
     messages = [{**message, "content": message["content"][:_SHOWN_CHARS]} for message in example.messages]
     return replace(example, messages=tuple(cast(list[Message], messages)))
-
-
-def spread(examples: list[Example]) -> list[Example]:
-    """Examples from all over the file, as many as can be measured in a moment."""
-    taken: list[Example] = []
-    room = MAX_MEASURED_CHARS
-    for example in examples[:: -(-len(examples) // MAX_MEASURED_EXAMPLES)]:
-        texts = [example.text or "", *(message["content"] for message in example.messages or ())]
-        room -= sum(map(len, texts))
-        taken.append(example)
-        if room < 0:
-            break
-    return taken

@@ -1,6 +1,7 @@
 """Teaching: what a run would take, starting one, following it, and what it leaves behind."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from playground.adapters.info import check_name
@@ -9,10 +10,11 @@ from playground.errors import InputError
 from playground.protocol.messages import Message
 from playground.protocol.model import ModelHost, ModelInfo
 from playground.sentence import Sentence
-from playground.service.datasets import DatasetFile, DatasetService
+from playground.service.datasets import DatasetService
 from playground.service.preflight import Questions, Trials
 from playground.service.probes import ProbeAnswers, read_probes
 from playground.service.publishing import left_out, publish_step
+from playground.service.reading.dataset import DatasetFile
 from playground.service.runs import (
     SEEN_FILE,
     DatasetSource,
@@ -23,6 +25,7 @@ from playground.service.runs import (
     sample_rows,
 )
 from playground.settings import Mode
+from playground.threads import quick
 from playground.training.config import TARGETS, TrainingConfig
 from playground.training.defaults import Intensity, defaults_for
 from playground.training.jobs.events import FINISHED
@@ -91,13 +94,13 @@ class FinetuningService:
         values that cannot be used.
         """
 
-        def question() -> tuple[PreflightRequest, TrainingConfig]:
-            prepared = self._datasets.prepare(file)
+        async def question() -> tuple[PreflightRequest, TrainingConfig]:
+            prepared = await self._datasets.prepare_to_train(owner, file)
             values = self.plan(prepared.rows, intensity, overrides)
             info = self._host.info
             sample = preflight_request(
                 owner,
-                prepared.learned,
+                prepared.train,
                 prepared.held_out,
                 model=str(info.folder),
                 quantization=info.quantization,
@@ -106,7 +109,7 @@ class FinetuningService:
 
         return self._questions.ask(owner, question, smaller)
 
-    def start(
+    async def start(
         self,
         owner: str,
         file: DatasetFile,
@@ -122,13 +125,17 @@ class FinetuningService:
         """
         name = check_name(name)
         questions = check_probes(probes)
-        prepared = self._datasets.prepare(file)
+        prepared = await self._datasets.prepare_to_train(owner, file)
         values = self.plan(prepared.rows, intensity, overrides)
         info = self._host.info
-        job_id = self._jobs.start(
+        source = DatasetSource(
+            file.name or file.path.name, prepared.findings.format, intensity, prepared.num_train, prepared.num_held_out
+        )
+        start = partial(
+            self._jobs.start,
             owner,
             name,
-            (prepared.learned, prepared.held_out),
+            (prepared.train, prepared.held_out),
             values,
             model=str(info.folder),
             quantization=info.quantization,
@@ -137,10 +144,13 @@ class FinetuningService:
             probes=questions,
             address=self._address_of(owner),
         )
-        counts = len(prepared.learned), len(prepared.held_out)
-        source = DatasetSource(file.name or file.path.name, prepared.inspection.format, intensity, *counts)
-        note_source(self._job(owner, job_id), source)
-        return job_id
+
+        def begin() -> str:
+            job_id = start()
+            note_source(self._job(owner, job_id), source)
+            return job_id
+
+        return await quick.run(begin)
 
     def list(self, owner: str) -> Sequence[JobState]:
         """The owner's runs, newest first."""

@@ -25,8 +25,8 @@ class Trials(Protocol):
 
 
 class Question(Protocol):
-    def __call__(self) -> tuple[PreflightRequest, TrainingConfig]:
-        """What to try, with which values; blocks, and raises `PlaygroundError` for values that cannot be used."""
+    async def __call__(self) -> tuple[PreflightRequest, TrainingConfig]:
+        """What to try, with which values; raises `PlaygroundError` for values that cannot be used."""
 
 
 class Questions:
@@ -49,7 +49,7 @@ class Questions:
         await asyncio.sleep(SETTLED_S)
         if self._newest.get(owner) != mine:
             return
-        sample, values = await asyncio.to_thread(question)
+        sample, values = await question()
         future = (self._trials.fit if smaller else self._trials.measure)(sample, values)
         try:
             while not future.done():

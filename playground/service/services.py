@@ -6,6 +6,7 @@ from playground.adapters.builtin import builtin_adapters
 from playground.adapters.store import AdapterStore
 from playground.data_dir import DataDir
 from playground.protocol.model import ModelHost
+from playground.sandbox.sandbox import Sandbox
 from playground.service.adapters import AdapterService
 from playground.service.core_share import CoreShare
 from playground.service.corrections import Corrections
@@ -25,6 +26,9 @@ from playground.settings import Settings
 from playground.training.jobs.queue import MAX_RUN_S, JobQueue
 from playground.training.preflight.client import Preflight
 
+READERS = ("playground.service.reading.dataset", "playground.adapters.archive")
+"""What children that read strangers' files begin with."""
+
 
 @dataclass(frozen=True)
 class Services:
@@ -41,9 +45,11 @@ class Services:
     uploads: Uploads
     quota: Quota
     data: DataDir
+    sandbox: Sandbox
 
     def close(self) -> None:
         """End the running training and downloads cleanly; the model's host is closed by whoever made it."""
+        self.sandbox.close()
         self.models.close()
         self.finetuning.close()
 
@@ -52,7 +58,9 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
     """Wire everything around a live model and a data folder that is locked and swept; raises `SettingsError`."""
     owners, quota = Owners(data, settings.mode, settings.operator_key), Quota(host, data, settings.mode)
     store = AdapterStore(data, builtin_adapters())
-    adapters, datasets = AdapterService(host, store, data, quota, owners.address), DatasetService(host, data)
+    sandbox = Sandbox(READERS)
+    adapters = AdapterService(host, store, data, quota, sandbox, owners.address)
+    datasets = DatasetService(host, data, sandbox)
     preflight = Preflight(data.trials, CoreShare(host).threads, lambda: host.status().kept_bytes)
     jobs = JobQueue(data, handover(host, store, preflight), MAX_RUN_S if settings.mode == "public" else None)
     choices, fetched = ModelChoices(host, data, settings.mode), ModelDownloads(data)
@@ -69,4 +77,5 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
         Uploads(data, quota),
         quota,
         data,
+        sandbox,
     )

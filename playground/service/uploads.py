@@ -3,7 +3,6 @@
 Each upload lies in a folder of its own below its owner's, so that nobody's file is in the way of another's.
 """
 
-import asyncio
 import secrets
 import shutil
 import stat
@@ -17,6 +16,7 @@ from typing import NamedTuple
 from playground.data_dir import DataDir, is_owner
 from playground.errors import InputError
 from playground.service.quota import Quota
+from playground.threads import slow
 
 ZIP_KEPT_S, KEPT_S = 3600.0, 24 * 3600.0
 """An adapter is imported as soon as it is there; examples wait until somebody has made up their mind to teach them."""
@@ -105,7 +105,7 @@ class Uploads:
         self._arriving.remove(upload)
         self._ended.append(upload)
         if not upload.size:
-            await asyncio.to_thread(shutil.rmtree, upload.folder, ignore_errors=True)
+            await slow.run(shutil.rmtree, upload.folder, ignore_errors=True)
 
     def _check(self, upload: Upload) -> None:
         sent = sum(other.size for other in self._sent if other.owner == upload.owner)
@@ -134,7 +134,7 @@ class Uploads:
             return
         self._swept_at = now
         before = len(self._ended)
-        self._stored = await asyncio.to_thread(sweep, self._data, now)
+        self._stored = await slow.run(sweep, self._data, now)
         del self._ended[:before]
 
 

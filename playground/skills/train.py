@@ -14,7 +14,7 @@ from playground.skills.recipes import Recipe
 from playground.training.jobs.events import Event
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.runner import JobHooks, JobRunner
-from playground.training.spec import ADAPTER_FOLDER, TrainingSpec
+from playground.training.spec import ADAPTER_FOLDER, StoredExamples, TrainingSpec
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def _begin(recipe: Recipe, model: str, data: Path, folder: Path) -> Job:
         model_name=found.name,
     )
     job = Job(spec, folder)
-    write_job(job, learnt, held_out)
+    write_job(job, StoredExamples.of(learnt), StoredExamples.of(held_out))
     noted.write_text(told, encoding="utf-8")
     log.info("%s: %d examples to learn from, %d set aside", recipe.title, len(learnt), len(held_out))
     return job

@@ -1,6 +1,7 @@
 """What a training run is to do: written to disk by the app, read by the worker, and enough to do it again."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from playground.data.examples import Example
 from playground.data_dir import SPEC_FILE
 from playground.errors import TrainingError
-from playground.files import write_json, write_text
+from playground.files import write_bytes, write_json
 from playground.models.catalog import name_of
 from playground.protocol.model import Quantization
 from playground.training.config import TrainingConfig
@@ -64,17 +65,24 @@ class TrainingSpec:
             ) from error
 
 
-def save_examples(path: Path, examples: list[Example]) -> None:
-    """Write examples as JSON lines."""
-    lines = (
-        json.dumps({"messages": item.messages, "text": item.text, "row": item.row}, ensure_ascii=True)
-        for item in examples
-    )
-    write_text(path, "".join(f"{line}\n" for line in lines))
+@dataclass(frozen=True, slots=True)
+class StoredExamples:
+    """Examples as they lie on the disk, in JSON lines: to be handed on whole, however many they are."""
+
+    lines: bytes
+    count: int
+
+    @classmethod
+    def of(cls, examples: Sequence[Example]) -> "StoredExamples":
+        rows = ({"messages": item.messages, "text": item.text, "row": item.row} for item in examples)
+        return cls("".join(f"{json.dumps(row, ensure_ascii=True)}\n" for row in rows).encode("ascii"), len(examples))
+
+    def save(self, path: Path) -> None:
+        write_bytes(path, self.lines)
 
 
 def load_examples(path: Path) -> list[Example]:
-    """Read what `save_examples` wrote; raises `TrainingError` when the file was damaged."""
+    """Read what `StoredExamples` saved; raises `TrainingError` when the file was damaged."""
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         return [

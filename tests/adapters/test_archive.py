@@ -1,8 +1,10 @@
 """Adapters leave as zips that come back unchanged; zips that would do harm leave nothing behind."""
 
 import json
+import shutil
 import stat
 import struct
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +12,23 @@ from pathlib import Path
 import pytest
 
 from playground.adapters import archive
-from playground.adapters.archive import export_zip, import_zip
+from playground.adapters.archive import export_zip, unpack_zip
 from playground.adapters.info import AdapterInfo
 from playground.adapters.store import AdapterStore
 from playground.data_dir import DataDir
 from playground.errors import AdapterError
 from tests.adapters.test_check import adapter
+
+
+def import_zip(path: Path, into: Path, base_fingerprint: str | None = None) -> Path:
+    """In a folder of its own, as the service does."""
+    folder = Path(tempfile.mkdtemp(dir=into))
+    try:
+        unpack_zip(path, folder, base_fingerprint)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    return folder
 
 
 @pytest.fixture
@@ -189,12 +202,12 @@ def test_not_a_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(b"not a zip")
     with pytest.raises(AdapterError, match="not a zip"):
-        import_zip(path)
+        import_zip(path, tmp_path)
     with pytest.raises(AdapterError, match="not a zip"):
-        import_zip(tmp_path / "gone.zip")
+        import_zip(tmp_path / "gone.zip", tmp_path)
     monkeypatch.setattr(archive, "MAX_ZIP_BYTES", 5)
     with pytest.raises(AdapterError, match="larger"):
-        import_zip(path)
+        import_zip(path, tmp_path)
 
 
 def test_windows_and_mac_zips(tmp_path: Path) -> None:
@@ -202,4 +215,4 @@ def test_windows_and_mac_zips(tmp_path: Path) -> None:
     parts = {name.replace("/", "\\"): raw for name, raw in _parts(tmp_path, "my adapter/").items()}
     mac = {"__MACOSX/my adapter/._adapter_config.json": b"x", "my adapter/.DS_Store": b"x"}
     for files in (parts, {**_parts(tmp_path, "my adapter/"), **mac}):
-        assert (import_zip(_zip(tmp_path, **files)) / "adapter_config.json").exists()
+        assert (import_zip(_zip(tmp_path, **files), tmp_path) / "adapter_config.json").exists()

@@ -32,7 +32,7 @@ from playground.training.jobs.state import JobState
 from playground.training.preflight.client import Preflight
 from tests.support.killing import PATIENCE_S, Kill, Victim, apart, weights_apart
 from tests.support.tiny_model import TINY
-from tests.support.training_runs import examples
+from tests.support.training_runs import stored
 
 OWNER = "ann"
 STEPS, BETWEEN = 36, 6
@@ -109,7 +109,7 @@ def start(jobs: JobQueue, info: ModelInfo) -> str:
     return jobs.start(
         OWNER,
         "Victim",
-        (examples()[:9], examples()[9:]),
+        stored(),
         values,
         model=str(info.folder),
         quantization="4bit",

@@ -17,8 +17,8 @@ os.environ.setdefault("GOMP_SPINCOUNT", "6000")  # as the app does
 from playground.evaluation.forgetting import baseline_cache, measure_forgetting
 from playground.evaluation.held_out import compare
 from playground.models.loader import load_model
-from playground.service.datasets import DatasetFile
 from playground.service.probes import read_probes
+from playground.service.reading.dataset import DatasetFile
 from playground.service.services import Services
 from playground.training.jobs.job import Job
 from playground.training.spec import HELD_OUT_FILE, load_examples
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _train(services: Services, file: Path, probes: list[str]) -> Job:
-    job_id = services.finetuning.start(OWNER, DatasetFile(file, file.name), "Bench", probes=probes)
+    job_id = asyncio.run(services.finetuning.start(OWNER, DatasetFile(file, file.name), "Bench", probes=probes))
 
     async def follow() -> Any:
         return [state async for state in services.finetuning.follow(OWNER, job_id)][-1]

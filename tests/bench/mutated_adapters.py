@@ -5,6 +5,7 @@ was. Prints one Markdown table, then what went wrong; the exit code is 1 where a
 """
 
 import argparse
+import asyncio
 import random
 import sys
 import tempfile
@@ -72,7 +73,7 @@ def attack(loaded: LoadedModel, folder: Path, count: int, seed: int) -> Found:
 def _one(services: Services, path: Path, label: str, found: Found) -> None:
     start, there = time.perf_counter(), _files(path.parent)
     try:
-        card = services.adapters.import_adapter(OWNER, "Imported", path)
+        card = asyncio.run(services.adapters.import_adapter(OWNER, "Imported", path))
     except AdapterError as error:
         found.said[error.sentence.msgid] += 1
         sentence = str(error)
@@ -108,7 +109,7 @@ def _good_ones(services: Services, model: Path, folder: Path) -> list[Parts]:
         store_of(services).delete(OWNER, card.id)
         with zipfile.ZipFile(path) as archive:
             goods.append({name: archive.read(name) for name in archive.namelist()})
-        again = services.adapters.import_adapter(OWNER, "Good", path)
+        again = asyncio.run(services.adapters.import_adapter(OWNER, "Good", path))
         services.adapters.delete_adapter(OWNER, again.id)
     return goods
 

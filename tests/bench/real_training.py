@@ -23,7 +23,7 @@ from playground.tasks.registry import dataset_formats
 from playground.training.defaults import defaults_for
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER, whole_checkpoints
 from playground.training.jobs.job import Job, write_job
-from playground.training.spec import ADAPTER_FOLDER, TrainingSpec
+from playground.training.spec import ADAPTER_FOLDER, StoredExamples, TrainingSpec
 from tests.bench.bare_trl import tokens_in
 from tests.bench.training import note, work
 from tests.support.configs import changed
@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         spec = TrainingSpec("bench", "bench", "Bench", str(options.model_folder), "4bit", "", 0.0, values)
         job = Job(spec, Path(folder) / "job")
-        write_job(job, train, held_out)
+        write_job(job, StoredExamples.of(train), StoredExamples.of(held_out))
         rows = [("rows to learn from, and set aside", f"{len(train)}, {len(held_out)}")]
         ours = our_turn(job)
         note(f"ours: {ours}")

@@ -25,7 +25,7 @@ from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.supervisor import WorkerProcess
 from playground.training.preflight.client import Preflight
 from playground.training.preflight.result import PreflightResult, preflight_request
-from playground.training.spec import EVENTS_FILE, FACTS_FILE, TrainingSpec
+from playground.training.spec import EVENTS_FILE, FACTS_FILE, StoredExamples, TrainingSpec
 from tests.support.configs import changed
 from tests.support.running_app import ROOT
 from tests.support.tiny_model import TINY
@@ -138,7 +138,8 @@ def forecast(examples: Examples, values: TrainingConfig) -> PreflightResult:
         trials = Preflight(Path(folder))
         try:
             return trials.measure(
-                preflight_request("bench", *examples, model=str(TINY), quantization="4bit"), values
+                preflight_request("bench", *map(StoredExamples.of, examples), model=str(TINY), quantization="4bit"),
+                values,
             ).result()
         finally:
             trials.close()
@@ -185,7 +186,7 @@ def ready(name: str) -> Examples:
 def write(root: Path, values: TrainingConfig, examples: Examples) -> Job:
     spec = TrainingSpec("bench", "bench", "Bench", str(TINY), "4bit", "", 0.0, values)
     job = Job(spec, root / "job")
-    write_job(job, *examples)
+    write_job(job, *map(StoredExamples.of, examples))
     return job
 
 

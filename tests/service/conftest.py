@@ -22,7 +22,7 @@ from playground.training.jobs.events import Event
 from playground.training.jobs.job import Job
 from playground.training.jobs.runner import JobHooks
 from playground.training.preflight.client import Preflight
-from playground.training.spec import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, TrainingSpec, save_examples
+from playground.training.spec import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, StoredExamples, TrainingSpec
 from tests.support.exchange import running_services
 
 PATIENCE_S = 60.0
@@ -68,8 +68,8 @@ def taught(
         Example(({"role": "user", "content": f"Say {n}"}, {"role": "assistant", "content": f"It is {n}"}), None, n)
         for n in range(16)
     ]
-    save_examples(folder / TRAIN_FILE, rows[:9])
-    save_examples(folder / HELD_OUT_FILE, rows[9:])
+    StoredExamples.of(rows[:9]).save(folder / TRAIN_FILE)
+    StoredExamples.of(rows[9:]).save(folder / HELD_OUT_FILE)
     for step, loss in LOSSES.items():
         job.log.write(Event("training", step=step, total_steps=10, eval_loss=loss))
     for step, adapter in ((5, adapters[0]), (10, adapters[1])):

@@ -18,7 +18,7 @@ from playground.service.owners import HEADER
 from playground.service.services import Services
 from playground.ui.components.adapter_picker import picked
 from playground.ui.tabs import adapters as adapters_tab
-from tests.support.exchange import as_kept_earlier, data_of, host_of, running_services, store_of, zip_of
+from tests.support.exchange import as_kept_earlier, data_of, host_of, imported, running_services, store_of, zip_of
 from tests.support.tiny import make_llama
 
 
@@ -26,8 +26,8 @@ def test_the_same_twice_renamed_and_deleted(services: Services, adapters: list[P
     """Defends each copy's own life: another name, another id, and one can go while the other answers."""
     path = zip_of(adapters[0], tmp_path / "in.zip")
     one, other = (
-        services.adapters.import_adapter("ann", "Mine", path),
-        services.adapters.import_adapter("ann", "mine", path),
+        imported(services, "ann", "Mine", path),
+        imported(services, "ann", "mine", path),
     )
     assert (one.name, other.name) == ("Mine", "mine 2")
     services.adapters.rename("ann", one.id, "Yours")
@@ -48,7 +48,7 @@ def test_deleted_while_it_answers(
 
     Its files stay until then: one that had to leave memory is read again for whoever waits.
     """
-    card = services.adapters.import_adapter("ann", "Mine", zip_of(adapters[0], tmp_path / "in.zip"))
+    card = imported(services, "ann", "Mine", zip_of(adapters[0], tmp_path / "in.zip"))
     services.adapters.load("ann", card)
     tokens = tuple(host_of(services).tokenizer.encode("Once upon a time"))
     request = GenerateRequest(tokens, SamplingParams(300, 0.0, stop=()), adapter=card.id)
@@ -102,7 +102,7 @@ def test_one_for_another_model_of_the_same_shape(
     services: Services, other: LoadedModel, adapters: list[Path], tmp_path: Path
 ) -> None:
     """Defends the answers after a start with another model: its shapes fit, and yet it is not for this one."""
-    card = services.adapters.import_adapter("ann", "Mine", zip_of(adapters[0], tmp_path / "in.zip"))
+    card = imported(services, "ann", "Mine", zip_of(adapters[0], tmp_path / "in.zip"))
     with running_services(other, data_of(services).root) as later:
         for adapter in ("Mine", card.id):
             with pytest.raises(AdapterError, match=r"'Mine' is for the model tiny-llama, .*other-llama is loaded"):

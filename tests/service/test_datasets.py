@@ -1,5 +1,6 @@
 """From a file to a run: what is read, refused and handed on. Training itself is tested elsewhere."""
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,15 +8,19 @@ from typing import Any
 
 import pytest
 
+from playground.data.examples import Example
 from playground.data_dir import DataDir
 from playground.errors import AdapterError, DataError, InputError, PlaygroundError
 from playground.models.loader import load_model
 from playground.models.tokenizer import ChatTokenizer
-from playground.service.datasets import READY_FILES, DatasetFile, DatasetService, PreparedDataset
+from playground.sandbox.sandbox import Sandbox
+from playground.service.datasets import READY_FILES, DatasetService, TrainableDataset
 from playground.service.finetuning import FinetuningService, check_probes
+from playground.service.reading.dataset import DatasetFile, UnmatchedError
 from playground.service.runs import DatasetSource
 from playground.training.jobs.queue import JobQueue
 from playground.training.jobs.runner import JobHooks
+from playground.training.spec import StoredExamples, load_examples
 from playground.training.tokenization import tokenize_examples
 from tests.support.tiny import make_info
 
@@ -49,20 +54,29 @@ class Parts:
     jobs: RecordingJobs
 
 
-def make_parts(tokenizer: ChatTokenizer, folder: Path, jobs: Any) -> Parts:
+def make_parts(tokenizer: ChatTokenizer, folder: Path, jobs: Any, sandbox: Sandbox) -> Parts:
     host: Any = SimpleNamespace(info=make_info(linear_modules=()), tokenizer=tokenizer)
     nothing: Any = None
-    datasets = DatasetService(host, DataDir(folder))
+    datasets = DatasetService(host, DataDir(folder), sandbox)
     return Parts(datasets, FinetuningService(host, nothing, jobs, nothing, datasets, "public"), tokenizer, jobs)
 
 
 @pytest.fixture
-def services(tokenizer: ChatTokenizer, tmp_path: Path) -> Parts:
-    return make_parts(tokenizer, tmp_path, RecordingJobs(tmp_path / "job"))
+def services(tokenizer: ChatTokenizer, tmp_path: Path, sandbox: Sandbox) -> Parts:
+    return make_parts(tokenizer, tmp_path, RecordingJobs(tmp_path / "job"), sandbox)
 
 
-def prepare(services: Parts, path: Path, **reading: Any) -> PreparedDataset:
-    return services.datasets.prepare(DatasetFile(path, **reading))
+def prepare(services: Parts, path: Path, **reading: Any) -> TrainableDataset:
+    return asyncio.run(services.datasets.prepare_to_train("ann", DatasetFile(path, **reading)))
+
+
+def examples_of(stored: StoredExamples, folder: Path) -> list[Example]:
+    stored.save(folder / "stored.jsonl")
+    return load_examples(folder / "stored.jsonl")
+
+
+def describe(services: Parts, path: Path) -> Any:
+    return asyncio.run(services.datasets.describe("ann", DatasetFile(path)))
 
 
 def start(services: Parts, path: Path, name: str = "Sums", **given: Any) -> str:
@@ -70,7 +84,7 @@ def start(services: Parts, path: Path, name: str = "Sums", **given: Any) -> str:
     reading = {key: given.pop(key) for key in ("format", "columns", "repairs") if key in given}
     teaching = {key: given.pop(key) for key in ("intensity", "probes") if key in given}
     file = DatasetFile(path, path.name, **reading)
-    return services.finetuning.start("ann", file, name, overrides=given, **teaching)
+    return asyncio.run(services.finetuning.start("ann", file, name, overrides=given, **teaching))
 
 
 def write(folder: Path, rows: int, name: str = "pairs.csv") -> Path:
@@ -89,10 +103,10 @@ def write(folder: Path, rows: int, name: str = "pairs.csv") -> Path:
 )
 def test_the_ready_files_can_be_taught(services: Parts, name: str, format: str) -> None:
     """The three files that the page offers are recognised whole, with nothing to repair."""
-    found = services.datasets.inspect(DatasetFile(READY_FILES / name))
-    assert found.format == format
-    assert len(found.examples.usable) == found.rows >= 100
-    assert not found.repairs
+    found = prepare(services, READY_FILES / name)
+    assert found.findings.format == format
+    assert found.usable == found.findings.rows >= 100
+    assert not found.findings.repairs
 
 
 def test_start_hands_on_what_was_shown(services: Parts, tmp_path: Path) -> None:
@@ -102,8 +116,7 @@ def test_start_hands_on_what_was_shown(services: Parts, tmp_path: Path) -> None:
     assert job_id == "j1"
     owner, name, (learned, held_out), values, named = services.jobs.started[0]
     assert (owner, name) == ("ann", "Sums")
-    assert len(learned) == 24
-    assert len(held_out) == 6
+    assert (learned.count, held_out.count) == (24, 6)
     assert (values.r, values.epochs) == (4, 2.0)
     assert named["probes"] == ("Hello?",)
     assert named["base_fingerprint"] == "f" * 64
@@ -115,13 +128,11 @@ def test_long_texts_count_as_the_pieces_that_they_become(services: Parts, tmp_pa
     path.write_text("\n\n".join(f"Story {n}. " + "The dog ran on. " * 400 for n in range(12)), encoding="utf-8")
     prepared = prepare(services, path)
     limit = services.finetuning.plan(prepared.rows).max_length
-    pieces = len(tokenize_examples(prepared.learned, services.tokenizer, limit).rows)
-    assert prepared.rows == pieces > 2 * len(prepared.learned)
+    pieces = len(tokenize_examples(examples_of(prepared.train, tmp_path), services.tokenizer, limit).rows)
+    assert prepared.rows == pieces > 2 * prepared.num_train
     start(services, path, "Stories")
     assert (
-        services.jobs.started[0][3]
-        == services.finetuning.plan(pieces)
-        != services.finetuning.plan(len(prepared.learned))
+        services.jobs.started[0][3] == services.finetuning.plan(pieces) != services.finetuning.plan(prepared.num_train)
     )
     assert prepare(services, write(tmp_path, 12)).rows == 10
 
@@ -138,10 +149,11 @@ def test_columns_can_be_chosen_by_hand(services: Parts, tmp_path: Path) -> None:
     """Columns that nothing recognises are usable once a person says which is which."""
     path = tmp_path / "odd.csv"
     path.write_text("qqq,zzz\nWho?,Me.\nWhere?,Here.\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"(?i)columns"):
-        services.datasets.inspect(DatasetFile(path))
+    with pytest.raises(UnmatchedError, match=r"(?i)columns") as unmatched:
+        prepare(services, path)
+    assert unmatched.value.table.rows[0] == {"qqq": "Who?", "zzz": "Me."}
     prepared = prepare(services, path, format="prompt_completion", columns={"prompt": "qqq", "completion": "zzz"})
-    messages = prepared.learned[0].messages
+    messages = examples_of(prepared.train, tmp_path)[0].messages
     assert messages is not None
     assert [message["content"] for message in messages] == ["Who?", "Me."]
 
@@ -203,7 +215,7 @@ def test_an_upload_that_cannot_be_read_is_removed(services: Parts, tmp_path: Pat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"qqq,zzz\nWho?,Me.\nHow?,So.\n" if place == "odd" else bytes(range(256)) * 20)
         with pytest.raises(DataError):
-            services.datasets.inspect(DatasetFile(path))
+            prepare(services, path)
     assert [place for place, path in files.items() if path.exists()] == ["odd", "outside"]
     assert not files["broken"].parent.exists()
 
@@ -219,10 +231,10 @@ def test_questions_to_watch_are_kept_in_order() -> None:
     assert check_probes(["b", " ", "a "]) == ("b", "a")
 
 
-def test_a_real_queue_takes_the_run(tokenizer: ChatTokenizer, tmp_path: Path) -> None:
+def test_a_real_queue_takes_the_run(tokenizer: ChatTokenizer, tmp_path: Path, sandbox: Sandbox) -> None:
     """The arguments fit the real `JobQueue`, and the origin is kept beside the run's spec."""
     jobs = JobQueue(DataDir(tmp_path / "data"), JobHooks(on_trained=lambda _job, _folder: "a-0"))
-    real = make_parts(tokenizer, tmp_path, jobs)
+    real = make_parts(tokenizer, tmp_path, jobs, sandbox)
     try:
         job_id = start(real, write(tmp_path, 20))
         job = jobs.job("ann", job_id)
@@ -241,7 +253,7 @@ def test_what_is_kept_for_testing_is_shown_but_not_learnt(services: Parts, tmp_p
     path.write_text(
         "question,answer,split\n" + "".join(f"q{n},a{n},{'test' if n == 2 else 'train'}\n" for n in range(4))
     )
-    told: Any = services.datasets.describe(DatasetFile(path))
+    told = describe(services, path)
     assert [(row["row"], row["completion"], row["learnt"]) for row in told["preview"]] == [
         *((1, "a0", "a0"), (2, "a1", "a1"), (3, "a2", ""), (4, "a3", "a3")),
     ]
@@ -252,5 +264,5 @@ def test_what_does_not_fit_is_told(services: Parts, tmp_path: Path) -> None:
     """Defends programs from teaching answers that break off, which the page shows."""
     path = tmp_path / "a.csv"
     path.write_text("question,answer\n" + "".join(f"q{n},{'word ' * 2000}\n" for n in range(3)))
-    told: Any = services.datasets.describe(DatasetFile(path))
+    told = describe(services, path)
     assert any("Their ends are cut off and not learnt" in problem for problem in told["problems"])

@@ -16,7 +16,7 @@ from playground.models.loader import LoadedModel
 from playground.service import downloads, quota
 from playground.service.services import Services
 from tests.bench.mutated_adapters import attack
-from tests.support.exchange import data_of, host_of, store_of, zip_of
+from tests.support.exchange import data_of, host_of, imported, store_of, zip_of
 from tests.support.tiny import damage
 
 FOUND = Path(__file__).resolve().parents[3] / "shared" / "adapters"
@@ -50,7 +50,7 @@ def test_zipped_as_people_zip(
     services: Services, adapters: list[Path], tmp_path: Path, top: str, extra: dict[str, bytes]
 ) -> None:
     """Defends a good adapter, however it was zipped, and what it does to the answers."""
-    card = services.adapters.import_adapter("ann", "Mine", zip_of(adapters[1], tmp_path / "in.zip", top, **extra))
+    card = imported(services, "ann", "Mine", zip_of(adapters[1], tmp_path / "in.zip", top, **extra))
     assert card.receipt
     assert card.receipt.max_logit_change > 0
     assert asyncio.run(services.adapters.client("ann", "Mine")).adapter == card.id
@@ -76,7 +76,7 @@ def test_found_in_the_wild(services: Services, tmp_path: Path, name: str, reason
         pytest.skip("the real adapters are not part of the project")
     extra = {"__MACOSX/._adapter_config.json": b"x"} if top else {}
     with pytest.raises(AdapterError, match=reason):
-        services.adapters.import_adapter("ann", name, zip_of(FOUND / name, tmp_path / "in.zip", top, **extra))
+        imported(services, "ann", name, zip_of(FOUND / name, tmp_path / "in.zip", top, **extra))
     assert (services.adapters.list("ann"), _left(services)) == ([], [])
 
 
@@ -94,7 +94,7 @@ def test_what_only_the_live_model_sees(
     """Defends the list: an adapter that the live model cannot use is never in it, not for a moment."""
     path = zip_of(damage(tmp_path / "bad", adapters[0], change), tmp_path / "in.zip")
     with pytest.raises(AdapterError, match=reason):
-        services.adapters.import_adapter("ann", "Mine", path)
+        imported(services, "ann", "Mine", path)
     assert services.adapters.list("ann") == _left(services) == []
     assert host_of(services).status().adapters_resident == ()
 
@@ -116,7 +116,7 @@ def test_a_full_disk(
     monkeypatch.setattr(disk.os, "fsync", lambda *given: full(sync, *given))
     monkeypatch.setattr(zip_file.zipfile.ZipFile, "open", lambda *given: full(extract, *given))
     try:
-        card = services.adapters.import_adapter("ann", "Mine", path)
+        card = imported(services, "ann", "Mine", path)
     except AdapterError as error:
         assert "disk is full" in str(error)
         assert services.adapters.list("ann") == _left(services) == []
@@ -134,7 +134,7 @@ def test_a_disk_that_is_nearly_full(
     card = store_of(services).publish("ann", "Mine", adapters[0])
     monkeypatch.setattr(quota, "KEPT_FREE_BYTES", 2**60)
     with pytest.raises(InputError, match="no room for more files"):
-        services.adapters.import_adapter("ann", "Other", zip_of(adapters[0], tmp_path / "in.zip"))
+        imported(services, "ann", "Other", zip_of(adapters[0], tmp_path / "in.zip"))
     with pytest.raises(InputError, match="no room for more files"):
         services.downloads.zipped("ann", card.id)
     assert len(_left(services)) == 1
@@ -142,9 +142,9 @@ def test_a_disk_that_is_nearly_full(
 
 def test_out_and_in_again(services: Services, adapters: list[Path], tmp_path: Path) -> None:
     """Defends the way through a file: the same answers, and no word of the owner or the disk in it."""
-    card = services.adapters.import_adapter("ann", "Mine", zip_of(adapters[1], tmp_path / "in.zip"))
+    card = imported(services, "ann", "Mine", zip_of(adapters[1], tmp_path / "in.zip"))
     path = Path(services.downloads.zipped("ann", card.id))
-    again = services.adapters.import_adapter("bob", "His", path)
+    again = imported(services, "bob", "His", path)
     assert again.receipt
     assert card.receipt
     assert again.receipt.max_logit_change == card.receipt.max_logit_change

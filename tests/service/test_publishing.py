@@ -23,7 +23,7 @@ from tests.service.conftest import PATIENCE_S, PROBES, Taught
 from tests.support.asking import until
 from tests.support.exchange import host_of, running_services
 from tests.support.tiny import make_llama
-from tests.support.training_runs import examples
+from tests.support.training_runs import stored
 
 
 def published(taught: Taught) -> Any:
@@ -165,7 +165,7 @@ def test_a_run_goes_on_while_another_model_is_loaded(loaded: LoadedModel, tmp_pa
         job_id = services.finetuning._jobs.start(
             "ann",
             "Animals",
-            (examples()[:9], examples()[9:]),
+            stored(),
             values,
             model=str(services.models.info.folder),
             model_name=services.models.info.name,
@@ -202,7 +202,7 @@ def test_nothing_is_tried_beside_a_worker_nor_a_measurement(taught: Taught, monk
 
     def outcome() -> str:
         asked = taught.preflight.measure(
-            preflight_request("ann", [], [], model="m", quantization="none"), TrainingConfig()
+            preflight_request("ann", *stored(), model="m", quantization="none"), TrainingConfig()
         )
         return str(asked.exception(PATIENCE_S))
 

@@ -15,7 +15,7 @@ from playground.data_dir import OPERATOR, DataDir
 from playground.engine.host import LocalModelHost
 from playground.models.loader import load_model
 from playground.protocol.sampling import SamplingParams
-from playground.service.datasets import DatasetFile
+from playground.service.reading.dataset import DatasetFile
 from playground.service.services import build_services
 from playground.settings import read_settings
 from playground.tasks.registry import all_tasks
@@ -41,7 +41,7 @@ with data.lock():
     services = build_services(settings, host, data)
     try:
         wishes = {"max_steps": 12, "learning_rate": 0.02}
-        job = services.finetuning.start(OPERATOR, DatasetFile(Path(file)), "Sevens", overrides=wishes)
+        job = asyncio.run(services.finetuning.start(OPERATOR, DatasetFile(Path(file)), "Sevens", overrides=wishes))
         state = asyncio.run(last(services.finetuning.follow(OPERATOR, job)))
         listed = [adapter.name for adapter in services.adapters.list(OPERATOR)]
         taught, base = ask(services, "Sevens"), ask(services, "base")

@@ -1,11 +1,13 @@
 """A page's services around a live tiny model, without the page: what import and export go through."""
 
+import asyncio
 import hashlib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from playground.adapters.info import AdapterInfo
 from playground.adapters.store import AdapterStore
 from playground.data_dir import DataDir
 from playground.engine.host import LocalModelHost
@@ -65,3 +67,7 @@ def zip_of(folder: Path, to: Path, top: str = "", **extra: bytes) -> Path:
         for name, content in {**parts, **extra}.items():
             archive.writestr(name, content)
     return to
+
+
+def imported(services: Services, owner: str, name: str, archive: Path) -> AdapterInfo:
+    return asyncio.run(services.adapters.import_adapter(owner, name, archive))

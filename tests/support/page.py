@@ -33,7 +33,7 @@ def served_page(services: Services, page: gr.Blocks | None = None, trusted_proxi
     end_streams = mount_page(app, page or build_page(services), services)
     settings = replace(make_settings(Path()), server_port=free_port())
     sockets = bind(settings)
-    server = Server(app, f"http://127.0.0.1:{settings.server_port}/", end_streams, trusted_proxies)
+    server = Server(app, f"http://127.0.0.1:{settings.server_port}/", [end_streams], trusted_proxies)
     thread = threading.Thread(target=server.run, args=(sockets,))
     thread.start()
     try:

@@ -13,6 +13,7 @@ from playground.training.jobs.events import FINISHED
 from playground.training.jobs.job import Job
 from playground.training.jobs.queue import JobHooks, JobQueue
 from playground.training.jobs.state import JobState
+from playground.training.spec import StoredExamples
 
 SHORT = TrainingConfig(max_steps=6, r=4, lora_alpha=8, learning_rate=1e-2, per_device_train_batch_size=4)
 LONG = TrainingConfig(max_steps=300, r=4, lora_alpha=8, learning_rate=1e-4, per_device_train_batch_size=4)
@@ -48,7 +49,7 @@ class Room:
         return jobs.start(
             owner,
             "Animals",
-            (examples()[:9], examples()[9:]),
+            stored(),
             values,
             model=model or str(self.model),
             quantization="auto",
@@ -84,6 +85,11 @@ def worker_of(jobs: JobQueue) -> int:
 
 def is_gone(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
+
+
+def stored() -> tuple[StoredExamples, StoredExamples]:
+    """To train on, and set aside."""
+    return StoredExamples.of(examples()[:9]), StoredExamples.of(examples()[9:])
 
 
 def examples() -> list[Example]:

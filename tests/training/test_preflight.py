@@ -13,7 +13,7 @@ from playground.training.preflight.client import Preflight
 from playground.training.preflight.result import PreflightRequest, PreflightResult, preflight_request
 from playground.training.preflight.shrink import candidates, changes
 from tests.support.configs import changed
-from tests.support.training_runs import examples, is_gone, wait_for
+from tests.support.training_runs import is_gone, stored, wait_for
 
 VALUES = TrainingConfig(max_steps=40, r=4, lora_alpha=8, per_device_train_batch_size=4, max_length=128)
 
@@ -26,7 +26,7 @@ def trials(tmp_path: Path) -> Iterator[Preflight]:
 
 
 def sample(model: Path, owner: str = "ann") -> PreflightRequest:
-    return preflight_request(owner, examples()[:9], examples()[9:], model=str(model), quantization="4bit")
+    return preflight_request(owner, *stored(), model=str(model), quantization="4bit")
 
 
 def test_one_process_answers_until_its_owner_leaves(trials: Preflight, tiny_model_folder: Path) -> None:

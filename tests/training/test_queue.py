@@ -13,10 +13,10 @@ from playground.errors import BusyError, InputError
 from playground.training.jobs.events import Event
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.queue import MAX_KEPT_JOBS, JobHooks, JobQueue
-from playground.training.spec import TrainingSpec
+from playground.training.spec import StoredExamples, TrainingSpec
 from tests.support.running_app import ROOT
 from tests.support.tiny_model import TINY
-from tests.support.training_runs import PATIENCE_S, SHORT, Room, examples
+from tests.support.training_runs import PATIENCE_S, SHORT, Room, examples, stored
 from tests.training.conftest import Finished
 
 
@@ -43,7 +43,13 @@ def test_too_few_examples(finished: Finished) -> None:
     before = sorted(finished.room.root.rglob("*"))
     with pytest.raises(InputError, match="fewer than 2"):
         finished.jobs.start(
-            "ann", "One", (examples()[:1], []), SHORT, model="m", quantization="auto", base_fingerprint=""
+            "ann",
+            "One",
+            (StoredExamples.of(examples()[:1]), StoredExamples.of([])),
+            SHORT,
+            model="m",
+            quantization="auto",
+            base_fingerprint="",
         )
     assert sorted(finished.room.root.rglob("*")) == before
 
@@ -78,7 +84,7 @@ def old_run(root: Path, number: int, owner: str = "ann") -> Job:
     """A run that ended long ago, as it lies on the disk."""
     spec = TrainingSpec(f"{number:016x}", owner, "Old", "m", "auto", "", float(number), SHORT)
     job = Job(spec, DataDir(root).jobs(owner) / spec.job_id)
-    write_job(job, examples()[:9], [])
+    write_job(job, *stored())
     job.log.write(Event("done", "Done.", settled=True))
     return job
 

@@ -9,7 +9,7 @@ from playground.data.examples import Example
 from playground.errors import TrainingError
 from playground.models.catalog import STARTER, STARTER_FOLDER
 from playground.training.config import TrainingConfig
-from playground.training.spec import TrainingSpec, load_examples, save_examples
+from playground.training.spec import StoredExamples, TrainingSpec, load_examples
 
 
 def test_spec_round_trip(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_examples_round_trip(tmp_path: Path) -> None:
         Example(({"role": "user", "content": "a\u2028b\nc"}, {"role": "assistant", "content": "\ud800 d"}), None, 1),
         Example(None, "plain\x85text", 7),
     ]
-    save_examples(tmp_path / "train.jsonl", examples)
+    StoredExamples.of(examples).save(tmp_path / "train.jsonl")
     assert load_examples(tmp_path / "train.jsonl") == examples
 
 

@@ -14,9 +14,11 @@ import pytest
 from playground.data_dir import DataDir
 from playground.errors import InputError
 from playground.i18n.catalog import CHINESE, ENGLISH, gettext
+from playground.sandbox.sandbox import Sandbox
 from playground.service import preflight as preflight_service
-from playground.service.datasets import DatasetFile, DatasetService
+from playground.service.datasets import DatasetService
 from playground.service.finetuning import FinetuningService
+from playground.service.reading.dataset import DatasetFile
 from playground.training.config import TrainingConfig
 from playground.training.preflight.result import PreflightRequest, PreflightResult
 from playground.ui.finetune.preflight import estimated, fitted, found, refused
@@ -56,10 +58,10 @@ def preflight(monkeypatch: pytest.MonkeyPatch) -> SlowPreflight:
 
 
 @pytest.fixture
-def finetuning(preflight: SlowPreflight, tmp_path: Path) -> FinetuningService:
+def finetuning(preflight: SlowPreflight, tmp_path: Path, sandbox: Sandbox) -> FinetuningService:
     host: Any = SimpleNamespace(info=make_info())
     nothing: Any = None
-    datasets = DatasetService(host, DataDir(tmp_path))
+    datasets = DatasetService(host, DataDir(tmp_path), sandbox)
     return FinetuningService(host, nothing, nothing, cast(Any, preflight), datasets, "public")
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground.data.examples import Example
 from playground.data_dir import SPEC_FILE, DataDir
 from playground.errors import TrainingError
 from playground.sentence import N_
@@ -20,8 +19,8 @@ from playground.training.spec import (
     FACTS_FILE,
     HELD_OUT_FILE,
     TRAIN_FILE,
+    StoredExamples,
     TrainingSpec,
-    save_examples,
 )
 
 log = logging.getLogger(__name__)
@@ -82,13 +81,13 @@ def is_left_over(job: Job) -> bool:
     return not events or not events[-1].settled
 
 
-def write_job(job: Job, train: list[Example], held_out: list[Example]) -> None:
+def write_job(job: Job, train: StoredExamples, held_out: StoredExamples) -> None:
     """Write a new run's folder, the spec last; raises `TrainingError` on a full disk, and nothing of it stays."""
     try:
         with write_failure_as_error(job):
             job.folder.mkdir(parents=True)
-            save_examples(job.folder / TRAIN_FILE, train)
-            save_examples(job.folder / HELD_OUT_FILE, held_out)
+            train.save(job.folder / TRAIN_FILE)
+            held_out.save(job.folder / HELD_OUT_FILE)
             job.spec.save(job.folder)
     except TrainingError:
         remove_job(job)

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from playground import telemetry
-from playground.data.examples import Example
 from playground.data_dir import DataDir
 from playground.errors import BusyError, InputError, PlaygroundError
 from playground.process import STOP_FILE
 from playground.protocol.model import Quantization
+from playground.threads import quick
 from playground.training.config import TrainingConfig
 from playground.training.jobs.events import FINISHED, Event
 from playground.training.jobs.job import (
@@ -29,7 +29,7 @@ from playground.training.jobs.job import (
 from playground.training.jobs.runner import JobHooks, JobRunner
 from playground.training.jobs.state import JobState
 from playground.training.jobs.waiting_line import WaitingLine
-from playground.training.spec import TrainingSpec
+from playground.training.spec import StoredExamples, TrainingSpec
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class JobQueue:
         self,
         owner: str,
         name: str,
-        examples: tuple[Sequence[Example], Sequence[Example]],
+        examples: tuple[StoredExamples, StoredExamples],
         values: TrainingConfig,
         *,
         model: str,
@@ -98,7 +98,7 @@ class JobQueue:
         disk is full.
         """
         train, held_out = examples
-        if len(train) < 2:
+        if train.count < 2:
             raise InputError("There are fewer than 2 examples to learn from. Add more rows.")
         spec = TrainingSpec(
             job_id=secrets.token_hex(8),
@@ -116,7 +116,7 @@ class JobQueue:
         address = address or owner
         with self._changed:
             self._check_room(owner, address)
-        write_job(job, list(train), list(held_out))  # takes its time, in which nobody is to wait for the lock
+        write_job(job, train, held_out)  # takes its time, in which nobody is to wait for the lock
         try:
             with self._changed:
                 self._check_room(owner, address)
@@ -149,7 +149,7 @@ class JobQueue:
             now = job.log.size(), self._unwritten.get(job.job_id)
             if now != seen:
                 seen = now
-                state = await asyncio.to_thread(self._state, job)
+                state = await quick.run(self._state, job)
                 yield state
                 if state["state"] in FINISHED:
                     return

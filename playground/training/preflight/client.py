@@ -149,7 +149,7 @@ class _Process:
         """The newest answer."""
         self._folder = folder
         job = Job(request.spec, self._folder / "run")
-        write_job(job, list(request.train), list(request.held_out))
+        write_job(job, request.train, request.held_out)
         self._child = start_worker(
             "playground.training.preflight",
             str(job.folder / SPEC_FILE),

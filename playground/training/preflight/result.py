@@ -2,14 +2,12 @@
 
 import secrets
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from playground.data.examples import Example
 from playground.protocol.model import Quantization
 from playground.training.config import TrainingConfig
 from playground.training.preflight.shrink import fits
-from playground.training.spec import TrainingSpec
+from playground.training.spec import StoredExamples, TrainingSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +56,8 @@ class PreflightRequest:
     """What is to be tried: the examples of a run, and the spec's part that does not change."""
 
     spec: TrainingSpec
-    train: tuple[Example, ...]
-    held_out: tuple[Example, ...]
+    train: StoredExamples
+    held_out: StoredExamples
 
     def is_like(self, other: "PreflightRequest") -> bool:
         """Whether a process that tried one can try the other."""
@@ -71,7 +69,7 @@ class PreflightRequest:
 
 
 def preflight_request(
-    owner: str, train: Sequence[Example], held_out: Sequence[Example], *, model: str, quantization: Quantization
+    owner: str, train: StoredExamples, held_out: StoredExamples, *, model: str, quantization: Quantization
 ) -> PreflightRequest:
     """What a run of this owner over these examples would be tried with."""
     spec = TrainingSpec(
@@ -83,4 +81,4 @@ def preflight_request(
         base_fingerprint="",
         created=round(time.time(), 3),
     )
-    return PreflightRequest(spec, tuple(train), tuple(held_out))
+    return PreflightRequest(spec, train, held_out)

@@ -4,7 +4,6 @@ Text endpoints hang on `gr.api`, which passes values through unchecked, so whoev
 their texts, the engine its sampling. Endpoints that take a file hang on a real `gr.File`, which refuses forged paths.
 """
 
-import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -18,6 +17,7 @@ from playground.service.owners import ADDRESS_HEADER
 from playground.service.services import Services
 from playground.tasks.base import Task
 from playground.tasks.registry import all_tasks
+from playground.threads import quick, slow
 from playground.ui.api import files as api_files
 from playground.ui.api import models as api_models
 from playground.ui.api.shapes import adapter_as_api, as_text
@@ -104,7 +104,7 @@ def _add_adapter_endpoints(services: Services) -> None:
 
     @show_errors
     async def delete_adapter(request: gr.Request, adapter: str) -> str:
-        card = await asyncio.to_thread(
+        card = await slow.run(
             services.adapters.delete_adapter, services.owners.known_owner(request.headers), as_text(adapter, "adapter")
         )
         return f"Deleted {card.name}."
@@ -126,20 +126,20 @@ def _add_adapter_endpoints(services: Services) -> None:
 def _add_job_endpoints(services: Services) -> None:
     @show_errors
     async def jobs(request: gr.Request) -> list[dict[str, Any]]:
-        states = await asyncio.to_thread(services.finetuning.list, services.owners.owner(request.headers))
+        states = await quick.run(services.finetuning.list, services.owners.owner(request.headers))
         return [dict(state) for state in states]
 
     @show_errors
     async def stop_job(request: gr.Request, job_id: str) -> dict[str, Any]:
         owner = services.owners.known_owner(request.headers)
-        await asyncio.to_thread(services.finetuning.stop, owner, as_text(job_id, "job_id"))
-        return dict(await asyncio.to_thread(services.finetuning.state, owner, job_id))
+        await quick.run(services.finetuning.stop, owner, as_text(job_id, "job_id"))
+        return dict(await quick.run(services.finetuning.state, owner, job_id))
 
     @show_errors
     async def resume_job(request: gr.Request, job_id: str) -> dict[str, Any]:
         owner = services.owners.known_owner(request.headers)
-        await asyncio.to_thread(services.finetuning.resume, owner, as_text(job_id, "job_id"))
-        return dict(await asyncio.to_thread(services.finetuning.state, owner, job_id))
+        await quick.run(services.finetuning.resume, owner, as_text(job_id, "job_id"))
+        return dict(await quick.run(services.finetuning.state, owner, job_id))
 
     _add(jobs, "jobs", "Your training runs, the newest first.")
     _add(stop_job, "stop_job", "Stop a run and keep what it learnt.")

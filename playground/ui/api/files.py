@@ -1,6 +1,5 @@
 """The endpoints that take or give a file: inspect, train, export and import."""
 
-import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
@@ -11,12 +10,14 @@ import gradio as gr
 from gradio.components.api_component import Api
 
 from playground.errors import InputError
-from playground.service.datasets import DatasetFile
+from playground.service.reading.dataset import DatasetFile
 from playground.service.services import Services
+from playground.threads import slow
 from playground.training.config import TrainingConfig
 from playground.training.setting import settings
 from playground.ui.api.shapes import adapter_as_api, as_text
 from playground.ui.errors import show_errors
+from playground.ui.leaving import while_there
 
 DATASET_SCHEMAS: dict[str, dict[str, Any]] = {
     "columns": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -62,7 +63,8 @@ def _inspect(services: Services) -> Callable[..., Any]:
             columns=_as_columns(columns or {}),
             repairs=_as_repairs(repairs or []),
         )
-        return await asyncio.to_thread(services.datasets.describe, wanted, _as_offset(offset))
+        owner = services.owners.owner(request.headers)
+        return await while_there(services.datasets.describe(owner, wanted, _as_offset(offset)))
 
     return inspect_dataset
 
@@ -77,9 +79,8 @@ def _train(services: Services, config_class: type[TrainingConfig]) -> Callable[.
         name, repairs = as_text(name, "name"), _as_repairs(given.pop("repairs", []))
         columns = _as_columns(given.pop("columns", {}))
         wanted = DatasetFile(path, path.name, as_text(format, "format"), columns, repairs)
-        job_id = await asyncio.to_thread(
-            services.finetuning.start, owner, wanted, name, probes=given.pop("probes", ()), overrides=given
-        )
+        starting = services.finetuning.start(owner, wanted, name, probes=given.pop("probes", ()), overrides=given)
+        job_id = await while_there(starting)
         async for state in services.finetuning.follow(owner, job_id):
             yield dict(state)
 
@@ -97,7 +98,7 @@ def _export(services: Services) -> Callable[..., Any]:
         if not isinstance(merged, bool):
             raise InputError("merged must be true or false.")
         if not merged:
-            yield await asyncio.to_thread(services.downloads.zipped, owner, adapter)
+            yield await slow.run(services.downloads.zipped, owner, adapter)
             return
         async with aclosing(services.downloads.whole(owner, adapter)) as shares:
             async for share in shares:  # between two of them Gradio sees whether the visitor has left
@@ -110,7 +111,7 @@ def _import(services: Services) -> Callable[..., Any]:
     @show_errors
     async def import_adapter(request: gr.Request, file: Any, name: Any) -> Any:
         owner = services.owners.known_owner(request.headers)
-        card = await asyncio.to_thread(services.adapters.import_adapter, owner, as_text(name, "name"), _path(file))
+        card = await while_there(services.adapters.import_adapter(owner, as_text(name, "name"), _path(file)))
         return adapter_as_api(card)
 
     return import_adapter

@@ -11,6 +11,7 @@ from playground.protocol.model import Quantization
 from playground.protocol.model_choice import ModelChoice
 from playground.service.model_change import FOLLOW_S, ModelChange
 from playground.service.services import Services
+from playground.threads import network, quick, slow
 from playground.ui.api.shapes import as_text, change_as_api, choice_as_api
 from playground.ui.errors import show_errors
 from playground.ui.i18n import gettext_for
@@ -32,7 +33,7 @@ def build(services: Services) -> None:
 def _models(services: Services) -> Any:
     @show_errors
     async def models(request: gr.Request) -> list[dict[str, Any]]:
-        found = await asyncio.to_thread(services.models.choices, services.owners.is_operator(request.headers))
+        found = await network.run(services.models.choices, services.owners.is_operator(request.headers))
         return [choice_as_api(one) for one in found]
 
     return models
@@ -42,9 +43,7 @@ def _search(services: Services) -> Any:
     @show_errors
     async def search_models(request: gr.Request, query: str) -> list[dict[str, Any]]:
         operator = services.owners.is_operator(request.headers)
-        found: list[ModelChoice] = list(
-            await asyncio.to_thread(services.models.search, operator, as_text(query, "query"))
-        )
+        found: list[ModelChoice] = list(await network.run(services.models.search, operator, as_text(query, "query")))
         return [choice_as_api(one) for one in found]
 
     return search_models
@@ -61,7 +60,7 @@ def _use(services: Services) -> Any:
             raise InputError("while_training must be true or false.")
         owner, operator = services.owners.owner(request.headers), services.owners.is_operator(request.headers)
         wanted: Quantization = quantization  # type: ignore[assignment]  # just checked
-        await asyncio.to_thread(services.models.use, owner, operator, as_text(model, "model"), wanted, while_training)
+        await network.run(services.models.use, owner, operator, as_text(model, "model"), wanted, while_training)
         gettext = gettext_for(request)
         async for change in services.models.follow():
             yield change_as_api(change, gettext)
@@ -73,7 +72,7 @@ def _get(services: Services) -> Any:
     @show_errors
     async def get_model(request: gr.Request, model: str) -> AsyncIterator[dict[str, Any]]:
         operator, gettext = services.owners.is_operator(request.headers), gettext_for(request)
-        found = await asyncio.to_thread(services.models.get, operator, as_text(model, "model"))
+        found = await network.run(services.models.get, operator, as_text(model, "model"))
         seen: ModelChange | None = None
         while seen is None or not seen.ended:
             state = services.models.download(found)
@@ -92,7 +91,7 @@ def _stop(services: Services) -> Any:
     @show_errors
     async def stop_download(request: gr.Request, model: str) -> str:
         owner, operator = services.owners.owner(request.headers), services.owners.is_operator(request.headers)
-        await asyncio.to_thread(services.models.stop_download, owner, operator, as_text(model, "model"))
+        await quick.run(services.models.stop_download, owner, operator, as_text(model, "model"))
         return f"Stopped fetching {model}."
 
     return stop_download
@@ -102,7 +101,7 @@ def _forget(services: Services) -> Any:
     @show_errors
     async def forget_model(request: gr.Request, model: str) -> str:
         operator = services.owners.is_operator(request.headers)
-        await asyncio.to_thread(services.models.forget, operator, as_text(model, "model"))
+        await slow.run(services.models.forget, operator, as_text(model, "model"))
         return f"Removed {model}."
 
     return forget_model

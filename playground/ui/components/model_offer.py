@@ -1,6 +1,5 @@
 """The first minute: what the bundled model is good and bad at, and the one that suits this machine, by one click."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import gradio as gr
 
 from playground.sentence import N_
 from playground.service.services import Services
+from playground.threads import network
 from playground.ui.components import model_facts, snippets
 from playground.ui.components.basics import ghost, second
 from playground.ui.components.model_panel import ModelPanel
@@ -45,7 +45,7 @@ def wire(services: Services, page: gr.Blocks, offer: ModelOffer, panel: ModelPan
     @show_errors
     async def look(request: gr.Request) -> list[Any]:
         operator = services.owners.is_operator(request.headers)
-        found = await asyncio.to_thread(services.models.suggestion, operator)
+        found = await network.run(services.models.suggestion, operator)
         choosing = gr.Button(visible=services.models.may_choose(operator) or services.models.asks_for_key())
         if found is None:
             return [gr.Row(visible=False), "", "", choosing]
@@ -62,7 +62,7 @@ def wire(services: Services, page: gr.Blocks, offer: ModelOffer, panel: ModelPan
     @show_errors
     async def take(model: str, request: gr.Request) -> gr.Row:
         owner, operator = services.owners.owner(request.headers), services.owners.is_operator(request.headers)
-        await asyncio.to_thread(services.models.use, owner, operator, model)
+        await network.run(services.models.use, owner, operator, model)
         return gr.Row(visible=False)
 
     shown = [offer.row, offer.told, offer.model, panel.open]

@@ -1,6 +1,5 @@
 """Choosing the base model: a panel below the bar with what there is and what each needs; get it, use it, remove it."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from playground.protocol.model_choice import ModelChoice
 from playground.sentence import N_
 from playground.service.model_change import ModelChange
 from playground.service.services import Services
+from playground.threads import network, quick, slow
 from playground.ui.components import model_facts, snippets
 from playground.ui.components.basics import caption, ghost, head, primary, second, static_html
 from playground.ui.errors import show_errors
@@ -145,7 +145,7 @@ def wire(services: Services, parts: ModelPanel, changed: gr.Button) -> None:
         operator = services.owners.is_operator(request.headers, key)
         found = None
         if query.strip():
-            found = list(await asyncio.to_thread(services.models.search, operator, query))
+            found = list(await network.run(services.models.search, operator, query))
         return [found, *await _drawn(services, request, None, found, key)]
 
     parts.open.click(opened, inputs, [parts.panel, parts.found, *parts.drawn], **EVENT_OPTIONS)
@@ -167,7 +167,7 @@ def _wire_actions(services: Services, parts: ModelPanel) -> None:
     @show_errors
     async def use(listed: Any, found: Any, key: str, although: bool, request: gr.Request) -> list[Any]:
         owner, operator = services.owners.owner(request.headers), services.owners.is_operator(request.headers, key)
-        await asyncio.to_thread(models.use, owner, operator, listed, "auto", although)
+        await network.run(models.use, owner, operator, listed, "auto", although)
         return await _drawn(services, request, listed, found, key)
 
     @show_errors
@@ -176,7 +176,7 @@ def _wire_actions(services: Services, parts: ModelPanel) -> None:
 
     @show_errors
     async def get(listed: Any, found: Any, key: str, request: gr.Request) -> list[Any]:
-        await asyncio.to_thread(models.get, services.owners.is_operator(request.headers, key), listed)
+        await network.run(models.get, services.owners.is_operator(request.headers, key), listed)
         return await _drawn(services, request, listed, found, key)
 
     @show_errors
@@ -184,12 +184,12 @@ def _wire_actions(services: Services, parts: ModelPanel) -> None:
         coming = models.change()
         wanted = coming.model if coming and not coming.ended else listed
         owner, operator = services.owners.owner(request.headers), services.owners.is_operator(request.headers, key)
-        await asyncio.to_thread(models.stop_download, owner, operator, wanted)
+        await quick.run(models.stop_download, owner, operator, wanted)
         return await _drawn(services, request, listed, found, key)
 
     @show_errors
     async def forget(listed: Any, found: Any, key: str, request: gr.Request) -> list[Any]:
-        await asyncio.to_thread(models.forget, services.owners.is_operator(request.headers, key), listed)
+        await slow.run(models.forget, services.owners.is_operator(request.headers, key), listed)
         return await _drawn(services, request, None, None, key)
 
     drawn = list(parts.drawn)
@@ -204,7 +204,7 @@ def _wire_actions(services: Services, parts: ModelPanel) -> None:
 
 
 async def _drawn(services: Services, request: gr.Request, chosen: Any, found: Any, key: str) -> list[Any]:
-    return await asyncio.to_thread(_draw, services, request, chosen, found, key)
+    return await slow.run(_draw, services, request, chosen, found, key)
 
 
 def _draw(services: Services, request: gr.Request, chosen: Any, found: list[ModelChoice] | None, key: str) -> list[Any]:

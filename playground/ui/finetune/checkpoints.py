@@ -1,6 +1,5 @@
 """Fine-tune, step 4: another step of the run than the best one, as an adapter of its own."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import gradio as gr
 from playground.errors import InputError
 from playground.i18n.catalog import Gettext
 from playground.service.runs import KeptStep
+from playground.threads import quick, slow
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, second
 from playground.ui.errors import show_errors
@@ -43,7 +43,7 @@ def wire(frame: FinetunePage, parts: StepParts) -> None:
     async def open_list(job_id: str, shown: bool, request: gr.Request) -> list[Any]:
         if shown:
             return [gr.Column(visible=False), gr.skip(), False]
-        kept = await asyncio.to_thread(services.finetuning.kept_steps, services.owners.owner(request.headers), job_id)
+        kept = await quick.run(services.finetuning.kept_steps, services.owners.owner(request.headers), job_id)
         return [gr.Column(visible=True), gr.Radio(choices=_choices(kept, gettext_for(request)), value=None), True]
 
     @show_errors
@@ -51,7 +51,7 @@ def wire(frame: FinetunePage, parts: StepParts) -> None:
         if not isinstance(step, int):
             raise InputError("Choose a step first.")
         owner = services.owners.known_owner(request.headers)
-        adapter = await asyncio.to_thread(services.finetuning.publish_step, owner, job_id, step)
+        adapter = await slow.run(services.finetuning.publish_step, owner, job_id, step)
         return [adapter, picked(services, owner, adapter), gr.Column(visible=False), False]
 
     shown = gr.State(False)

@@ -1,6 +1,5 @@
 """Fine-tune, step 3, before it begins: the adapter's name, how hard to study, and what to ask it afterwards."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ import gradio as gr
 from playground.adapters.info import MAX_NAME_CHARS
 from playground.errors import InputError, PlaygroundError
 from playground.i18n.catalog import Gettext
-from playground.service.datasets import DatasetFile
 from playground.service.finetuning import MAX_PROBE_CHARS
+from playground.service.reading.dataset import DatasetFile
 from playground.service.services import Services
+from playground.threads import quick
 from playground.training.preflight.result import PreflightResult
 from playground.ui.components.basics import caption, head, primary, second
 from playground.ui.components.defaults import Defaults
@@ -91,7 +91,7 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
         if not draft.usable:
             raise InputError("Bring a file of examples first.")
         gettext = gettext_for(request)
-        pace = await asyncio.to_thread(services.finetuning.last_pace, services.owners.owner(request.headers))
+        pace = await quick.run(services.finetuning.last_pace, services.owners.owner(request.headers))
         return [
             open_step(TEACH),
             gr.Column(visible=True),
@@ -148,8 +148,8 @@ def _attempting(frame: FinetunePage, parts: TeachParts) -> Callable[..., Any]:
     @show_errors
     async def attempt(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[list[Any]]:
         gettext, owner, draft = gettext_for(request), services.owners.owner(request.headers), values[frame.draft]
-        if await asyncio.to_thread(services.finetuning.busy):
-            pace = await asyncio.to_thread(services.finetuning.last_pace, owner)
+        if await quick.run(services.finetuning.busy):
+            pace = await quick.run(services.finetuning.last_pace, owner)
             yield [
                 preflight.estimated(gettext, seconds_of(services, draft, values[parts.intensity], pace)),
                 _hidden(),
@@ -231,8 +231,7 @@ def _beginning(frame: FinetunePage, parts: TeachParts) -> Callable[..., Any]:
     @show_errors
     async def begin(values: dict[Any, Any], request: gr.Request) -> list[Any]:
         owner, draft = services.owners.known_owner(request.headers), values[frame.draft]
-        job_id = await asyncio.to_thread(
-            services.finetuning.start,
+        job_id = await services.finetuning.start(
             owner,
             _file(draft),
             values[parts.name],

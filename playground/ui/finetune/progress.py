@@ -1,6 +1,5 @@
 """Fine-tune, step 3, while it learns: percent, curve and time left, once a second; and how a run ends."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from playground.protocol.messages import BASE
 from playground.sentence import N_, Sentence
 from playground.service.probes import ProbeAnswers
 from playground.service.runs import DatasetSource
+from playground.threads import quick
 from playground.training.jobs.events import FINISHED
 from playground.training.jobs.state import JobState
 from playground.ui.components import snippets
@@ -93,12 +93,12 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
 
     @show_errors
     async def stop(job_id: str, request: gr.Request) -> gr.Button:
-        await asyncio.to_thread(finetuning.stop, frame.services.owners.known_owner(request.headers), job_id)
+        await quick.run(finetuning.stop, frame.services.owners.known_owner(request.headers), job_id)
         return gr.Button(gettext_for(request)(N_("Stopping…")), interactive=False)
 
     @show_errors
     async def resume(job_id: str, request: gr.Request) -> list[Any]:
-        await asyncio.to_thread(finetuning.resume, frame.services.owners.known_owner(request.headers), job_id)
+        await quick.run(finetuning.resume, frame.services.owners.known_owner(request.headers), job_id)
         return [gr.Timer(active=True), None, gr.Button(visible=False), gr.Button(visible=False)]
 
     @show_errors
@@ -123,8 +123,8 @@ def _ticking(frame: FinetunePage, parts: WatchParts) -> Callable[..., Any]:
         owner = frame.services.owners.owner(request.headers)
         if not job_id:
             return [gr.skip()] * (5 + len(parts.drawn))
-        state = await asyncio.to_thread(finetuning.state, owner, job_id)
-        answered = await asyncio.to_thread(finetuning.probe_answers, owner, job_id)
+        state = await quick.run(finetuning.state, owner, job_id)
+        answered = await quick.run(finetuning.probe_answers, owner, job_id)
         news = (*_news(state), len(answered))
         if news == told:
             return [gr.skip()] * (5 + len(parts.drawn))

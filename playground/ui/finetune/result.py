@@ -15,6 +15,7 @@ from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
 from playground.service.services import Services
 from playground.tasks.registry import task_of
+from playground.threads import quick, slow
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import head, primary, second, static_html
@@ -85,7 +86,7 @@ def wire(
 
     @show_errors
     async def download(adapter: str, request: gr.Request) -> str:
-        return await asyncio.to_thread(services.downloads.zipped, services.owners.owner(request.headers), adapter)
+        return await slow.run(services.downloads.zipped, services.owners.owner(request.headers), adapter)
 
     shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof, parts.use]
     frame.adapter.change(_showing(frame), [frame.adapter, frame.job], shown, **EVENT_OPTIONS)
@@ -153,7 +154,7 @@ async def _answers(
     services: Services, owner: str, job_id: str, card: AdapterInfo, gettext: Gettext
 ) -> AsyncIterator[str]:
     """The table of questions with both answers, growing as the live model writes them."""
-    asked = await asyncio.to_thread(services.finetuning.sample_rows, owner, job_id)
+    asked = await quick.run(services.finetuning.sample_rows, owner, job_id)
     rows = [[messages[-1]["content"], "", "", wanted] for messages, wanted in asked]
     source = services.finetuning.source(owner, job_id)
     task = task_of(source.format) if source else None

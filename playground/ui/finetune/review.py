@@ -1,6 +1,5 @@
 """Fine-tune, step 2: what was recognised in the file, correctable by hand, and the examples as the model reads them."""
 
-import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,11 +8,12 @@ import gradio as gr
 from playground.data.column_mapping import AUTO, NOTHING_KNOWN
 from playground.data.examples import Example
 from playground.data.formats import PROMPT_COMPLETION
-from playground.data.table import Table
-from playground.errors import DataError, InputError
+from playground.errors import InputError
 from playground.i18n.catalog import Gettext
+from playground.protocol.client import in_thread
 from playground.sentence import N_
 from playground.service.datasets import PreparedDataset
+from playground.service.reading.dataset import UnmatchedError
 from playground.service.services import Services
 from playground.tasks.registry import dataset_formats
 from playground.ui.components import snippets
@@ -25,6 +25,7 @@ from playground.ui.finetune import columns
 from playground.ui.finetune.lengths import beyond
 from playground.ui.finetune.state import BRING, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
+from playground.ui.leaving import while_there
 from playground.ui.reports import dataset
 from playground.ui.templates import render
 
@@ -129,6 +130,7 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
 
 def _wire_looking(frame: FinetunePage, parts: CheckParts) -> None:
     """What shows more, and changes nothing of what would be learnt."""
+    services = frame.services
 
     @show_errors
     async def more_asked(draft: Draft, request: gr.Request) -> list[Any]:
@@ -138,56 +140,49 @@ def _wire_looking(frame: FinetunePage, parts: CheckParts) -> None:
     @show_errors
     async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
         draft = replace(draft, shown=(draft.shown + by) % max(1, len(draft.preview)))
-        return [draft, *_example(frame.services, draft, gettext_for(request))]
+        return [draft, *await in_thread(lambda: _example(services, draft, gettext_for(request)))]
 
     parts.more.click(more_asked, frame.draft, [frame.draft, parts.more, *parts.roles], **EVENT_OPTIONS)
     for button, by in ((parts.before, -1), (parts.after, 1)):
         button.click(leaf, [frame.draft, gr.State(by)], [frame.draft, parts.example, parts.place], **EVENT_OPTIONS)
 
 
-async def read(services: Services, draft: Draft, gettext: Gettext) -> tuple[Draft, list[Any]]:
+async def read(services: Services, draft: Draft, request: gr.Request) -> tuple[Draft, list[Any]]:
     """Read the draft's file; returns the draft with what was found, and updates for `CheckParts.drawn`.
 
     A file whose columns are not recognised is shown too, to be matched by hand. Raises `DataError` for one that
     cannot be read at all.
     """
-    return await asyncio.to_thread(_read, services, draft, gettext)
+    owner, gettext = services.owners.owner(request.headers), gettext_for(request)
+    try:
+        prepared = await while_there(services.datasets.prepare(owner, draft.file, num_shown=MAX_PREVIEWED_ROWS))
+    except UnmatchedError as error:
+        format = PROMPT_COMPLETION.name if draft.format == AUTO else draft.format
+        known = tuple(error.table.columns)
+        draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, rows=0, held_out=0)
+        return draft, _unmatched(draft, error, gettext)
+    return await in_thread(lambda: _matched(services, draft, prepared, gettext))
 
 
 async def _again(services: Services, draft: Draft, request: gr.Request) -> list[Any]:
-    draft, drawn = await read(services, draft, gettext_for(request))
+    draft, drawn = await read(services, draft, request)
     return [draft, *drawn]
 
 
-def _read(services: Services, draft: Draft, gettext: Gettext) -> tuple[Draft, list[Any]]:
-    try:
-        prepared = services.datasets.prepare(draft.file)
-    except DataError as error:
-        if not draft.file.path.exists():  # nothing in it could be read
-            raise
-        table = services.datasets.first_rows(draft.file)
-        format = PROMPT_COMPLETION.name if draft.format == AUTO else draft.format
-        known = tuple(table.columns)
-        draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, rows=0, held_out=0)
-        return draft, _unmatched(draft, table, gettext, error)
-    return _matched(services, draft, prepared, gettext)
-
-
 def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettext: Gettext) -> tuple[Draft, list[Any]]:
-    found = prepared.inspection
-    examples = [*prepared.learned, *prepared.held_out]
+    found, reading = prepared.findings, prepared.reading
     draft = replace(
         draft,
         format=found.format,
         columns=dict(found.mapping.columns),
         known=tuple(dict.fromkeys([*found.columns, *found.mapping.columns.values()])),
         repairs=found.made,
-        preview=tuple(sorted(examples, key=lambda example: example.row)[:MAX_PREVIEWED_ROWS]),
+        preview=reading.shown,
         shown=0,
-        learned=len(prepared.learned),
+        learned=prepared.num_train,
         rows=prepared.rows,
-        held_out=len(prepared.held_out),
-        probe=next((question(example) for example in prepared.held_out or prepared.learned), ""),
+        held_out=prepared.num_held_out,
+        probe=question(reading.first_asked),
     )
     values = services.finetuning.plan(draft.rows)
     told = N_("{count} examples, read as {format}")
@@ -202,7 +197,7 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
         *columns.updates(draft, gettext),
         gr.Button(visible=columns.has_more(draft)),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
-        dataset.lengths(gettext, services.datasets.lengths(examples, values.max_length)),
+        dataset.lengths(gettext, services.datasets.lengths(reading.measured, values.max_length, prepared.usable)),
         *_example(services, draft, gettext),
         dataset.repair_table(gettext, kept) + dataset.problems(gettext, found.problems),
         snippets.caption(_set_aside(draft, gettext)),
@@ -210,8 +205,8 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
     ]
 
 
-def _unmatched(draft: Draft, table: Table, gettext: Gettext, error: DataError) -> list[Any]:
-    why = gettext(error.sentence)
+def _unmatched(draft: Draft, error: UnmatchedError, gettext: Gettext) -> list[Any]:
+    table, why = error.table, gettext(error.sentence)
     if error.sentence.msgid == NOTHING_KNOWN:  # a name to choose from a list need not be changed in the file
         why = gettext("No column has a name that is known here. Choose which is which; below is how the file begins.")
     return [

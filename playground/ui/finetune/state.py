@@ -7,7 +7,7 @@ import gradio as gr
 
 from playground.data.column_mapping import AUTO
 from playground.data.examples import Example
-from playground.service.datasets import DatasetFile
+from playground.service.reading.dataset import DatasetFile
 from playground.service.services import Services
 
 BRING, CHECK, TEACH, RESULT = 1, 2, 3, 4

@@ -1,12 +1,12 @@
 """The Fine-tune tab: four steps from a file of examples to an adapter in the live model."""
 
-import asyncio
 import time
 from typing import Any
 
 import gradio as gr
 
 from playground.service.services import Services
+from playground.threads import quick
 from playground.ui.components.basics import owning_tab
 from playground.ui.components.chat_history import Afresh
 from playground.ui.errors import show_errors
@@ -69,7 +69,7 @@ def _attach(frame: FinetunePage, tab: gr.Tab, teach: TeachParts, watch: WatchPar
     @show_errors
     async def find(job_id: str, request: gr.Request) -> list[Any]:
         owner = frame.services.owners.owner(request.headers)
-        state = None if job_id else await asyncio.to_thread(frame.services.finetuning.latest, owner, time.time())
+        state = None if job_id else await quick.run(frame.services.finetuning.latest, owner, time.time())
         if state is None:
             return [gr.skip()] * 5
         # The clock's next tick draws the run; at its end it moves on to the result by itself.

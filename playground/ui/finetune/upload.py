@@ -96,7 +96,7 @@ def wire(frame: FinetunePage, parts: BringParts, check: CheckParts) -> None:
         draft = Draft(path=path, file_name=Path(path).name)
         gettext = gettext_for(request)
         try:
-            draft, drawn = await review.read(frame.services, draft, gettext)
+            draft, drawn = await review.read(frame.services, draft, request)
         except DataError as error:
             why = snippets.warning(gettext(error.sentence))
             return [None, gr.HTML(why, visible=True), *without(gettext), *[gr.skip()] * len(check.drawn)]
@@ -126,7 +126,7 @@ def _taking(frame: FinetunePage, name: str) -> Callable[..., Any]:
     @show_errors
     async def take(request: gr.Request) -> list[Any]:
         draft = Draft(path=str(READY_FILES / name), file_name=name)
-        draft, drawn = await review.read(frame.services, draft, gettext_for(request))
+        draft, drawn = await review.read(frame.services, draft, request)
         return [open_step(CHECK), draft, *drawn]
 
     return take

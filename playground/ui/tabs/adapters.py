@@ -1,6 +1,5 @@
 """The Adapters tab: what the model has been taught, where it comes from, and rename, download, delete, use."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from playground.errors import AdapterError, InputError
 from playground.protocol.messages import BASE
 from playground.sentence import N_
 from playground.service.services import Services
+from playground.threads import network, quick, slow
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, ghost, head, owning_tab, primary, second, static_html
@@ -21,6 +21,7 @@ from playground.ui.components.file_download import download_after, hidden_downlo
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.i18n import gettext_for, t
+from playground.ui.leaving import while_there
 from playground.ui.tabs import adapter_details
 
 
@@ -161,14 +162,14 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts, changed
 
     @show_errors
     async def opened(chosen: str | None, request: gr.Request) -> list[Any]:
-        return await asyncio.to_thread(_draw, services, request, chosen, chosen)
+        return await quick.run(_draw, services, request, chosen, chosen)
 
     @show_errors
     async def bring(path: Any, request: gr.Request) -> list[Any]:
         if not isinstance(path, str) or not path:
             raise InputError("Send a file first.")
         owner = services.owners.known_owner(request.headers)
-        card = await asyncio.to_thread(services.adapters.import_adapter, owner, _name_of(path), Path(path))
+        card = await while_there(services.adapters.import_adapter(owner, _name_of(path), Path(path)))
         return [picked(services, owner), *_draw(services, request, card.id)]
 
     @show_errors
@@ -180,7 +181,7 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts, changed
     @show_errors
     async def delete(adapter: str | None, current: str, request: gr.Request) -> list[Any]:
         owner = services.owners.known_owner(request.headers)
-        card = await asyncio.to_thread(services.adapters.delete_adapter, owner, _one(adapter))
+        card = await slow.run(services.adapters.delete_adapter, owner, _one(adapter))
         return [picked(services, owner, BASE if current == card.id else None), *_draw(services, request, None)]
 
     listed = [picker, *parts.drawn]
@@ -224,10 +225,10 @@ def _wire_model(services: Services, parts: Parts) -> None:
     async def change(adapter: str | None, request: gr.Request) -> None:
         owner, operator = services.owners.owner(request.headers), services.owners.is_operator(request.headers)
         card = services.adapters.get(owner, _one(adapter))
-        found = await asyncio.to_thread(services.models.named, operator, card.base_model)
+        found = await network.run(services.models.named, operator, card.base_model)
         if found is None:
             raise AdapterError("{model} cannot be loaded here now.", model=card.base_model)
-        await asyncio.to_thread(services.models.use, owner, operator, found.id)
+        await network.run(services.models.use, owner, operator, found.id)
 
     parts.change.click(change, parts.chosen, None, **EVENT_OPTIONS)
 
@@ -238,7 +239,7 @@ def _wire_download(services: Services, parts: Parts) -> None:
     @show_errors
     async def ask_what(adapter: str | None, request: gr.Request) -> list[Any]:
         card = services.adapters.get(services.owners.owner(request.headers), _one(adapter))
-        small, large = await asyncio.to_thread(services.downloads.sizes, card)
+        small, large = await quick.run(services.downloads.sizes, card)
         mergeable = services.adapters.fits(card)
         line = N_("Adapter: {small} MB. Whole model: {large} MB.") if mergeable else N_("Adapter: {small} MB.")
         told = gettext_for(request)(line, small=f"{small / 1e6:.1f}", large=f"{large / 1e6:,.0f}")
@@ -246,7 +247,7 @@ def _wire_download(services: Services, parts: Parts) -> None:
 
     @show_errors
     async def download(adapter: str | None, request: gr.Request) -> list[Any]:
-        path = await asyncio.to_thread(services.downloads.zipped, services.owners.owner(request.headers), _one(adapter))
+        path = await slow.run(services.downloads.zipped, services.owners.owner(request.headers), _one(adapter))
         return [path, *_rows("")]
 
     @show_errors

@@ -1,6 +1,5 @@
 """Teach by correcting: the note beside a chat that counts corrected answers, and the way from there to Fine-tune."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from playground.protocol.messages import Message
 from playground.service.corrections import FILE_NAME, Corrections, Kept
 from playground.service.services import Services
 from playground.tasks.inputs import check_text
+from playground.threads import quick
 from playground.training.jobs.events import FINISHED
 from playground.ui.components.basics import head, owning_tab, second
 from playground.ui.components.chat_history import Afresh, as_messages, as_turns, asked_before
@@ -77,7 +77,7 @@ def wire(services: Services, note: CorrectionsPanel, chat: gr.Chatbot, controls:
         role = generate_controls.read(asked_with).role
         system = [Message(role="system", content=check_text(role, "system"))] if role else []
         try:
-            kept = await asyncio.to_thread(note.kept.keep, owner, [*system, *asked], was, answer)
+            kept = await quick.run(note.kept.keep, owner, [*system, *asked], was, answer)
         except InputError:
             if not answer.strip():
                 turns[edit.index]["content"] = was
@@ -89,9 +89,7 @@ def wire(services: Services, note: CorrectionsPanel, chat: gr.Chatbot, controls:
 
     @show_errors
     async def opened(request: gr.Request) -> list[Any]:
-        return counted(
-            gettext_for(request), await asyncio.to_thread(note.kept.list, services.owners.owner(request.headers))
-        )
+        return counted(gettext_for(request), await quick.run(note.kept.list, services.owners.owner(request.headers)))
 
     tab = owning_tab()
     if tab is not None:
@@ -105,12 +103,12 @@ def send_to_finetune(frame: FinetunePage, note: CorrectionsPanel, check: CheckPa
     @show_errors
     async def teach(request: gr.Request) -> list[Any]:
         owner = services.owners.known_owner(request.headers)
-        state = await asyncio.to_thread(services.finetuning.latest, owner, time.time())
+        state = await quick.run(services.finetuning.latest, owner, time.time())
         if state and state["state"] not in FINISHED:
             raise InputError("A training run of yours is still going on. When it is done, you can teach these.")
-        path = await asyncio.to_thread(services.corrections.write_file, owner)
+        path = await quick.run(services.corrections.write_file, owner)
         draft = Draft(path=str(path), file_name=FILE_NAME)
-        draft, drawn = await review.read(services, draft, gettext_for(request))
+        draft, drawn = await review.read(services, draft, request)
         # A run whose end was not seen counts as taken up: else Fine-tune, once open, would turn to it.
         watched = state["job_id"] if state else ""
         return [gr.Tabs(selected="finetune"), open_step(CHECK), watched, None, gr.Timer(active=False), draft, *drawn]

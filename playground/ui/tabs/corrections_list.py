@@ -1,6 +1,5 @@
 """The kept corrections in the place of the chat: looked at, dropped, cleared and downloaded."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import gradio as gr
 
 from playground.service.corrections import Correction, Kept
 from playground.service.services import Services
+from playground.threads import quick
 from playground.ui.components.basics import caption, ghost, head, second, static_html
 from playground.ui.components.file_download import download_after, hidden_download
 from playground.ui.errors import show_errors
@@ -69,22 +69,22 @@ def wire(services: Services, note: CorrectionsPanel, parts: ListParts, chat: gr.
 
     @show_errors
     async def look(request: gr.Request) -> list[Any]:
-        rows = await asyncio.to_thread(kept.list, services.owners.owner(request.headers))
+        rows = await quick.run(kept.list, services.owners.owner(request.headers))
         return [*_stages(bool(rows)), *_listed(rows), *counted(gettext_for(request), rows)]
 
     @show_errors
     async def drop(chosen: Any, request: gr.Request) -> list[Any]:
-        rows = await asyncio.to_thread(kept.drop, services.owners.known_owner(request.headers), chosen)
+        rows = await quick.run(kept.drop, services.owners.known_owner(request.headers), chosen)
         return [*_stages(bool(rows)), *_listed(rows), *counted(gettext_for(request), rows)]
 
     @show_errors
     async def clear(request: gr.Request) -> list[Any]:
-        await asyncio.to_thread(kept.clear, services.owners.known_owner(request.headers))
+        await quick.run(kept.clear, services.owners.known_owner(request.headers))
         return [*_stages(False), *_listed([]), *counted(gettext_for(request), [])]
 
     @show_errors
     async def download(request: gr.Request) -> str:
-        return str(await asyncio.to_thread(kept.write_file, services.owners.known_owner(request.headers)))
+        return str(await quick.run(kept.write_file, services.owners.known_owner(request.headers)))
 
     everything = [*stages, *listed, *note.drawn]
     note.look.click(look, None, everything, **EVENT_OPTIONS).success(None, js=in_browser("toTop"), **EVENT_OPTIONS)

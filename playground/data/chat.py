@@ -289,7 +289,7 @@ def _text(value: object, place: int) -> str:
     return value
 
 
-_PREFIX = re.compile(r"\s*system\s*[:：]\s*", re.IGNORECASE)
+_PREFIX = re.compile(r"(?:(?<!\s)\s++)?system\s*+[:：]\s*+", re.IGNORECASE)
 
 
 def system_text(*parts: str) -> str:

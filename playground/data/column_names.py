@@ -11,7 +11,7 @@ _SIMPLIFIED = str.maketrans(
     "問題輸對話標籤譯類別總結內評論說統訊會應複詢極續覆復", "问题输对话标签译类别总结内评论说统讯会应复询极续复复"
 )
 """Headers are compared in simplified characters."""
-_REMARK = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\s*$")
+_REMARK = re.compile(r"(?:(?<!\s)\s++)?[(（\[][^()（）\[\]]*+[)）\]]\s*+$")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _ARABIC_THE = "ال"
 _MAX_NAME_CHARS = 60

@@ -22,7 +22,7 @@ _BEGIN = re.compile(rf"\s*(?:(?:{_BEGINS})\s*)+")
 _END = re.compile(rf"(?:\s*(?:{_ENDS}))+\s*\Z")
 _END_CHARS = 120
 """Only so much of a text's end is looked through, which takes no longer for long texts."""
-_BETWEEN = re.compile(r"\s*<\|endoftext\|>\s*(?:<\|startoftext\|>\s*)?")
+_BETWEEN = re.compile(r"(?:(?<!\s)\s++)?<\|endoftext\|>\s*+(?:<\|startoftext\|>\s*+)?")
 _PICTURE = re.compile(
     r"<\|?image(?:_?\d+|_?pad|_?here)?\|?>|\A\s*<(?:video|audio)>|<(?:video|audio)>\s*\Z", re.IGNORECASE
 )

@@ -26,7 +26,7 @@ from playground.settings import Settings
 from playground.training.jobs.queue import MAX_RUN_S, JobQueue
 from playground.training.preflight.client import Preflight
 
-READERS = ("playground.service.reading.dataset", "playground.adapters.archive")
+READERS = ("playground.service.reading.preloaded",)
 """What children that read strangers' files begin with."""
 
 

@@ -162,6 +162,10 @@ def _labels(count: int) -> str:
     return "text,label\n" + "".join(f"a,{' ' * (n % 300)}positive{' ' * (n // 300)}\n" for n in range(count))
 
 
+def _texts(text: str) -> str:
+    return "".join(json.dumps({"text": text}) + "\n" for _ in range(3))
+
+
 COSTLY: dict[str, tuple[str, Callable[[], str | bytes], str]] = {
     "columns": ("a.csv", lambda: ",".join(f"c{i}" for i in range(200_000)) + "\n" + "1," * 200_000, "256 columns"),
     "lines": ("a.jsonl", lambda: '""\n' * 4_000_000, "more than 200,000 rows"),
@@ -180,6 +184,10 @@ COSTLY: dict[str, tuple[str, Callable[[], str | bytes], str]] = {
     "short lines": ("a.txt", lambda: "ab\n" * 5_000_000, "more than 200,000 rows"),
     "strings": ("a.json", lambda: '["ab"' + '"ab"' * 9_000_000 + "]", "a comma is missing"),
     "no line end": ("a.txt", lambda: ("あ" * 8_000_000).encode("cp932"), "more than 1,000,000 characters"),
+    "instructions without an end": ("a.jsonl", lambda: _texts("[INST]" * 160_000), "read"),
+    "blanks within a turn": ("a.jsonl", lambda: _texts(f"User: a{' ' * 900_000}\nAssistant: b"), "read"),
+    "blank lines within a turn": ("a.jsonl", lambda: _texts("User: a" + "\n " * 400_000 + "\nAssistant: b"), "read"),
+    "blanks between texts": ("a.txt", lambda: f"a{' ' * 900_000}b\n\nc <|endoftext|> d\n\ne", "read"),
 }
 
 

@@ -31,6 +31,8 @@ def read_parquet(path: Path) -> Table:
             table = build_table(enumerate(rows, 1), "parquet", [])
             told = [Problem(Sentence(_CLASSES, column=name)) for name in classes if name in table.columns]
             return _without(replace(table, problems=[*table.problems, *told]), binary)
+    except MemoryError:
+        raise
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError("The Parquet file is damaged or cut off. Save it again and upload that.") from error
 

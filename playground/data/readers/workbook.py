@@ -23,6 +23,8 @@ from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
 _NO_WORKBOOK = N_("This is not an Excel workbook, or it is damaged. Save it as XLSX or CSV.")
+_MAX_EXPANSION, _MAX_TRAP_BYTES = 100, 16 * 1024**2
+"""No table that somebody wrote becomes so much larger than its file; a million times the same string does."""
 Cells = tuple[object, ...]
 
 
@@ -38,7 +40,7 @@ def read_workbook(path: Path) -> Table:
                 return _chosen_sheet(book.worksheets)
             finally:
                 book.close()
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except Exception as error:  # a damaged workbook raises whatever its broken XML happens to hit
         raise DataError(_NO_WORKBOOK) from error
@@ -50,7 +52,9 @@ def _bound_zip(path: Path) -> None:
             parts = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError) as error:
         raise DataError(_NO_WORKBOOK) from error
-    if len(parts) > 2_000 or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+    size = sum(part.file_size for part in parts)
+    is_trap = size > _MAX_TRAP_BYTES and size > _MAX_EXPANSION * path.stat().st_size
+    if len(parts) > 2_000 or size > MAX_UNPACKED_BYTES or is_trap:
         raise DataError("The workbook unfolds to too much. Save the sheet as CSV and upload that.")
 
 

@@ -187,7 +187,9 @@ def _opened(value: object, column: str) -> object:
 _MESSAGES = frozenset((*BETTER, *WORSE, "prompt", "completion"))
 """What may hold messages, or JSON to be learnt."""
 _STRUCTURED = frozenset((*CHAT, *HISTORY, *CHOICES, *_MESSAGES, "translation"))
-_TEXT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", re.DOTALL)
+_TEXT = re.compile(
+    r"\"[^\"\\]*+(?:\\.[^\"\\]*+)*+(?:\"|\\?\Z)|'[^'\\]*+(?:\\.[^'\\]*+)*+(?:'|\\?\Z)", re.DOTALL
+)  # one that never closes ends with the text, which no other need look through then
 _ARRAY = re.compile(r"\barray\(|,\s*dtype=\w+\s*\)|\)(?=\s*[,}\]])")
 
 

@@ -13,18 +13,20 @@ _TAG = re.compile(
     r"\s*(\w+)(?:\|>|｜>|\s*<\|end_header_id\|>)?\s*"
 )
 _END = re.compile(
-    r"\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|eom_id\|>|<end_of_turn>|<\|end\|>|</s>|<\|endoftext\|>|<eos>"
-    r"|<｜end▁of▁sentence｜>|<\|end_of_text\|>)\s*"
+    r"(?:(?<!\s)\s++)?(?:<\|im_end\|>|<\|eot_id\|>|<\|eom_id\|>|<end_of_turn>|<\|end\|>|</s>|<\|endoftext\|>|<eos>"
+    r"|<｜end▁of▁sentence｜>|<\|end_of_text\|>)\s*+"
 )
+"""Blanks are looked through once, from their first: a million of them would take hours else."""
 _BEGIN = re.compile(
     r"\A\s*(?:<s>|<bos>|<\|begin_of_text\|>|<\|startoftext\|>|<\|endoftext\|>|<｜begin▁of▁sentence｜>)\s*"
 )
-_INST = re.compile(r"\[INST\](.*?)\[/INST\](.*?)(?=(?:<s>\s*)?\[INST\]|\Z)", re.DOTALL)
+_ASKS, _ASKED = "[INST]", "[/INST]"
+_ASKS_NEXT = re.compile(r"(?:<s>\s*+)?\[INST\]")
 _SYS = re.compile(r"\A\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 _HEADING = re.compile(r"(?:^|(?<=\n)|(?<=\S))[^\S\n]*#{2,4}\s*([^\W\d_]+(?: [^\W\d_]+)?)\s*(?:[:：]|(?=\n))[^\S\n]*\n?")
 _NAME = re.compile(r"(?:\A|\n)[^\S\n]*[*<\[]{0,2}([^\W\d_]+(?: [^\W\d_]+)?)[*>\]]{0,2}\s?[:：]\**[^\S\n]*")
 _CAPITALS = re.compile(r"(?:\A|\s|</s>)(USER|ASSISTANT|SYSTEM)\s?:[^\S\n]*")
-_SECOND_CHOICE = re.compile(r"(?:\A|\n)\s*B\s*[.:)]")
+_SECOND_CHOICE = re.compile(r"(?:\A|\n)[^\S\n]*+B\s*+[.:)]")
 _FRAME = re.compile(
     r"\A\s*Below is an instruction|\A\s*The following is a conversation|\A\s*A chat between", re.IGNORECASE
 )
@@ -55,10 +57,13 @@ def _tagged(text: str) -> Iterator[tuple[Role, str]]:
 
 
 def _instructed(text: str) -> Iterator[tuple[Role, str]]:
-    for place, found in enumerate(_INST.finditer(text)):
-        asked, answered = found[1], found[2]
-        if place == 0 and text[: found.start()].strip():
-            return
+    place = text.find(_ASKS)
+    if text[: max(0, place)].strip():
+        return
+    while place >= 0 and (end := text.find(_ASKED, place)) >= 0:
+        following = _ASKS_NEXT.search(text, end)
+        asked, answered = text[place + len(_ASKS) : end], text[end + len(_ASKED) : following and following.start()]
+        place = text.find(_ASKS, following.start()) if following else -1
         if system := _SYS.match(asked):
             yield "system", system[1]
             asked = asked[system.end() :]

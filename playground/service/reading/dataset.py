@@ -99,7 +99,7 @@ def _read(file: DatasetFile, offset: int, num_shown: int) -> tuple[DatasetReadin
         found.findings(),
         len(train),
         tuple(example.row for example in held_out),
-        shown=tuple(_shown(usable[offset : offset + num_shown])),
+        shown=tuple(_first(usable[offset : offset + num_shown], MAX_SHOWN_CHARS, MAX_EXAMPLE_CHARS)),
         measured_train=tuple(spread(train)),
         measured=tuple(spread([*train, *held_out])),
         first_asked=shortened((held_out or train)[0], MAX_EXAMPLE_CHARS),
@@ -117,14 +117,13 @@ def _short(value: object) -> object:
     return value if value is None or isinstance(value, (int, float)) else as_text(value)[:_CELL_CHARS]
 
 
-def _shown(examples: Sequence[Example]) -> list[Example]:
-    """As many of the first as there is room for, at least one."""
+def _first(examples: Sequence[Example], most: int, most_of_one: int) -> list[Example]:
+    """As many of the first as there is room for in so many characters, at least one."""
     taken: list[Example] = []
-    room = MAX_SHOWN_CHARS
     for example in examples:
-        one = shortened(example, MAX_EXAMPLE_CHARS)
-        room -= chars(one)
-        if taken and room < 0:
+        one = shortened(example, most_of_one)
+        most -= chars(one)
+        if taken and most < 0:
             break
         taken.append(one)
     return taken
@@ -132,14 +131,7 @@ def _shown(examples: Sequence[Example]) -> list[Example]:
 
 def spread(examples: Sequence[Example]) -> list[Example]:
     """Examples from all over the file, as many as can be measured in a moment."""
-    taken: list[Example] = []
-    room = MAX_MEASURED_CHARS
-    for example in examples[:: -(-len(examples) // MAX_MEASURED_EXAMPLES)]:
-        taken.append(shortened(example, MAX_MEASURED_CHARS))
-        room -= chars(taken[-1])
-        if room < 0:
-            break
-    return taken
+    return _first(examples[:: -(-len(examples) // MAX_MEASURED_EXAMPLES)], MAX_MEASURED_CHARS, MAX_MEASURED_CHARS)
 
 
 def chars(example: Example) -> int:

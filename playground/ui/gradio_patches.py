@@ -8,8 +8,6 @@ import gradio as gr
 from gradio import processing_utils, route_utils, routes
 from gradio.block_function import BlockFunction
 from gradio.context import LocalContext
-from gradio.queueing import Queue
-from gradio.state_holder import SessionState
 from gradio.utils import get_function_params
 from gradio_client import utils as client_utils
 from starlette.formparsers import MultiPartException
@@ -23,8 +21,6 @@ from playground.ui.errors import toast
 log = logging.getLogger(__name__)
 
 MAX_FILES_AT_ONCE = 20
-SESSIONS_KEPT = 200
-"""Open pages and programs; who comes back after so many others begins anew."""
 NO_FIT = N_("What was sent does not fit this page. Load it anew and try again.")
 TOO_MANY = N_("Send at most {most} files at once.")
 TOO_LARGE = N_("The file is larger than {limit} MB. Use a part of it.")
@@ -69,25 +65,6 @@ async def refuse_address(url: str, cache_dir: str) -> NoReturn:
     sentence = N_("Send the file itself: an address in its place is not fetched.")
     request = LocalContext.request.get(None)
     raise gr.Error(gettext(locale_of(request.headers if request else {}), sentence), print_exception=False)
-
-
-class _Forgetful(dict[int, Any]):
-    def __setitem__(self, key: int, value: Any) -> None:
-        """Keep nothing."""
-
-
-def begin_session(self: SessionState, blocks: gr.Blocks) -> None:
-    """In place of a copy of every component's configuration, 0.8 MB: only deep links read it, which we have not."""
-    _begin_session(self, SimpleNamespace(default_config=blocks.default_config, blocks=()))
-    self.config_values = _Forgetful()
-
-
-async def end_call(self: Queue, event_id: str) -> None:
-    """Let go of the session too, if it was made for this call alone, whose name it then has."""
-    await _end_call(self, event_id)
-    sessions = self.blocks.state_holder
-    sessions.session_data.pop(event_id, None)
-    sessions.time_last_used.pop(event_id, None)
 
 
 class Named:
@@ -182,7 +159,6 @@ async def process(self: gr.Blocks, *call: Any, request: gr.Request | None = None
     return await _process(self, *call, request=request, **options)  # type: ignore[no-any-return]
 
 
-_begin_session, _end_call = SessionState.__init__, Queue.reset_iterators
 _take_values, _process = gr.Blocks.preprocess_data, gr.Blocks.process_api
 
 
@@ -191,9 +167,6 @@ def patch_gradio(limits: Quota) -> None:
     BoundedForm.limits = limits
     route_utils.GradioMultiPartParser = BoundedForm
     processing_utils.async_ssrf_protected_download = refuse_address
-    SessionState.__init__ = begin_session
-    SessionState._update_value_in_config = lambda *_: None
-    Queue.reset_iterators = end_call
     gr.Blocks.preprocess_data = take_values
     gr.Blocks.process_api = process
     routes.client_utils = SimpleNamespace(**{**vars(client_utils), "construct_args": named_values})

@@ -9,14 +9,16 @@ from gradio.utils import get_space
 from starlette.middleware import Middleware
 
 from playground.service.services import Services
+from playground.ui.api import endpoints
+from playground.ui.calls import Calls
 from playground.ui.gradio_patches import patch_gradio
 from playground.ui.i18n import I18N
 from playground.ui.ownership import OwnershipMiddleware, bind_to_owners
 from playground.ui.page_scripts import STATIC, PageScriptsMiddleware
+from playground.ui.sessions import Sessions
 from playground.ui.theme import build_theme
 
 STYLES = ("style.css", "finetune.css", "compare.css", "corrections.css", "models.css")
-MAX_QUEUED_EVENTS = 64
 
 
 def mount_page(app: FastAPI, page: gr.Blocks, services: Services) -> Callable[[], None]:
@@ -27,8 +29,9 @@ def mount_page(app: FastAPI, page: gr.Blocks, services: Services) -> Callable[[]
     quota = services.quota
     patch_gradio(quota)
     bind_to_owners(services.owners, services.uploads)
-    page.queue(max_size=MAX_QUEUED_EVENTS, default_concurrency_limit=None)
-    owned = Middleware(OwnershipMiddleware, owners=services.owners, page=page)
+    sessions = Sessions(page)
+    page._queue = calls = Calls(page, services.owners, sessions, endpoints.HAPPEN)
+    owned = Middleware(OwnershipMiddleware, owners=services.owners, calls=calls)
     gr.mount_gradio_app(
         app,
         page,
@@ -49,10 +52,11 @@ def mount_page(app: FastAPI, page: gr.Blocks, services: Services) -> Callable[[]
         root_path=os.environ.get("GRADIO_ROOT_PATH", ""),
     )
     gradio_app = app.routes[-1].app
+    gradio_app.state_holder = page.state_holder = sessions
 
     def end_streams() -> None:
         """As `Blocks.close` does for a page that it has launched itself."""
-        page._queue.close()
+        calls.close()
         page.is_running = False
         gradio_app.stop_event.set()
 

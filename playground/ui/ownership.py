@@ -7,29 +7,26 @@ event of a plain call, which Gradio names, is handed out sealed.
 import json
 import re
 import tempfile
+from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import gradio as gr
-from fastapi import HTTPException
 from gradio import processing_utils, route_utils, routes
 from gradio.components import file as file_component
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
-from gradio.queueing import Queue
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
 from playground.i18n.catalog import gettext, locale_of
 from playground.sentence import N_
-from playground.service.owners import ADDRESS_HEADER, Owners
+from playground.service.owners import Owners
 from playground.service.uploads import FOLDER_KEY, Uploads
-from playground.ui.streams import UNREAD, Streams, streams_of
+from playground.ui.calls import Calls
 
 NOT_YOURS = N_("There is no such answer, or it is not yours.")
 NO_ENDPOINT = N_("There is no endpoint {endpoint}. 'Use via API' at the foot of the page lists them all.")
-NO_EVENT = N_("The page is older than this server. Load it anew.")
 MAX_PROGRESSES = 500
 """Uploads whose progress can be asked for."""
 _CALL = re.compile(r"/gradio_api/call/(?:v2/)?([^/]+)")
@@ -39,16 +36,16 @@ _OTHER_SERVERS = (b"x-gradio-server", b"x-direct-url")
 """Headers by which a caller would have Gradio take another server for this one."""
 _BY_QUERY = ("/gradio_api/queue/data", "/gradio_api/upload", "/gradio_api/upload_progress")
 
-_push, _check_allowed, _upload = Queue.push, processing_utils._check_allowed, route_utils.upload_fn
+_check_allowed, _upload = processing_utils._check_allowed, route_utils.upload_fn
 
 
 class OwnershipMiddleware:
     """ASGI middleware inside Gradio's application: what a request names becomes the caller's own, or is not found."""
 
-    def __init__(self, app: Any, owners: Owners, page: gr.Blocks) -> None:
+    def __init__(self, app: Any, owners: Owners, calls: Calls) -> None:
         self.app = app
         self.owners = owners
-        self.page = page
+        self.calls = calls
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -58,6 +55,7 @@ class OwnershipMiddleware:
         scope = {**scope, "headers": given}
         headers, path = Headers(scope=scope), scope["path"]
         refused = ended = ""
+        meanwhile: AbstractContextManager[None] = nullcontext()
         if scope["method"] == "POST" and path == "/gradio_api/cancel":
             receive = await self._own_cancel(headers, receive)
         elif scope["method"] == "POST" and (called := _CALL.fullmatch(path)):
@@ -66,24 +64,28 @@ class OwnershipMiddleware:
             event = self.owners.unseal(headers, asked[2])
             refused = "" if event and self._is_event(event) else NOT_YOURS
             scope, ended = _moved(scope, f"{asked[1]}{event}"), event or ""
+            meanwhile = self.calls.reading(self.calls.session_of(ended))
         elif kept := _HEARTBEAT.fullmatch(path):
             ended = self.owners.own_name(headers, kept[2])
-            scope = _moved(scope, kept[1] + ended)
+            scope, meanwhile = _moved(scope, kept[1] + ended), self.calls.sessions.open_tab(ended)
         elif path in _BY_QUERY:
             query = self._own_query(headers, scope["query_string"])
             scope = {**scope, "query_string": urlencode(query).encode()}
-            if path == _BY_QUERY[0] and dict(query).get("session_hash") not in self._streams:
-                refused = NOT_YOURS
+            if path == _BY_QUERY[0]:
+                session = dict(query).get("session_hash", "")
+                refused = "" if session in self.calls.streams else NOT_YOURS
+                meanwhile = self.calls.reading(session)
         if refused:
             endpoint = "/" + path.rpartition("/")[2][:60]
             told = gettext(locale_of(headers), refused, endpoint=endpoint)
             await JSONResponse({"detail": told}, 404)(scope, receive, send)
             return
         try:
-            await self.app(scope, receive, send)
+            with meanwhile:
+                await self.app(scope, receive, send)
         finally:
             if ended:
-                self._streams.end(ended)
+                self.calls.streams.end(ended)
 
     def _own_query(self, headers: Headers, query: bytes) -> list[tuple[str, str]]:
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
@@ -100,7 +102,7 @@ class OwnershipMiddleware:
         try:
             asked = json.loads(body)
             session = asked["session_hash"] = self.owners.own_name(headers, str(asked["session_hash"]))
-            event = self.page._queue.event_ids_to_events.get(asked["event_id"])
+            event = self.calls.event_ids_to_events.get(asked["event_id"])
         except (ValueError, KeyError, TypeError, RecursionError):
             asked = None  # Gradio says what is wrong with it
         else:
@@ -114,18 +116,11 @@ class OwnershipMiddleware:
 
         return receive_whole
 
-    @property
-    def _streams(self) -> Streams:
-        """The sessions that have something to tell."""
-        return streams_of(self.page)
-
     def _is_endpoint(self, name: str) -> bool:
-        return any(fn.api_name == name and fn.api_visibility != "private" for fn in self.page.fns.values())
+        return any(fn.api_name == name and fn.api_visibility != "private" for fn in self.calls.blocks.fns.values())
 
     def _is_event(self, event: str) -> bool:
-        queue = self.page._queue
-        known = event in queue.event_ids_to_events or event in self._streams
-        return known or any(event in events for events in queue.pending_event_ids_session.values())
+        return self.calls.session_of(event) in self.calls.streams
 
 
 def _moved(scope: Any, path: str) -> Any:
@@ -161,21 +156,6 @@ async def upload(request: Any, _: Any, *args: Any, **options: Any) -> Any:
 def bind_to_owners(owners: Owners, uploads: Uploads) -> None:
     """Put all of it in the place of Gradio's own."""
 
-    async def push(self: Queue, body: Any, request: Any, username: str | None) -> Any:
-        if body.fn_index is not None and body.fn_index not in self.blocks.fns:
-            raise HTTPException(404, gettext(locale_of(request.headers), NO_EVENT))
-        address, streams = request.headers.get(ADDRESS_HEADER, ""), streams_of(self.blocks)
-        if streams.is_full_for(address):
-            raise HTTPException(429, gettext(locale_of(request.headers), UNREAD))
-        if body.session_hash:
-            body.session_hash = owners.own_name(request.headers, body.session_hash)
-        joined, event, state = await _push(self, body, request, username)
-        if joined:
-            streams.came_from(body.session_hash, address)
-        if joined and body.simple_format:
-            event = owners.seal(request.headers, event)
-        return joined, event, state
-
     def check_allowed(path: str, check_in_upload_folder: bool) -> None:
         """For what comes in, and for what goes out: only the caller's own. Gradio looks after `launch` alone."""
         request = LocalContext.request.get(None)
@@ -184,7 +164,6 @@ def bind_to_owners(owners: Owners, uploads: Uploads) -> None:
         elif uploads.own_file(owners.owner(request.headers), path) is None:
             raise InvalidPathError("it is not the caller's")
 
-    Queue.push = push
     processing_utils._check_allowed = check_allowed
     routes.upload_fn = upload
     routes.file_upload_statuses = UploadProgress()

@@ -14,7 +14,6 @@ from playground.ui.api import endpoints
 from playground.ui.components import model_binding
 from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.finetune import tab as finetune_tab
-from playground.ui.gradio_patches import SESSIONS_KEPT
 from playground.ui.i18n import t
 from playground.ui.tabs import adapters, corrections, generic
 from playground.ui.tabs.corrections import CorrectionsPanel
@@ -45,7 +44,6 @@ def build_page(services: Services) -> gr.Blocks:
         header.wire(services, page, frame)
         model_binding.wire(services, page, [page.load, frame.changed.click])
         endpoints.build(services)
-    page.state_session_capacity = SESSIONS_KEPT
     return page
 
 

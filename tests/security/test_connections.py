@@ -14,7 +14,6 @@ import pytest
 from playground.server import connections
 from playground.server.middleware import body_limits
 from playground.ui import streams
-from playground.ui.page import build_page
 from tests.security.visitor import Visitor, as_file
 from tests.support.asking import until
 from tests.support.page import real_services, served_page
@@ -81,28 +80,6 @@ def test_a_stream_stays_open(served: str, monkeypatch: pytest.MonkeyPatch) -> No
         connection.settimeout(0.3)
         with pytest.raises(TimeoutError):
             connection.recv(1)
-
-
-def test_unread_answers_are_bounded_for_each_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And let go once they are read, or their reader has left, or nobody came."""
-    monkeypatch.setattr(streams, "MAX_UNREAD_OF_ONE", 3)
-    with real_services(tmp_path) as services:
-        page = build_page(services)
-        with served_page(services, page, trusted_proxies=1) as server:
-            ann, bob = (Visitor(server.url, {"x-forwarded-for": one}) for one in ("1.1.1.1", "2.2.2.2"))
-            first, *_ = [ann.call("jobs") for _ in range(3)]
-            full = ann.http.post("gradio_api/call/jobs", json={"data": []})
-            assert (full.status_code, "not fetched yet" in full.text) == (429, True)
-            bob.result("jobs")
-            ann.answer("jobs", first)
-            ann.call("jobs")
-            until(lambda: not page._queue.event_ids_to_events)
-            monkeypatch.setattr(streams, "UNREAD_S", 0.0)
-            left = ann.call("generate", "Tell me of the sea.", "base", "", 400)
-            with ann.http.stream("GET", f"gradio_api/call/generate/{left}") as answer:
-                next(answer.iter_lines())
-            until(lambda: not streams.streams_of(page))
-            assert page._queue.pending_event_ids_session == {}
 
 
 def test_a_page_reads_one_stream_after_another(ann: Visitor) -> None:

@@ -23,6 +23,12 @@ from playground.ui.api import models as api_models
 from playground.ui.api.shapes import adapter_as_api, as_text
 from playground.ui.errors import show_errors
 
+HAPPEN = (
+    *("train", "stop_job", "resume_job", "import_adapter", "delete_adapter"),
+    *("use_model", "get_model", "stop_download", "forget_model"),
+)
+"""Do something, also where nobody reads the answer; what only tells something waits for its reader."""
+
 
 def build(services: Services) -> None:
     """Add every endpoint to the page that is being built."""

@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import signal
+import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +19,14 @@ from playground.process import in_own_thread, package_path, quiet_openmp
 from playground.settings import HELP, Settings, read_settings
 
 if TYPE_CHECKING:
+    from playground.engine.host import LocalModelHost
     from playground.models.loader import LoadedModel
     from playground.models.quantized_cache import QuantizedCache
 
 TELL_S = 2.0
 """How long visitors have to hear why the app ends, where it does so by itself."""
+END_S = 4.8
+"""How long the app may take to end. Containers wait ten seconds, systems that shut down five."""
 
 
 def main(arguments: list[str]) -> int:
@@ -62,7 +66,7 @@ def prepare_environment(settings: Settings) -> None:
 def run(settings: Settings, data: DataDir) -> None:
     """Run until SIGTERM or Ctrl-C, then leave no process behind."""
     gc.disable()  # importing makes millions of objects that stay: looking for garbage among them costs seconds
-    from playground.server.serve import bind, serve
+    from playground.server.serve import bind
 
     sockets = bind(settings)
     threading.Thread(target=read_ahead, args=(settings.model, data.quantized), daemon=True).start()
@@ -86,12 +90,31 @@ def run(settings: Settings, data: DataDir) -> None:
             return LocalModelHost(loaded, cache, data.kernel_cache, on_spoiled)
 
         host = in_own_thread(start)
+    serve_until_stopped(settings, data, host, sockets, spoiled)
+    if spoiled.is_set():
+        raise EngineError("The GPU failed, and this process can do nothing more with it. Start the playground again.")
+
+
+def serve_until_stopped(
+    settings: Settings, data: DataDir, host: "LocalModelHost", sockets: list[socket.socket], spoiled: threading.Event
+) -> None:
+    """Build services and page on the live model, and close all in the end."""
     from playground.server.app import create_app
+    from playground.server.serve import serve
     from playground.service.services import build_services
     from playground.ui.mount import mount_page
     from playground.ui.page import build_page
 
     services = build_services(settings, host, data)
+    closing = threading.Thread(target=services.close)
+
+    def on_stop() -> None:
+        """The training writes down what it has learnt while the server ends; what is not done in time is given up."""
+        closing.start()
+        in_time = threading.Timer(END_S, os._exit, (2 if spoiled.is_set() else 0,))
+        in_time.daemon = True
+        in_time.start()
+
     gc.freeze()
     gc.enable()
     try:
@@ -100,13 +123,13 @@ def run(settings: Settings, data: DataDir) -> None:
         )
         end_streams = mount_page(app, build_page(services), services)
         services.sandbox.start()
-        serve(app, settings, sockets, services.sandbox.close, end_streams)
+        serve(app, settings, sockets, [services.sandbox.close, end_streams], on_stop)
     finally:
-        services.close()
+        if closing.ident is None:
+            closing.start()
+        closing.join()
         host.close()
         shutil.rmtree(data.downloads, ignore_errors=True)
-    if spoiled.is_set():
-        raise EngineError("The GPU failed, and this process can do nothing more with it. Start the playground again.")
 
 
 def load_first(settings: Settings, data: DataDir, cache: "QuantizedCache") -> "LoadedModel":
@@ -134,4 +157,7 @@ def load_first(settings: Settings, data: DataDir, cache: "QuantizedCache") -> "L
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # everything is closed: to give the memory back piece by piece, and wait for threads, takes long

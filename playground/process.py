@@ -201,5 +201,10 @@ class StopRequest:
     def __bool__(self) -> bool:
         return self._signalled or self._file.exists()
 
+    @property
+    def has_no_time(self) -> bool:
+        """Whether it was by SIGTERM: the app closes, and soon ends what has not ended by itself."""
+        return self._signalled
+
     def _note(self, _signal: int, _frame: FrameType | None) -> None:
         self._signalled = True

@@ -1,10 +1,12 @@
 """Serves the web application at the address of the settings until the process is told to stop."""
 
+import asyncio
 import errno
 import logging
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
 import uvicorn
@@ -15,8 +17,12 @@ from playground.server.connections import MAX_CONNECTIONS, allow_many_files, pro
 from playground.settings import EVERYWHERE, Settings
 
 FIRST_PORT, MAX_PORTS = 7860, 100
-GRACE_S = 5
+GRACE_S = 2
 """How long running requests may take to end once the process is told to stop."""
+
+
+def _nothing() -> None:
+    """Where nothing is to be done."""
 
 
 def bind(settings: Settings) -> list[socket.socket]:
@@ -31,8 +37,17 @@ def bind(settings: Settings) -> list[socket.socket]:
     raise _cannot_open(settings, taken) from taken
 
 
-def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket], *endings: Callable[[], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C. `endings` then end what would go on by itself: streams, work for requests."""
+def serve(
+    app: FastAPI,
+    settings: Settings,
+    sockets: list[socket.socket],
+    endings: Sequence[Callable[[], None]] = (),
+    on_stop: Callable[[], None] = _nothing,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; then `on_stop` is called first of all, by the signal's handler.
+
+    `endings` then end what would go on by itself: streams, work for requests.
+    """
 
     def nothing_more(_signal: int, _frame: FrameType | None) -> None:
         """The server has caught the signal and ended; it sends it once more for whoever started it."""
@@ -40,7 +55,7 @@ def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket], *endin
     for sent in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sent, nothing_more)
     allow_many_files()
-    server = Server(app, _url(settings, sockets[0]), endings, settings.trusted_proxies)
+    server = Server(app, _url(settings, sockets[0]), endings, settings.trusted_proxies, on_stop)
     try:
         server.run(sockets=sockets)
     except OSError as error:
@@ -52,7 +67,14 @@ def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket], *endin
 class Server(uvicorn.Server):
     """Says where it is once it answers."""
 
-    def __init__(self, app: FastAPI, url: str, endings: Sequence[Callable[[], None]], trusted_proxies: int = 0) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        url: str,
+        endings: Sequence[Callable[[], None]] = (),
+        trusted_proxies: int = 0,
+        on_stop: Callable[[], None] = _nothing,
+    ) -> None:
         config = uvicorn.Config(
             app,
             log_level="error",  # a warning for each request that is none would fill the disk
@@ -66,8 +88,15 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.url = url
         self._endings = endings
+        self._on_stop = on_stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            self._on_stop()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_default_executor(_Threads())
         await super().startup(sockets)
         if self.started:
             print(f"The playground is open at {self.url} (Ctrl-C closes it).", flush=True)
@@ -77,6 +106,13 @@ class Server(uvicorn.Server):
             end()
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # who is cut off after the grace is no error
         await super().shutdown(sockets)
+
+
+class _Threads(ThreadPoolExecutor):
+    """Nobody waits for what they still do once the server ends: a large file may take them long to read."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
 
 
 def _bind(name: str, port: int) -> list[socket.socket]:

@@ -50,8 +50,8 @@ class Services:
     def close(self) -> None:
         """End the running training and downloads cleanly; the model's host is closed by whoever made it."""
         self.sandbox.close()
-        self.models.close()
         self.finetuning.close()
+        self.models.close()
 
 
 def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Services:

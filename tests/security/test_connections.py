@@ -70,6 +70,18 @@ def test_a_connection_that_asks_for_nothing_is_closed(
     assert httpx.get(served).status_code == 200
 
 
+def test_who_takes_nothing_of_an_answer_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "UNREAD_S", 0.3)
+    with real_services(tmp_path) as services, served_page(services) as server:
+        with closing(socket.socket()) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", int(server.url.rstrip("/").rpartition(":")[2])))
+            connection.sendall(b"GET /config HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)  # more than the system takes
+            until(lambda: server.config.http.open.total() == 1)
+            until(lambda: server.config.http.open.total() == 0)
+        assert httpx.get(server.url).status_code == 200
+
+
 def test_a_stream_stays_open(served: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Defends a page that waits for an answer from what closes idle connections."""
     monkeypatch.setattr(connections, "HEAD_S", 0.1)

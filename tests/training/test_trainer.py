@@ -43,6 +43,7 @@ class Session:
         aside: list[Example],
         stop_after: int | None = None,
         num_evals: int = 3,
+        no_time: bool = False,
         **changes: object,
     ) -> tuple[list[Event], StopReason]:
         loaded = load_model(str(self.model), "4bit")
@@ -54,15 +55,20 @@ class Session:
         events: list[Event] = []
         values = changed(VALUES, **changes)
         whole = whole_checkpoints(folder / CHECKPOINTS_FOLDER)
+
+        def stop() -> bool:
+            return stop_after is not None and any((event.step or 0) >= stop_after for event in events)
+
         run = Run(
             values=values,
             train_rows=dataset_of(rows, values),
             held_out_rows=held_out_of(held_out),
             folder=folder,
             on_event=events.append,
-            stop=lambda: stop_after is not None and any((event.step or 0) >= stop_after for event in events),
+            stop=stop,
             resume_from=whole[-1] if whole else None,
             num_evals=num_evals,
+            has_no_time=lambda: no_time and stop(),
         )
         ending = train(loaded, run)
         assert packing
@@ -106,6 +112,17 @@ def test_stop_saves_and_measures(session: Session, tmp_path: Path) -> None:
     (checkpoint,) = whole_checkpoints(tmp_path / CHECKPOINTS_FOLDER)
     assert checkpoint.step < VALUES.max_steps
     assert checkpoint.eval_loss is not None
+
+
+@pytest.mark.parametrize(("stop_after", "step"), [(1, 2), (3, 3)], ids=["after a step", "while it is measured"])
+def test_a_run_that_has_no_time_is_saved_unmeasured(
+    session: Session, plain: list[Event], tmp_path: Path, stop_after: int, step: int
+) -> None:
+    """Defends what was learnt when the app closes: a measurement may take longer than it is given."""
+    first = session.run(tmp_path, held_out=3, stop_after=stop_after, no_time=True)
+    checkpoint = whole_checkpoints(tmp_path / CHECKPOINTS_FOLDER)[-1]
+    assert (checkpoint.step, checkpoint.eval_loss) == (step, None)
+    assert losses([*first, *session.run(tmp_path, held_out=3)]) == losses(plain)
 
 
 def test_diverged(session: Session, tmp_path: Path) -> None:

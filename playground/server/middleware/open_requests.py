@@ -11,8 +11,8 @@ from playground.sentence import N_
 from playground.server.address import address_of
 from playground.service.owners import ADDRESS_HEADER
 
-MAX_OPEN = 512
-"""A room full of visitors behind one router: each has two or three streams."""
+MAX_OPEN = 1024
+"""A room with 200 visitors behind one router: each has two to four streams."""
 TOO_MANY = N_("Too much is going on from your network at once. Close some of its pages, or try again in a minute.")
 
 

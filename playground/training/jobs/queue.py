@@ -182,7 +182,7 @@ class JobQueue:
             self._check_room(owner, address or owner)
             self._enqueue(job, address or owner)
 
-    def close(self, grace_s: float = 8.0) -> None:
+    def close(self, grace_s: float = 4.0) -> None:
         """Stop the worker cleanly, or hard after `grace_s`; what was running can be resumed by the next app."""
         with self._changed:
             self._closing = True

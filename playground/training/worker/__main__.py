@@ -2,8 +2,8 @@
 
 It works in the spec's folder: reads the examples, appends to `events.jsonl`, publishes `checkpoints/` and at the end
 `adapter/` (PEFT format) and `facts.json`. SIGTERM or a file named `stop` ends it after the running step, with what
-was learnt so far. Started again on the same folder, it goes on from the newest whole checkpoint. Under
-`accelerate launch` several of it train together on one folder; the first alone writes.
+was learnt so far, by SIGTERM without a last measurement. Started again on the same folder, it goes on from the newest
+whole checkpoint. Under `accelerate launch` several of it train together on one folder; the first alone writes.
 """
 
 import json
@@ -117,6 +117,7 @@ def _train(
                 resume_from=earlier[-1] if earlier else None,
                 name=spec.name,
                 pace=lambda: use_told_threads(folder),
+                has_no_time=lambda: stop.has_no_time,
             ),
         )
     finally:

@@ -8,8 +8,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from playground.errors import TrainingError
 from playground.training.jobs.events import Event
-from playground.training.worker.distributed import any_rank
-from playground.training.worker.run import Run
+from playground.training.worker.distributed import any_rank, world_size
+from playground.training.worker.run import NoTimeError, Run
 
 
 class EventCallback(TrainerCallback):  # type: ignore[misc]
@@ -30,13 +30,22 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         self._run.pace()
 
-    on_substep_end = on_prediction_step = on_step_begin
+    on_substep_end = on_step_begin
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        self._run.pace()
+        if world_size() == 1 and self._run.has_no_time():
+            raise NoTimeError
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         last = state.global_step >= state.max_steps
         if not last and any_rank(self._run.stop()):
             last = control.should_training_stop = control.should_save = control.should_log = True
-        if last and self._run.held_out_rows:
+        if any_rank(self._run.has_no_time()):
+            control.should_evaluate = False
+        elif last and self._run.held_out_rows:
             control.should_evaluate = True
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:

@@ -16,7 +16,7 @@ from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER, LEARNT_FOLD
 from playground.training.jobs.events import Event
 from playground.training.worker.distributed import barrier, is_main_process
 from playground.training.worker.length_sampler import LengthSampler
-from playground.training.worker.run import Run
+from playground.training.worker.run import NoTimeError, Run
 
 _FULL_BYTES = 2**20
 
@@ -37,7 +37,11 @@ class AtomicCheckpointTrainer(SFTTrainer):  # type: ignore[misc]
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         # Iterating over the held-out rows draws from the random state that dropout uses.
         with torch.random.fork_rng([torch.cuda.current_device()] if self.args.device.type == "cuda" else []):
-            metrics: dict[str, float] = super().evaluate(*args, **kwargs)
+            try:
+                metrics: dict[str, float] = super().evaluate(*args, **kwargs)
+            except NoTimeError:
+                metrics = {}
+                self.control.should_training_stop = self.control.should_save = True
         return metrics
 
     def compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:

@@ -28,10 +28,15 @@ StopReason = Literal["completed", "early_stopping", "interrupted"]
 """How training ended: all steps were taken, the held-out loss fell no more, or somebody asked."""
 
 
+class NoTimeError(Exception):
+    """There is no time left to measure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """What `train` needs. `on_event` is told of progress; `stop` is asked after every step whether to end early,
-    `pace` is called before every batch and sees to the number of threads."""
+    `pace` is called before every batch and sees to the number of threads. Where it `has_no_time`, a run that stops is
+    saved as it is, and not measured any more."""
 
     values: TrainingConfig
     train_rows: Dataset
@@ -43,6 +48,7 @@ class Run:
     num_evals: int = NUM_EVALS
     name: str = ""
     pace: Callable[[], None] = lambda: None
+    has_no_time: Callable[[], bool] = lambda: False
 
     @property
     def total_steps(self) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import psutil
@@ -29,12 +30,12 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--visitors", type=int, default=200)
-    parser.add_argument("--app", help="how the app is started, in the place of app.py", nargs="+", default=["app.py"])
+    parser.add_argument("--app", help="what starts the app, in the place of app.py", default="app.py")
     given = parser.parse_args()
     with TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         data.mkdir()
-        with running_app(data, given.app, PLAYGROUND_MODEL=given.model, PLAYGROUND_MODE="public") as app:
+        with running_app(data, [given.app], PLAYGROUND_MODEL=given.model, PLAYGROUND_MODE="public") as app:
             asyncio.run(measure(app, given.calls, given.rounds, given.visitors))
             app.process.send_signal(signal.SIGTERM)
             began = time.perf_counter()
@@ -56,9 +57,11 @@ async def measure(app: RunningApp, calls: int, rounds: int, visitors: int) -> No
             seen = Meter(app.process.pid)
             await spread(calls // rounds, AT_ONCE, lambda _: call(client, "status"))
             print(seen.row("a plain call", calls // rounds), flush=True)
-        for place in range(3):
+        config = (await client.get("/config")).json()
+        loads = [one for one in config["dependencies"] if any(event == "load" for _, event in one["targets"])]
+        for place in range(rounds):
             seen, refused = Meter(app.process.pid), Counter[int]()
-            await spread(visitors, visitors, partial(visit, app.url, place, refused))
+            await spread(visitors, visitors, partial(visit, app.url, loads, place, refused))
             print(seen.row("a visitor who opens the page, and leaves", visitors), dict(refused) or "", flush=True)
 
 
@@ -104,13 +107,11 @@ async def call(client: httpx.AsyncClient, endpoint: str, *values: object) -> Non
     assert "event: complete" in told.text, told.text
 
 
-async def visit(url: str, place: int, refused: Counter[int], visitor: int) -> None:
+async def visit(url: str, loads: list[dict[str, Any]], place: int, refused: Counter[int], visitor: int) -> None:
     """Opens the page as a browser does: the page, a heartbeat, the events that load it, and their stream."""
     session, joined = f"visit-{place}-{visitor}", False
     async with httpx.AsyncClient(base_url=url, verify=False, timeout=120) as client:  # noqa: S501  # plain http
         (await client.get("/")).raise_for_status()
-        config = (await client.get("/config")).json()
-        loads = [one for one in config["dependencies"] if any(event == "load" for _, event in one["targets"])]
         async with client.stream("GET", f"/gradio_api/heartbeat/{session}"):
             for load in loads:
                 body = {"data": [None] * len(load["inputs"]), "fn_index": load["id"], "session_hash": session}

@@ -49,7 +49,15 @@ class Questions:
         await asyncio.sleep(SETTLED_S)
         if self._newest.get(owner) != mine:
             return
-        sample, values = await question()
+        asked = asyncio.ensure_future(question())
+        try:
+            while not (await asyncio.wait({asked}, timeout=_LOOK_S))[0]:
+                yield None
+                if self._newest.get(owner) != mine:
+                    return
+            sample, values = asked.result()
+        finally:
+            asked.cancel()
         future = (self._trials.fit if smaller else self._trials.measure)(sample, values)
         try:
             while not future.done():

@@ -106,6 +106,8 @@ def test_who_leaves_ends_the_trial(finetuning: FinetuningService, preflight: Slo
 
     async def leave() -> None:
         answers: Any = finetuning.preflight("ann", file, "normal", {})
+        while not preflight.asked:
+            assert await anext(answers) is None
         assert await anext(answers) is None
         await answers.aclose()
 

@@ -1,18 +1,16 @@
 """Corpus metrics from per-row sufficient statistics, so that a bootstrap resample is a sum and not a second scoring.
 
 So a metric over rows that are drawn again is exact, BLEU included. Scores are those of `scores`, which says where they
-come from.
+come from. The libraries are imported when something is measured: they take 35 MB, also in processes that never do.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics import BLEU, CHRF
-from sacrebleu.metrics.helpers import extract_all_char_ngrams
 
 from playground.metrics import scores
 from playground.sentence import N_
@@ -75,10 +73,14 @@ def macro_f1(labels: Sequence[str]) -> CorpusMetric:
 
 
 def _rouge(name: str, kind: str) -> CorpusMetric:
-    scorer = RougeScorer([kind], use_stemmer=True)
+    @cache
+    def scorer() -> Any:
+        from rouge_score.rouge_scorer import RougeScorer
+
+        return RougeScorer([kind], use_stemmer=True)
 
     def score(prediction: str, reference: str) -> float:
-        return float(scorer.score(reference, prediction)[kind].fmeasure)
+        return float(scorer().score(reference, prediction)[kind].fmeasure)
 
     return CorpusMetric(name, _scored(score), _mean, by_words=True)
 
@@ -88,13 +90,16 @@ ROUGE_1, ROUGE_L = _rouge("ROUGE-1", "rouge1"), _rouge("ROUGE-L", "rougeL")
 
 def bleu(chinese: bool) -> CorpusMetric:
     # The score of a row is not read, only its statistics: `effective_order` alone keeps the library from warning of it.
-    metric = BLEU(tokenize="zh" if chinese else "13a", effective_order=True)
-
     def statistics(predictions: Sequence[str], references: Sequence[str]) -> Statistics:
+        from sacrebleu.metrics import BLEU
+
+        metric = BLEU(tokenize="zh" if chinese else "13a", effective_order=True)
         rows = [metric.sentence_score(one, [other]) for one, other in zip(predictions, references, strict=True)]
         return np.array([(row.sys_len, row.ref_len, *row.counts, *row.totals) for row in rows], dtype=np.float64)
 
     def one(sums: Statistics) -> float:
+        from sacrebleu.metrics import BLEU
+
         sys_len, ref_len, *rest = (int(count) for count in sums)
         orders = len(rest) // 2
         return float(BLEU.compute_bleu(rest[:orders], rest[orders:], sys_len, ref_len, smooth_method="exp").score)
@@ -103,6 +108,9 @@ def bleu(chinese: bool) -> CorpusMetric:
 
 
 def _ngram_counts(prediction: str, reference: str) -> list[float]:
+    from sacrebleu.metrics import CHRF
+    from sacrebleu.metrics.helpers import extract_all_char_ngrams
+
     found: list[float] = []
     pairs = (extract_all_char_ngrams(text, CHRF.CHAR_ORDER, False) for text in (prediction, reference))
     for ours, theirs in zip(*pairs, strict=True):
@@ -113,6 +121,8 @@ def _ngram_counts(prediction: str, reference: str) -> list[float]:
 
 def _chrf(sums: Statistics) -> Statistics:
     """The F of the mean precision and the mean recall over the lengths of n-grams that both sides have."""
+    from sacrebleu.metrics import CHRF
+
     n_hyp, n_ref, n_match = (sums[..., start::3] for start in range(3))
     there = (n_hyp > 0) & (n_ref > 0)
     orders = np.maximum(there.sum(-1), 1)

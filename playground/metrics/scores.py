@@ -5,9 +5,6 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics import BLEU, CHRF
-
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
@@ -49,6 +46,8 @@ def answer_f1(predictions: Sequence[str], references: Sequence[Sequence[str]]) -
 def bleu(predictions: Sequence[str], references: Sequence[str], chinese: bool = False) -> tuple[float, str]:
     """BLEU over the whole corpus, with sacrebleu's signature."""
     _check(predictions, references)
+    from sacrebleu.metrics import BLEU
+
     metric = BLEU(tokenize="zh" if chinese else "13a")
     score = metric.corpus_score(list(predictions), [list(references)]).score
     return float(score), str(metric.get_signature())
@@ -57,6 +56,8 @@ def bleu(predictions: Sequence[str], references: Sequence[str], chinese: bool = 
 def chrf(predictions: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     """Character n-gram F over the whole corpus, with sacrebleu's signature."""
     _check(predictions, references)
+    from sacrebleu.metrics import CHRF
+
     metric = CHRF()
     score = metric.corpus_score(list(predictions), [list(references)]).score
     return float(score), str(metric.get_signature())
@@ -66,6 +67,8 @@ def rouge(predictions: Sequence[str], references: Sequence[str]) -> dict[str, fl
     """Mean F of ROUGE-1, ROUGE-2 and ROUGE-L with Porter's stemmer; for languages written in Latin letters."""
     _check(predictions, references)
     names = ("rouge1", "rouge2", "rougeL")
+    from rouge_score.rouge_scorer import RougeScorer
+
     scorer = RougeScorer(list(names), use_stemmer=True)
     scores = [scorer.score(other, one) for one, other in zip(predictions, references, strict=True)]
     return {name: 100 * sum(score[name].fmeasure for score in scores) / len(scores) for name in names}

@@ -87,7 +87,7 @@ class Calls(Queue):  # type: ignore[misc]  # Gradio's has no types
         if self._closing:
             raise HTTPException(503, gettext(locale_of(headers), CLOSING))
         num_bytes = len(getattr(request, "_body", b""))
-        self._check_room(headers, address, num_bytes)
+        self._make_room(headers, address, num_bytes)
         if body.session_hash:
             body.session_hash = self._owners.own_name(headers, body.session_hash)
             self.sessions.enter(body.session_hash, address)
@@ -122,6 +122,10 @@ class Calls(Queue):  # type: ignore[misc]  # Gradio's has no types
             return str(self._going[name].event.session_hash)
         return next((one for one, names in self.pending_event_ids_session.items() if name in names), name)
 
+    def send_message(self, event: Event, event_message: Any) -> None:
+        if event.session_hash in self.streams:  # else its reader's connection has just broken
+            super().send_message(event, event_message)
+
     async def clean_events(self, *, session_hash: str | None = None, event_id: str | None = None) -> None:
         """A reader has left: what it read ends at once, also what still waits for the model."""
         found = self._of(session_hash) if session_hash else []
@@ -137,9 +141,17 @@ class Calls(Queue):  # type: ignore[misc]  # Gradio's has no types
     def compute_analytics_summary(self, records: object) -> None:
         """Nobody reads it, and it takes longer with each event that there was."""
 
-    def _check_room(self, headers: Any, address: str, num_bytes: int) -> None:
-        of_one, of_all = self._num_bytes[address] + num_bytes, self._num_bytes.total() + num_bytes
-        if of_one > MAX_SENT_OF_ONE_BYTES or of_all > MAX_SENT_BYTES:
+    def _make_room(self, headers: Any, address: str, num_bytes: int) -> None:
+        """What was asked for from the same address and is not read gives way, the oldest first: whoever asks reads."""
+
+        def is_much() -> bool:
+            of_one, of_all = self._num_bytes[address] + num_bytes, self._num_bytes.total() + num_bytes
+            return of_one > MAX_SENT_OF_ONE_BYTES or of_all > MAX_SENT_BYTES
+
+        unread = (one for one in self.streams.waiting_for(address) if one not in self._readers)
+        while (is_much() or self.streams.is_full_for(address)) and (oldest := next(unread, None)):
+            self._let_go(oldest)
+        if is_much():
             raise HTTPException(429, gettext(locale_of(headers), TOO_MUCH))
         if self.streams.is_full_for(address):
             raise HTTPException(429, gettext(locale_of(headers), UNREAD))
@@ -225,11 +237,12 @@ class Calls(Queue):  # type: ignore[misc]  # Gradio's has no types
         for going in self._of(session):
             if going.task is not None:
                 self._forget(going)
-        rest = asyncio.get_running_loop().call_later(WAIT_S - UNREAD_S, self._nobody_came, session)
+        rest = asyncio.get_running_loop().call_later(WAIT_S - UNREAD_S, self._let_go, session)
         self._timers[session] = rest
 
-    def _nobody_came(self, session: str) -> None:
-        del self._timers[session]
+    def _let_go(self, session: str) -> None:
+        """Nobody came for it."""
+        self._stop_timer(session)
         for going in self._of(session):
             self._forget(going)
         if self.sessions.is_open(session):

@@ -31,8 +31,11 @@ class Streams(LRUCache[str, Any]):  # type: ignore[misc]  # Gradio's has no type
         super().__setitem__(session, messages)
 
     def is_full_for(self, address: str) -> bool:
-        waiting = (len(events) for one, events in self._waiting.items() if self._addresses.get(one) == address)
-        return sum(waiting) >= MAX_UNREAD_OF_ONE
+        return sum(len(self._waiting[one]) for one in self.waiting_for(address)) >= MAX_UNREAD_OF_ONE
+
+    def waiting_for(self, address: str) -> list[str]:
+        """The sessions of an address that have not read all, the oldest first."""
+        return [one for one, events in self._waiting.items() if events and self._addresses.get(one) == address]
 
     def came_from(self, session: str, address: str) -> None:
         self._addresses[session] = address

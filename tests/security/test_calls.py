@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from playground.engine.model_runner import ModelRunner
 from playground.service.services import Services
 from playground.ui import calls, sessions, streams
 from playground.ui.calls import Calls
@@ -116,15 +117,25 @@ def test_what_is_read_no_more_ends(room: Room, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_who_leaves_frees_its_place(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At once, also who still waits for the model: no later time is waited for."""
+    """At once, also who still waits for the model, even where that stands still; no later time is waited for."""
     monkeypatch.setattr(calls, "UNREAD_S", 1000.0)
+    step, execute = threading.Event(), ModelRunner.execute
+
+    def execute_once_told(self: ModelRunner, *given: Any) -> Any:
+        step.wait(60)
+        return execute(self, *given)
+
+    monkeypatch.setattr(ModelRunner, "execute", execute_once_told)
     with ExitStack() as readers:
-        for _ in range(24):
+        for _ in range(6):
             event = room.ann.call("generate", *LONG)
             readers.enter_context(room.ann.http.stream("GET", f"/gradio_api/call/generate/{event}"))
-        until(lambda: room.busy[1] > 0)
-    until(lambda: room.busy == (0, 0))
+        until(lambda: sum(room.busy) == 6)
+        assert room.busy[1] > 0
+    until(lambda: room.busy[1] == 0)
     until(room.is_empty)
+    step.set()
+    until(lambda: room.busy == (0, 0))
 
 
 def test_events_of_one_address_are_bounded(
@@ -146,19 +157,29 @@ def test_events_of_one_address_are_bounded(
 
 
 def test_what_waits_for_its_reader_is_bounded(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest of the same address gives way, so that who asks and reads is always answered."""
     monkeypatch.setattr(streams, "MAX_UNREAD_OF_ONE", 3)
-    first, *_ = [room.ann.call("jobs") for _ in range(3)]
-    full = room.ann.http.post("/gradio_api/call/jobs", json={"data": []})
-    assert (full.status_code, "not fetched yet" in full.text) == (429, True)
-    room.bob.result("jobs")
-    room.ann.answer("jobs", first)
-    room.ann.call("jobs")
-    monkeypatch.setattr(streams, "MAX_UNREAD_OF_ONE", 1000)
+    bobs = room.bob.call("jobs")
+    first, second, *_ = [room.ann.call("jobs") for _ in range(4)]
+    assert len(room.calls._going) == 4
+    assert [room.ann.answer("jobs", one)[0] for one in (first, second)] == ["404", "complete"]
     monkeypatch.setattr(calls, "MAX_SENT_OF_ONE_BYTES", 5000)
-    room.ann.call("generate", "x" * 4000)
-    much = room.ann.http.post("/gradio_api/call/generate", json={"data": ["x" * 4000]})
-    assert (much.status_code, "Too much is being sent" in much.text) == (429, True)
-    room.bob.call("generate", "x" * 4000)
+    first, second = (room.ann.call("generate", "x" * 4000) for _ in range(2))
+    assert room.calls._num_bytes.total() < 10_000
+    assert room.ann.answer("generate", first)[0] == "404"
+    assert room.bob.answer("jobs", bobs)[0] == "complete"
+
+
+def test_who_reads_does_not_give_way(room: Room, lasting: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "MAX_UNREAD_OF_ONE", 2)
+    with ExitStack() as readers:
+        for _ in range(2):
+            event = room.ann.call("last")
+            readers.enter_context(room.ann.http.stream("GET", f"/gradio_api/call/last/{event}"))
+        full = room.ann.http.post("/gradio_api/call/jobs", json={"data": []})
+        assert (full.status_code, "not fetched yet" in full.text) == (429, True)
+        room.bob.result("jobs")
+        lasting.set()
 
 
 def test_an_open_tab_keeps_its_session(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,8 @@ def test_a_score_that_gives_way_is_right(
             scores = asyncio.create_task(live.compute_logprobs(request))
             while live.status().running < 2:
                 await asyncio.sleep(0.001)
-            await asyncio.to_thread(live.submit(greedy(tokenizer, "The sun", 4, address="home")).result, 30)
+            async for _ in live.submit(greedy(tokenizer, "The sun", 4, address="home")):
+                pass
             other.abort()
             return await scores
 

@@ -8,8 +8,10 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from playground.errors import InputError, PlaygroundError
@@ -40,7 +42,7 @@ def context(preload: Sequence[str] = ()) -> "ForkServerContext | SpawnContext":
         return multiprocessing.get_context("spawn")
     found = multiprocessing.get_context("forkserver")
     if preload:
-        found.set_forkserver_preload(["__main__", *preload])
+        found.set_forkserver_preload(list(preload))
     return found
 
 
@@ -73,10 +75,10 @@ class Child:
             with telling, _lock:
                 if self._killed.is_set():
                     raise InputError(ENDED)
-                process = self._how.Process(
-                    target=_work, args=(telling, self._limits, function, args, named), daemon=True
-                )
-                process.start()
+                given = (telling, self._limits, function, args, named)
+                process = self._how.Process(target=_work, args=given, daemon=True)
+                with _nothing_of_main():
+                    process.start()
                 self._process = process
             try:
                 said = self._hear(hearing)
@@ -128,6 +130,18 @@ class Child:
         if code in (-getattr(signal, "SIGKILL", 9), -signal.SIGABRT):
             return InputError(TOO_LARGE)
         return InputError(BROKE_OFF)
+
+
+@contextmanager
+def _nothing_of_main() -> Iterator[None]:
+    """By itself `multiprocessing` has each child run the script again that began its parent, in case that defines the
+    function. Ours never do; and a script may do anything when it is run, and takes its time."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _work(telling: Connection, limits: Limits, function: Callable[..., Any], *given: Any) -> None:

@@ -1,6 +1,9 @@
 """Defends the app from work on strangers' files: bounded, ended with whoever waits for it, shared fairly."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ from playground.sandbox import child, line
 from playground.sandbox.limits import Limits
 from playground.sandbox.sandbox import Sandbox
 from tests.sandbox import work
+from tests.support.running_app import ROOT
 from tests.support.training_runs import is_gone
 
 SMALL = Limits(cpu_s=1, wall_s=60.0, memory_bytes=300 * 2**20, answer_bytes=2**20)
@@ -62,6 +66,18 @@ def test_what_takes_too_much_is_one_sentence(
         run(sandbox, function, *args)
     assert refused.value.sentence.msgid == told
     assert run(sandbox, work.double, 4) == 8
+
+
+def test_the_script_that_began_the_app_is_not_run_again(tmp_path: Path) -> None:
+    """As `multiprocessing` would by itself, with whatever the script does."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import asyncio\nfrom playground.sandbox.sandbox import Sandbox\nfrom tests.sandbox import work\n"
+        "print('begun', asyncio.run(Sandbox(['tests.sandbox.work']).run('ann', work.double, 4)))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("begun 8\n", "")
 
 
 def test_the_clock_ends_what_only_waits() -> None:

@@ -17,6 +17,8 @@ from playground.server.connections import MAX_CONNECTIONS, allow_many_files, pro
 from playground.settings import EVERYWHERE, Settings
 
 FIRST_PORT, MAX_PORTS = 7860, 100
+_TOLD_S = 0.25
+"""After work for requests was ended, until the streams are that tell of it."""
 GRACE_S = 2
 """How long running requests may take to end once the process is told to stop."""
 
@@ -104,6 +106,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for end in self._endings:
             end()
+            await asyncio.sleep(_TOLD_S)
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # who is cut off after the grace is no error
         await super().shutdown(sockets)
 

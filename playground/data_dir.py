@@ -8,6 +8,7 @@ import hashlib
 import logging
 import re
 import runpy
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -73,6 +74,18 @@ class DataDir:
         """What was made for an owner to take away."""
         return self.downloads / _folder_name(owner)
 
+    def homes(self, owner: str) -> list[Path]:
+        """Every folder in which something of an owner lies."""
+        named = (self.owner(owner), self.root / _hashed(owner), self.sent(owner), self.to_fetch(owner))
+        return [home for home in dict.fromkeys(named) if home.is_dir()]
+
+    def remove_homes(self, owner: str) -> None:
+        """Remove all that lies there of an owner, whatever it is; what comes meanwhile begins anew."""
+        for home in self.homes(owner):
+            leaving = home.with_name(LEAVING + secrets.token_hex(8))
+            home.rename(leaving)
+            shutil.rmtree(leaving)
+
     def own_file(self, owner: str, path: str | Path) -> Path | None:
         """The file at an absolute `path`, if the owner sent it or it was made for them to fetch; else None."""
         try:
@@ -116,7 +129,8 @@ class DataDir:
 
     def sweep(self) -> None:
         """Remove what an app that was killed had not finished, and what its visitors did not fetch. Needs the lock."""
-        for folder in (self.trials, self.downloads, *self.root.glob(f"{IMPORTING}*")):
+        leaving = (*self.root.glob(f"{LEAVING}*"), *self.uploads.glob(f"{LEAVING}*"))
+        for folder in (self.trials, self.downloads, *self.root.glob(f"{IMPORTING}*"), *leaving):
             shutil.rmtree(folder, ignore_errors=True)
         self.downloads.mkdir(parents=True)
         for kind, homes in ((MANIFEST, self.all_adapters()), (SPEC_FILE, self.all_jobs())):

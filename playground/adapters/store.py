@@ -56,6 +56,11 @@ class AdapterStore:
         with self._lock:
             return self._get_own(owner, adapter)
 
+    def owned(self, owner: str) -> AdapterInfos:
+        """The owner's own, newest first."""
+        with self._lock:
+            return self._own(owner)
+
     def publish(
         self,
         owner: str,

@@ -95,6 +95,10 @@ class LocalModelHost:
     def unload_adapter(self, key: str) -> None:
         self._live().unload_adapter(key)
 
+    def forget_owner(self, owner: str) -> None:
+        if engine := self._served.engine:
+            engine.forget_owner(owner)
+
     def load(self, model: str, quantization: Quantization = "auto") -> ModelInfo:
         """Change the model: find its files while the old one answers, then load it beside that one, if both fit, or let
         what runs end first."""

@@ -214,6 +214,10 @@ class LLMEngine:
             with self._lock:
                 self._leaving.discard(key)
 
+    def forget_owner(self, owner: str) -> None:
+        """Keep nothing that was computed for an owner alone; blocks until the running step is over."""
+        self._core.call_between_steps(lambda: self._core.scheduler.prefix_cache.forget_owner(owner))
+
     @property
     def context_length(self) -> int:
         """Tokens that a request may hold, its answer included: where memory or the way the model is read allow less

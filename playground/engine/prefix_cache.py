@@ -95,6 +95,13 @@ class PrefixCache:
         for entry in [entry for entry in self._entries if entry.scope.adapter == adapter]:
             self._drop(entry)
 
+    def forget_owner(self, owner: str) -> int:
+        """Give up what was computed for an owner alone; returns how many entries that were."""
+        own = [entry for entry in self._entries if entry.scope.owner == owner]
+        for entry in own:
+            self._drop(entry)
+        return len(own)
+
     def clear(self) -> bool:
         """Give up everything; False when there was nothing."""
         there = bool(self._entries)

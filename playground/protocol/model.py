@@ -128,6 +128,10 @@ class ModelHost(Protocol):
 
     def unload_adapter(self, key: str) -> None: ...
 
+    def forget_owner(self, owner: str) -> None:
+        """Keep nothing in memory of what this owner has asked."""
+        ...
+
     def load(self, model: str, quantization: Quantization = "auto") -> ModelInfo:
         """Change the model; blocks. Nobody waits where both fit into memory. Raises `ModelError`, and then the model
         from before is back."""

@@ -135,6 +135,14 @@ class AdapterService:
             self._host.unload_adapter(self._store.key(found))  # until then its files may be read again
         return self._store.delete(owner, found.id)
 
+    def remove_all(self, owner: str) -> int:
+        """Delete all of the owner's adapters as `delete_adapter` does each; returns how many."""
+        mine = self._store.owned(owner)
+        for adapter in mine:
+            with suppress(AdapterError):  # deleted in another tab just now
+                self.delete_adapter(owner, adapter.id)
+        return len(mine)
+
     def _try_out(self, folder: Path) -> SwapReceipt:
         """See that the live model can use an adapter before it is anybody's; raises `AdapterError`."""
         key = f"import-{secrets.token_hex(8)}"

@@ -61,6 +61,13 @@ class Corrections:
             return []
         return [Correction(row["id"], tuple(row["messages"]), row["was"]) for row in rows]
 
+    def count(self, owner: str) -> int:
+        """How many are kept; 0 also where the disk has damaged them."""
+        try:
+            return len(self.list(owner))
+        except (ValueError, KeyError, TypeError):
+            return 0
+
     def keep(self, owner: str, asked: Sequence[Message], was: str, answer: str) -> Kept:
         """Keep `answer` as what should have followed `asked`, in the place of `was`; returns all that are kept then.
 

@@ -247,6 +247,12 @@ class FinetuningService:
                 return max(0.0, state["seconds"] - facts["seconds"]), facts["seconds"] / (facts["steps"] * batch)
         return None
 
+    def remove_all(self, owner: str) -> int:
+        """End the owner's runs and trials at once, and keep nothing of them; blocks, and returns how many runs there
+        were. Raises `BusyError` where the running one does not let go."""
+        self._questions.forget(owner)
+        return self._jobs.remove_all(owner)
+
     def close(self) -> None:
         """Stop the running worker cleanly; what was running can be resumed by the next app."""
         self._jobs.close()

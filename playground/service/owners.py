@@ -77,6 +77,10 @@ class Owners:
         """Where an owner's last request came from; "" where nobody knows."""
         return self._addresses.get(owner, "")
 
+    def forget(self, owner: str) -> None:
+        """Know no more where an owner's requests came from."""
+        self._addresses.pop(owner, None)
+
     def known_owner(self, headers: Mapping[str, str]) -> str:
         """As `owner`, for what is kept: raises `InputError` for a stranger, whose things nobody could find again."""
         owner = self.owner(headers)

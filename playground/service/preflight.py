@@ -30,7 +30,7 @@ class Question(Protocol):
 
 
 class Questions:
-    """Asked in one event loop."""
+    """Asked in one event loop; `forget` may be called in any thread."""
 
     def __init__(self, trials: Trials) -> None:
         self._trials = trials
@@ -68,7 +68,12 @@ class Questions:
             yield future.result()
         finally:
             future.cancel()
-            if self._newest.get(owner) == mine:
-                del self._newest[owner]
+            if self._newest.get(owner, mine) == mine:
+                self._newest.pop(owner, None)
                 if not future.done():
                     self._trials.stop(owner)
+
+    def forget(self, owner: str) -> None:
+        """Answer the owner's question no more, and keep nothing of what it was about."""
+        self._newest.pop(owner, None)
+        self._trials.stop(owner)

@@ -58,7 +58,7 @@ def handover(host: ModelHost, store: AdapterStore, preflight: Preflight) -> JobH
         with preflight.held():
             card = publisher.published_before(job, facts) or publisher.bring_in(job, folder, job.name, facts)
             publisher.measure(job, card)
-            prober.finish(0.0 if closing.is_set() else LAST_PROBES_S)
+            prober.finish(LAST_PROBES_S if not closing.is_set() and job.folder.is_dir() else 0.0)
         return card.id
 
     def look(job: Job, folder: Path) -> None:
@@ -115,7 +115,7 @@ def publish_step(host: ModelHost, store: AdapterStore, job: Job, step: int) -> s
 
 @dataclass(frozen=True, slots=True)
 class _Publisher:
-    """Makes adapters of what runs have learnt; measuring ends early once `closing` is set."""
+    """Makes adapters of what runs have learnt; measuring ends early once `closing` is set, or the run is removed."""
 
     host: ModelHost
     store: AdapterStore
@@ -172,9 +172,9 @@ class _Publisher:
             cache = baseline_cache(self.store.data.base_answers, f"{info.fingerprint} {info.quantization}")
             skilled = self._skilled(job.owner, format)
             measuring = measure(clients, held_out, train_examples, curve, cache, format, skilled)
-            report = asyncio.run(self._while_open(measuring))
+            report = asyncio.run(self._while_wanted(measuring, job))
             if report is None:
-                log.info("the adapter %s was not measured, as the app is closing", card.id)
+                log.info("the adapter %s was not measured, as the app is closing, or its run was removed", card.id)
                 return
             self.store.note_metrics(job.owner, card.id, report.figures())
             self.store.note_report(job.owner, card.id, report.to_dict())
@@ -193,10 +193,10 @@ class _Publisher:
     def _is_at_home(self, job: Job) -> bool:
         return self.host.info.serves(job.spec.base_fingerprint)
 
-    async def _while_open(self, measuring: Coroutine[Any, Any, Report]) -> Report | None:
+    async def _while_wanted(self, measuring: Coroutine[Any, Any, Report], job: Job) -> Report | None:
         task = asyncio.create_task(measuring)
         while not task.done():
-            if self.closing.is_set():
+            if self.closing.is_set() or not job.folder.is_dir():
                 task.cancel()
                 return None
             await asyncio.wait([task], timeout=LOOK_S)

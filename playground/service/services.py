@@ -22,6 +22,7 @@ from playground.service.owners import Owners
 from playground.service.publishing import handover
 from playground.service.quota import Quota
 from playground.service.uploads import Uploads
+from playground.service.visitors.belongings import Belongings
 from playground.settings import Settings
 from playground.training.jobs.queue import MAX_RUN_S, JobQueue
 from playground.training.preflight.client import Preflight
@@ -46,6 +47,7 @@ class Services:
     quota: Quota
     data: DataDir
     sandbox: Sandbox
+    belongings: Belongings
 
     def close(self) -> None:
         """End the running training and downloads cleanly; the model's host is closed by whoever made it."""
@@ -65,17 +67,20 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
     jobs = JobQueue(data, handover(host, store, preflight), MAX_RUN_S if settings.mode == "public" else None)
     choices, fetched = ModelChoices(host, data, settings.mode), ModelDownloads(data)
     changer = ModelChanger(host, fetched, jobs.active_owners, choices.is_here, note_chosen(data))
+    finetuning = FinetuningService(host, store, jobs, preflight, datasets, settings.mode, owners.address)
+    corrections, uploads = Corrections(data), Uploads(data, quota)
     return Services(
         owners,
         ModelService(settings, host, choices, fetched, changer),
         adapters,
         GenerationService(adapters),
         datasets,
-        FinetuningService(host, store, jobs, preflight, datasets, settings.mode, owners.address),
-        Corrections(data),
+        finetuning,
+        corrections,
         DownloadService(host, adapters, data, quota),
-        Uploads(data, quota),
+        uploads,
         quota,
         data,
         sandbox,
+        Belongings(data, host, adapters, finetuning, corrections, uploads, owners),
     )

@@ -125,6 +125,12 @@ class Uploads:
         """The file at `path`, if its owner may have it back; else None, whether there is one or not."""
         return self._data.own_file(owner, path)
 
+    def forget(self, owner: str) -> None:
+        """Name the owner no more; what was sent within the day still counts for where it came from."""
+        for sent in self._sent:
+            if sent.owner == owner and sent not in self._arriving:
+                sent.owner = ""
+
     def _sent_from(self, address: str) -> int:
         return sum(other.size for other in self._sent if other.address == address)
 

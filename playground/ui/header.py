@@ -40,7 +40,7 @@ def build() -> Header:
         choice = adapter_picker.build()
         ghost("中文", elem_id="language", elem_classes=["lang"]).click(None, js=in_browser("switchLanguage"))
         ghost("Theme", elem_id="theme", elem_classes=["lang"]).click(None, js=in_browser("switchTheme"))
-    static_html('<div id="model-line" role="status"></div>')
+    static_html('<div id="model-line" role="status"></div><div id="told" role="status"></div>')
     return Header(choice, model_panel.build(opener), model_offer.build(), gr.Button(elem_id="model-changed"))
 
 

@@ -18,7 +18,7 @@ from playground.ui.page_scripts import STATIC, PageScriptsMiddleware
 from playground.ui.sessions import Sessions
 from playground.ui.theme import build_theme
 
-STYLES = ("style.css", "finetune.css", "compare.css", "corrections.css", "models.css")
+STYLES = ("style.css", "finetune.css", "compare.css", "corrections.css", "models.css", "yours.css")
 
 
 def mount_page(app: FastAPI, page: gr.Blocks, services: Services) -> Callable[[], None]:

@@ -15,7 +15,7 @@ from playground.ui.components import model_binding
 from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.finetune import tab as finetune_tab
 from playground.ui.i18n import t
-from playground.ui.tabs import adapters, corrections, generic
+from playground.ui.tabs import adapters, corrections, generic, yours
 from playground.ui.tabs.corrections import CorrectionsPanel
 
 UPLOADS_KEPT = (3600, 24 * 3600)
@@ -37,6 +37,7 @@ def build_page(services: Services) -> gr.Blocks:
                 finetune_page, review = finetune_tab.build(services, choice.picker, pages, *chat)
             with gr.Tab(t("Adapters"), id="adapters", alignment="right"):
                 adapters.build(services, choice.picker, frame.changed)
+                yours.build(services)
         if services.owners.mode == "public":
             gr.Markdown(t("[Terms](terms)"), elem_classes="terms")
         if panel:

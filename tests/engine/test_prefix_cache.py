@@ -126,6 +126,17 @@ def test_the_templates_own_words_are_read_once_for_all(templated: LLMEngine, mon
     assert count(chat(tokenizer, QUESTION, owner="two")) == len(asked.prompt_token_ids) - len(prefix)
 
 
+def test_who_leaves_leaves_nothing_behind(templated: LLMEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others have asked stays known, and so do the template's own words."""
+    tokenizer = templated._loaded.tokenizer
+    count, asked = counter(templated, monkeypatch), [chat(tokenizer, QUESTION, owner=who) for who in ("one", "two")]
+    for one in asked:
+        count(one)
+    templated.forget_owner("one")
+    prefix = tokenizer.template_prefix_ids
+    assert [count(one) for one in asked] == [len(asked[0].prompt_token_ids) - len(prefix), 1]
+
+
 def test_another_adapter_under_the_same_name_starts_afresh(
     engine: LLMEngine, tokenizer: ChatTokenizer, adapters: list[Path], count: Count
 ) -> None:

@@ -12,11 +12,23 @@ from playground.data_dir import DataDir
 from playground.errors import BusyError, InputError
 from playground.training.jobs.events import Event
 from playground.training.jobs.job import Job, write_job
-from playground.training.jobs.queue import MAX_KEPT_JOBS, JobHooks, JobQueue
+from playground.training.jobs.queue import JobHooks, JobQueue
+from playground.training.jobs.shelf import MAX_KEPT_JOBS
 from playground.training.spec import StoredExamples, TrainingSpec
 from tests.support.running_app import ROOT
 from tests.support.tiny_model import TINY
-from tests.support.training_runs import PATIENCE_S, SHORT, Room, examples, stored
+from tests.support.training_runs import (
+    LONG,
+    PATIENCE_S,
+    SHORT,
+    Room,
+    examples,
+    is_gone,
+    stored,
+    wait_for,
+    wait_until_finished,
+    worker_of,
+)
 from tests.training.conftest import Finished
 
 
@@ -124,3 +136,79 @@ def test_one_app_at_a_time_on_a_folder(tmp_path: Path) -> None:
         assert second.stderr.count("\n") == 1
     with DataDir(tmp_path).lock():
         pass
+
+
+def test_what_is_removed_ends_at_once_and_leaves_nothing(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """The one that trains, the one that waits, and the one that has ended; the next owner's begins after them."""
+    room = Room(tmp_path, tiny_model_folder)
+    old_run(tmp_path, 1)
+    jobs = room.open()
+    try:
+        training = room.start(jobs, LONG)
+        room.start(jobs, SHORT)
+        wait_for(lambda: jobs.get("ann", training)["state"] == "training")
+        his, worker = room.start(jobs, SHORT, owner="bob"), worker_of(jobs)
+        assert jobs.remove_all("ann") == 3
+        assert is_gone(worker)
+        assert jobs.list("ann") == list(DataDir(tmp_path).jobs("ann").iterdir()) == []
+        assert wait_until_finished(jobs, his, "bob")["state"] == "done"
+        assert [folder.parent.name for folder in room.published] == [his]
+    finally:
+        jobs.close()
+
+
+def test_what_is_about_to_begin_is_removed_too(tiny_model_folder: Path, tmp_path: Path) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        entered.set()
+        leave.wait(PATIENCE_S)
+
+    published: list[Path] = []
+    jobs = JobQueue(
+        DataDir(tmp_path),
+        JobHooks(on_trained=lambda _job, folder: published.append(folder) or "a", on_worker_start=hold),
+    )
+    room = Room(tmp_path, tiny_model_folder)
+    room.start(jobs, SHORT)
+    assert entered.wait(PATIENCE_S)
+    removing = threading.Thread(target=jobs.remove_all, args=("ann",))
+    removing.start()
+    wait_for(lambda: jobs._runner._abandoned is not None)
+    leave.set()
+    removing.join(PATIENCE_S)
+    assert not removing.is_alive()
+    assert not jobs.busy()
+    jobs.close()
+    assert published == []
+    assert jobs.worker_pid() is None
+
+
+def test_only_what_is_over_moves_to_another_owner(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """And is there after a restart as it was."""
+    room = Room(tmp_path, tiny_model_folder)
+    old = old_run(tmp_path, 1)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        entered.set()
+        leave.wait(PATIENCE_S)
+
+    jobs = JobQueue(DataDir(tmp_path), JobHooks(on_trained=lambda _job, _folder: "a", on_worker_start=hold))
+    before = jobs.get("ann", old.job_id)
+    begun, waits = room.start(jobs, SHORT), room.start(jobs, SHORT)
+    assert entered.wait(PATIENCE_S)
+    assert jobs.move_all("ann", "c" * 32) == 1
+    assert {state["job_id"] for state in jobs.list("ann")} == {begun, waits}
+    assert jobs.get("c" * 32, old.job_id) == before
+    with pytest.raises(InputError, match="no training run"):
+        jobs.get("ann", old.job_id)
+    assert not old.folder.exists()
+    closing = threading.Thread(target=jobs.close)
+    closing.start()
+    leave.set()
+    closing.join(PATIENCE_S)
+    again = room.open()
+    assert again.get("c" * 32, old.job_id) == before
+    assert again.move_all("ann", "c" * 32) == 2
+    again.close()

@@ -99,6 +99,7 @@ GIVEN: dict[str, list[Any]] = {
     "delete_adapter": ["nobody's"],
     "status": [],
     "new_key": [],
+    "delete_everything": [],
     "jobs": [],
     "stop_job": ["none"],
     "resume_job": ["none"],

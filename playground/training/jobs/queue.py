@@ -20,13 +20,13 @@ from playground.training.jobs.job import (
     GONE,
     INTERRUPTED,
     Job,
-    find_jobs,
     is_left_over,
     remove_job,
     write_failure_as_error,
     write_job,
 )
 from playground.training.jobs.runner import JobHooks, JobRunner
+from playground.training.jobs.shelf import JobShelf
 from playground.training.jobs.state import JobState
 from playground.training.jobs.waiting_line import WaitingLine
 from playground.training.spec import StoredExamples, TrainingSpec
@@ -39,8 +39,8 @@ MAX_RUN_S = 3600.0
 """On a shared server a run ends after so long, and keeps what it learnt; a resume lets the others go first."""
 MAX_SHARED_RUN_S = 1200.0
 """Where somebody else waits."""
-MAX_KEPT_JOBS = 20
-"""So many of an owner's ended runs stay, and those whose adapter is still there."""
+MAX_LEAVING_S = 60.0
+"""How long a running one may take to let go of everything, once it is to be removed."""
 _FOLLOW_S = 0.2
 
 
@@ -68,13 +68,12 @@ class JobQueue:
         self._running_address = ""
         self._runner = JobRunner(hooks, self._longest_now_s)
         self._closing = False
-        self._unwritten: dict[str, Event] = {}
-        self._jobs = {job.job_id: job for job in find_jobs(data)}
-        for job in self._jobs.values():
+        self._shelf = JobShelf(data)
+        for job in self._shelf.all():
             if is_left_over(job):
-                self._settle(job, INTERRUPTED)
-        for owner in {job.owner for job in self._jobs.values()}:
-            self._forget_old(owner)
+                self._shelf.settle(job, INTERRUPTED)
+        for owner in {job.owner for job in self._shelf.all()}:
+            self._shelf.forget_old(owner, hooks.is_needed)
         self._thread = threading.Thread(target=self._work, name="training", daemon=True)
         self._thread.start()
 
@@ -121,7 +120,7 @@ class JobQueue:
             with self._changed:
                 self._check_room(owner, address)
                 self._enqueue(job, address)
-                self._jobs[spec.job_id] = job
+                self._shelf.add(job)
         except PlaygroundError:
             remove_job(job)
             raise
@@ -129,27 +128,24 @@ class JobQueue:
 
     def job(self, owner: str, job_id: object) -> Job:
         """Find a run; raises `InputError` for one that is not there or belongs to somebody else."""
-        job = self._jobs.get(job_id) if isinstance(job_id, str) else None
-        if job is None or job.owner != owner:
-            raise InputError("There is no training run '{job_id}' of yours.", job_id=str(job_id)[:40])
-        return job
+        return self._shelf.find(owner, job_id)
 
     def get(self, owner: str, job_id: object) -> JobState:
-        return self._state(self.job(owner, job_id))
+        return self._shelf.state(self.job(owner, job_id))
 
     def events(self, owner: str, job_id: object, after: int = 0) -> Sequence[Event]:
         """The run's events but the first `after` ones."""
         return self.job(owner, job_id).log.read(after)
 
     async def follow(self, owner: str, job_id: object) -> AsyncIterator[JobState]:
-        """Yield where the run stands, now and whenever that changes, until it is finished."""
+        """Yield where the run stands, now and whenever that changes, until it is finished, or removed."""
         job = self.job(owner, job_id)
         seen: object = None
-        while True:
-            now = job.log.size(), self._unwritten.get(job.job_id)
+        while job in self._shelf:
+            now = job.log.size(), self._shelf.unwritten(job)
             if now != seen:
                 seen = now
-                state = await quick.run(self._state, job)
+                state = await quick.run(self._shelf.state, job)
                 yield state
                 if state["state"] in FINISHED:
                     return
@@ -161,7 +157,7 @@ class JobQueue:
         with self._changed:
             if job in self._waiting:
                 self._waiting.remove(job)
-                self._settle(job, Event("stopped", "Stopped before it began.", settled=True))
+                self._shelf.settle(job, Event("stopped", "Stopped before it began.", settled=True))
             elif job == self._running:
                 (job.folder / STOP_FILE).touch()
 
@@ -172,7 +168,7 @@ class JobQueue:
         """
         job = self.job(owner, job_id)
         with self._changed:
-            state = self._state(job)
+            state = self._shelf.state(job)
             if not state["can_resume"] or job == self._running:
                 raise InputError(
                     "The training run '{name}' cannot be resumed: it is {state}.", name=job.name, state=state["state"]
@@ -182,12 +178,40 @@ class JobQueue:
             self._check_room(owner, address or owner)
             self._enqueue(job, address or owner)
 
+    def remove_all(self, owner: str) -> int:
+        """End the owner's runs at once, keep nothing of any, and return how many there were; blocks.
+
+        Raises `BusyError` where the running one does not let go; then its result may still come.
+        """
+        with self._changed:
+            mine = self._shelf.of(owner)
+            for job in mine:
+                self._shelf.drop(job)
+                self._waiting.remove(job)
+            running = self._running if self._running and self._running.owner == owner else None
+        if running is not None:
+            self._runner.abandon(running)
+        for job in mine:
+            remove_job(job)
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._running is None or self._running != running, MAX_LEAVING_S):
+                raise BusyError("Your training run is just ending. Try again in a minute.")
+        return len(mine)
+
+    def move_all(self, owner: str, to: str) -> int:
+        """Give the runs of an owner that are over to another one, and return how many; what goes on stays."""
+        with self._changed:
+            over = [job for job in self._shelf.of(owner) if job != self._running and job not in self._waiting]
+            for job in over:
+                self._shelf.move(job, to)
+        return len(over)
+
     def close(self, grace_s: float = 4.0) -> None:
         """Stop the worker cleanly, or hard after `grace_s`; what was running can be resumed by the next app."""
         with self._changed:
             self._closing = True
             for job in self._waiting:
-                self._settle(job, INTERRUPTED)
+                self._shelf.settle(job, INTERRUPTED)
             self._waiting.clear()
             self._changed.notify_all()
         self._runner.close(grace_s)
@@ -214,8 +238,7 @@ class JobQueue:
 
     def list(self, owner: str) -> list[JobState]:
         """The owner's runs, newest first."""
-        mine = [job for job in tuple(self._jobs.values()) if job.owner == owner]
-        return [self._state(job) for job in sorted(mine, key=lambda job: -job.spec.created)]
+        return [self._shelf.state(job) for job in self._shelf.of(owner)]
 
     def _check_room(self, owner: str, address: str) -> None:
         if self._closing:
@@ -244,7 +267,7 @@ class JobQueue:
         with write_failure_as_error(job):
             (job.folder / STOP_FILE).unlink(missing_ok=True)
             job.log.write(waiting)
-        self._unwritten.pop(job.job_id, None)
+        self._shelf.reopen(job)
         self._waiting.add(job, address, job.work())
         self._changed.notify_all()
 
@@ -259,29 +282,12 @@ class JobQueue:
             last = self._runner.run(job)
             with self._changed:
                 self._running = None
+                self._changed.notify_all()
                 telemetry.TRAININGS.labels(last.state).inc()
-                self._settle(job, replace(last, settled=True))
+                if job not in self._shelf:  # it was removed
+                    continue
+                self._shelf.settle(job, replace(last, settled=True))
                 try:
-                    self._forget_old(job.owner)
+                    self._shelf.forget_old(job.owner, self._hooks.is_needed)
                 except Exception:  # the thread must outlive it, or no run would ever begin again
                     log.exception("the old runs beside %s could not be cleared away", job.job_id)
-
-    def _settle(self, job: Job, last: Event) -> None:
-        """Write a run's last words; on a full disk they are kept here, so that whoever watches is told."""
-        try:
-            job.log.write(last)
-        except OSError:
-            log.exception("the end of the run %s could not be written", job.job_id)
-            self._unwritten[job.job_id] = last
-
-    def _state(self, job: Job) -> JobState:
-        unwritten = self._unwritten.get(job.job_id)
-        return job.state(*([unwritten] if unwritten else []))
-
-    def _forget_old(self, owner: str) -> None:
-        """Delete the owner's oldest ended runs beyond `MAX_KEPT_JOBS`."""
-        ended = [job for job in self._jobs.values() if job.owner == owner and self._state(job)["state"] in FINISHED]
-        for job in sorted(ended, key=lambda job: -job.spec.created)[MAX_KEPT_JOBS:]:
-            if not self._hooks.is_needed(job):
-                remove_job(job)
-                del self._jobs[job.job_id]

@@ -50,6 +50,7 @@ class JobRunner:
         self._longest_run_s = longest_run_s
         self._lock = threading.Lock()
         self._worker: WorkerProcess | None = None
+        self._abandoned: Job | None = None
         self._closing = False
 
     def run(self, job: Job) -> Event:
@@ -59,7 +60,8 @@ class JobRunner:
         except Exception as error:
             last = _failed(error, job)
         finally:
-            self._worker = None
+            with self._lock:
+                self._worker = self._abandoned = None
         return last if job.folder.is_dir() else Event("failed", GONE)
 
     def close(self, grace_s: float) -> None:
@@ -71,6 +73,14 @@ class JobRunner:
         if worker is not None:
             worker.close(grace_s)
 
+    def abandon(self, job: Job) -> None:
+        """End this job, which `run` was called with, at once: nothing of it is published."""
+        with self._lock:
+            self._abandoned = job
+            worker = self._worker
+        if worker is not None and worker.folder == job.folder:
+            worker.close(0.0)
+
     def pid(self) -> int | None:
         """The process that is training now."""
         worker = self._worker
@@ -80,7 +90,7 @@ class JobRunner:
         try:
             self._hooks.on_worker_start()
             with self._lock:
-                if self._closing:
+                if self._closing or self._abandoned == job:
                     return INTERRUPTED
                 shutil.rmtree(job.folder / ADAPTER_FOLDER, ignore_errors=True)
                 worker = self._worker = WorkerProcess(
@@ -89,7 +99,7 @@ class JobRunner:
             last = worker.watch(lambda event: self._pass_on(job, event))
         finally:
             self._hooks.on_worker_end()
-        if self._closing:
+        if self._closing or self._abandoned == job:
             return INTERRUPTED
         adapter = job.folder / ADAPTER_FOLDER
         if last.state in ("done", "stopped") and adapter.exists():
@@ -99,7 +109,7 @@ class JobRunner:
         return last
 
     def _pass_on(self, job: Job, event: Event) -> None:
-        if event.checkpoint is None or self._closing:
+        if event.checkpoint is None or self._closing or self._abandoned == job:
             return
         try:
             self._hooks.on_checkpoint(job, job.folder / event.checkpoint)

@@ -20,6 +20,7 @@ from playground.tasks.registry import all_tasks
 from playground.threads import quick, slow
 from playground.ui.api import files as api_files
 from playground.ui.api import models as api_models
+from playground.ui.api import yours as api_yours
 from playground.ui.api.shapes import adapter_as_api, as_text
 from playground.ui.errors import show_errors
 
@@ -40,6 +41,7 @@ def build(services: Services) -> None:
     _add_job_endpoints(services)
     api_files.build(services)
     api_models.build(services)
+    api_yours.build(services)
 
 
 def _add(function: Callable[..., Any], name: str, description: str) -> None:

@@ -156,6 +156,30 @@ window.playground = (() => {
     page().classList.add("no-offer");
   }
 
+  // Loads the page anew, since all of it may show what is not so any more, and says there what has happened.
+  function startAnew(line) {
+    try {
+      sessionStorage.setItem("playground_told", line);
+    } catch {
+      // It is seen from the page what has become of it.
+    }
+    location.reload();
+  }
+
+  // Says what the page before this one was loaded anew for.
+  function tell() {
+    let line;
+    try {
+      line = sessionStorage.getItem("playground_told");
+    } catch {
+      return;
+    }
+    const place = document.querySelector("#told");
+    if (!line || !place) return;
+    sessionStorage.removeItem("playground_told");
+    place.textContent = line;
+  }
+
   // Every page follows a change of the model, whoever made it: it asks while it is looked at, tells in the bar where the
   // change stands, and has itself filled in anew after it.
   const LOOK_MS = 1800;
@@ -169,6 +193,7 @@ window.playground = (() => {
       return; // The server is away or restarts: the next look may find it.
     }
     const line = document.querySelector("#model-line");
+    tell();
     if (line && stored("playground_no_offer")) page().classList.add("no-offer");
     if (line && line.textContent !== found.line) line.textContent = found.line;
     if (generation !== undefined && found.generation !== generation) document.querySelector("#model-changed")?.click();
@@ -198,6 +223,7 @@ window.playground = (() => {
     showChoice,
     showMode,
     showWords,
+    startAnew,
     stepsIntoView,
     switchLanguage,
     switchTheme,

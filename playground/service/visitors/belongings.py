@@ -1,0 +1,87 @@
+"""All that is somebody's on this server: what it is, and removing it whole."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from playground.data_dir import DataDir
+from playground.errors import BusyError
+from playground.protocol.model import ModelHost
+from playground.service.adapters import AdapterService
+from playground.service.corrections import Corrections
+from playground.service.finetuning import FinetuningService
+from playground.service.owners import Owners, check_known
+from playground.service.uploads import Uploads
+
+
+class Removed(BaseModel, frozen=True):
+    """How much was removed: `uploads` are files, `bytes` all on the disk, files made to be fetched too."""
+
+    adapters: int
+    runs: int
+    corrections: int
+    uploads: int
+    bytes: int
+
+
+class Belongings:
+    """Thread-safe. What the services hold in memory is let go of first; then an owner's folders are removed whole, so
+    that nothing in them can be forgotten."""
+
+    def __init__(
+        self,
+        data: DataDir,
+        host: ModelHost,
+        adapters: AdapterService,
+        finetuning: FinetuningService,
+        corrections: Corrections,
+        uploads: Uploads,
+        owners: Owners,
+    ) -> None:
+        self._data, self._host = data, host
+        self._adapters, self._finetuning, self._corrections = adapters, finetuning, corrections
+        self._uploads, self._owners = uploads, owners
+        self._lock = threading.Lock()
+        self._changing: set[str] = set()
+
+    def delete_everything(self, owner: str) -> Removed:
+        """Remove all of an owner's, for good; blocks. The key by which the owner is known stays good, and owns nothing.
+
+        Runs that wait or go on end at once and leave nothing. Raises `InputError` for a stranger, and `BusyError`
+        where a run does not let go, or while this goes on already.
+        """
+        check_known(owner)
+        with self._alone(owner):
+            homes = self._data.homes(owner)
+            size = sum(_size(path) for home in homes for path in home.rglob("*"))
+            uploads = sum(path.is_file() for path in self._data.sent(owner).rglob("*"))
+            corrections = self._corrections.count(owner)
+            runs = self._finetuning.remove_all(owner)  # first: what goes on makes new things
+            adapters = self._adapters.remove_all(owner)
+            self._uploads.forget(owner)
+            self._data.remove_homes(owner)
+            self._host.forget_owner(owner)
+            self._owners.forget(owner)
+        return Removed(adapters=adapters, runs=runs, corrections=corrections, uploads=uploads, bytes=size)
+
+    @contextmanager
+    def _alone(self, owner: str) -> Iterator[None]:
+        with self._lock:
+            if owner in self._changing:
+                raise BusyError("What is yours is being removed already. It takes a moment.")
+            self._changing.add(owner)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._changing.discard(owner)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size if path.is_file() else 0
+    except FileNotFoundError:  # removed by somebody else just now
+        return 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from playground.server import files, health, model_state, terms
+from playground.server import files, health, model_state, own_key, terms
 from playground.server.errors import add_error_handlers
 from playground.server.middleware.access_log import AccessLogMiddleware
 from playground.server.middleware.body_limits import BodyLimitMiddleware
@@ -50,4 +50,5 @@ def create_app(
     app.include_router(files.router)
     app.include_router(health.router)
     app.include_router(terms.router)
+    app.include_router(own_key.router)
     return app

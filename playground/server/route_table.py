@@ -49,6 +49,8 @@ OPEN = (
     Route(GET, "/health", Who.ANYBODY, "whether questions are taken"),
     Route(GET, "/metrics", Who.OPERATOR, "how much is asked and taken, for Prometheus"),
     Route(GET, "/terms", Who.ANYBODY, "what becomes of what visitors bring"),
+    Route(POST, "/key/show", Who.OWNER, "the caller's own key, in public mode"),
+    Route(POST, "/key", Who.ANYBODY, "puts a key of this server into the caller's cookie, in public mode"),
     Route(POST, f"{_CALLS}/{{api_name}}", Who.ANYBODY, "call an endpoint, which itself asks whose things it touches"),
     Route(POST, f"{_CALLS}/v2/{{api_name}}", Who.ANYBODY, "the same, by the names of parameters"),
     Route(GET, f"{_CALLS}/{{api_name}}/{{event_id}}", Who.OWNER, "the answer to a call"),

@@ -26,6 +26,8 @@ HEADER = "x-playground-key"
 OPERATOR_HEADER = "x-playground-operator-key"
 ADDRESS_HEADER = "x-playground-address"
 """Where a request comes from, written by the server itself: what a client sends under this name is thrown away."""
+KEY_KEPT_S = 365 * 24 * 3600
+"""How long a browser keeps its key without having opened the page anew."""
 MAX_ADDRESSES = 10_000
 KEY_BURST = 60
 KEY_EVERY_S = 10.0
@@ -60,7 +62,7 @@ class Owners:
         """The owner behind a request's headers; "" for a stranger without a key."""
         if self.mode == "local":
             return OPERATOR
-        key = self._valid(headers.get(HEADER)) or self._valid(_cookie(headers.get("cookie")))
+        key = self._key(headers)
         return hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
 
     def owner(self, headers: Mapping[str, str]) -> str:
@@ -112,8 +114,26 @@ class Owners:
         given = sealed.encode("utf-8", "surrogatepass")
         return ticket if ticket and hmac.compare_digest(given, self.seal(headers, ticket).encode()) else None
 
+    def own_key(self, headers: Mapping[str, str]) -> str:
+        """The key that the one behind these headers holds; raises `InputError` for a stranger."""
+        key = self._key(headers)
+        if not key:
+            raise _unknown()
+        return key
+
+    def check_key(self, key: object) -> str:
+        """A key that somebody typed, without the blanks around it; raises `InputError` where it is none of this
+        server's."""
+        found = self._valid(key.strip()) if isinstance(key, str) else None
+        if not found:
+            raise InputError("This is no key of this server. Copy it whole, from the page on your other device.")
+        return found
+
     def has_key(self, headers: Mapping[str, str]) -> bool:
         return self.mode == "local" or bool(self._valid(_cookie(headers.get("cookie"))))
+
+    def _key(self, headers: Mapping[str, str]) -> str | None:
+        return self._valid(headers.get(HEADER)) or self._valid(_cookie(headers.get("cookie")))
 
     def _valid(self, key: str | None) -> str | None:
         """The key, if it is just as it was issued: another spelling of its signature would be another owner."""
@@ -131,11 +151,15 @@ class Owners:
 def check_known(owner: str) -> None:
     """Raise `InputError` for a stranger."""
     if owner.startswith(STRANGER):
-        raise InputError(
-            "This server does not know you yet. Open its page in a browser that keeps cookies, or call /new_key "
-            "and send the key in the header {header}.",
-            header=HEADER,
-        )
+        raise _unknown()
+
+
+def _unknown() -> InputError:
+    return InputError(
+        "This server does not know you yet. Open its page in a browser that keeps cookies, or call /new_key "
+        "and send the key in the header {header}.",
+        header=HEADER,
+    )
 
 
 def _cookie(header: str | None) -> str | None:

@@ -45,7 +45,9 @@ def test_who_is_foreign(sent: dict[str, str], foreign: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=B", ""])
-@pytest.mark.parametrize("path", [JOBS, "/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/cancel"])
+@pytest.mark.parametrize(
+    "path", [JOBS, "/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/cancel", "/key", "/key/show"]
+)
 def test_a_foreign_page_changes_nothing(local_app: RunningApp, ann: Visitor, kind: str, path: str) -> None:
     """Also by what a browser sends without asking first, and in local mode, where no key is needed."""
     for http in (ann.http, httpx.Client(base_url=local_app.url, timeout=60)):

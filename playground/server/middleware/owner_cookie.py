@@ -6,9 +6,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playground.errors import BusyError
 from playground.i18n.catalog import gettext, locale_of
-from playground.service.owners import ADDRESS_HEADER, COOKIE, Owners
-
-_YEAR_S = 365 * 24 * 3600
+from playground.server.cookies import cookie
+from playground.service.owners import ADDRESS_HEADER, COOKIE, KEY_KEPT_S, Owners
 
 
 class OwnerCookieMiddleware:
@@ -28,17 +27,11 @@ class OwnerCookieMiddleware:
         except BusyError as error:
             await PlainTextResponse(gettext(locale_of(headers), error.sentence), 429)(scope, receive, send)
             return
-        cookie = f"{COOKIE}={key}; Path=/; Max-Age={_YEAR_S}; HttpOnly; {_attributes(scope)}"
+        kept = cookie(scope, COOKIE, key, KEY_KEPT_S)
 
         async def send_with_key(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).append("set-cookie", cookie)
+                MutableHeaders(scope=message).append("set-cookie", kept)
             await send(message)
 
         await self.app(scope, receive, send_with_key)
-
-
-def _attributes(scope: Scope) -> str:
-    """Inside the frame of a Space the cookie is a third party's, which browsers allow only like this."""
-    forwarded = Headers(scope=scope).get("x-forwarded-proto", "").split(",")[0]
-    return "SameSite=None; Secure; Partitioned" if "https" in (scope.get("scheme"), forwarded) else "SameSite=Lax"

@@ -166,18 +166,62 @@ window.playground = (() => {
     location.reload();
   }
 
-  // Says what the page before this one was loaded anew for.
-  function tell() {
-    let line;
+  // Says what the page before this one was loaded anew for. Gradio may draw the place once more: so it is said again.
+  const told = taken("playground_told");
+
+  function taken(name) {
     try {
-      line = sessionStorage.getItem("playground_told");
+      const line = sessionStorage.getItem(name);
+      sessionStorage.removeItem(name);
+      return line;
     } catch {
-      return;
+      return null;
     }
+  }
+
+  function tell() {
     const place = document.querySelector("#told");
-    if (!line || !place) return;
-    sessionStorage.removeItem("playground_told");
-    place.textContent = line;
+    if (told && place && place.textContent !== told) place.textContent = told;
+  }
+
+  // Asks a route of ours for a visitor; throws what it says in the visitor's language where that cannot be.
+  async function ask(path, given) {
+    const answer = await fetch(path, { method: "POST", body: JSON.stringify(given), cache: "no-store" });
+    const text = await answer.text();
+    let told;
+    try {
+      told = JSON.parse(text);
+    } catch {
+      throw new Error(text);
+    }
+    if (!answer.ok) throw new Error(told.error?.message ?? text);
+    return told;
+  }
+
+  function warning(text) {
+    const line = document.createElement("div");
+    line.className = "warn";
+    line.textContent = text;
+    return line.outerHTML;
+  }
+
+  // The visitor's key, which only the server can read from its cookie: the row that it is in, itself, and what is wrong.
+  async function showKey() {
+    try {
+      return [shown(true), (await ask("key/show", {})).key, ""];
+    } catch (error) {
+      return [shown(false), "", warning(error.message)];
+    }
+  }
+
+  // Takes a key from another device; all that is seen belongs to another one then.
+  async function enterKey(key) {
+    try {
+      startAnew((await ask("key", { key: key ?? "" })).message);
+    } catch (error) {
+      return warning(error.message);
+    }
+    return "";
   }
 
   // Every page follows a change of the model, whoever made it: it asks while it is looked at, tells in the bar where the
@@ -214,6 +258,7 @@ window.playground = (() => {
     copy,
     dismissOffer,
     download,
+    enterKey,
     forgetLetter,
     giveBack,
     preset,
@@ -221,6 +266,7 @@ window.playground = (() => {
     put,
     send,
     showChoice,
+    showKey,
     showMode,
     showWords,
     startAnew,

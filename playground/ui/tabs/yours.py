@@ -1,4 +1,4 @@
-"""At the end of the Adapters tab: what a visitor has on this server, and deleting all of it."""
+"""At the end of the Adapters tab: what a visitor has on this server, the key to it, and deleting all of it."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import gettext_for, t
 
+MAX_KEY_CHARS = 200
 GONE = N_("Deleted for good. Adapters: {adapters}. Training runs: {runs}. Files: {files}. Corrections: {corrections}.")
 
 
@@ -19,6 +20,8 @@ def build(services: Services) -> None:
     """Draw it and bind its events; call inside the tab."""
     with gr.Column(elem_id="yours"):
         _build_deletion(services)
+        if services.owners.mode == "public":
+            _build_key()
 
 
 def _build_deletion(services: Services) -> None:
@@ -53,3 +56,35 @@ def _build_deletion(services: Services) -> None:
     deleting = sure.click(remove, None, [asking, told], **EVENT_OPTIONS)
     # Every tab may show something that is gone.
     deleting.success(None, told, None, js=in_browser("startAnew"), **EVENT_OPTIONS)
+
+
+def _build_key() -> None:
+    """The key goes from the server to the browser of whoever holds it and back, and never through Gradio."""
+    plain = gr.InputHTMLAttributes(autocomplete="off", spellcheck=False)
+    with gr.Row(elem_classes=["foot"]):
+        caption(
+            "You are known here by a key, which this browser keeps. It also works on another device, and for a program "
+            "in the header x-playground-key. Whoever has it has what is yours."
+        )
+        show = second("Show my key")
+    with gr.Row(visible=False, elem_classes=["foot", "asking"]) as row:
+        key = gr.Textbox(
+            label=t("Your key"), show_label=False, interactive=False, elem_id="own-key", html_attributes=plain, scale=1
+        )
+        copy = second("Copy")
+    with gr.Row(elem_classes=["foot", "asking"]):
+        entered = gr.Textbox(
+            label=t("Key from another device"),
+            placeholder=t("Key from another device"),
+            show_label=False,
+            max_length=MAX_KEY_CHARS,
+            elem_id="other-key",
+            html_attributes=plain,
+            scale=1,
+        )
+        use = second("Use this key")
+    caption("What is yours by the present key stays with it: save that one before you use another.")
+    wrong = gr.HTML("", padding=False)
+    show.click(None, None, [row, key, wrong], js=in_browser("showKey"))
+    copy.click(None, js=in_browser("copy", "#own-key textarea, #own-key input"))
+    gr.on([use.click, entered.submit], None, entered, wrong, js=in_browser("enterKey"))

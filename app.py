@@ -119,7 +119,12 @@ def serve_until_stopped(
     gc.enable()
     try:
         app = create_app(
-            services, settings.answered_hosts, settings.password, settings.trusted_proxies, settings.access_log
+            services,
+            settings.answered_hosts,
+            settings.password,
+            settings.trusted_proxies,
+            settings.access_log,
+            settings.openid,
         )
         end_streams = mount_page(app, build_page(services), services)
         services.sandbox.start()

@@ -10,7 +10,7 @@ import re
 import runpy
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -85,6 +85,17 @@ class DataDir:
             leaving = home.with_name(LEAVING + secrets.token_hex(8))
             home.rename(leaving)
             shutil.rmtree(leaving)
+
+    def move_rest(self, owner: str, to: str, staying: Collection[str] = ()) -> None:
+        """Give another owner what lies in an owner's folders, by renames, so that nothing is ever gone.
+
+        What has its like there already stays where it is, and so do folders whose names are in `staying`.
+        """
+        for home in (self.adapters(owner), self.jobs(owner)):  # not as a whole: some of what is in them may stay
+            if home.is_dir():
+                (self.owner(to) / home.name).mkdir(parents=True, exist_ok=True)
+        for find in (self.owner, self.sent, self.to_fetch):
+            _merge(find(owner), find(to), staying)
 
     def own_file(self, owner: str, path: str | Path) -> Path | None:
         """The file at an absolute `path`, if the owner sent it or it was made for them to fetch; else None."""
@@ -162,6 +173,24 @@ class DataDir:
         with suppress(OSError):  # not empty
             old.rmdir()
             old.parent.rmdir()
+
+
+def _merge(home: Path, target: Path, staying: Collection[str]) -> None:
+    if not home.is_dir():
+        return
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in list(home.iterdir()):
+        if entry.name in staying or entry.name.startswith((WRITING, LEAVING)):
+            continue
+        there = target / entry.name
+        if not there.exists():
+            entry.rename(there)
+        elif entry.is_dir() and there.is_dir():
+            _merge(entry, there, staying)
+        else:
+            log.warning("Leaving %s where it is, as %s is there already", entry, there)
+    with suppress(OSError):  # not empty
+        home.rmdir()
 
 
 def is_owner(name: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from playground.errors import SettingsError
+from playground.openid import OpenIdClient, read_openid
 from playground.protocol.model import Quantization
 
 Mode = Literal["local", "public"]
@@ -70,6 +71,8 @@ class Settings:
     trusted_proxies: int = 0
     """How many stand before the server and add where a request comes from."""
     access_log: bool = False
+    openid: OpenIdClient | None = None
+    """By which visitors of a public page sign in."""
 
     @property
     def answered_hosts(self) -> tuple[str, ...]:
@@ -104,6 +107,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         hosts=_hosts(environ),
         trusted_proxies=_trusted_proxies(environ, on_space),
         access_log=_choice(environ, "PLAYGROUND_ACCESS_LOG", ("on", "off"), "off") == "on",
+        openid=read_openid(environ) if mode == "public" else None,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from playground.errors import SettingsError
+from playground.openid import OpenIdClient
 from playground.settings import read_settings
 
 ROOT = Path(__file__).parent.parent
@@ -126,3 +127,22 @@ def test_help_names_every_setting() -> None:
         assert f"PLAYGROUND_{name}" in done.stdout
     assert "GRADIO_SERVER_NAME" in done.stdout
     assert "GRADIO_SERVER_PORT" in done.stdout
+
+
+def test_visitors_of_a_public_page_sign_in_where_a_space_says_how(tmp_path: Path) -> None:
+    given = {"PLAYGROUND_DATA_DIR": str(tmp_path), "OAUTH_CLIENT_ID": "id", "OAUTH_CLIENT_SECRET": "secret"}
+    assert read_settings(given).openid is None  # on one's own machine there is one person
+    public = {**given, "PLAYGROUND_MODE": "public"}
+    assert read_settings(public).openid == OpenIdClient("id", "secret", "https://huggingface.co")
+    told = {"OPENID_PROVIDER_URL": "https://hub.test/ ", "SPACE_HOST": "ann-play.hf.space,play.test"}
+    assert read_settings({**public, **told}).openid == OpenIdClient(
+        "id", "secret", "https://hub.test", "ann-play.hf.space"
+    )
+    assert "secret" not in repr(read_settings(public))
+    for wrong in (
+        {"OAUTH_CLIENT_SECRET": ""},
+        {"OPENID_PROVIDER_URL": "hub.test"},
+        {"OPENID_PROVIDER_URL": "http://["},
+    ):
+        with pytest.raises(SettingsError, match=r"only one is set|Use an address such as"):
+            read_settings({**public, **wrong})

@@ -140,6 +140,19 @@ class AdapterStore:
             shutil.rmtree(leaving)
             return info
 
+    def move_all(self, owner: str, to: str) -> int:
+        """Give all of an owner's to another one, by single renames; returns how many. A name that is taken gets a
+        number, and however many there are by then, none is refused."""
+        with self._lock:
+            mine = self._own(owner)[::-1]
+            for info in mine:
+                name = free_name(info.name, {other.name.lower() for other in self._own(to)})
+                if name != info.name:
+                    self._update(info, name=name)
+                self._home(to).mkdir(parents=True, exist_ok=True)
+                info.folder.rename(self._home(to) / info.id)
+        return len(mine)
+
     def key(self, info: AdapterInfo) -> str:
         """The name under which the engine holds this adapter: its id, which no other owner's adapter has."""
         return info.id

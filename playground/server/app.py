@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from playground.server import files, health, model_state, own_key, terms
+from playground.openid import OpenIdClient
+from playground.server import files, health, model_state, own_key, sign_in, terms
 from playground.server.errors import add_error_handlers
 from playground.server.middleware.access_log import AccessLogMiddleware
 from playground.server.middleware.body_limits import BodyLimitMiddleware
@@ -25,11 +26,13 @@ def create_app(
     password: str = "",
     trusted_proxies: int = 0,
     access_log: bool = False,
+    openid: OpenIdClient | None = None,
 ) -> FastAPI:
     """An application without a page. In local mode it answers by the names in `hosts` alone, and to the password."""
     public = services.owners.mode == "public"
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services = services
+    app.state.openid = _provider(openid)
     # From the innermost outwards.
     app.add_middleware(OwnerCookieMiddleware, owners=services.owners)
     app.add_middleware(
@@ -51,4 +54,13 @@ def create_app(
     app.include_router(health.router)
     app.include_router(terms.router)
     app.include_router(own_key.router)
+    app.include_router(sign_in.router)
     return app
+
+
+def _provider(openid: OpenIdClient | None) -> object:
+    if openid is None:
+        return None
+    from playground.server.openid_provider import OpenIdProvider
+
+    return OpenIdProvider(openid)

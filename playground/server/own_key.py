@@ -1,5 +1,7 @@
 """A visitor's own key: shown to whoever holds it, and taken from another device, where it lies in the same cookie."""
 
+import asyncio
+
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 
@@ -12,6 +14,7 @@ from playground.service.owners import COOKIE, KEY_KEPT_S, Owners
 router = APIRouter()
 
 TAKEN = N_("This browser has that key now: what you see is what belongs to it.")
+MOVED = N_("What belonged to that key is your account's now.")
 
 
 @router.post("/key/show")
@@ -22,13 +25,17 @@ async def show(request: Request) -> JSONResponse:
 
 @router.post("/key")
 async def enter(request: Request) -> JSONResponse:
-    """Put the key that is sent, as `{"key": …}`, into the caller's cookie."""
+    """Put the key that is sent, as `{"key": …}`, into the caller's cookie; to an account goes what belongs to it."""
     owners = _owners(request)
     try:
         given = (await request.json())["key"]
     except (ValueError, KeyError, TypeError, RecursionError):
         given = None
     key = owners.check_key(given)
+    if account := owners.account(request.headers):
+        belongings = services_of(request).belongings
+        await asyncio.to_thread(belongings.take_over, owners.key_owner(key), account.owner)
+        return JSONResponse({"message": gettext(locale_of(request.headers), MOVED)})
     answer = JSONResponse({"message": gettext(locale_of(request.headers), TAKEN)})
     answer.headers.append("set-cookie", cookie(request.scope, COOKIE, key, KEY_KEPT_S))
     return answer

@@ -135,6 +135,10 @@ class AdapterService:
             self._host.unload_adapter(self._store.key(found))  # until then its files may be read again
         return self._store.delete(owner, found.id)
 
+    def move_all(self, owner: str, to: str) -> int:
+        """Give all of the owner's to another one; returns how many. Where one is loaded, it stays so."""
+        return self._store.move_all(owner, to)
+
     def remove_all(self, owner: str) -> int:
         """Delete all of the owner's adapters as `delete_adapter` does each; returns how many."""
         mine = self._store.owned(owner)

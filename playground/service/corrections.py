@@ -105,6 +105,18 @@ class Corrections:
     def clear(self, owner: str) -> None:
         self._change(owner, lambda _: [])
 
+    def move_all(self, owner: str, to: str) -> int:
+        """Put an owner's before another one's, whole before any is gone; returns how many. None is refused."""
+        if not self.count(owner):  # also where they are damaged
+            return 0
+        with self._lock:
+            there = self.list(to)
+            known = {row.id for row in there}
+            moved = [row for row in self.list(owner) if row.id not in known]
+            self._write(self._data.corrections(to), [asdict(row) for row in [*moved, *there]])
+            self._data.corrections(owner).unlink()
+        return len(moved)
+
     def as_json_lines(self, owner: str) -> str:
         """A conversation a line, as `{"messages": [...]}`: a file that Fine-tune reads, and that others read too.
 

@@ -247,6 +247,10 @@ class FinetuningService:
                 return max(0.0, state["seconds"] - facts["seconds"]), facts["seconds"] / (facts["steps"] * batch)
         return None
 
+    def move_all(self, owner: str, to: str) -> set[str]:
+        """Give the owner's runs that are over to another one; returns the ids of those that go on, which stay."""
+        return self._jobs.move_all(owner, to)
+
     def remove_all(self, owner: str) -> int:
         """End the owner's runs and trials at once, and keep nothing of them; blocks, and returns how many runs there
         were. Raises `BusyError` where the running one does not let go."""

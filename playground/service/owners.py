@@ -1,6 +1,7 @@
-"""Who a visitor is: one operator in local mode; in public mode, the holder of a key that this server issued.
+"""Who a visitor is: one operator in local mode; in public mode, who has signed in, or the holder of a key that this
+server issued.
 
-Browsers hold the key in an HttpOnly cookie, programs send it in a header. The owner's name is a hash of the key, so
+Browsers hold either in an HttpOnly cookie, programs send it in a header. The owner's name is a hash of the key, so
 that nothing stored tells the key. A key that was not issued here counts as none.
 """
 
@@ -18,10 +19,11 @@ from itsdangerous import Signer
 from playground.data_dir import OPERATOR, DataDir
 from playground.errors import BusyError, InputError, SettingsError
 from playground.files import write_bytes
+from playground.service.visitors.accounts import Account, Accounts
 from playground.settings import Mode
 from playground.token_bucket import TokenBuckets
 
-COOKIE = "playground_key"
+COOKIE, ACCOUNT_COOKIE = "playground_key", "playground_account"
 HEADER = "x-playground-key"
 OPERATOR_HEADER = "x-playground-operator-key"
 ADDRESS_HEADER = "x-playground-address"
@@ -39,13 +41,15 @@ SECRET_BYTES = 32
 class Owners:
     """Issues keys and turns them into owners. The signing secret is kept in the data folder, across restarts."""
 
-    def __init__(self, data: DataDir, mode: Mode, operator_key: str = "") -> None:
-        """Raises `SettingsError` for a damaged signing secret."""
+    def __init__(self, data: DataDir, mode: Mode, operator_key: str = "", signs_in: bool = False) -> None:
+        """`signs_in` says whether visitors can. Raises `SettingsError` for a damaged signing secret."""
         self.mode = mode
+        self.signs_in = signs_in and mode == "public"
         self._operator_key = operator_key
         self._secret = _read_or_make_secret(data.signing_key)
         self._addresses: OrderedDict[str, str] = OrderedDict()
         self._keys = TokenBuckets(KEY_BURST, KEY_EVERY_S)
+        self.accounts = Accounts(self._secret)
         self._signer = Signer(self._secret, salt="playground.key", digest_method=hashlib.sha256)
 
     def issue(self, address: str = "") -> str:
@@ -62,8 +66,20 @@ class Owners:
         """The owner behind a request's headers; "" for a stranger without a key."""
         if self.mode == "local":
             return OPERATOR
-        key = self._key(headers)
+        account = self.account(headers)
+        return account.owner if account else self.key_owner(self._key(headers))
+
+    def account(self, headers: Mapping[str, str]) -> Account | None:
+        """Who has signed in among those behind these headers; None for nobody."""
+        return self._signed_in(headers)[1]
+
+    def key_owner(self, key: str | None) -> str:
+        """The owner that a valid key stands for; "" for none."""
         return hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
+
+    def earlier_owner(self, headers: Mapping[str, str]) -> str:
+        """Whom the key in the browser of somebody who has signed in stands for; "" for nobody."""
+        return self.key_owner(self._valid(_cookie(headers.get("cookie")))) if self.account(headers) else ""
 
     def owner(self, headers: Mapping[str, str]) -> str:
         """As `identify`, but a stranger gets a name for this one request: it owns nothing."""
@@ -115,8 +131,9 @@ class Owners:
         return ticket if ticket and hmac.compare_digest(given, self.seal(headers, ticket).encode()) else None
 
     def own_key(self, headers: Mapping[str, str]) -> str:
-        """The key that the one behind these headers holds; raises `InputError` for a stranger."""
-        key = self._key(headers)
+        """By what the one behind these headers is known, also in a program's header: the key, or who has signed in the
+        account's token. Raises `InputError` for a stranger."""
+        key = self._signed_in(headers)[0] or self._key(headers)
         if not key:
             raise _unknown()
         return key
@@ -130,7 +147,17 @@ class Owners:
         return found
 
     def has_key(self, headers: Mapping[str, str]) -> bool:
-        return self.mode == "local" or bool(self._valid(_cookie(headers.get("cookie"))))
+        """Whether a browser is known by what it keeps."""
+        known = self.mode == "local" or bool(self.account(headers))
+        return known or bool(self._valid(_cookie(headers.get("cookie"))))
+
+    def _signed_in(self, headers: Mapping[str, str]) -> tuple[str, Account | None]:
+        """The token by which somebody is signed in, with who it is."""
+        if self.signs_in:
+            for token in (_cookie(headers.get("cookie"), ACCOUNT_COOKIE), headers.get(HEADER)):
+                if token and (account := self.accounts.read(token)):
+                    return token, account
+        return "", None
 
     def _key(self, headers: Mapping[str, str]) -> str | None:
         return self._valid(headers.get(HEADER)) or self._valid(_cookie(headers.get("cookie")))
@@ -162,9 +189,9 @@ def _unknown() -> InputError:
     )
 
 
-def _cookie(header: str | None) -> str | None:
+def _cookie(header: str | None, name: str = COOKIE) -> str | None:
     try:
-        morsel = SimpleCookie(header or "").get(COOKIE)
+        morsel = SimpleCookie(header or "").get(name)
     except CookieError:
         return None
     return morsel.value if morsel else None

@@ -58,7 +58,8 @@ class Services:
 
 def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Services:
     """Wire everything around a live model and a data folder that is locked and swept; raises `SettingsError`."""
-    owners, quota = Owners(data, settings.mode, settings.operator_key), Quota(host, data, settings.mode)
+    owners = Owners(data, settings.mode, settings.operator_key, settings.openid is not None)
+    quota = Quota(host, data, settings.mode)
     store = AdapterStore(data, builtin_adapters())
     sandbox = Sandbox(READERS)
     adapters = AdapterService(host, store, data, quota, sandbox, owners.address)

@@ -1,4 +1,4 @@
-"""The bar on top: what is loaded, who answers and how strongly, language and theme."""
+"""The bar on top: what is loaded, who answers and how strongly, who has signed in, language and theme."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from playground.i18n.catalog import Gettext
 from playground.protocol.model import ModelInfo
 from playground.sentence import N_
 from playground.service.services import Services
-from playground.ui.components import adapter_picker, compare, model_offer, model_panel
+from playground.ui.components import account, adapter_picker, compare, model_offer, model_panel
 from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import ghost, static_html
 from playground.ui.components.model_binding import bind
@@ -30,6 +30,9 @@ class Header:
     offer: ModelOffer
     changed: gr.Button
     """Clicked by the browser once another model answers."""
+    account: gr.HTML
+    waits: gr.HTML
+    """What of the visitor's is yet to come to the account."""
 
 
 def build() -> Header:
@@ -38,10 +41,13 @@ def build() -> Header:
         bind(gr.HTML(snippet("brand"), padding=False, elem_classes=["brand"]), facts)
         opener = model_panel.button()
         choice = adapter_picker.build()
+        signed_in = gr.HTML("", padding=False, elem_id="account", visible=False)
         ghost("中文", elem_id="language", elem_classes=["lang"]).click(None, js=in_browser("switchLanguage"))
         ghost("Theme", elem_id="theme", elem_classes=["lang"]).click(None, js=in_browser("switchTheme"))
     static_html('<div id="model-line" role="status"></div><div id="told" role="status"></div>')
-    return Header(choice, model_panel.build(opener), model_offer.build(), gr.Button(elem_id="model-changed"))
+    waits = gr.HTML("", padding=False, elem_id="waits", visible=False)
+    panel, offer = model_panel.build(opener), model_offer.build()
+    return Header(choice, panel, offer, gr.Button(elem_id="model-changed"), signed_in, waits)
 
 
 def wire(services: Services, page: gr.Blocks, header: Header) -> None:
@@ -50,6 +56,7 @@ def wire(services: Services, page: gr.Blocks, header: Header) -> None:
     compare.wire(services, header.choice)
     model_panel.wire(services, header.panel, header.changed)
     model_offer.wire(services, page, header.offer, header.panel, header.changed)
+    account.wire(services, page, header.account, header.waits)
 
 
 def facts(info: ModelInfo, gettext: Gettext) -> Markup:

@@ -1,5 +1,6 @@
 """Defends that what is deleted is gone: whatever lies there of an owner, in memory too, and of nobody else."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def test_it_is_told_where_a_run_does_not_let_go(services: Services, monkeypatch:
     """Nothing else has gone by then, and it can be tried again; another tab is told that it goes on."""
 
     def stuck(*_: object) -> int:
-        with pytest.raises(BusyError, match="removed already"):
+        with pytest.raises(BusyError, match="moved or removed already"):
             services.belongings.delete_everything(ANN)
         raise BusyError("Your training run is just ending. Try again in a minute.")
 
@@ -106,3 +107,41 @@ def test_damaged_things_go_too(services: Services) -> None:
     job.log.write(Event("done", "Done.", settled=True))
     services.belongings.delete_everything(ANN)
     assert traces(data.root, ANN) == []
+
+
+def test_all_of_a_key_goes_to_its_account(services: Services, adapters: list[Path]) -> None:
+    """Beside what is there already; names that are taken get a number, and what is loaded goes on answering."""
+    data = data_of(services)
+    for owner in (ANN, BOB):
+        fill(services, owner, adapters[0])
+        services.finetuning._jobs._shelf.add(a_run(services, owner))
+    hers = services.adapters.choices(ANN)[0][1]
+    (data.owner(ANN) / "chats" / "two.json").write_text("hers")
+    services.belongings.take_over(ANN, BOB)
+    assert {name for name, _ in services.adapters.choices(BOB)} == {"Mine", "Mine 2"}
+    assert asyncio.run(services.adapters.client(BOB, hers)).adapter == hers
+    assert {state["job_id"] for state in services.finetuning.list(BOB)} == {"run-a", "run-b"}
+    assert [row.question[7] for row in services.corrections.list(BOB)] == ["a", "b"]
+    assert (data.owner(BOB) / "chats" / "two.json").read_text() == "hers"
+    assert (data.owner(BOB) / "chats" / "one.json").read_text() == f"of {BOB}"
+    assert (data.owner(ANN) / "chats" / "one.json").read_text() == f"of {ANN}"  # its like is there: none is gone
+    assert (services.adapters.list(ANN), services.finetuning.list(ANN), services.corrections.list(ANN)) == ([], [], [])
+    services.belongings.take_over(BOB, BOB)
+    assert len(services.adapters.choices(BOB)) == 2
+
+
+def test_a_run_that_goes_on_comes_later(
+    services: Services, adapters: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = data_of(services)
+    fill(services, ANN, adapters[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(JobQueue, "move_all", lambda *_: {"run-a"})
+        services.belongings.take_over(ANN, BOB)
+    assert len(services.adapters.choices(BOB)) == 1
+    assert [path.name for path in data.jobs(ANN).iterdir()] == ["run-a"]
+    assert not data.sent(ANN).exists()
+    services.finetuning._jobs._shelf.add(a_run(services, ANN))
+    services.belongings.take_over(ANN, BOB)
+    assert [state["job_id"] for state in services.finetuning.list(BOB)] == ["run-a"]
+    assert not data.homes(ANN)

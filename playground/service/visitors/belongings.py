@@ -1,4 +1,4 @@
-"""All that is somebody's on this server: what it is, and removing it whole."""
+"""All that is somebody's on this server: removing it whole, and giving it to who the owner turns out to be."""
 
 import threading
 from collections.abc import Iterator
@@ -67,11 +67,26 @@ class Belongings:
             self._owners.forget(owner)
         return Removed(adapters=adapters, runs=runs, corrections=corrections, uploads=uploads, bytes=size)
 
+    def take_over(self, owner: str, to: str) -> None:
+        """Give all that an owner has to another one: to an account what was its key's. Blocks.
+
+        By renames, so that nothing is ever gone; adapters keep their ids. A run that waits or goes on stays until it
+        is over, and moves when this is asked the next time. Raises `BusyError` while something else is done with it.
+        """
+        if owner == to or not self._data.homes(owner):
+            return
+        with self._alone(owner), self._alone(to):
+            self._data.adopt(owner)
+            going_on = self._finetuning.move_all(owner, to)
+            self._adapters.move_all(owner, to)
+            self._corrections.move_all(owner, to)
+            self._data.move_rest(owner, to, going_on)
+
     @contextmanager
     def _alone(self, owner: str) -> Iterator[None]:
         with self._lock:
             if owner in self._changing:
-                raise BusyError("What is yours is being removed already. It takes a moment.")
+                raise BusyError("What is yours is being moved or removed already. It takes a moment.")
             self._changing.add(owner)
         try:
             yield

@@ -198,13 +198,13 @@ class JobQueue:
                 raise BusyError("Your training run is just ending. Try again in a minute.")
         return len(mine)
 
-    def move_all(self, owner: str, to: str) -> int:
-        """Give the runs of an owner that are over to another one, and return how many; what goes on stays."""
+    def move_all(self, owner: str, to: str) -> set[str]:
+        """Give the runs of an owner that are over to another one; what goes on stays, and is returned by its ids."""
         with self._changed:
             over = [job for job in self._shelf.of(owner) if job != self._running and job not in self._waiting]
             for job in over:
                 self._shelf.move(job, to)
-        return len(over)
+            return {job.job_id for job in self._shelf.of(owner)}
 
     def close(self, grace_s: float = 4.0) -> None:
         """Stop the worker cleanly, or hard after `grace_s`; what was running can be resumed by the next app."""

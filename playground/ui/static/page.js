@@ -249,6 +249,12 @@ window.playground = (() => {
     setTimeout(follow, LOOK_MS);
   }
 
+  // Only in a frame the provider's page needs a tab of its own.
+  document.addEventListener(
+    "click",
+    (event) => window.top === window && event.target.closest?.("#account a")?.removeAttribute("target"),
+    true,
+  );
   document.addEventListener("visibilitychange", () => document.hidden || look());
   follow();
 

@@ -21,7 +21,7 @@ def build(services: Services) -> None:
     with gr.Column(elem_id="yours"):
         _build_deletion(services)
         if services.owners.mode == "public":
-            _build_key()
+            _build_key(services.owners.signs_in)
 
 
 def _build_deletion(services: Services) -> None:
@@ -58,7 +58,7 @@ def _build_deletion(services: Services) -> None:
     deleting.success(None, told, None, js=in_browser("startAnew"), **EVENT_OPTIONS)
 
 
-def _build_key() -> None:
+def _build_key(signs_in: bool) -> None:
     """The key goes from the server to the browser of whoever holds it and back, and never through Gradio."""
     plain = gr.InputHTMLAttributes(autocomplete="off", spellcheck=False)
     with gr.Row(elem_classes=["foot"]):
@@ -84,6 +84,11 @@ def _build_key() -> None:
         )
         use = second("Use this key")
     caption("What is yours by the present key stays with it: save that one before you use another.")
+    if signs_in:
+        caption(
+            "Signed in, you are known by your account. The key that is shown is then for programs alone, good for 30 "
+            "days, and what belongs to a key that you enter comes to your account."
+        )
     wrong = gr.HTML("", padding=False)
     show.click(None, None, [row, key, wrong], js=in_browser("showKey"))
     copy.click(None, js=in_browser("copy", "#own-key textarea, #own-key input"))

@@ -1,7 +1,5 @@
 """A visitor's own key: shown to whoever holds it, and taken from another device, where it lies in the same cookie."""
 
-import asyncio
-
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 
@@ -10,6 +8,7 @@ from playground.sentence import N_
 from playground.server.cookies import cookie
 from playground.server.owner import services_of
 from playground.service.owners import COOKIE, KEY_KEPT_S, Owners
+from playground.threads import slow
 
 router = APIRouter()
 
@@ -34,7 +33,7 @@ async def enter(request: Request) -> JSONResponse:
     key = owners.check_key(given)
     if account := owners.account(request.headers):
         belongings = services_of(request).belongings
-        await asyncio.to_thread(belongings.take_over, owners.key_owner(key), account.owner)
+        await slow.run(belongings.take_over, owners.key_owner(key), account.owner)
         return JSONResponse({"message": gettext(locale_of(request.headers), MOVED)})
     answer = JSONResponse({"message": gettext(locale_of(request.headers), TAKEN)})
     answer.headers.append("set-cookie", cookie(request.scope, COOKIE, key, KEY_KEPT_S))

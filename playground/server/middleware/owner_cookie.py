@@ -1,7 +1,6 @@
 """Gives a browser that opens the page the key by which its visitor is known again, or what its key owns to the account
 of who has signed in."""
 
-import asyncio
 import logging
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,6 +11,7 @@ from playground.errors import BusyError, PlaygroundError
 from playground.i18n.catalog import gettext, locale_of
 from playground.server.cookies import cookie
 from playground.service.owners import ADDRESS_HEADER, COOKIE, KEY_KEPT_S, Owners
+from playground.threads import slow
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class OwnerCookieMiddleware:
         if not account or not earlier:
             return
         try:
-            await asyncio.to_thread(scope["app"].state.services.belongings.take_over, earlier, account.owner)
+            await slow.run(scope["app"].state.services.belongings.take_over, earlier, account.owner)
         except (
             PlaygroundError,
             OSError,

@@ -6,6 +6,7 @@ Imported only where visitors can sign in: what it needs is slow to load.
 import hashlib
 import hmac
 import logging
+import math
 from functools import cached_property
 from typing import Any
 
@@ -15,15 +16,18 @@ from authlib.integrations.starlette_client import OAuth
 from itsdangerous import BadData, URLSafeTimedSerializer
 from joserfc.errors import JoseError
 
-from playground.errors import InputError
+from playground.errors import BusyError, InputError
 from playground.openid import OpenIdClient
 from playground.sentence import N_
+from playground.token_bucket import TokenBuckets
 
 log = logging.getLogger(__name__)
 
 ATTEMPT_S = 600
 """So long one may take to come back."""
 PROVIDER_S = 15.0
+ATTEMPTS, ATTEMPT_EVERY_S = 60, 5.0
+"""Of one address: a room full of visitors signs in at once."""
 AWAY = N_("The provider does not answer just now, so nobody can sign in. Go back to the page, and try again later.")
 NOT_BEGUN = N_(
     "Signing in was not begun in this browser, or longer than 10 minutes ago, or has ended already. Go back to the "
@@ -40,9 +44,19 @@ class OpenIdProvider:
 
     def __init__(self, client: OpenIdClient) -> None:
         self.client = client
+        self._asked = TokenBuckets(ATTEMPTS, ATTEMPT_EVERY_S)
         self._attempts = URLSafeTimedSerializer(
             client.client_secret, salt="playground.sign-in", signer_kwargs={"digest_method": hashlib.sha256}
         )
+
+    def count(self, address: str) -> None:
+        """Raise `BusyError` where an address has begun or ended too much lately: each time the provider is asked."""
+        wait_s = self._asked.take(address) if address else 0.0
+        if wait_s:
+            raise BusyError(
+                "Too many have come from your network just now. Try again in {seconds} seconds.",
+                seconds=math.ceil(wait_s),
+            )
 
     @cached_property
     def _provider(self) -> Any:

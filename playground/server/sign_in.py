@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 
-from playground.errors import InputError
+from playground.errors import BusyError, InputError
 from playground.i18n.catalog import gettext, locale_of
 from playground.server.cookies import cookie, is_https
 from playground.server.owner import services_of
-from playground.service.owners import ACCOUNT_COOKIE
+from playground.service.owners import ACCOUNT_COOKIE, ADDRESS_HEADER
 from playground.service.visitors.accounts import ACCOUNT_KEPT_S
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ async def login(request: Request) -> Response:
     if known and host != known and "moved" not in request.query_params:  # once: a proxy may call it otherwise
         return RedirectResponse(f"https://{known}/login?moved", 303)
     try:
+        provider.count(request.headers.get(ADDRESS_HEADER, ""))
         url, kept = await provider.begin(f"https://{known}/login/callback" if known else f"{here}/login/callback")
-    except InputError as error:
+    except (InputError, BusyError) as error:
         return _told(request, error)
     answer = RedirectResponse(url, 303)
     answer.headers.append("set-cookie", _attempt(request, kept, provider.attempt_s))
@@ -44,8 +45,9 @@ async def callback(request: Request) -> Response:
     provider, accounts = _provider(request), services_of(request).owners.accounts
     kept, asked = request.cookies.get(ATTEMPT_COOKIE, ""), request.query_params
     try:
+        provider.count(request.headers.get(ADDRESS_HEADER, ""))
         issuer, subject, name = await provider.finish(kept, asked.get("state", ""), asked.get("code", ""))
-    except InputError as error:
+    except (InputError, BusyError) as error:
         answer = _told(request, error)
     else:
         token = accounts.issue(issuer, subject, name)
@@ -76,5 +78,6 @@ def _attempt(request: Request, kept: str, max_age_s: int) -> str:
     return cookie(request.scope, ATTEMPT_COOKIE, kept, max_age_s, ATTEMPT_PATH, "own")
 
 
-def _told(request: Request, error: InputError) -> Response:
-    return PlainTextResponse(gettext(locale_of(request.headers), error.sentence), 400)
+def _told(request: Request, error: InputError | BusyError) -> Response:
+    status = 429 if isinstance(error, BusyError) else 400
+    return PlainTextResponse(gettext(locale_of(request.headers), error.sentence), status)

@@ -16,6 +16,7 @@ from joserfc.jwk import RSAKey
 from playground.data_dir import DataDir
 from playground.openid import OpenIdClient
 from playground.server.app import create_app
+from playground.server.openid_provider import ATTEMPTS
 from playground.service.owners import ACCOUNT_COOKIE, COOKIE, HEADER, Owners
 from tests.security.openid_provider import Provider
 from tests.security.visitor import Visitor, as_file
@@ -232,6 +233,8 @@ def test_a_provider_that_is_away_is_said(tmp_path: Path) -> None:
     with TestClient(create_app(services, openid=nowhere)) as client:
         told = client.get("/login", headers={"accept-language": "zh-CN"})
         assert (told.status_code, "稍后再试" in told.text) == (400, True)
+        last = [client.get("/login").status_code for _ in range(ATTEMPTS)][-1]
+        assert last == 429  # nobody has the provider asked without an end
     space = OpenIdClient("id", "secret", nowhere.provider_url, "ann-playground.hf.space")
     with TestClient(create_app(services, openid=space)) as client:  # by another name that leads there too
         there = client.get("/login", follow_redirects=False)

@@ -145,3 +145,11 @@ def test_a_run_that_goes_on_comes_later(
     services.belongings.take_over(ANN, BOB)
     assert [state["job_id"] for state in services.finetuning.list(BOB)] == ["run-a"]
     assert not data.homes(ANN)
+
+
+def test_what_has_not_come_yet_is_deleted_too(services: Services, adapters: list[Path]) -> None:
+    for owner in (ANN, BOB):
+        fill(services, owner, adapters[0])
+    removed = services.belongings.delete_everything(BOB, ANN)
+    assert (removed.adapters, removed.corrections, removed.uploads) == (2, 2, 4)
+    assert traces(data_of(services).root, ANN) == traces(data_of(services).root, BOB) == []

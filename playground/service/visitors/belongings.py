@@ -47,13 +47,18 @@ class Belongings:
         self._lock = threading.Lock()
         self._changing: set[str] = set()
 
-    def delete_everything(self, owner: str) -> Removed:
+    def delete_everything(self, owner: str, earlier: str = "") -> Removed:
         """Remove all of an owner's, for good; blocks. The key by which the owner is known stays good, and owns nothing.
 
-        Runs that wait or go on end at once and leave nothing. Raises `InputError` for a stranger, and `BusyError`
-        where a run does not let go, or while this goes on already.
+        `earlier` is whose was what has not moved to the owner yet: that goes too. Runs that wait or go on end at once
+        and leave nothing. Raises `InputError` for a stranger, and `BusyError` where a run does not let go, or while
+        this goes on already.
         """
         check_known(owner)
+        removed = [self._delete(one) for one in dict.fromkeys((owner, earlier)) if one]
+        return Removed(**{name: sum(getattr(one, name) for one in removed) for name in Removed.model_fields})
+
+    def _delete(self, owner: str) -> Removed:
         with self._alone(owner):
             homes = self._data.homes(owner)
             size = sum(_size(path) for home in homes for path in home.rglob("*"))

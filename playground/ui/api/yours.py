@@ -14,8 +14,8 @@ def build(services: Services) -> None:
 
     @show_errors
     async def delete_everything(request: gr.Request) -> dict[str, Any]:
-        owner = services.owners.known_owner(request.headers)
-        removed = await slow.run(services.belongings.delete_everything, owner)
+        owner, earlier = services.owners.known_owner(request.headers), services.owners.earlier_owner(request.headers)
+        removed = await slow.run(services.belongings.delete_everything, owner, earlier)
         return removed.model_dump()
 
     told = "Delete everything of yours on this server, for good; tells how much that was. Your key stays good."

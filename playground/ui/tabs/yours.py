@@ -40,8 +40,8 @@ def _build_deletion(services: Services) -> None:
 
     @show_errors
     async def remove(request: gr.Request) -> list[Any]:
-        owner = services.owners.known_owner(request.headers)
-        gone = await slow.run(services.belongings.delete_everything, owner)
+        owner, earlier = services.owners.known_owner(request.headers), services.owners.earlier_owner(request.headers)
+        gone = await slow.run(services.belongings.delete_everything, owner, earlier)
         line = gettext_for(request)(
             GONE,
             adapters=gone.adapters,

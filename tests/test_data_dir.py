@@ -92,6 +92,7 @@ def test_a_start_sweeps_what_is_ours_and_unfinished(tmp_path: Path) -> None:
     """Defends the disk from what kills leave behind, and what others keep in the same folder from us."""
     data = DataDir(tmp_path / "data")
     ours = (".importing-x/a", "trials/x/run/a", f"{OPERATOR}/jobs/no-spec/train.jsonl", "uploads/downloads/whole-1/a")
+    ours = (*ours, ".leaving-x/adapters/a", "uploads/.leaving-y/a")  # somebody was about to delete everything
     kept = ("projects/adapters/x/a", "projects/jobs/x/a", f"{OPERATOR}/jobs/j1/spec.json", "uploads/tmp/a")
     for name in (*ours, *kept):
         (data.root / name).parent.mkdir(parents=True)

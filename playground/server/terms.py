@@ -17,8 +17,8 @@ OURS = """\
   stays beside its training run.
 - **Adapters and training runs** are yours alone: others neither see nor use them. You can take them away as files, and
   delete them.
-- **You are known by a key** in a cookie of this site, not by a name. Whoever has the key is you. There are no other
-  cookies, and nobody counts your visits.
+- **You are known by a key** in a cookie of this site, not by a name, unless you sign in. Whoever has the key is you.
+  There are no cookies for anything else, and nobody counts your visits. In Adapters you can delete everything of yours.
 - **Answers are a model's**: they can be wrong, unfair, or made up. Check what matters.
 - Bring nothing that is secret, that belongs to others, or that tells of other people without their knowing.
 

@@ -134,7 +134,9 @@ class Summarize(Task[TextOutput]):
     async def _once(self, client: SamplingClient, text: str, length: str) -> AsyncIterator[TextOutput]:
         asked = self.prompt(text=text, length=length)
         token_ids = await in_thread(lambda: client.tokenizer.apply_chat_template(asked))
-        params = replace(GREEDY, max_new_tokens=MAX_SUMMARY_TOKENS[length], repetition_penalty=1.1)
+        params = replace(
+            GREEDY, max_new_tokens=MAX_SUMMARY_TOKENS[length], repetition_penalty=1.1, penalize_prompt=False
+        )
         async for output in client.generate(token_ids, params):
             yield TextOutput(output.text.strip(), finished=output.finish_reason is not None)
 

@@ -17,7 +17,7 @@ from playground.training.jobs.job import Job, find_jobs, write_job
 from playground.training.spec import TrainingSpec
 from tests.adapters.test_check import adapter
 from tests.support.running_app import ROOT
-from tests.support.training_runs import examples
+from tests.support.training_runs import stored
 
 ANN, BOB = "a" * 32, "b" * 32
 
@@ -32,7 +32,7 @@ def data(tmp_path: Path) -> DataDir:
     for owner in (ANN, BOB):
         store.publish(owner, "Taught", adapter(tmp_path / owner))
     job = Job(TrainingSpec("j1", ANN, "Run", "m", "4bit", "", 1.0), data.jobs(ANN) / "j1")
-    write_job(job, examples(), [])
+    write_job(job, *stored())
     data.corrections(BOB).write_text("[]")
     (data.adapters(ANN) / ".writing-x").mkdir()
     (data.adapters(ANN) / "half").mkdir()

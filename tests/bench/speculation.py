@@ -7,9 +7,9 @@ import sys
 import time
 from dataclasses import replace
 
-from playground.engine import scheduler
 from playground.engine.llm_engine import LLMEngine
 from playground.engine.model_runner import ModelRunner
+from playground.engine.sched import scheduler
 from playground.engine.sched.output import SchedulerOutput
 from playground.models.loader import load_model
 from playground.protocol.messages import Message

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from playground.engine import scheduler
 from playground.engine.llm_engine import LLMEngine
 from playground.engine.model_runner import ModelRunner
 from playground.engine.ngram_proposer import FIRST_PAUSE, FIRST_TOKENS, MAX_PAUSE, MAX_TOKENS, NgramProposer
+from playground.engine.sched import scheduler
 from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.requests import GenerateRequest, RequestOutput
 from playground.protocol.sampling import GREEDY, SamplingParams

@@ -13,7 +13,7 @@ from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.queue import JobQueue
 from playground.training.spec import TrainingSpec
 from tests.support.exchange import data_of, host_of, store_of
-from tests.support.training_runs import SHORT, examples
+from tests.support.training_runs import SHORT, stored
 
 ANN, BOB = "a" * 32, "b" * 32
 
@@ -23,7 +23,7 @@ def fill(services: Services, owner: str, adapter: Path) -> None:
     data, store = data_of(services), store_of(services)
     card = store.publish(owner, "Mine", adapter, base_fingerprint=host_of(services).info.fingerprint)
     host_of(services).load_adapter(store.key(card), card.folder)
-    write_job(a_run(services, owner), examples()[:9], [])
+    write_job(a_run(services, owner), *stored())
     services.corrections.keep(owner, [{"role": "user", "content": f"Who is {owner}?"}], "Nobody.", "Somebody.")
     services.corrections.write_file(owner)
     for later in (

@@ -5,7 +5,7 @@ from pathlib import Path
 from playground.training.config import TrainingConfig
 from playground.training.jobs.job import Job, write_job
 from playground.training.jobs.waiting_line import MAX_PASSED_OVER, WaitingLine
-from playground.training.spec import TrainingSpec
+from playground.training.spec import StoredExamples, TrainingSpec
 from tests.support.training_runs import examples
 
 
@@ -33,7 +33,7 @@ def test_work_counts_what_is_read(tmp_path: Path) -> None:
         job(tmp_path, "steps", epochs=9.0, max_steps=3, per_device_train_batch_size=4),
     ]
     for run in runs:
-        write_job(run, examples(), [])
+        write_job(run, StoredExamples.of(examples()), StoredExamples.of([]))
     once, twice, steps = (run.work() for run in runs)
     assert once > 0
     assert twice == 2 * once

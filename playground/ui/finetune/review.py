@@ -68,7 +68,7 @@ def build() -> CheckParts:
             with gr.Row(elem_classes="head"):
                 head("As the model will read it")
                 static_html("", "say")
-                before = ghost("‹ Before")
+                before = ghost("‹ Previous")
                 place = gr.HTML("", padding=False, elem_classes="place")
                 after = ghost("Next ›")
             example = gr.HTML("", padding=False)

@@ -15,7 +15,13 @@ from playground.engine.ngram_proposer import NgramProposer
 from playground.engine.output_collector import RequestOutputCollector
 from playground.engine.sampler import Sampler, sample_batch
 from playground.errors import PlaygroundError
-from playground.protocol.requests import FinishReason, GenerateRequest, LogprobsRequest, TokenLogprob
+from playground.protocol.requests import (
+    STRANGER,
+    FinishReason,
+    GenerateRequest,
+    LogprobsRequest,
+    TokenLogprob,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,8 @@ class TokenSequence(ABC):
 
     @property
     def owner(self) -> str:
-        return self.request.owner
+        """Whose line it waits in: those without a key share one."""
+        return STRANGER if self.request.owner.startswith(STRANGER) else self.request.owner
 
     @property
     def address(self) -> str:

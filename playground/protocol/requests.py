@@ -6,6 +6,8 @@ from typing import Literal
 from playground.protocol.messages import BASE
 from playground.protocol.sampling import SamplingParams
 
+STRANGER = "stranger-"
+"""So begin the names of owners without a key, of whom each has one for a single request."""
 DEADLINE_S = 600.0
 """Beyond it a request gives its slot to others, unless it asks for another time."""
 

@@ -19,6 +19,7 @@ from itsdangerous import Signer
 from playground.data_dir import OPERATOR, DataDir
 from playground.errors import BusyError, InputError, SettingsError
 from playground.files import write_bytes
+from playground.protocol.requests import STRANGER
 from playground.service.visitors.accounts import Account, Accounts
 from playground.settings import Mode
 from playground.token_bucket import TokenBuckets
@@ -34,7 +35,6 @@ MAX_ADDRESSES = 10_000
 KEY_BURST = 60
 KEY_EVERY_S = 10.0
 """A room full of visitors behind one router opens the page at once; nobody else needs so many keys."""
-STRANGER = "stranger-"
 SECRET_BYTES = 32
 
 

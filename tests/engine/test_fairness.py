@@ -11,7 +11,7 @@ from playground.engine.scoring import LogprobsSequence
 from playground.engine.sequence import SequenceStatus, StepLimits, TokenSequence
 from playground.models.loader import LoadedModel
 from playground.models.tokenizer import ChatTokenizer
-from playground.protocol.requests import ContinuationLogprobs, LogprobsRequest
+from playground.protocol.requests import STRANGER, ContinuationLogprobs, LogprobsRequest
 from tests.support.asking import PROMPT, endless, greedy, until
 
 
@@ -50,6 +50,20 @@ def test_a_flood_gives_way(loaded: LoadedModel, tokenizer: ChatTokenizer) -> Non
         for one in flood[:3]:
             one.abort()
         assert [one.result(60).text for one in flood[3:]] == alone
+    finally:
+        live.close()
+
+
+def test_those_without_a_key_share_a_line(loaded: LoadedModel, tokenizer: ChatTokenizer) -> None:
+    """Also at one address: each has a name of its own, and together they are one."""
+    live = LLMEngine(loaded, max_num_seqs=4)
+    try:
+        flood = [live.submit(endless(tokenizer, seed, f"{STRANGER}{seed}", "here")) for seed in range(8)]
+        until(lambda: live.status().running == 4)
+        assert live.submit(greedy(tokenizer, "The sun", 4, owner="known", address="here")).result(30).num_tokens
+        assert not any(one.done for one in flood)
+        for one in flood:
+            one.abort()
     finally:
         live.close()
 

@@ -136,3 +136,12 @@ def test_nobody_gives_way_in_vain() -> None:
     items = [Item("h", at, "h") for at in range(9)]
     assert who_gives_way(Item("n", 99, "n"), items, lambda kept: False) == []
     assert [item.number for item in who_gives_way(Item("n", 99, "n"), items, lambda kept: len(kept) < 7)] == [8, 7, 6]
+
+
+def test_within_an_address_an_owner_gives_way() -> None:
+    """One visitor of a household with all its places; but not where each has one."""
+    items = [Item("ann", at, "home") for at in range(4)]
+    newcomer = Item("bob", 99, "home")
+    assert who_gives_way(newcomer, items, lambda left: len(left) < 4) == [items[3]]
+    each = [Item(f"o{at}", at, "home") for at in range(4)]
+    assert who_gives_way(newcomer, each, lambda left: len(left) < 4) == []

@@ -126,19 +126,26 @@ def _waiting(lines: OrderedDict[str, deque[T]]) -> int:
 
 
 def who_gives_way(newcomer: T, running: Sequence[T], is_enough: Callable[[Sequence[T]], bool]) -> list[T]:
-    """Which of `running`, the oldest first, let a newcomer in: the newest of the address that has the most.
+    """Which of `running`, the oldest first, let a newcomer in: the newest of the address that has the most, else of the
+    owner at the newcomer's own address that has.
 
-    None where that address would then have fewer than the newcomer's, or where `is_enough` never holds of who is left.
+    None where these would then have fewer than the newcomer's, or where `is_enough` never holds of who is left.
     """
     left, gone = list(running), []
     while not is_enough(left):
-        addresses = Counter(item.address for item in left)
-        address, most = max(addresses.items(), key=lambda one: one[1], default=("", 0))
-        if most - addresses[newcomer.address] < 2:
+        at_home = [item for item in left if item.address == newcomer.address]
+        most = _most(left, lambda item: item.address, newcomer) or _most(at_home, lambda item: item.owner, newcomer)
+        if not most:
             return []
-        owners = Counter(item.owner for item in left if item.address == address)
-        owner = max(owners, key=owners.__getitem__)
-        last = [item for item in left if (item.address, item.owner) == (address, owner)][-1]
+        owners = Counter(item.owner for item in most)
+        last = [item for item in most if item.owner == max(owners, key=owners.__getitem__)][-1]
         left.remove(last)
         gone.append(last)
     return gone
+
+
+def _most(items: Sequence[T], share: Callable[[T], str], newcomer: T) -> list[T]:
+    """Those of whoever has most, if that is at least two more than the newcomer's has."""
+    counts = Counter(map(share, items))
+    name, most = max(counts.items(), key=lambda one: one[1], default=("", 0))
+    return [item for item in items if share(item) == name] if most - counts[share(newcomer)] > 1 else []

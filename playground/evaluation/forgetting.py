@@ -57,13 +57,17 @@ class TaskScore:
         return {"task": self.task, "measure": found.name, **values, "rows": found.rows, "worse": self.worse}
 
 
+ANSWERED_BY = 2
+"""Raised where a task answers the same prompts otherwise than before: what was kept then is no base to compare with."""
+
+
 def baseline_cache(folder: Path, base: str) -> BaselineCache:
     """The cache in `folder` of what one base model says to the items.
 
     `base` names the model and how it is loaded; other items or other prompts are another file.
     """
     asked = [[all_tasks()[item.task].prompt(**item.inputs), item.reference] for item in items()]
-    return BaselineCache(folder, [base, asked])
+    return BaselineCache(folder, [base, asked, ANSWERED_BY])
 
 
 async def measure_forgetting(clients: Clients, cache: BaselineCache, budget_s: float = BUDGET_S) -> list[TaskScore]:

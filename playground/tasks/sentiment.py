@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from playground.data import column_names as names
@@ -13,7 +13,7 @@ from playground.metrics.corpus import ACCURACY, CorpusMetric, macro_f1
 from playground.metrics.scores import accuracy
 from playground.metrics.scores import macro_f1 as macro_f1_of
 from playground.protocol.client import SamplingClient
-from playground.protocol.messages import Message
+from playground.protocol.messages import BASE, Message
 from playground.sentence import N_
 from playground.tasks.base import Benchmark, Forgetting, Task, TaskExample, forgetting_items
 from playground.tasks.inputs import Ask, TaskInputs, Text
@@ -22,6 +22,9 @@ from playground.tasks.outputs import ClassificationOutput
 LABELS = (N_("positive"), N_("negative"))
 SPELLINGS = {"positive": "positive", "pos": "positive", "negative": "negative", "neg": "negative"}
 """Of the labels, in files."""
+CONTENT_FREE = ("N/A", "...", "[MASK]")
+"""Texts that say nothing, by which a model's own leaning is found."""
+MAX_LEANINGS = 32
 MAX_LISTED_LABELS = 30
 MAX_LISTED_CHARS = 3_000
 """Of all labels together: they stand in every prompt."""
@@ -58,6 +61,10 @@ def _macro_f1(references: Sequence[str]) -> CorpusMetric:
 
 def _scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
     return {"accuracy": accuracy(predictions, references), "macro-F1": macro_f1_of(predictions, references)}
+
+
+_leanings: dict[tuple[str, str], list[float]] = {}
+"""By model: the same for all who ask."""
 
 
 class Sentiment(Task[ClassificationOutput]):
@@ -114,15 +121,37 @@ class Sentiment(Task[ClassificationOutput]):
         return [{"role": "user", "content": f"Is this text positive or negative?\n\n{inputs.text}"}]
 
     async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[ClassificationOutput]:
-        text = inputs.text.strip()
-        token_ids = await client.encode_prompt(self.prompt(text=text), text=text)
-        scores = await client.compute_logprobs(token_ids, [client.tokenizer.encode_continuation(one) for one in LABELS])
-        likelihoods = [sum(score.logprobs) for score in scores]
+        leaning, scored = await self._leaning(client), await self._scored(client, inputs.text.strip())
+        likelihoods = [score - lean for score, lean in zip(scored, leaning, strict=True)]
         highest = max(likelihoods)
         weights = [math.exp(likelihood - highest) for likelihood in likelihoods]
         shares = [(label, weight / sum(weights)) for label, weight in zip(LABELS, weights, strict=True)]
         shares.sort(key=lambda share: -share[1])
         yield ClassificationOutput(shares[0][0], tuple(shares))
+
+    async def _scored(self, client: SamplingClient, text: str) -> list[float]:
+        """How likely each of `LABELS` is as the answer, as logarithms."""
+        token_ids = await client.encode_prompt(self.prompt(text=text), text=text)
+        scores = await client.compute_logprobs(token_ids, [client.tokenizer.encode_continuation(one) for one in LABELS])
+        return [sum(score.logprobs) for score in scores]
+
+    async def _leaning(self, client: SamplingClient) -> list[float]:
+        """What the bare model says of texts that say nothing: so much it prefers each label by itself.
+
+        Of an adapter too it is the bare model's: one that was taught moods says of no text what it learnt of some.
+        Source: Zhao et al., "Calibrate Before Use", 2021.
+        """
+        key = client.info.fingerprint, client.info.precision
+        if key in _leanings:
+            return _leanings[key]
+        bare = replace(client, adapter=BASE, strength=1.0)
+        found = [await self._scored(bare, text) for text in CONTENT_FREE]
+        leaning = [sum(scores) / len(found) for scores in zip(*found, strict=True)]
+        if client.info.fingerprint:
+            if len(_leanings) >= MAX_LEANINGS:
+                _leanings.clear()
+            _leanings[key] = leaning
+        return leaning
 
 
 TASK = Sentiment()

@@ -10,6 +10,10 @@ from playground.validation import shown
 Intensity = Literal["light", "normal", "thorough"]
 TINY_PARAMETERS = 50_000_000
 SMALL_PARAMETERS = 500_000_000
+FEW_ROWS = 30
+"""So few rows are seen twice as often: on 20 of a manner SmolLM2 135M reaches a held-out loss of 3.45 in three epochs
+and of 3.22 in six, on 20 moods 0.31 and 0.20; of 60 rows or more a manner gains nothing by it, and is learnt by heart.
+Source: `python -m tests.bench.defaults`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,9 @@ def defaults_for(
         )
     by_size = _TINY if parameters < TINY_PARAMETERS else _SMALL if parameters < SMALL_PARAMETERS else _LARGE
     shape = by_size[intensity]
-    epochs = min(max(shape.row_visits / max(rows, 1), shape.least_epochs), shape.most_epochs)
+    few = rows <= FEW_ROWS and parameters >= TINY_PARAMETERS
+    most_epochs = shape.most_epochs * (2 if few else 1)
+    epochs = min(max(shape.row_visits / max(rows, 1), shape.least_epochs), most_epochs)
     return TrainingConfig(
         epochs=float(round(epochs)),
         r=shape.r,

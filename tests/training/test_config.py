@@ -145,6 +145,12 @@ def test_defaults_suit(parameters: int, rows: int) -> None:
         defaults_for(parameters, rows, "wild")  # type: ignore[arg-type]
 
 
+def test_few_rows_are_seen_more_often() -> None:
+    """Twenty rows in three epochs are nine steps: too few for a manner."""
+    epochs = [defaults_for(135_000_000, rows).epochs for rows in (20, 60, 150, 1_000)]
+    assert epochs == [6, 3, 3, 2]
+
+
 def test_total_steps() -> None:
     """The last, smaller batch of an epoch counts as a step."""
     values = TrainingConfig(epochs=2, per_device_train_batch_size=4, gradient_accumulation_steps=2)

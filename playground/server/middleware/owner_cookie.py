@@ -51,8 +51,5 @@ class OwnerCookieMiddleware:
             return
         try:
             await slow.run(scope["app"].state.services.belongings.take_over, earlier, account.owner)
-        except (
-            PlaygroundError,
-            OSError,
-        ) as error:  # the next page that is opened does the rest
+        except (PlaygroundError, OSError) as error:  # the next page that is opened does the rest
             log.warning("what a key owned could not all be moved to its account: %s", error)

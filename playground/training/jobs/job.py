@@ -58,15 +58,15 @@ class Job:
 
     def work(self) -> float:
         """How much there is to read, in bytes, all times through the examples; 0 where they are gone."""
+        rows, values = self.folder / TRAIN_FILE, self.spec.values
         try:
-            rows = (self.folder / TRAIN_FILE).read_bytes()
+            if values.max_steps <= 0:
+                return rows.stat().st_size * values.epochs
+            whole = rows.read_bytes()
         except OSError:
             return 0.0
-        values = self.spec.values
-        if values.max_steps <= 0:
-            return len(rows) * values.epochs
         seen = values.max_steps * values.per_device_train_batch_size * values.gradient_accumulation_steps
-        return len(rows) / max(1, rows.count(b"\n")) * seen
+        return len(whole) / max(1, whole.count(b"\n")) * seen
 
     def facts(self) -> dict[str, Any]:
         """For the adapter's card: rows, held-out losses before and after, best step, seconds, settings, the data's

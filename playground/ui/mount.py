@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from playground.service.services import Services
 from playground.ui.api import endpoints
-from playground.ui.calls import Calls
+from playground.ui.event_queue import EventQueue
 from playground.ui.gradio_patches import patch_gradio
 from playground.ui.i18n import I18N
 from playground.ui.ownership import OwnershipMiddleware, bind_to_owners
@@ -30,7 +30,7 @@ def mount_page(app: FastAPI, page: gr.Blocks, services: Services) -> Callable[[]
     patch_gradio(quota)
     bind_to_owners(services.owners, services.uploads)
     sessions = Sessions(page)
-    page._queue = calls = Calls(page, services.owners, sessions, endpoints.HAPPEN)
+    page._queue = calls = EventQueue(page, services.owners, sessions, endpoints.HAPPEN)
     owned = Middleware(OwnershipMiddleware, owners=services.owners, calls=calls)
     gr.mount_gradio_app(
         app,

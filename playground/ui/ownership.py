@@ -23,7 +23,7 @@ from playground.i18n.catalog import gettext, locale_of
 from playground.sentence import N_
 from playground.service.owners import Owners
 from playground.service.uploads import FOLDER_KEY, Uploads
-from playground.ui.calls import Calls
+from playground.ui.event_queue import EventQueue
 
 NOT_YOURS = N_("There is no such answer, or it is not yours.")
 NO_ENDPOINT = N_("There is no endpoint {endpoint}. 'Use via API' at the foot of the page lists them all.")
@@ -42,7 +42,7 @@ _check_allowed, _upload = processing_utils._check_allowed, route_utils.upload_fn
 class OwnershipMiddleware:
     """ASGI middleware inside Gradio's application: what a request names becomes the caller's own, or is not found."""
 
-    def __init__(self, app: Any, owners: Owners, calls: Calls) -> None:
+    def __init__(self, app: Any, owners: Owners, calls: EventQueue) -> None:
         self.app = app
         self.owners = owners
         self.calls = calls

@@ -12,8 +12,8 @@ import pytest
 
 from playground.engine.model_runner import ModelRunner
 from playground.service.services import Services
-from playground.ui import calls, sessions, streams
-from playground.ui.calls import Calls
+from playground.ui import event_queue, sessions, streams
+from playground.ui.event_queue import EventQueue
 from playground.ui.page import build_page
 from tests.security.visitor import Visitor, as_file
 from tests.support.asking import until
@@ -28,7 +28,7 @@ class Room:
 
     def __init__(self, services: Services, page: gr.Blocks, url: str) -> None:
         self.services = services
-        self.calls: Calls = page._queue
+        self.calls: EventQueue = page._queue
         self.sessions = self.calls.sessions
         self.ann, self.bob = (Visitor(url, {"x-forwarded-for": one}) for one in ("1.1.1.1", "2.2.2.2"))
 
@@ -93,8 +93,8 @@ def test_what_nobody_reads_does_not_begin(room: Room) -> None:
 
 
 def test_what_nobody_reads_is_forgotten(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "UNREAD_S", 0.05)
-    monkeypatch.setattr(calls, "WAIT_S", 0.1)
+    monkeypatch.setattr(event_queue, "UNREAD_S", 0.05)
+    monkeypatch.setattr(event_queue, "WAIT_S", 0.1)
     unread = [room.ann.call("generate", *SHORT), room.ann.call("stop_job", "none")]
     until(room.is_empty)
     assert [room.ann.answer("generate", one)[0] for one in unread] == ["404", "404"]
@@ -109,8 +109,8 @@ def test_what_does_something_begins_without_a_reader(room: Room) -> None:
 
 def test_what_is_read_no_more_ends(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the reader does not say that it has left."""
-    monkeypatch.setattr(calls, "UNREAD_S", 0.05)
-    monkeypatch.setattr(calls.Calls, "clean_events", lambda *_, **__: asyncio.sleep(0))
+    monkeypatch.setattr(event_queue, "UNREAD_S", 0.05)
+    monkeypatch.setattr(event_queue.EventQueue, "clean_events", lambda *_, **__: asyncio.sleep(0))
     with room.ann.http.stream("GET", f"/gradio_api/call/generate/{room.ann.call('generate', *LONG)}") as answer:
         next(answer.iter_lines())
     until(lambda: room.busy == (0, 0))
@@ -118,7 +118,7 @@ def test_what_is_read_no_more_ends(room: Room, monkeypatch: pytest.MonkeyPatch) 
 
 def test_who_leaves_frees_its_place(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once, also who still waits for the model, even where that stands still; no later time is waited for."""
-    monkeypatch.setattr(calls, "UNREAD_S", 1000.0)
+    monkeypatch.setattr(event_queue, "UNREAD_S", 1000.0)
     step, execute = threading.Event(), ModelRunner.execute
 
     def execute_once_told(self: ModelRunner, *given: Any) -> Any:
@@ -142,7 +142,7 @@ def test_events_of_one_address_are_bounded(
     room: Room, lasting: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who has to wait is told so in a sentence, with a time; others do not notice."""
-    monkeypatch.setattr(calls, "MAX_GOING_OF_ONE", 3)
+    monkeypatch.setattr(event_queue, "MAX_GOING_OF_ONE", 3)
     with ExitStack() as readers:
         for _ in range(3):
             last = room.ann.call("last")
@@ -163,7 +163,7 @@ def test_what_waits_for_its_reader_is_bounded(room: Room, monkeypatch: pytest.Mo
     first, second, *_ = [room.ann.call("jobs") for _ in range(4)]
     assert len(room.calls._going) == 4
     assert [room.ann.answer("jobs", one)[0] for one in (first, second)] == ["404", "complete"]
-    monkeypatch.setattr(calls, "MAX_SENT_OF_ONE_BYTES", 5000)
+    monkeypatch.setattr(event_queue, "MAX_SENT_OF_ONE_BYTES", 5000)
     first, second = (room.ann.call("generate", "x" * 4000) for _ in range(2))
     assert room.calls._num_bytes.total() < 10_000
     assert room.ann.answer("generate", first)[0] == "404"

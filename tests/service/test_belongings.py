@@ -54,7 +54,7 @@ def test_everything_goes_and_only_ones_own(services: Services, adapters: list[Pa
         fill(services, owner, adapters[0])
     services.owners._addresses[ANN] = "4.4.4.4"
     jobs = services.finetuning._jobs
-    jobs._shelf.add(a_run(services, ANN))
+    jobs._store.add(a_run(services, ANN))
     if earlier:
         home = data.root / hashlib.sha256(ANN.encode()).hexdigest()[:32]
         home.mkdir()
@@ -114,7 +114,7 @@ def test_all_of_a_key_goes_to_its_account(services: Services, adapters: list[Pat
     data = data_of(services)
     for owner in (ANN, BOB):
         fill(services, owner, adapters[0])
-        services.finetuning._jobs._shelf.add(a_run(services, owner))
+        services.finetuning._jobs._store.add(a_run(services, owner))
     hers = services.adapters.choices(ANN)[0][1]
     (data.owner(ANN) / "chats" / "two.json").write_text("hers")
     services.belongings.take_over(ANN, BOB)
@@ -141,7 +141,7 @@ def test_a_run_that_goes_on_comes_later(
     assert len(services.adapters.choices(BOB)) == 1
     assert [path.name for path in data.jobs(ANN).iterdir()] == ["run-a"]
     assert not data.sent(ANN).exists()
-    services.finetuning._jobs._shelf.add(a_run(services, ANN))
+    services.finetuning._jobs._store.add(a_run(services, ANN))
     services.belongings.take_over(ANN, BOB)
     assert [state["job_id"] for state in services.finetuning.list(BOB)] == ["run-a"]
     assert not data.homes(ANN)

@@ -12,8 +12,8 @@ from playground.data_dir import DataDir
 from playground.errors import BusyError, InputError
 from playground.training.jobs.events import Event
 from playground.training.jobs.job import Job, write_job
+from playground.training.jobs.job_store import MAX_KEPT_JOBS
 from playground.training.jobs.queue import JobHooks, JobQueue
-from playground.training.jobs.shelf import MAX_KEPT_JOBS
 from playground.training.spec import StoredExamples, TrainingSpec
 from tests.support.running_app import ROOT
 from tests.support.tiny_model import TINY

@@ -10,7 +10,7 @@ import pytest
 from gradio import blocks, queueing, route_utils, routes, state_holder, utils
 
 LOOKED_AT = [
-    # What `Calls` does otherwise.
+    # What `EventQueue` does otherwise.
     (queueing.Queue.__init__, "8f39a4352e7c"),
     (queueing.Queue.push, "c7b4091f41b8"),
     (queueing.Queue.start, "d7da05cdd477"),
@@ -36,8 +36,8 @@ LOOKED_AT = [
 def test_gradio_does_what_ours_stands_in_for(inside: Callable[..., Any], known: str) -> None:
     found = hashlib.sha256(inspect.getsource(inside).encode()).hexdigest()[:12]
     assert found == known, (
-        f"Gradio {gr.__version__} has changed {inside.__qualname__}. See whether playground/ui/calls.py, sessions.py "
-        f"and ownership.py still do what it does now, then write {found} here."
+        f"Gradio {gr.__version__} has changed {inside.__qualname__}. See whether event_queue.py, sessions.py "
+        f"and ownership.py of playground/ui still do what it does now, then write {found} here."
     )
 
 
@@ -48,5 +48,5 @@ def test_streams_end_as_ours_expect() -> None:
     found = hashlib.sha256(source[start:end].encode()).hexdigest()[:12]
     assert found == "175d02c04687", (
         f"Gradio {gr.__version__} has changed how it cancels events or tells their streams. See whether "
-        f"playground/ui/calls.py still fits, then write {found} here."
+        f"playground/ui/event_queue.py still fits, then write {found} here."
     )

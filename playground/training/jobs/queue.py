@@ -25,8 +25,8 @@ from playground.training.jobs.job import (
     write_failure_as_error,
     write_job,
 )
+from playground.training.jobs.job_store import JobStore
 from playground.training.jobs.runner import JobHooks, JobRunner
-from playground.training.jobs.shelf import JobShelf
 from playground.training.jobs.state import JobState
 from playground.training.jobs.waiting_line import WaitingLine
 from playground.training.spec import StoredExamples, TrainingSpec
@@ -68,12 +68,12 @@ class JobQueue:
         self._running_address = ""
         self._runner = JobRunner(hooks, self._longest_now_s)
         self._closing = False
-        self._shelf = JobShelf(data)
-        for job in self._shelf.all():
+        self._store = JobStore(data)
+        for job in self._store.all():
             if is_left_over(job):
-                self._shelf.settle(job, INTERRUPTED)
-        for owner in {job.owner for job in self._shelf.all()}:
-            self._shelf.forget_old(owner, hooks.is_needed)
+                self._store.settle(job, INTERRUPTED)
+        for owner in {job.owner for job in self._store.all()}:
+            self._store.forget_old(owner, hooks.is_needed)
         self._thread = threading.Thread(target=self._work, name="training", daemon=True)
         self._thread.start()
 
@@ -120,7 +120,7 @@ class JobQueue:
             with self._changed:
                 self._check_room(owner, address)
                 self._enqueue(job, address)
-                self._shelf.add(job)
+                self._store.add(job)
         except PlaygroundError:
             remove_job(job)
             raise
@@ -128,10 +128,10 @@ class JobQueue:
 
     def job(self, owner: str, job_id: object) -> Job:
         """Find a run; raises `InputError` for one that is not there or belongs to somebody else."""
-        return self._shelf.find(owner, job_id)
+        return self._store.find(owner, job_id)
 
     def get(self, owner: str, job_id: object) -> JobState:
-        return self._shelf.state(self.job(owner, job_id))
+        return self._store.state(self.job(owner, job_id))
 
     def events(self, owner: str, job_id: object, after: int = 0) -> Sequence[Event]:
         """The run's events but the first `after` ones."""
@@ -141,11 +141,11 @@ class JobQueue:
         """Yield where the run stands, now and whenever that changes, until it is finished, or removed."""
         job = self.job(owner, job_id)
         seen: object = None
-        while job in self._shelf:
-            now = job.log.size(), self._shelf.unwritten(job)
+        while job in self._store:
+            now = job.log.size(), self._store.unwritten(job)
             if now != seen:
                 seen = now
-                state = await quick.run(self._shelf.state, job)
+                state = await quick.run(self._store.state, job)
                 yield state
                 if state["state"] in FINISHED:
                     return
@@ -157,7 +157,7 @@ class JobQueue:
         with self._changed:
             if job in self._waiting:
                 self._waiting.remove(job)
-                self._shelf.settle(job, Event("stopped", "Stopped before it began.", settled=True))
+                self._store.settle(job, Event("stopped", "Stopped before it began.", settled=True))
             elif job == self._running:
                 (job.folder / STOP_FILE).touch()
 
@@ -168,7 +168,7 @@ class JobQueue:
         """
         job = self.job(owner, job_id)
         with self._changed:
-            state = self._shelf.state(job)
+            state = self._store.state(job)
             if not state["can_resume"] or job == self._running:
                 raise InputError(
                     "The training run '{name}' cannot be resumed: it is {state}.", name=job.name, state=state["state"]
@@ -184,9 +184,9 @@ class JobQueue:
         Raises `BusyError` where the running one does not let go; then its result may still come.
         """
         with self._changed:
-            mine = self._shelf.of(owner)
+            mine = self._store.of(owner)
             for job in mine:
-                self._shelf.drop(job)
+                self._store.drop(job)
                 self._waiting.remove(job)
             running = self._running if self._running and self._running.owner == owner else None
         if running is not None:
@@ -201,17 +201,17 @@ class JobQueue:
     def move_all(self, owner: str, to: str) -> set[str]:
         """Give the runs of an owner that are over to another one; what goes on stays, and is returned by its ids."""
         with self._changed:
-            over = [job for job in self._shelf.of(owner) if job != self._running and job not in self._waiting]
+            over = [job for job in self._store.of(owner) if job != self._running and job not in self._waiting]
             for job in over:
-                self._shelf.move(job, to)
-            return {job.job_id for job in self._shelf.of(owner)}
+                self._store.move(job, to)
+            return {job.job_id for job in self._store.of(owner)}
 
     def close(self, grace_s: float = 4.0) -> None:
         """Stop the worker cleanly, or hard after `grace_s`; what was running can be resumed by the next app."""
         with self._changed:
             self._closing = True
             for job in self._waiting:
-                self._shelf.settle(job, INTERRUPTED)
+                self._store.settle(job, INTERRUPTED)
             self._waiting.clear()
             self._changed.notify_all()
         self._runner.close(grace_s)
@@ -238,7 +238,7 @@ class JobQueue:
 
     def list(self, owner: str) -> list[JobState]:
         """The owner's runs, newest first."""
-        return [self._shelf.state(job) for job in self._shelf.of(owner)]
+        return [self._store.state(job) for job in self._store.of(owner)]
 
     def _check_room(self, owner: str, address: str) -> None:
         if self._closing:
@@ -267,7 +267,7 @@ class JobQueue:
         with write_failure_as_error(job):
             (job.folder / STOP_FILE).unlink(missing_ok=True)
             job.log.write(waiting)
-        self._shelf.reopen(job)
+        self._store.reopen(job)
         self._waiting.add(job, address, job.work())
         self._changed.notify_all()
 
@@ -284,10 +284,10 @@ class JobQueue:
                 self._running = None
                 self._changed.notify_all()
                 telemetry.TRAININGS.labels(last.state).inc()
-                if job not in self._shelf:  # it was removed
+                if job not in self._store:  # it was removed
                     continue
-                self._shelf.settle(job, replace(last, settled=True))
+                self._store.settle(job, replace(last, settled=True))
                 try:
-                    self._shelf.forget_old(job.owner, self._hooks.is_needed)
+                    self._store.forget_old(job.owner, self._hooks.is_needed)
                 except Exception:  # the thread must outlive it, or no run would ever begin again
                     log.exception("the old runs beside %s could not be cleared away", job.job_id)

@@ -16,8 +16,8 @@ from playground.threads import slow
 from playground.training.config import TrainingConfig
 from playground.training.setting import settings
 from playground.ui.api.shapes import adapter_as_api, as_text
+from playground.ui.disconnect import while_there
 from playground.ui.errors import show_errors
-from playground.ui.leaving import while_there
 
 DATASET_SCHEMAS: dict[str, dict[str, Any]] = {
     "columns": {"type": "object", "additionalProperties": {"type": "string"}},

@@ -19,13 +19,13 @@ from playground.tasks.registry import dataset_formats
 from playground.ui.components import snippets
 from playground.ui.components.basics import ghost, head, primary, second, static_html
 from playground.ui.components.defaults import Defaults
+from playground.ui.disconnect import while_there
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import columns
 from playground.ui.finetune.lengths import beyond
 from playground.ui.finetune.state import BRING, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
-from playground.ui.leaving import while_there
 from playground.ui.reports import dataset
 from playground.ui.templates import render
 

@@ -18,10 +18,10 @@ from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, ghost, head, owning_tab, primary, second, static_html
 from playground.ui.components.file_download import download_after, hidden_download
+from playground.ui.disconnect import while_there
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.i18n import gettext_for, t
-from playground.ui.leaving import while_there
 from playground.ui.tabs import adapter_details
 
 

@@ -50,7 +50,7 @@ class _Going:
     task: "asyncio.Task[None] | None" = None
 
 
-class Calls(Queue):  # type: ignore[misc]  # Gradio's has no types
+class EventQueue(Queue):  # type: ignore[misc]  # Gradio's has no types
     """`happen` names the endpoints that do something, and so begin without a reader."""
 
     def __init__(self, page: gr.Blocks, owners: Owners, sessions: Sessions, happen: Collection[str] = ()) -> None:

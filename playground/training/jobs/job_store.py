@@ -18,7 +18,7 @@ MAX_KEPT_JOBS = 20
 Jobs = list[Job]
 
 
-class JobShelf:
+class JobStore:
     """What changes it is guarded by the queue's lock; whoever reads it need not wait."""
 
     def __init__(self, data: DataDir) -> None:

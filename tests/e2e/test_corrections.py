@@ -3,9 +3,10 @@
 import json
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
 from tests.e2e.test_compare import bring, switch
 from tests.e2e.test_tabs import open_tab, run
@@ -32,8 +33,15 @@ def pencils(page: Page, chat: str = CHAT) -> Locator:
 
 def correct(page: Page, text: str, place: int = -1) -> None:
     """Change an answer, the last one unless `place` says otherwise."""
-    pencils(page).nth(place).click()
-    page.locator(f"{CHAT} .edit-textarea").fill(text)
+    box = page.locator(f"{CHAT} .edit-textarea")
+    presses = 0
+    while not box.is_visible():  # a pencil is shut for the moment in which the last correction's answer comes
+        presses += 1
+        assert presses <= 10
+        pencils(page).nth(place).click()
+        with suppress(TimeoutError):
+            box.wait_for(timeout=2000)
+    box.fill(text)
     page.locator(CHAT).get_by_role("button", name="Keep the correction").click()
 
 

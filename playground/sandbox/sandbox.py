@@ -19,13 +19,18 @@ Answer = TypeVar("Answer")
 
 
 class Sandbox:
-    """At most `MAX_AT_ONCE` children at a time, one for each owner; the others wait in line. For one event loop."""
+    """At most `MAX_AT_ONCE` children at a time, one for each address; the others wait in line. For one event loop."""
 
-    def __init__(self, preload: Sequence[str] = (), limits: Limits | None = None) -> None:
-        """`preload` names modules that children begin with."""
+    def __init__(
+        self,
+        preload: Sequence[str] = (),
+        limits: Limits | None = None,
+        address_of: Callable[[str], str] = lambda _: "",
+    ) -> None:
+        """`preload` names modules that children begin with; `address_of` tells where an owner's requests come from."""
         self._how = context(preload)
         self._limits = limits or Limits()
-        self._line = FairLine(MAX_AT_ONCE)
+        self._line = FairLine(MAX_AT_ONCE, address_of)
         self._threads = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="sandbox")
         self._children: set[Child] = set()
         self._closed = False

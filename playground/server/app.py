@@ -13,7 +13,7 @@ from playground.server.middleware.body_limits import BodyLimitMiddleware
 from playground.server.middleware.browser_defences import BrowserDefencesMiddleware
 from playground.server.middleware.open_requests import OpenRequestsMiddleware
 from playground.server.middleware.open_routes import OpenRoutesMiddleware
-from playground.server.middleware.own_pages import KnownHostsMiddleware, OwnPagesMiddleware
+from playground.server.middleware.own_pages import KnownHostsMiddleware, OwnConfigMiddleware, OwnPagesMiddleware
 from playground.server.middleware.owner_cookie import OwnerCookieMiddleware
 from playground.server.middleware.password import PasswordMiddleware
 from playground.service.services import Services
@@ -34,6 +34,7 @@ def create_app(
     app.state.services = services
     app.state.openid = _provider(openid)
     # From the innermost outwards.
+    app.add_middleware(OwnConfigMiddleware)
     app.add_middleware(OwnerCookieMiddleware, owners=services.owners)
     app.add_middleware(
         BodyLimitMiddleware, owners=services.owners, uploads=services.uploads, trusted_proxies=trusted_proxies

@@ -61,7 +61,7 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
     owners = Owners(data, settings.mode, settings.operator_key, settings.openid is not None)
     quota = Quota(host, data, settings.mode)
     store = AdapterStore(data, builtin_adapters())
-    sandbox = Sandbox(READERS)
+    sandbox = Sandbox(READERS, address_of=owners.address)
     adapters = AdapterService(host, store, data, quota, sandbox, owners.address)
     datasets = DatasetService(host, data, sandbox)
     preflight = Preflight(data.trials, CoreShare(host).threads, lambda: host.status().kept_bytes)

@@ -162,3 +162,30 @@ def test_the_line_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         await wait("ann")  # nothing of the one who gave up is left
 
     asyncio.run(asyncio.wait_for(go(), PATIENCE_S))
+
+
+def test_the_keys_of_one_address_share_a_place_and_half_of_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "MAX_WAITING_OF_ADDRESS", 2)
+    served: list[str] = []
+
+    async def go() -> None:
+        places = line.FairLine(2, lambda owner: "10.0.0.1" if owner.startswith("key") else "")
+        free = asyncio.Event()
+
+        async def wait(owner: str) -> None:
+            async with places.place(owner):
+                served.append(owner)
+                await free.wait()
+
+        flood = [asyncio.create_task(wait(f"key {number}")) for number in range(3)]
+        await until(lambda: len(served) == 1)
+        with pytest.raises(BusyError) as full:
+            await wait("key 4")
+        assert full.value.sentence.msgid == line.FULL
+        other = asyncio.create_task(wait("bob"))
+        await until(lambda: served == ["key 0", "bob"])
+        free.set()
+        await asyncio.gather(*flood, other)
+        assert served == ["key 0", "bob", "key 1", "key 2"]
+
+    asyncio.run(asyncio.wait_for(go(), PATIENCE_S))

@@ -92,6 +92,15 @@ def test_a_public_page_answers_by_any_name(public_app: RunningApp) -> None:
     assert ask_as(public_app, "someone-playground.hf.space").status_code == 200
 
 
+@pytest.mark.parametrize("name", ["host", "x-forwarded-host", "x-forwarded-prefix", "x-gradio-server"])
+def test_the_configuration_repeats_no_name_that_a_request_claims(public_app: RunningApp, name: str) -> None:
+    """A cache in between would tell all its readers to go there. Gradio's client reads it without."""
+    answer = httpx.get(f"{public_app.url}/config", headers={name: "evil.test"})
+    assert answer.status_code == 200
+    assert answer.json()["root"] == public_app.url
+    assert "evil.test" not in answer.text
+
+
 def test_a_password_lets_in_whoever_knows_it(tmp_path: Path) -> None:
     """Defends the operator on a network: without it nothing answers, with it every name of the machine does."""
     password = " ".join(("a long sentence:", "nobody knows"))

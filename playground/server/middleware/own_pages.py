@@ -60,6 +60,25 @@ class KnownHostsMiddleware:
             await PlainTextResponse(told, 400)(scope, receive, send)
 
 
+class OwnConfigMiddleware:
+    """ASGI middleware: the page's configuration, which programs read, does not repeat the names that a request claims.
+
+    They know where they have asked; a cache between them and this server would give the claim of one to all.
+    """
+
+    CLAIMS = (b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-prefix")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/config":
+            name, port = scope["server"]
+            told = [header for header in scope["headers"] if header[0] not in self.CLAIMS]
+            scope = {**scope, "headers": [*told, (b"host", f"{name}:{port}".encode())]}
+        await self.app(scope, receive, send)
+
+
 def is_foreign(headers: Headers) -> bool:
     """Whether a browser sends this for a page that is not this server's own; programs send neither header."""
     site = headers.get("sec-fetch-site")

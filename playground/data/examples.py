@@ -3,17 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from playground.data.chat import Unusable
+from playground.data.chat import Unusable, continued
 from playground.data.column_mapping import ColumnMapping
 from playground.data.formats import DatasetFormat
 from playground.data.mapped_table import MappedRow, MappedTable
-from playground.data.selection import select
+from playground.data.selection import RowChanges, select
 from playground.data.strip import Stripper
 from playground.data.table import Problem, Table
 from playground.errors import DataError
 from playground.protocol.messages import Message
-from playground.sentence import Sentence
+from playground.sentence import N_, Sentence
 
+NO_CHANGES = RowChanges()
 MIN_EXAMPLES = 2
 MAX_TURNS = 200
 """In a chain of rows."""
@@ -46,15 +47,24 @@ class Examples:
     problems: tuple[Problem, ...] = ()
 
 
-def make_examples(table: Table, mapping: ColumnMapping) -> Examples:
-    """Write every row that is to be taught as an example; raises `DataError` when fewer than two can be."""
+def make_examples(table: Table, mapping: ColumnMapping, changes: RowChanges = NO_CHANGES) -> Examples:
+    """Write every row that is to be taught as an example; raises `DataError` when fewer than two can be.
+
+    Rows that a person edited are taught as they were written; those that were left out must be gone already.
+    """
     rows = MappedTable(table, mapping.columns)
     chosen = select(rows)
     stripper, chains = Stripper(), _Chains(rows)
     usable: list[Example] = []
+    edited: list[Example] = []
     skipped: list[tuple[int, Sentence]] = []
     remarks: dict[str, list[int]] = {}
     for row in chains.in_order(rows):
+        if row.number in changes.edited:
+            example = edited_example(row.number, changes.edited[row.number], mapping.format)
+            chains.remember(example, row)
+            edited.append(replace(example, held_out=row.number in chosen.set_aside))
+            continue
         if row.number in chosen.left_out:
             continue
         try:
@@ -67,10 +77,34 @@ def make_examples(table: Table, mapping: ColumnMapping) -> Examples:
             if remark.applies(row):
                 remarks.setdefault(remark.msgid, []).append(row.number)
     usable = stripper.strip_common(sorted(usable, key=lambda example: example.row))
+    usable = sorted([*usable, *edited], key=lambda example: example.row)
     skipped.sort(key=lambda row: row[0])
     if len(usable) < MIN_EXAMPLES or sum(not example.held_out for example in usable) < 1:
         raise _too_few(len(usable), table, skipped)
     return Examples(usable, skipped, remarks, (*chosen.problems, *stripper.problems()))
+
+
+def edited_example(number: int, written: tuple[Message, ...] | str, format: DatasetFormat) -> Example:
+    """What a person wrote for a row; raises `DataError` where that cannot be taught."""
+    if isinstance(written, str) != (format.to_messages is None):
+        wanted = N_("a text") if format.to_messages is None else N_("messages")
+        raise DataError("Row {row} was changed to the wrong kind: give {wanted}.", row=number, wanted=Sentence(wanted))
+    try:
+        if not isinstance(written, str):
+            return Example(tuple(continued(list(written))), None, number)
+        if not written.strip():
+            raise Unusable("The text is empty.")
+    except Unusable as error:
+        raise DataError("Row {row} as you changed it cannot be learnt. {reason}", row=number, reason=error) from error
+    return Example(None, written, number)
+
+
+def example_alone(table: MappedTable, number: int, format: DatasetFormat) -> Example:
+    """What would be made of one row by itself; raises `DataError` where it is nothing, or there is no such row."""
+    for row in table:
+        if row.number == number:
+            return Stripper().strip(_example(row, format))
+    raise DataError("There is no such row.")
 
 
 def _example(row: MappedRow, format: DatasetFormat) -> Example:
@@ -106,8 +140,14 @@ class _Chains:
         before = self._known.get(row.text("parent").strip(), ())
         opens_alike = before and example.messages[0] == before[0] and before[0]["role"] == "system"
         messages = (*before, *example.messages[1 if opens_alike else 0 :])
-        self._known[row.text("id").strip()] = tuple(_read_only(message) for message in messages)
-        return replace(example, messages=messages)
+        example = replace(example, messages=messages)
+        self.remember(example, row)
+        return example
+
+    def remember(self, example: Example, row: MappedRow) -> None:
+        """Have rows go on from this one as it is taught."""
+        if self._known is not None and example.messages is not None:
+            self._known[row.text("id").strip()] = tuple(_read_only(message) for message in example.messages)
 
 
 def _read_only(message: Message) -> Message:

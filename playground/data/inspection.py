@@ -5,18 +5,21 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from playground.data.column_mapping import AUTO, NOTHING_KNOWN, ColumnMapping, resolve
-from playground.data.examples import Examples, make_examples
+from playground.data.examples import NO_CHANGES, Examples, make_examples
 from playground.data.excerpts import cells
 from playground.data.formats import Formats
 from playground.data.readers.table_reader import read_table
 from playground.data.repair import Repair, apply_repairs, find_repairs
+from playground.data.selection import RowChanges, put_back, without
 from playground.data.shapes.flatten import flatten_to_fit
 from playground.data.table import SHOWN, Change, Problem, Table
 from playground.data.unused import find_unused, unused_problems
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
-_SKIPPED_SHOWN = 10
+_REASONS_SHOWN = 10
+_SKIPPED_ONE = N_("Row {row} is left out: {reason}")
+_SKIPPED = N_("Rows are left out: {count} (first row {row}). {reason}")
 NEEDED = N_("Without repairs hardly a row could be used. These are made: {repairs}.")
 
 
@@ -54,9 +57,10 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Inspection(Findings):
-    """`examples.usable` is what can be learned from after the repairs that were `made`."""
+    """`examples.usable` is what can be learned from after the repairs that were `made`; `table` is what was read."""
 
     examples: Examples
+    table: Table
 
     def findings(self) -> Findings:
         """Without the examples."""
@@ -86,17 +90,22 @@ def inspect_table(
     *,
     formats: Formats,
     repairs: Collection[str] | None = (),
+    changes: RowChanges = NO_CHANGES,
 ) -> Inspection:
-    """Map a table and make the `repairs` that are named; raises `DataError` when it cannot be learned from.
+    """Map a table, change rows as a person did, and make the `repairs` that are named.
+
+    Raises `DataError` when it cannot be learned from.
 
     `columns` overrides what is recognised; `repairs=None`, or "all" among them, makes every one that is offered; those
     without which nothing could be learnt are made anyway, and it is said.
     """
     table, mapping = flatten_to_fit(read, lambda shaped: resolve(shaped, formats, format, columns))
-    offered = find_repairs(table, mapping)
+    changes.check(table)
+    left = without(table, changes.left_out)
+    offered = find_repairs(without(left, changes.edited), mapping)
     kinds = tuple(repair.kind for repair in offered)
     made = kinds if repairs is None or "all" in repairs else tuple(repairs)
-    mended, examples, made, needed = _mended(table, mapping, made, kinds)
+    mended, examples, made, needed = _mended(left, mapping, made, kinds, changes)
     unused = find_unused(table, mapping)
     return Inspection(
         rows=len(table.rows),
@@ -105,6 +114,7 @@ def inspect_table(
         columns=list(dict.fromkeys([*table.columns, *read.columns])),
         mapping=mapping,
         problems=[
+            *changes.problems(),
             *table.problems,
             *_ties(mapping),
             *needed,
@@ -117,20 +127,22 @@ def inspect_table(
         repairs=offered,
         made=made,
         examples=examples,
+        table=table,
     )
 
 
 def _mended(
-    table: Table, mapping: ColumnMapping, made: tuple[str, ...], offered: tuple[str, ...]
+    table: Table, mapping: ColumnMapping, made: tuple[str, ...], offered: tuple[str, ...], changes: RowChanges
 ) -> tuple[Table, Examples, tuple[str, ...], list[Problem]]:
     """With the repairs that were asked for, and one more, or all, where nothing could be learnt without."""
     missing = [kind for kind in offered if kind not in made]
     refusal: DataError | None = None
     for more in ((), *((kind,) for kind in missing), tuple(missing)):
         kinds = (*made, *more)
-        mended = apply_repairs(table, mapping, kinds)
+        mended = apply_repairs(without(table, changes.edited), mapping, kinds)
+        mended = put_back(mended, table, changes.edited)
         try:
-            examples = make_examples(mended, mapping)
+            examples = make_examples(mended, mapping, changes)
         except DataError as error:
             refusal = refusal or error
             continue
@@ -148,16 +160,25 @@ def _ties(mapping: ColumnMapping) -> list[Problem]:
 
 
 def _remarks(examples: Examples) -> list[Problem]:
-    return [Problem(Sentence(remark, count=len(rows), row=rows[0])) for remark, rows in examples.remarks.items()]
+    return [
+        Problem(Sentence(remark, count=len(rows), row=rows[0]), rows[0], rows=tuple(rows))
+        for remark, rows in examples.remarks.items()
+    ]
 
 
 def _skipped(examples: Examples, table: Table) -> list[Problem]:
+    """A line for each of the first reasons, and one for all other rows."""
+    by_reason: dict[str, tuple[Sentence, list[int]]] = {}
+    for row, reason in examples.skipped:
+        by_reason.setdefault(str(reason), (reason, []))[1].append(row)
     places = {number: index for index, number in enumerate(table.numbers)}
-    found = []
-    for shown, (row, reason) in enumerate(examples.skipped[:_SKIPPED_SHOWN]):
-        change = Change(row, cells(table.rows[places[row]]))
+    reasons, found = list(by_reason.values()), []
+    for shown, (reason, rows) in enumerate(reasons[:_REASONS_SHOWN]):
+        change = Change(rows[0], cells(table.rows[places[rows[0]]]))
         changes = (change,) if shown < SHOWN and change.before else ()
-        found.append(Problem(Sentence("Row {row} is left out: {reason}", row=row, reason=reason), row, changes))
-    if more := len(examples.skipped) - len(found):
-        found.append(Problem(Sentence("{count} more rows are left out.", count=more)))
+        msgid = _SKIPPED if len(rows) > 1 else _SKIPPED_ONE
+        sentence = Sentence(msgid, count=len(rows), row=rows[0], reason=reason)
+        found.append(Problem(sentence, rows[0], changes, tuple(rows)))
+    if others := sorted(row for _, rows in reasons[_REASONS_SHOWN:] for row in rows):
+        found.append(Problem(Sentence("{count} more rows are left out.", count=len(others)), rows=tuple(others)))
     return found

@@ -69,7 +69,7 @@ class Stripper:
     def problems(self) -> list[Problem]:
         """What was taken off, each with its first row."""
         return [
-            Problem(Sentence(msgid, mark=mark, count=len(rows), row=rows[0]), rows[0])
+            Problem(Sentence(msgid, mark=mark, count=len(rows), row=rows[0]), rows[0], rows=tuple(rows))
             for msgid, (mark, rows) in self._found.items()
         ]
 

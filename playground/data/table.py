@@ -43,6 +43,13 @@ class Problem:
     sentence: Sentence
     row: int | None = None
     changes: tuple[Change, ...] = ()
+    rows: tuple[int, ...] = ()
+    """All rows that it is about, where they are known; `row` is the first."""
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The rows that can be looked at for it."""
+        return self.rows or ((self.row,) if self.row is not None else ())
 
     @property
     def text(self) -> str:
@@ -123,6 +130,7 @@ class _Keeper:
                         row=self._broken[0],
                     ),
                     self._broken[0],
+                    rows=tuple(dict.fromkeys(self._broken)),
                 )
             )
         if self._not_numbers:
@@ -133,6 +141,7 @@ class _Keeper:
                         row=self._not_numbers[0],
                     ),
                     self._not_numbers[0],
+                    rows=tuple(dict.fromkeys(self._not_numbers)),
                 )
             )
         return found

@@ -18,6 +18,7 @@ from playground.protocol.model import ModelHost
 from playground.sandbox.sandbox import Sandbox
 from playground.sentence import N_, Sentence
 from playground.service.reading.dataset import DatasetFile, DatasetReading, UnmatchedError, read_dataset, read_rows
+from playground.service.reading.rows import RowView, find_rows, view_rows
 from playground.training.defaults import defaults_for
 from playground.training.spec import StoredExamples
 from playground.training.tokenization import RowTokenizer, preview, tokenize_example, tokenize_examples
@@ -82,6 +83,10 @@ class ExampleLengths:
     lost: int = 0
     texts: int = 0
     pieces: int = 0
+    cut_rows: tuple[int, ...] = ()
+    lost_rows: tuple[int, ...] = ()
+    text_rows: tuple[int, ...] = ()
+    """The rows that are counted in `cut`, `lost` and `texts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,14 @@ class DatasetService:
         """As `prepare`, with all examples."""
         reading, train, held_out = await self._read(owner, file, read_rows, file)
         return TrainableDataset(reading, await in_thread(lambda: self._rows_of(reading)), train, held_out)
+
+    async def rows(self, owner: str, file: DatasetFile, numbers: Sequence[int]) -> tuple[RowView, ...]:
+        """The first of these rows as they are taught, or with the reason why not; raises `PlaygroundError`."""
+        return await self._read(owner, file, view_rows, file, numbers)
+
+    async def find(self, owner: str, file: DatasetFile, words: str) -> tuple[Sequence[int], tuple[RowView, ...]]:
+        """The rows that hold these words, at most a thousand, and the first of them; raises `PlaygroundError`."""
+        return await self._read(owner, file, find_rows, file, words)
 
     async def describe(self, owner: str, file: DatasetFile, offset: int = 0) -> dict[str, object]:
         """The answer of `/inspect_dataset`: what is in a file, and what would be taught of it, from a row on.
@@ -192,6 +205,7 @@ class DatasetService:
         whole = tokenize_examples(measured, self._tokenizer, sys.maxsize)
         made = tokenize_examples(measured, self._tokenizer, limit)
         texts = set(made.in_pieces)
+        never = {row for row, _ in whole.skipped}
         return ExampleLengths(
             counts=[row.full_length for row in whole.rows],
             limit=limit,
@@ -200,6 +214,9 @@ class DatasetService:
             lost=len(made.skipped) - len(whole.skipped),
             texts=len(texts),
             pieces=sum(row.row in texts for row in made.rows),
+            cut_rows=tuple(made.truncated),
+            lost_rows=tuple(row for row, _ in made.skipped if row not in never),
+            text_rows=tuple(made.in_pieces),
         )
 
     @property

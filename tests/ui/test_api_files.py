@@ -95,7 +95,7 @@ def test_the_parameters_of_train_are_all_there(client: Client) -> None:
     assert names[:10] == [
         *("file", "name", "format", "epochs", "max_steps", "r", "lora_alpha", "learning_rate", "max_length", "probes")
     ]
-    assert set(names[3:]) == set(TrainingConfig.model_fields) | {"probes", "repairs", "columns"}
+    assert set(names[3:]) == set(TrainingConfig.model_fields) | {"probes", "repairs", "columns", "left_out", "edited"}
     assert all(parameter["parameter_has_default"] for parameter in described[2:])
 
 
@@ -178,3 +178,19 @@ def test_a_zip_that_holds_no_adapter_is_refused(client: Client, tmp_path: Path) 
         client.predict(handle_file(str(path)), "Nothing", api_name="/import_adapter")
     assert "Traceback" not in str(refusal.value)
     assert client.predict(api_name="/adapters") == before
+
+
+def test_rows_can_be_changed_and_left_out(client: Client, tmp_path: Path) -> None:
+    """Defends what a program changes of single rows: it is told as it would be taught, and bad values are named."""
+    path = tmp_path / "rows.csv"
+    path.write_text("question,answer\n" + "".join(f"What is {n}?,It is {n}.\n" for n in range(12)))
+    written = [{"role": "user", "content": "What is two?"}, {"role": "assistant", "content": "A pair."}]
+    changes: dict[str, Any] = {"left_out": [1, 5], "edited": {"3": written}}
+    seen = client.predict(handle_file(str(path)), **changes, api_name="/inspect_dataset")
+    assert [row["row"] for row in seen["preview"]] == [2, 3, 4, *range(6, 13)]
+    assert (seen["preview"][1]["completion"], seen["rows"]) == ("A pair.", 12)
+    assert any("You left out rows: 2 (first row 1)" in problem for problem in seen["problems"])
+    for bad, said in (({"left_out": [99]}, "no row 99"), ({"edited": {"3": 7}}, "edited must give rows")):
+        for endpoint, named in (("/inspect_dataset", {}), ("/train", {"name": "Taught"})):
+            with pytest.raises(AppError, match=said):
+                client.predict(handle_file(str(path)), **named, **bad, api_name=endpoint)

@@ -60,6 +60,8 @@ def with_roles(table: Table) -> Table | None:
         made += [(number + place, {**others, column: window}) for place, window in enumerate(windows) if window]
     if not made:
         return None
+    if len({number for number, _ in made}) < len(made):  # a row is told, and changed, by its number
+        made = list(enumerate((row for _, row in made), 1))
     found = build_table(made, table.kind, table.problems)
     sentence = Sentence(
         "In the chats of '{column}' people have names. Who speaks second is the one who answers.", column=column

@@ -1,15 +1,17 @@
 """What the app is told of a dataset file. Made in a process of its own, and bounded, whatever the file holds."""
 
+from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from playground.data.column_mapping import AUTO
-from playground.data.examples import Example
+from playground.data.examples import NO_CHANGES, Example
 from playground.data.excerpts import as_text
-from playground.data.inspection import Findings, inspect_table
+from playground.data.inspection import Findings, Inspection, inspect_table
 from playground.data.readers.table_reader import read_table
+from playground.data.selection import RowChanges
 from playground.data.split import split
 from playground.data.table import Row, Table
 from playground.errors import DataError
@@ -34,7 +36,8 @@ class DatasetFile:
     """A file as a person wants it read.
 
     `columns` is the file's column for each role, where it was chosen by hand; `repairs` names what shall be mended,
-    None for all that is offered; `name` is the visitor's, where the path has another.
+    None for all that is offered; `name` is the visitor's, where the path has another. `changes` are a person's to
+    single rows.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class DatasetFile:
     format: str = AUTO
     columns: Mapping[str, str] = field(default_factory=dict)
     repairs: Collection[str] | None = ()
+    changes: RowChanges = NO_CHANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class DatasetReading:
     measured: tuple[Example, ...]
     first_asked: Example
     are_texts: bool
+    usable: "array[int]"
+    """Numbers of all rows that are taught or set aside."""
 
 
 class UnmatchedError(DataError):
@@ -88,11 +94,7 @@ def read_rows(file: DatasetFile) -> tuple[DatasetReading, StoredExamples, Stored
 
 
 def _read(file: DatasetFile, offset: int, num_shown: int) -> tuple[DatasetReading, list[Example], list[Example]]:
-    table = read_table(file.path, file.name)
-    try:
-        found = inspect_table(table, file.format, file.columns, formats=dataset_formats(), repairs=file.repairs)
-    except DataError as error:
-        raise UnmatchedError(error.sentence, _beginning(table)) from error
+    found = inspected(file)
     usable = found.examples.usable
     train, held_out = split(usable)
     reading = DatasetReading(
@@ -104,8 +106,25 @@ def _read(file: DatasetFile, offset: int, num_shown: int) -> tuple[DatasetReadin
         measured=tuple(spread([*train, *held_out])),
         first_asked=shortened((held_out or train)[0], MAX_EXAMPLE_CHARS),
         are_texts=usable[0].text is not None,
+        usable=array("L", (example.row for example in usable)),
     )
     return reading, train, held_out
+
+
+def inspected(file: DatasetFile) -> Inspection:
+    """A file's rows and all that was found in them; raises as `read_dataset` does."""
+    table = read_table(file.path, file.name)
+    try:
+        return inspect_table(
+            table,
+            file.format,
+            file.columns,
+            formats=dataset_formats(),
+            repairs=file.repairs,
+            changes=file.changes,
+        )
+    except DataError as error:
+        raise UnmatchedError(error.sentence, _beginning(table)) from error
 
 
 def _beginning(table: Table) -> Table:

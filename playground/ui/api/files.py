@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components.api_component import Api
 
+from playground.data.selection import RowChanges
 from playground.errors import InputError
 from playground.service.reading.dataset import DatasetFile
 from playground.service.services import Services
@@ -22,6 +23,8 @@ from playground.ui.errors import show_errors
 DATASET_SCHEMAS: dict[str, dict[str, Any]] = {
     "columns": {"type": "object", "additionalProperties": {"type": "string"}},
     "repairs": {"type": "array", "items": {"type": "string"}},
+    "left_out": {"type": "array", "items": {"type": "number"}},
+    "edited": {"type": "object"},
     "offset": {"type": "number"},
 }
 """How a file is read, in JSON."""
@@ -31,7 +34,15 @@ def wishes(config_class: type[TrainingConfig]) -> list[str]:
     """What a run may be told beside its file and name, those asked for most first; what is left out suits the model."""
     advanced = {name: setting.advanced for name, setting in settings(config_class).items()}
     first = [name for name in advanced if not advanced[name]]
-    return [*first, "probes", *(name for name in advanced if advanced[name]), "repairs", "columns"]
+    return [
+        *first,
+        "probes",
+        *(name for name in advanced if advanced[name]),
+        "repairs",
+        "columns",
+        "left_out",
+        "edited",
+    ]
 
 
 def schemas(config_class: type[TrainingConfig]) -> dict[str, dict[str, Any]]:
@@ -55,13 +66,21 @@ def build(services: Services, config_class: type[TrainingConfig] = TrainingConfi
 def _inspect(services: Services) -> Callable[..., Any]:
     @show_errors
     async def inspect_dataset(
-        request: gr.Request, file: Any, format: Any = "auto", columns: Any = None, repairs: Any = None, offset: Any = 0
+        request: gr.Request,
+        file: Any,
+        format: Any = "auto",
+        columns: Any = None,
+        repairs: Any = None,
+        offset: Any = 0,
+        left_out: Any = None,
+        edited: Any = None,
     ) -> Any:
         wanted = DatasetFile(
             _path(file),
             format=as_text(format, "format"),
             columns=_as_columns(columns or {}),
             repairs=_as_repairs(repairs or []),
+            changes=RowChanges.read(left_out or [], edited or {}),
         )
         owner = services.owners.owner(request.headers)
         return await while_there(services.datasets.describe(owner, wanted, _as_offset(offset)))
@@ -78,7 +97,8 @@ def _train(services: Services, config_class: type[TrainingConfig]) -> Callable[.
         given = {wish: value for wish, value in zip(names, values, strict=True) if value is not None}
         name, repairs = as_text(name, "name"), _as_repairs(given.pop("repairs", []))
         columns = _as_columns(given.pop("columns", {}))
-        wanted = DatasetFile(path, path.name, as_text(format, "format"), columns, repairs)
+        changes = RowChanges.read(given.pop("left_out", []), given.pop("edited", {}))
+        wanted = DatasetFile(path, path.name, as_text(format, "format"), columns, repairs, changes)
         starting = services.finetuning.start(owner, wanted, name, probes=given.pop("probes", ()), overrides=given)
         job_id = await while_there(starting)
         async for state in services.finetuning.follow(owner, job_id):

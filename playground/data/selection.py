@@ -19,8 +19,8 @@ _KEPT = N_("'{column}' keeps rows for testing: {count} (first row {row}). They a
 MAX_EDITED = 500
 MAX_EDITED_CHARS = 2_000_000
 _NOT_EDITED = N_(
-    "edited must give rows by their numbers, {limit} at most, each as a text or as messages, as in "
-    '{{"3": [{{"role": "user", "content": "…"}}, {{"role": "assistant", "content": "…"}}]}}.'
+    "edited must give rows by their numbers, each as a text or as messages, as in "
+    '{"3": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}.'
 )
 _LEFT_OUT = N_("You left out rows: {count} (first row {row}). They are not taught.")
 _EDITED = N_("You changed rows: {count} (first row {row}). They are taught as you wrote them.")
@@ -42,12 +42,14 @@ class RowChanges:
         """From plain values as JSON has them; raises `InputError` that names what is wrong."""
         if not isinstance(left_out, list) or not all(map(_is_number, left_out)):
             raise InputError("left_out must be a list of row numbers, as in [3, 17].")
-        if not isinstance(edited, dict) or len(edited) > MAX_EDITED:
-            raise InputError(_NOT_EDITED, limit=MAX_EDITED)
+        if not isinstance(edited, dict):
+            raise InputError(_NOT_EDITED)
+        if len(edited) > MAX_EDITED:
+            raise InputError("At most {limit} rows can be changed. Change the file itself.", limit=MAX_EDITED)
         written = {}
         for number, value in edited.items():
             if not str(number).isdecimal() or not (isinstance(value, str) or _are_messages(value)):
-                raise InputError(_NOT_EDITED, limit=MAX_EDITED)
+                raise InputError(_NOT_EDITED)
             written[int(number)] = value if isinstance(value, str) else tuple(cast(list[Message], value))
         if sum(map(_chars, written.values())) > MAX_EDITED_CHARS:
             raise InputError(

@@ -73,20 +73,16 @@ class TrainableDataset(PreparedDataset):
 
 @dataclass(frozen=True, slots=True)
 class ExampleLengths:
-    """How examples fit into `limit` tokens: their lengths, and how many are cut off, cannot be learnt at all, or are
-    texts that became pieces. `total` examples there are, of which the ones in `counts` were measured."""
+    """How examples fit into `limit` tokens: their lengths, and the rows that are cut off, cannot be learnt at all, or
+    are texts that became pieces. `total` examples there are, of which the ones in `counts` were measured."""
 
     counts: Sequence[int]
     limit: int
     total: int
-    cut: int = 0
-    lost: int = 0
-    texts: int = 0
+    cut: tuple[int, ...] = ()
+    lost: tuple[int, ...] = ()
+    texts: tuple[int, ...] = ()
     pieces: int = 0
-    cut_rows: tuple[int, ...] = ()
-    lost_rows: tuple[int, ...] = ()
-    text_rows: tuple[int, ...] = ()
-    """The rows that are counted in `cut`, `lost` and `texts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +185,9 @@ class DatasetService:
         found = self.lengths(prepared.reading.measured_train, limit, prepared.num_train)
         told = []
         if found.cut:
-            told.append(Sentence(CUT, count=found.cut, measured=len(found.counts), limit=limit))
+            told.append(Sentence(CUT, count=len(found.cut), measured=len(found.counts), limit=limit))
         if found.lost:
-            told.append(Sentence(LOST, count=found.lost, measured=len(found.counts), limit=limit))
+            told.append(Sentence(LOST, count=len(found.lost), measured=len(found.counts), limit=limit))
         return told
 
     def preview(self, example: Example, limit: int) -> ExamplePreview:
@@ -210,13 +206,10 @@ class DatasetService:
             counts=[row.full_length for row in whole.rows],
             limit=limit,
             total=total,
-            cut=len(made.truncated),
-            lost=len(made.skipped) - len(whole.skipped),
-            texts=len(texts),
+            cut=tuple(made.truncated),
+            lost=tuple(row for row, _ in made.skipped if row not in never),
+            texts=tuple(made.in_pieces),
             pieces=sum(row.row in texts for row in made.rows),
-            cut_rows=tuple(made.truncated),
-            lost_rows=tuple(row for row, _ in made.skipped if row not in never),
-            text_rows=tuple(made.in_pieces),
         )
 
     @property

@@ -108,7 +108,7 @@ def test_what_cannot_be_taught_is_named(ducks: Path, left_out: list[int], edited
         ([], {"one": "a"}, "edited must"),
         ([], {"1": [{"role": "robot", "content": "a"}]}, "edited must"),
         ([], {"1": [{"role": "user", "content": 3}]}, "edited must"),
-        ([], {str(row): "a" for row in range(1, 600)}, "500 at most"),
+        ([], {str(row): "a" for row in range(1, 600)}, "At most 500 rows"),
         ([], {"1": "a" * 2_000_001}, "more than 2,000,000 characters"),
     ],
 )

@@ -39,9 +39,9 @@ def state(**known: object) -> JobState:
         snippets.facts([(EVIL, EVIL)]),
         snippets.tile(EVIL, EVIL, EVIL, EVIL),
         dataset.repair_table(
-            english, [Repair("spaces", (1,), Sentence("{count}", count=1), (Change(1, (EVIL,), (EVIL,)),))]
+            english, [Repair("spaces", (1,), Sentence("{count}", count=1), (Change(1, (EVIL,), (EVIL,)),))], []
         ),
-        dataset.problems(english, [Problem(Sentence("{name}", name=EVIL), 1, (Change(1, (EVIL,), (EVIL,)),))]),
+        dataset.problems(english, [Problem(Sentence("{name}", name=EVIL), 1, (Change(1, (EVIL,), (EVIL,)),))], []),
     ],
 )
 def test_nothing_from_outside_becomes_html(drawn: str) -> None:
@@ -70,29 +70,35 @@ def test_progress_says_what_is_known() -> None:
 
 def test_lengths_say_what_does_not_fit() -> None:
     """Each way of not fitting is told with its number, and so is that only some examples were measured."""
-    told = dataset.lengths(english, Fit([3, 12, 40], 10, 3, cut=1, lost=1))
+    leads: list[dataset.Lead] = []
+    told = dataset.lengths(english, Fit([3, 12, 40], 10, 3, cut=(3,), lost=(2,)), leads)
     assert "1 of the examples are longer than 10" in told
     assert "1 are left out" in told
+    assert [lead.rows for lead in leads] == [(3,), (2,)]
+    assert 'data-lead="1" data-row="2"' in told
     assert "Measured" not in told
-    assert "learnt whole, in 7 pieces" in dataset.lengths(english, Fit([3, 60], 10, 2, texts=1, pieces=7))
-    told = dataset.lengths(english, Fit([3, 9, 4], 10, 800))
+    assert "learnt whole, in 7 pieces" in dataset.lengths(english, Fit([3, 60], 10, 2, texts=(2,), pieces=7), [])
+    told = dataset.lengths(english, Fit([3, 9, 4], 10, 800), [])
     assert "All fit: the longest takes 9 of 10" in told
     assert "Measured on 3 of the 800 examples." in told
-    assert dataset.lengths(english, Fit([], 10, 0)) == ""
+    assert dataset.lengths(english, Fit([], 10, 0), []) == ""
 
 
 def test_repairs_are_shown_in_the_files_order() -> None:
     """A few rows of each repair, what one does not see made visible, and how many more there are."""
     trim = Repair(
-        "outer_spaces", (2, 9, 11), Sentence(""), (Change(2, (" a ",), ("a",)), Change(9, ("b\r\n",), ("b",)))
+        "outer_spaces", (2, 9, 11), Sentence("Spaces"), (Change(2, (" a ",), ("a",)), Change(9, ("b\r\n",), ("b",)))
     )
-    double = Repair("duplicates", (5,), Sentence(""), (Change(5, ("c", "d"), twin=3),))
-    drawn = dataset.repair_table(english, [trim, double])
+    double = Repair("duplicates", (5,), Sentence("Doubles"), (Change(5, ("c", "d"), twin=3),))
+    leads: list[dataset.Lead] = []
+    drawn = dataset.repair_table(english, [trim, double], leads)
     assert [drawn.index(text) for text in ("␣a␣", "c | d", "b\\r ⏎")] == sorted(
         drawn.index(text) for text in ("␣a␣", "c | d", "b\\r ⏎")
     )
     assert "left out, same as row 3" in drawn
     assert "and 1 more" in drawn
+    assert [lead.rows for lead in leads] == [(2, 9, 11), (5,)]
+    assert 'data-lead="0" data-row="9">9<' in drawn  # each row leads to itself, and on to the others of its repair
 
 
 def test_words_follow_the_visitor() -> None:

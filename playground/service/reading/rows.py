@@ -32,6 +32,8 @@ class RowView:
     taught: bool = True
     reasons: tuple[Sentence, ...] = ()
     cells: tuple[tuple[str, str], ...] = ()
+    whole: bool = True
+    """Whether nothing of the example was cut off to be shown."""
 
 
 def view_rows(file: DatasetFile, numbers: Sequence[int]) -> tuple[RowView, ...]:
@@ -63,7 +65,8 @@ def _views(file: DatasetFile, found: Inspection, numbers: Sequence[int]) -> tupl
     views = []
     for number in numbers[:MAX_VIEWS]:
         if number in taught:
-            views.append(RowView(number, shortened(taught[number], MAX_EXAMPLE_CHARS)))
+            example = shortened(taught[number], MAX_EXAMPLE_CHARS)
+            views.append(RowView(number, example, whole=example is taught[number]))
         else:
             views.append(_not_taught(file, found, number))
     return tuple(views)
@@ -82,7 +85,8 @@ def _not_taught(file: DatasetFile, found: Inspection, number: int) -> RowView:
             example = example_alone(MappedTable(found.table, found.mapping.columns), number, format)
     except DataError:
         return RowView(number, None, False, _reasons(file, found, number), cells)
-    return RowView(number, shortened(example, MAX_EXAMPLE_CHARS), False, _reasons(file, found, number), cells)
+    short = shortened(example, MAX_EXAMPLE_CHARS)
+    return RowView(number, short, False, _reasons(file, found, number), cells, short is example)
 
 
 def _reasons(file: DatasetFile, found: Inspection, number: int) -> tuple[Sentence, ...]:

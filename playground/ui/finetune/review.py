@@ -8,26 +8,27 @@ import gradio as gr
 from playground.data.column_mapping import AUTO, NOTHING_KNOWN
 from playground.data.examples import Example
 from playground.data.formats import PROMPT_COMPLETION
-from playground.errors import InputError
 from playground.i18n.catalog import Gettext
 from playground.protocol.client import in_thread
 from playground.sentence import N_
 from playground.service.datasets import PreparedDataset
 from playground.service.reading.dataset import UnmatchedError
+from playground.service.reading.rows import RowView
 from playground.service.services import Services
 from playground.tasks.registry import dataset_formats
 from playground.ui.components import snippets
-from playground.ui.components.basics import ghost, head, primary, second, static_html
+from playground.ui.components.basics import ghost, primary, second
 from playground.ui.components.defaults import Defaults
 from playground.ui.disconnect import while_there
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import columns
-from playground.ui.finetune.lengths import beyond
+from playground.ui.finetune import columns, row_writing, rows
+from playground.ui.finetune.row_writing import WritingParts
+from playground.ui.finetune.rows import RowParts
 from playground.ui.finetune.state import BRING, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
 from playground.ui.reports import dataset
-from playground.ui.templates import render
+from playground.ui.reports.dataset import Lead
 
 MAX_PREVIEWED_ROWS = 200
 
@@ -42,10 +43,8 @@ class CheckParts:
     """Asks for the columns that few files have."""
     columns: Defaults
     repairs: gr.CheckboxGroup
-    before: gr.Button
-    after: gr.Button
-    example: gr.HTML
-    place: gr.HTML
+    rows: RowParts
+    writing: WritingParts
     back: gr.Button
     next: gr.Button
     drawn: tuple[gr.blocks.Block, ...]
@@ -65,23 +64,15 @@ def build() -> CheckParts:
             )
             lengths = gr.HTML("", padding=False)
         with gr.Column(elem_classes=["card", "scroll"], scale=1):
-            with gr.Row(elem_classes="head"):
-                head("As the model will read it")
-                static_html("", "say")
-                before = ghost("‹ Previous")
-                place = gr.HTML("", padding=False, elem_classes="place")
-                after = ghost("Next ›")
-            example = gr.HTML("", padding=False)
-            static_html("", "grow")
+            shown = rows.build()
+            writing = row_writing.build()
             changes = gr.HTML("", padding=False)
     with gr.Row(elem_classes="foot"):
         back = second("Back")
         line = gr.HTML("", padding=False, elem_classes="say")
         following = primary("Next: teach")
-    drawn = (found, format, *roles, more, repairs, lengths, example, place, changes, line, following)
-    return CheckParts(
-        format, roles, more, Defaults(roles), repairs, before, after, example, place, back, following, drawn
-    )
+    drawn = (found, format, *roles, more, repairs, lengths, *shown.drawn, changes, line, following)
+    return CheckParts(format, roles, more, Defaults(roles), repairs, shown, writing, back, following, drawn)
 
 
 def wire(frame: FinetunePage, parts: CheckParts) -> None:
@@ -90,12 +81,13 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
 
     @show_errors
     async def format_chosen(draft: Draft, format: Any, request: gr.Request) -> list[Any]:
-        draft, *drawn = await _again(services, replace(draft, format=str(format), columns={}, repairs=None), request)
+        read_anew = replace(_as(draft, str(format)), columns={}, repairs=None, row=0)
+        draft, *drawn = await _again(services, read_anew, request)
         return [draft, *keeping(parts.format, drawn)]
 
     @show_errors
     async def roles_chosen(request: gr.Request, draft: Draft, *chosen: Any) -> list[Any]:
-        draft, *drawn = await _again(services, columns.chosen(draft, chosen), request)
+        draft, *drawn = await _again(services, columns.chosen(replace(draft, row=0), chosen), request)
         labelled = dict(zip(parts.roles, columns.labelled(draft, gettext_for(request)), strict=True))
         kept = [labelled.get(part, new) for part, new in zip(parts.drawn, drawn, strict=True)]
         values = dict(zip(parts.roles, columns.values(draft), strict=True))
@@ -103,7 +95,7 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
 
     @show_errors
     async def repairs_chosen(draft: Draft, kinds: Any, request: gr.Request) -> list[Any]:
-        draft, *drawn = await _again(services, replace(draft, repairs=tuple(kinds or ())), request)
+        draft, *drawn = await _again(services, replace(draft, repairs=tuple(kinds or ()), row=0), request)
         return [draft, *keeping(parts.repairs, drawn)]
 
     def keeping(chosen: gr.components.Component, drawn: list[Any]) -> list[Any]:
@@ -129,7 +121,7 @@ def wire(frame: FinetunePage, parts: CheckParts) -> None:
 
 
 def _wire_looking(frame: FinetunePage, parts: CheckParts) -> None:
-    """What shows more, and changes nothing of what would be learnt."""
+    """What shows more, or changes single rows."""
     services = frame.services
 
     @show_errors
@@ -137,14 +129,13 @@ def _wire_looking(frame: FinetunePage, parts: CheckParts) -> None:
         draft = replace(draft, asks_all=True)
         return [draft, gr.Button(visible=False), *columns.updates(draft, gettext_for(request))]
 
-    @show_errors
-    async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
-        draft = replace(draft, shown=(draft.shown + by) % max(1, len(draft.preview)))
-        return [draft, *await in_thread(lambda: _example(services, draft, gettext_for(request)))]
+    async def reread(draft: Draft, request: gr.Request) -> list[Any]:
+        draft, drawn = await _read(services, draft, request)
+        return [draft, *drawn]
 
     parts.more.click(more_asked, frame.draft, [frame.draft, parts.more, *parts.roles], **EVENT_OPTIONS)
-    for button, by in ((parts.before, -1), (parts.after, 1)):
-        button.click(leaf, [frame.draft, gr.State(by)], [frame.draft, parts.example, parts.place], **EVENT_OPTIONS)
+    rows.wire(frame, parts.rows)
+    row_writing.wire(frame, parts.rows, parts.writing, reread, parts.drawn)
 
 
 async def read(services: Services, draft: Draft, request: gr.Request) -> tuple[Draft, list[Any]]:
@@ -153,14 +144,25 @@ async def read(services: Services, draft: Draft, request: gr.Request) -> tuple[D
     A file whose columns are not recognised is shown too, to be matched by hand. Raises `DataError` for one that
     cannot be read at all.
     """
-    owner, gettext = services.owners.owner(request.headers), gettext_for(request)
     try:
-        prepared = await while_there(services.datasets.prepare(owner, draft.file, num_shown=MAX_PREVIEWED_ROWS))
+        return await _read(services, draft, request)
     except UnmatchedError as error:
         format = PROMPT_COMPLETION.name if draft.format == AUTO else draft.format
         known = tuple(error.table.columns)
-        draft = replace(draft, format=format, known=known, preview=(), shown=0, learned=0, rows=0, held_out=0)
-        return draft, _unmatched(draft, error, gettext)
+        draft = replace(draft, format=format, known=known, learned=0, rows=0, held_out=0)
+        draft = replace(draft, taught=(), row=0, views={}, leads=(), followed=None)
+        return draft, _unmatched(draft, error, gettext_for(request))
+
+
+async def _read(services: Services, draft: Draft, request: gr.Request) -> tuple[Draft, list[Any]]:
+    """As `read`, but raises `UnmatchedError`. The row that is shown stays, if there is one."""
+    owner, gettext = services.owners.owner(request.headers), gettext_for(request)
+    prepared = await while_there(services.datasets.prepare(owner, draft.file, num_shown=MAX_PREVIEWED_ROWS))
+    draft = _found(draft, prepared)
+    if draft.row:
+        draft = await rows.turned_to(services, draft, draft.row, request)
+    else:
+        draft = replace(draft, row=draft.taught[0])
     return await in_thread(lambda: _matched(services, draft, prepared, gettext))
 
 
@@ -169,21 +171,35 @@ async def _again(services: Services, draft: Draft, request: gr.Request) -> list[
     return [draft, *drawn]
 
 
-def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettext: Gettext) -> tuple[Draft, list[Any]]:
+def _as(draft: Draft, format: str) -> Draft:
+    """The draft as read in another format; a row that was written as a text is no conversation, nor the reverse."""
+    formats = dataset_formats()
+    if (formats[draft.format].to_messages is None) == (formats[format].to_messages is None):
+        return replace(draft, format=format)
+    return replace(draft, format=format, changes=replace(draft.changes, edited={}))
+
+
+def _found(draft: Draft, prepared: PreparedDataset) -> Draft:
     found, reading = prepared.findings, prepared.reading
-    draft = replace(
+    return replace(
         draft,
         format=found.format,
         columns=dict(found.mapping.columns),
         known=tuple(dict.fromkeys([*found.columns, *found.mapping.columns.values()])),
         repairs=found.made,
-        preview=reading.shown,
-        shown=0,
+        taught=reading.usable,
+        set_aside=frozenset(reading.held_out),
+        views={example.row: RowView(example.row, example) for example in reading.shown},
+        followed=None,
         learned=prepared.num_train,
         rows=prepared.rows,
         held_out=prepared.num_held_out,
         probe=question(reading.first_asked),
     )
+
+
+def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettext: Gettext) -> tuple[Draft, list[Any]]:
+    found, reading = prepared.findings, prepared.reading
     values = services.finetuning.plan(draft.rows)
     told = N_("{count} examples, read as {format}")
     if draft.usable < found.rows:
@@ -191,15 +207,19 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
     summary = gettext(told, usable=draft.usable, count=found.rows, format=gettext(found.mapping.format.title))
     choices = [(gettext(repair.sentence), repair.kind) for repair in found.repairs]
     kept = [repair for repair in found.repairs if repair.kind in found.made]
-    return draft, [
+    leads: list[Lead] = []
+    fit = services.datasets.lengths(reading.measured, values.max_length, prepared.usable)
+    lengths = dataset.lengths(gettext, fit, leads)
+    noticed = dataset.repair_table(gettext, kept, leads) + dataset.problems(gettext, found.problems, leads)
+    return replace(draft, leads=tuple(leads)), [
         snippets.title(draft.file_name, summary),
         gr.Dropdown(value=draft.format),
         *columns.updates(draft, gettext),
         gr.Button(visible=columns.has_more(draft)),
         gr.CheckboxGroup(choices=choices, value=[repair.kind for repair in kept], visible=bool(choices)),
-        dataset.lengths(gettext, services.datasets.lengths(reading.measured, values.max_length, prepared.usable)),
-        *_example(services, draft, gettext),
-        dataset.repair_table(gettext, kept) + dataset.problems(gettext, found.problems),
+        lengths,
+        *rows.shown(services, draft, gettext),
+        noticed,
         snippets.caption(_set_aside(draft, gettext)),
         gr.Button(interactive=True),
     ]
@@ -217,36 +237,11 @@ def _unmatched(draft: Draft, error: UnmatchedError, gettext: Gettext) -> list[An
         # Repairs that somebody unticked stay on offer: to make them again may be what helps.
         gr.skip() if draft.repairs is not None else gr.CheckboxGroup(choices=[], value=[], visible=False),
         "",
-        snippets.warning(why),
-        "",
-        dataset.first_rows(gettext, table) + dataset.problems(gettext, table.problems),
+        *(gr.Row(visible=False), "", gr.Row(visible=False), "", snippets.warning(why), *rows.nothing_to_do()),
+        dataset.first_rows(gettext, table) + dataset.problems(gettext, table.problems, None),
         "",
         gr.Button(interactive=False),
     ]
-
-
-def _example(services: Services, draft: Draft, gettext: Gettext) -> list[str]:
-    """The shown example, and which of how many it is."""
-    if not draft.preview:
-        return ["", ""]
-    limit = services.finetuning.plan(draft.rows).max_length
-    example = draft.preview[draft.shown]
-    try:
-        read = services.datasets.preview(example, limit)
-        drawn: str = dataset.preview(gettext, _apart(example, read.pieces)) + beyond(read, limit, gettext)
-    except InputError as error:
-        drawn = snippets.warning(gettext(error.sentence))
-    place = gettext("{place} of {count}", place=draft.shown + 1, count=len(draft.preview))
-    return [render("example", gettext, drawn=drawn), snippets.caption(place)]
-
-
-def _apart(example: Example, pieces: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
-    """Where a template writes nothing that shows between the model's role and the first question, part the two."""
-    role = example.messages[0]["content"] if example.messages and example.messages[0]["role"] == "system" else ""
-    if not role or not pieces or not pieces[0][0].startswith(role):
-        return pieces
-    (first, learnt), *others = pieces
-    return [(role, learnt), (first[len(role) :], learnt), *others]
 
 
 def _set_aside(draft: Draft, gettext: Gettext) -> str:

@@ -1,14 +1,18 @@
 """What the steps of Fine-tune share: the page's pieces, and the draft that a visitor is preparing."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import gradio as gr
 
 from playground.data.column_mapping import AUTO
-from playground.data.examples import Example
+from playground.data.selection import RowChanges
+from playground.protocol.messages import Message
 from playground.service.reading.dataset import DatasetFile
+from playground.service.reading.rows import RowView
 from playground.service.services import Services
+from playground.ui.reports.dataset import Lead
 
 BRING, CHECK, TEACH, RESULT = 1, 2, 3, 4
 
@@ -17,7 +21,7 @@ BRING, CHECK, TEACH, RESULT = 1, 2, 3, 4
 class Draft:
     """A file on its way to a run. It stays on the server: a browser cannot name a path.
 
-    `known` are the file's columns, `columns` the chosen one for each role, `preview` the examples to leaf through.
+    `known` are the file's columns, `columns` the chosen one for each role.
     """
 
     path: str = ""
@@ -29,8 +33,19 @@ class Draft:
     """Whether columns that may stay open, and are, are asked for too."""
     repairs: tuple[str, ...] | None = None
     """None until somebody ticked or unticked one: then all that were offered."""
-    preview: tuple[Example, ...] = ()
-    shown: int = 0
+    changes: RowChanges = field(default_factory=RowChanges)
+    """What was changed of single rows."""
+    writing: tuple[int, tuple[Message, ...] | str] | None = None
+    """The row that is being changed, and what stood in it."""
+    taught: Sequence[int] = ()
+    """Numbers of all rows that can be used, `set_aside` of those that are not learnt."""
+    set_aside: frozenset[int] = frozenset()
+    row: int = 0
+    """The one that is shown, of `views`, those that were read for it."""
+    views: Mapping[int, RowView] = field(default_factory=dict)
+    leads: tuple[Lead, ...] = ()
+    """What the step shows that leads to rows, and the one that was followed."""
+    followed: Lead | None = None
     learned: int = 0
     rows: int = 0
     """How many rows training makes of those that are learned: a long plain text becomes several."""
@@ -40,7 +55,12 @@ class Draft:
 
     @property
     def file(self) -> DatasetFile:
-        return DatasetFile(Path(self.path), self.file_name, self.format, self.columns, self.repairs)
+        return DatasetFile(Path(self.path), self.file_name, self.format, self.columns, self.repairs, self.changes)
+
+    @property
+    def leafed(self) -> Sequence[int]:
+        """The rows that are leafed through."""
+        return self.followed.rows if self.followed else self.taught
 
     @property
     def usable(self) -> int:

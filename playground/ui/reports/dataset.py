@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -9,14 +10,40 @@ from playground.data.excerpts import as_text, excerpt
 from playground.data.repair import Repair
 from playground.data.table import Problem, Table
 from playground.i18n.catalog import Gettext
+from playground.sentence import N_
 from playground.service.datasets import ExampleLengths
 from playground.ui.templates import render
 
+MAX_LED_TO = 1_000
 _BARS = 12
 _BARS_HEIGHT = 43
 _ROWS, _COLUMNS = 3, 8
 _MIN_BARS = 3
+CUT = N_("{count} of the examples are longer than {limit} places: their ends are cut off.")
+LOST = N_("{count} are left out, because their answers begin only after {limit} places.")
+PIECES = N_("{count} texts are longer than {limit} places: they are learnt whole, in {pieces} pieces.")
 _BLANK = re.compile(r"[^\S\r\n]")
+
+
+class Lead(NamedTuple):
+    """A line that leads to rows: what it says, and their numbers, so many as can be leafed through."""
+
+    title: str
+    rows: tuple[int, ...]
+
+
+Link = tuple[int, int]
+"""The place of a lead among all, and the row that it leads to first."""
+
+
+def lead(leads: list[Lead] | None, title: str, rows: Sequence[int], first: int = 0) -> Link | None:
+    """Note where a line leads; None where it is about no row, or where none can be shown."""
+    if leads is None or not rows:
+        return None
+    known = Lead(title, tuple(rows[:MAX_LED_TO]))
+    if leads[-1:] != [known]:
+        leads.append(known)
+    return len(leads) - 1, first or rows[0]
 
 
 def preview(gettext: Gettext, pieces: Iterable[tuple[str, bool]]) -> Markup:
@@ -30,9 +57,17 @@ def preview(gettext: Gettext, pieces: Iterable[tuple[str, bool]]) -> Markup:
     return render("preview", gettext, pieces=shown)
 
 
-def lengths(gettext: Gettext, fit: ExampleLengths) -> str:
+def lengths(gettext: Gettext, fit: ExampleLengths, leads: list[Lead]) -> str:
     """How many examples have which length, in tokens, and what becomes of those that do not fit."""
-    return render("lengths", gettext, fit=fit, bars=_bars(fit.counts)) if fit.counts else ""
+    if not fit.counts:
+        return ""
+    told = [
+        (msgid, rows, {"count": len(rows), "limit": fit.limit, "pieces": fit.pieces})
+        for msgid, rows in ((CUT, fit.cut), (LOST, fit.lost), (PIECES, fit.texts))
+        if rows
+    ]
+    lines = [(said := gettext(msgid, **fields), lead(leads, said, rows)) for msgid, rows, fields in told]
+    return render("lengths", gettext, fit=fit, bars=_bars(fit.counts), lines=lines)
 
 
 def _bars(counts: Sequence[int]) -> list[tuple[str, str]]:
@@ -47,11 +82,12 @@ def _bars(counts: Sequence[int]) -> list[tuple[str, str]]:
     return [(f"{_BARS_HEIGHT + 1 - scale * height:.1f}", f"{scale * height:.1f}") for height in heights]
 
 
-def problems(gettext: Gettext, found: Sequence[Problem]) -> str:
+def problems(gettext: Gettext, found: Sequence[Problem], leads: list[Lead] | None) -> str:
     """What was noticed in the file, a line each, with the first place where something was changed for it."""
     noticed = [
         (
-            gettext(problem.sentence),
+            said := gettext(problem.sentence),
+            lead(leads, said, problem.places),
             [(_cells(gettext, one.before), one.after and _cells(gettext, one.after)) for one in problem.changes[:1]],
         )
         for problem in found
@@ -66,16 +102,23 @@ def first_rows(gettext: Gettext, table: Table) -> Markup:
     return render("first_rows", gettext, columns=[excerpt(column) for column in columns], rows=rows)
 
 
-def repair_table(gettext: Gettext, repairs: Sequence[Repair]) -> str:
-    """The first rows that each repair touches, before and after, in the file's order."""
-    changes = sorted((change for repair in repairs for change in repair.changes), key=lambda change: change.row)
-    if not changes:
+def repair_table(gettext: Gettext, repairs: Sequence[Repair], leads: list[Lead]) -> str:
+    """The first rows that each repair touches, before and after, in the file's order; each leads to all of them."""
+    found = [
+        (change, lead(leads, gettext(repair.sentence), repair.rows, change.row))
+        for repair in repairs
+        for change in repair.changes
+    ]
+    if not found:
         return ""
     rows = [
-        (change.row, _cells(gettext, change.before), change.after and _cells(gettext, change.after), change.twin)
-        for change in changes
+        (
+            *(change.row, link, _cells(gettext, change.before)),
+            *(change.after and _cells(gettext, change.after), change.twin),
+        )
+        for change, link in sorted(found, key=lambda each: each[0].row)
     ]
-    more = sum(len(repair.rows) for repair in repairs) - len(changes)
+    more = sum(len(repair.rows) for repair in repairs) - len(rows)
     return render("repairs", gettext, changes=rows, more=more)
 
 

@@ -123,6 +123,24 @@ window.playground = (() => {
     page().classList.toggle("shows-words", on);
   }
 
+  // Of what was noticed in a file, the line that was pressed, and the row that it leads to first.
+  let lead = [];
+  document.addEventListener("click", (event) => {
+    const pressed = event.target.closest?.("button.lead");
+    if (!pressed) return;
+    lead = [Number(pressed.dataset.lead), Number(pressed.dataset.row)];
+    press("row-lead");
+  });
+
+  function takeLead(_, draft) {
+    return [lead, draft];
+  }
+
+  // What leads to a row may stand far from where it is shown.
+  function rowIntoView() {
+    document.querySelector(".shown-row")?.scrollIntoView({ block: "nearest" });
+  }
+
   // On a phone the list of steps stands far from its button.
   function stepsIntoView() {
     document.querySelector(".other-steps")?.scrollIntoView({ block: "center" });
@@ -270,6 +288,7 @@ window.playground = (() => {
     preset,
     press,
     put,
+    rowIntoView,
     send,
     showChoice,
     showKey,
@@ -280,6 +299,7 @@ window.playground = (() => {
     switchLanguage,
     switchTheme,
     takeBack,
+    takeLead,
     toTop,
   };
 })();

@@ -66,6 +66,14 @@ class DataDir:
         """The file."""
         return self.owner(owner) / _CORRECTIONS
 
+    def draft(self, owner: str) -> Path:
+        """The file that tells what an owner prepares to teach."""
+        return self.owner(owner) / "draft.json"
+
+    def typed(self, owner: str) -> Path:
+        """The file with the table that an owner is writing on the page."""
+        return self.owner(owner) / "typed.json"
+
     def sent(self, owner: str) -> Path:
         """What an owner has uploaded."""
         return self.uploads / _folder_name(owner)

@@ -23,6 +23,7 @@ from playground.service.publishing import handover
 from playground.service.quota import Quota
 from playground.service.uploads import Uploads
 from playground.service.visitors.belongings import Belongings
+from playground.service.visitors.drafts import Drafts
 from playground.settings import Settings
 from playground.training.jobs.queue import MAX_RUN_S, JobQueue
 from playground.training.preflight.client import Preflight
@@ -42,6 +43,7 @@ class Services:
     datasets: DatasetService
     finetuning: FinetuningService
     corrections: Corrections
+    drafts: Drafts
     downloads: DownloadService
     uploads: Uploads
     quota: Quota
@@ -78,6 +80,7 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
         datasets,
         finetuning,
         corrections,
+        Drafts(data),
         DownloadService(host, adapters, data, quota),
         uploads,
         quota,

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.test_tabs import open_tab
 
-ROWS = ("Who are you?,A duck.", "Why?,", "What is it?,It is a bird.", *(f"What is {n}?,{n} ducks." for n in range(9)))
+ROWS = ("Who are you?,A duck.", "Why?,", "What is it?, It is a bird.", *(f"What is {n}?,{n} ducks." for n in range(9)))
 
 
 def bring(page: Page, path: Path) -> None:
@@ -69,3 +69,22 @@ def test_rows_are_found_changed_left_out_and_taken_back(page: Page, tmp_path: Pa
 
     find(page, "99")
     expect(page.get_by_text("There is no row 99 in the file")).to_be_visible()
+
+
+def test_a_change_survives_a_reload(page: Page, tmp_path: Path) -> None:
+    """So do the choices beside it; and what is being written stays while another choice is made."""
+    bring(page, tmp_path / "ducks.csv")
+    button(page, "Change it").click()
+    page.locator(".writing").get_by_label("The answer").fill("Two ducks.")
+    page.get_by_label("Trim stray spaces").uncheck()
+    expect(page.locator(".repairs")).to_have_count(0)
+    button(page, "Keep the change").click()
+    expect(shown(page).locator("mark")).to_have_text("Two ducks.")
+
+    page.reload()
+    open_tab(page, "Fine-tune")
+    expect(page.get_by_text("You were preparing ducks.csv, with rows changed: 1.")).to_be_visible()
+    button(page, "Go on with it").click()
+    expect(shown(page).locator("mark")).to_have_text("Two ducks.")
+    expect(page.get_by_text("Changed by you.")).to_be_visible()
+    expect(page.get_by_label("Trim stray spaces")).not_to_be_checked()

@@ -16,6 +16,7 @@ from playground.service.reading.dataset import UnmatchedError
 from playground.service.reading.rows import RowView
 from playground.service.services import Services
 from playground.tasks.registry import dataset_formats
+from playground.threads import quick
 from playground.ui.components import snippets
 from playground.ui.components.basics import ghost, primary, second
 from playground.ui.components.defaults import Defaults
@@ -71,7 +72,8 @@ def build() -> CheckParts:
         back = second("Back")
         line = gr.HTML("", padding=False, elem_classes="say")
         following = primary("Next: teach")
-    drawn = (found, format, *roles, more, repairs, lengths, *shown.drawn, changes, line, following)
+    stage = (shown.looking, writing.panel)
+    drawn = (found, format, *roles, more, repairs, lengths, *shown.drawn, changes, line, following, *stage)
     return CheckParts(format, roles, more, Defaults(roles), repairs, shown, writing, back, following, drawn)
 
 
@@ -130,7 +132,7 @@ def _wire_looking(frame: FinetunePage, parts: CheckParts) -> None:
         return [draft, gr.Button(visible=False), *columns.updates(draft, gettext_for(request))]
 
     async def reread(draft: Draft, request: gr.Request) -> list[Any]:
-        draft, drawn = await _read(services, draft, request)
+        draft, drawn = await read(services, draft, request, teachable=True)
         return [draft, *drawn]
 
     parts.more.click(more_asked, frame.draft, [frame.draft, parts.more, *parts.roles], **EVENT_OPTIONS)
@@ -138,20 +140,27 @@ def _wire_looking(frame: FinetunePage, parts: CheckParts) -> None:
     row_writing.wire(frame, parts.rows, parts.writing, reread, parts.drawn)
 
 
-async def read(services: Services, draft: Draft, request: gr.Request) -> tuple[Draft, list[Any]]:
+async def read(
+    services: Services, draft: Draft, request: gr.Request, teachable: bool = False
+) -> tuple[Draft, list[Any]]:
     """Read the draft's file; returns the draft with what was found, and updates for `CheckParts.drawn`.
 
-    A file whose columns are not recognised is shown too, to be matched by hand. Raises `DataError` for one that
-    cannot be read at all.
+    A file whose columns are not recognised is shown too, to be matched by hand, unless it must be `teachable`. Raises
+    `DataError` for one that cannot be read at all. What was read is kept for the next visit.
     """
     try:
-        return await _read(services, draft, request)
+        draft, drawn = await _read(services, draft, request)
     except UnmatchedError as error:
+        if teachable:
+            raise
         format = PROMPT_COMPLETION.name if draft.format == AUTO else draft.format
         known = tuple(error.table.columns)
         draft = replace(draft, format=format, known=known, learned=0, rows=0, held_out=0)
         draft = replace(draft, taught=(), row=0, views={}, leads=(), followed=None)
-        return draft, _unmatched(draft, error, gettext_for(request))
+        drawn = _unmatched(draft, error, gettext_for(request))
+    if owner := services.owners.identify(request.headers):
+        await quick.run(services.drafts.keep, owner, draft.file)
+    return draft, drawn
 
 
 async def _read(services: Services, draft: Draft, request: gr.Request) -> tuple[Draft, list[Any]]:
@@ -222,6 +231,7 @@ def _matched(services: Services, draft: Draft, prepared: PreparedDataset, gettex
         noticed,
         snippets.caption(_set_aside(draft, gettext)),
         gr.Button(interactive=True),
+        *_stage(draft),
     ]
 
 
@@ -241,7 +251,13 @@ def _unmatched(draft: Draft, error: UnmatchedError, gettext: Gettext) -> list[An
         dataset.first_rows(gettext, table) + dataset.problems(gettext, table.problems, None),
         "",
         gr.Button(interactive=False),
+        *_stage(draft),
     ]
+
+
+def _stage(draft: Draft) -> list[Any]:
+    """What is being written in the boxes stays there, whatever else is chosen meanwhile."""
+    return row_writing.open_writing(False) if draft.writing is None else [gr.skip(), gr.skip()]
 
 
 def _set_aside(draft: Draft, gettext: Gettext) -> str:

@@ -68,7 +68,7 @@ def wire(frame: FinetunePage, rows: RowParts, parts: WritingParts, reread: Rerea
         gettext, boxes = gettext_for(request), _boxes(written)
         told = gettext("The last {count} turns can be changed here; those before stay as they are.", count=len(boxes))
         more = snippets.caption(told) if not isinstance(written, str) and len(written) > len(boxes) else ""
-        return [replace(draft, writing=(draft.row, written)), *_open(True), more, *_filled(boxes, gettext)]
+        return [replace(draft, writing=(draft.row, written)), *open_writing(True), more, *_filled(boxes, gettext)]
 
     @show_errors
     async def keep(request: gr.Request, draft: Draft, *texts: Any) -> list[Any]:
@@ -82,39 +82,43 @@ def wire(frame: FinetunePage, rows: RowParts, parts: WritingParts, reread: Rerea
             count = min(MAX_TURNS, len(written))
             turns = zip(written[-count:], said, strict=False)
             now = (*written[:-count], *(Message(**{**message, "content": text}) for message, text in turns))
-        changes = (
-            draft.changes if now == written and row not in draft.changes.left_out else draft.changes.edit(row, now)
-        )
-        return [*await changed(replace(draft, writing=None), row, changes, request), *_open(False)]
-
-    @show_errors
-    async def leave(draft: Draft, request: gr.Request) -> list[Any]:
-        return await changed(draft, draft.row, draft.changes.leave_out(draft.row), request)
-
-    @show_errors
-    async def undo(draft: Draft, request: gr.Request) -> list[Any]:
-        return await changed(draft, draft.row, draft.changes.undo(draft.row), request)
-
-    async def changed(draft: Draft, row: int, changes: RowChanges, request: gr.Request) -> list[Any]:
-        plain = changes.to_plain()
-        RowChanges.read(plain["left_out"], plain["edited"])  # as large as can be kept
-        try:
-            return await reread(replace(draft, changes=changes, row=row), request)
-        except UnmatchedError as error:  # nothing could be taught then: better said than shown
-            raise DataError(error.sentence) from error
+        same = now == written and row not in draft.changes.left_out
+        changes = draft.changes if same else draft.changes.edit(row, now)
+        return await _changed(reread, replace(draft, writing=None), row, changes, request)
 
     @show_errors
     async def cancel(draft: Draft) -> list[Any]:
-        return [replace(draft, writing=None), *_open(False)]
+        return [replace(draft, writing=None), *open_writing(False)]
 
     stage = [rows.looking, parts.panel]
     everything = [frame.draft, *drawn]
     opened = [frame.draft, *stage, parts.more, *parts.texts]
     rows.change.click(change, frame.draft, opened, **EVENT_OPTIONS)
     parts.cancel.click(cancel, frame.draft, [frame.draft, *stage], **EVENT_OPTIONS)
-    parts.keep.click(keep, [frame.draft, *parts.texts], [*everything, *stage], **EVENT_OPTIONS)
-    rows.leave.click(leave, frame.draft, everything, **EVENT_OPTIONS)
-    rows.undo.click(undo, frame.draft, everything, **EVENT_OPTIONS)
+    parts.keep.click(keep, [frame.draft, *parts.texts], everything, **EVENT_OPTIONS)
+    _wire_leaving(rows, reread, frame.draft, everything)
+
+
+def _wire_leaving(rows: RowParts, reread: Reread, draft_state: gr.State, everything: list[Any]) -> None:
+    @show_errors
+    async def leave(draft: Draft, request: gr.Request) -> list[Any]:
+        return await _changed(reread, draft, draft.row, draft.changes.leave_out(draft.row), request)
+
+    @show_errors
+    async def undo(draft: Draft, request: gr.Request) -> list[Any]:
+        return await _changed(reread, draft, draft.row, draft.changes.undo(draft.row), request)
+
+    rows.leave.click(leave, draft_state, everything, **EVENT_OPTIONS)
+    rows.undo.click(undo, draft_state, everything, **EVENT_OPTIONS)
+
+
+async def _changed(reread: Reread, draft: Draft, row: int, changes: RowChanges, request: gr.Request) -> list[Any]:
+    plain = changes.to_plain()
+    RowChanges.read(plain["left_out"], plain["edited"])  # not more than can be kept
+    try:
+        return await reread(replace(draft, changes=changes, row=row), request)
+    except UnmatchedError as error:  # nothing could be taught then: better said than shown
+        raise DataError(error.sentence) from error
 
 
 def _written(draft: Draft, view: RowView) -> tuple[Message, ...] | str:
@@ -142,5 +146,6 @@ def _filled(boxes: list[tuple[str, str]], gettext: Gettext) -> list[gr.Textbox]:
     return [*filled, *[gr.Textbox("", visible=False)] * (MAX_TURNS - len(filled))]
 
 
-def _open(writing: bool) -> list[gr.Column]:
+def open_writing(writing: bool) -> list[gr.Column]:
+    """Updates for the row that is shown, and for the boxes in its place."""
     return [gr.Column(visible=not writing), gr.Column(visible=writing)]

@@ -1,7 +1,7 @@
 """Fine-tune, step 2: any row of the file as the model reads it, found by number, by words or from what was noticed."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,29 +97,9 @@ def wire(frame: FinetunePage, parts: RowParts) -> None:
     """Bind what shows other rows, and changes nothing of what would be learnt."""
     services = frame.services
 
-    async def to(draft: Draft, row: int, request: gr.Request) -> list[Any]:
-        draft = await turned_to(services, draft, row, request)
-        return [draft, *await in_thread(lambda: shown(services, draft, gettext_for(request)))]
-
     @show_errors
     async def leaf(draft: Draft, by: int, request: gr.Request) -> list[Any]:
-        return await to(draft, _beside(draft.leafed, draft.row, by), request)
-
-    @show_errors
-    async def find(draft: Draft, words: Any, request: gr.Request) -> list[Any]:
-        words = str(words or "").strip()
-        if not words:
-            return await to(replace(draft, followed=None), draft.row, request)
-        if words.isdecimal():
-            return await to(replace(draft, followed=None), int(words), request)
-        rows, views = await while_there(
-            services.datasets.find(services.owners.owner(request.headers), draft.file, words)
-        )
-        if not rows:
-            raise InputError("No row holds these words. Look for fewer of them, or for a row's number.")
-        title = gettext_for(request)("Rows with “{words}”", words=words)
-        draft = replace(draft, followed=Lead(title, tuple(rows)), views={view.row: view for view in views})
-        return await to(draft, rows[0], request)
+        return await _to(services, draft, _beside(draft.leafed, draft.row, by), request)
 
     @show_errors
     async def follow(led: Any, draft: Draft, request: gr.Request) -> list[Any]:
@@ -129,18 +109,18 @@ def wire(frame: FinetunePage, parts: RowParts) -> None:
         if not 0 <= place < len(draft.leads):
             raise InputError("This line is not there any more.")
         lead = draft.leads[place]
-        return await to(replace(draft, followed=lead), row if row in lead.rows else lead.rows[0], request)
+        return await _to(services, replace(draft, followed=lead), row if row in lead.rows else lead.rows[0], request)
 
     @show_errors
     async def all_rows(draft: Draft, request: gr.Request) -> list[Any]:
         draft = replace(draft, followed=None)
         known = draft.row in draft.leafed or not draft.leafed
-        return await to(draft, draft.row if known else draft.leafed[0], request)
+        return await _to(services, draft, draft.row if known else draft.leafed[0], request)
 
     outputs = [frame.draft, *parts.drawn]
     for button, by in ((parts.before, -1), (parts.after, 1)):
         button.click(leaf, [frame.draft, gr.State(by)], outputs, **EVENT_OPTIONS)
-    parts.find.submit(find, [frame.draft, parts.find], outputs, **EVENT_OPTIONS)
+    parts.find.submit(_finding(services), [frame.draft, parts.find], outputs, **EVENT_OPTIONS)
     parts.all.click(all_rows, frame.draft, outputs, **EVENT_OPTIONS)
     followed = parts.lead.click(
         follow,
@@ -151,6 +131,31 @@ def wire(frame: FinetunePage, parts: RowParts) -> None:
         **EVENT_OPTIONS,
     )
     followed.success(None, js=in_browser("rowIntoView"), **EVENT_OPTIONS)
+
+
+def _finding(services: Services) -> Callable[..., Any]:
+    @show_errors
+    async def find(draft: Draft, words: Any, request: gr.Request) -> list[Any]:
+        words = str(words or "").strip()
+        if not words:
+            return await _to(services, replace(draft, followed=None), draft.row, request)
+        if words.isdecimal():
+            return await _to(services, replace(draft, followed=None), int(words), request)
+        rows, views = await while_there(
+            services.datasets.find(services.owners.owner(request.headers), draft.file, words)
+        )
+        if not rows:
+            raise InputError("No row holds these words. Look for fewer of them, or for a row's number.")
+        title = gettext_for(request)("Rows with “{words}”", words=words)
+        draft = replace(draft, followed=Lead(title, tuple(rows)), views={view.row: view for view in views})
+        return await _to(services, draft, rows[0], request)
+
+    return find
+
+
+async def _to(services: Services, draft: Draft, row: int, request: gr.Request) -> list[Any]:
+    draft = await turned_to(services, draft, row, request)
+    return [draft, *await in_thread(lambda: shown(services, draft, gettext_for(request)))]
 
 
 async def turned_to(services: Services, draft: Draft, row: int, request: gr.Request) -> Draft:

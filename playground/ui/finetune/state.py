@@ -67,6 +67,13 @@ class Draft:
         return self.learned + self.held_out
 
 
+def drafted(file: DatasetFile) -> Draft:
+    """A file as it is to be read, on its way anew."""
+    repairs = None if file.repairs is None else tuple(file.repairs)
+    columns, name = dict(file.columns), file.name or file.path.name
+    return Draft(str(file.path), name, file.format, columns, repairs=repairs, changes=file.changes)
+
+
 @dataclass(frozen=True)
 class FinetunePage:
     """The pieces that more than one step moves. `job` holds the id of the run that is being watched, or ""; `told`

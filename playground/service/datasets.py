@@ -18,6 +18,7 @@ from playground.protocol.model import ModelHost
 from playground.sandbox.sandbox import Sandbox
 from playground.sentence import N_, Sentence
 from playground.service.reading.dataset import DatasetFile, DatasetReading, UnmatchedError, read_dataset, read_rows
+from playground.service.reading.pasted import read_pasted
 from playground.service.reading.rows import RowView, find_rows, view_rows
 from playground.training.defaults import defaults_for
 from playground.training.spec import StoredExamples
@@ -132,6 +133,10 @@ class DatasetService:
     async def find(self, owner: str, file: DatasetFile, words: str) -> tuple[Sequence[int], tuple[RowView, ...]]:
         """The rows that hold these words, at most a thousand, and the first of them; raises `PlaygroundError`."""
         return await self._read(owner, file, find_rows, file, words)
+
+    async def read_pasted(self, owner: str, text: str) -> list[list[str]]:
+        """A pasted text as rows of two cells, a question and its answer or ""; raises `PlaygroundError`."""
+        return await self._sandbox.run(owner, read_pasted, text)
 
     async def describe(self, owner: str, file: DatasetFile, offset: int = 0) -> dict[str, object]:
         """The answer of `/inspect_dataset`: what is in a file, and what would be taught of it, from a row on.

@@ -80,7 +80,7 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
         datasets,
         finetuning,
         corrections,
-        Drafts(data),
+        Drafts(data, quota.check_disk),
         DownloadService(host, adapters, data, quota),
         uploads,
         quota,

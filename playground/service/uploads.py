@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from playground.data_dir import DataDir, is_owner
 from playground.errors import InputError
+from playground.files import disk_full_as_error
 from playground.service.quota import Quota
 from playground.threads import slow
 
@@ -107,6 +108,20 @@ class Uploads:
         if not upload.size:
             await slow.run(shutil.rmtree, upload.folder, ignore_errors=True)
 
+    async def add(self, owner: str, address: str, name: str, content: bytes) -> Path:
+        """Keep a file that was made on the page as if it had been sent; raises `InputError` where it could not be."""
+        upload = await self.begin(owner, address)
+        path = upload.folder / name
+        try:
+            self.grow(upload, len(content))
+            await slow.run(_write, path, content)
+        except BaseException:
+            upload.size = 0
+            raise
+        finally:
+            await self.end(upload)
+        return path
+
     def _check(self, upload: Upload) -> None:
         sent = sum(other.size for other in self._sent if other.owner == upload.owner)
         most = self._quota.max_bytes_a_day()
@@ -142,6 +157,12 @@ class Uploads:
         before = len(self._ended)
         self._stored = await slow.run(sweep, self._data, now)
         del self._ended[:before]
+
+
+def _write(path: Path, content: bytes) -> None:
+    with disk_full_as_error():
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
 
 
 def sweep(data: DataDir, now: float) -> Stored:

@@ -1,11 +1,13 @@
 """Defends single rows as a person sees them: any of them is found, changed, left out and taken back, and what was
 changed is what is taught; and a file that is made on the page."""
 
+import json
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.test_tabs import open_tab
+from tests.support.running_app import RunningApp
 
 ROWS = ("Who are you?,A duck.", "Why?,", "What is it?, It is a bird.", *(f"What is {n}?,{n} ducks." for n in range(9)))
 
@@ -88,3 +90,41 @@ def test_a_change_survives_a_reload(page: Page, tmp_path: Path) -> None:
     expect(shown(page).locator("mark")).to_have_text("Two ducks.")
     expect(page.get_by_text("Changed by you.")).to_be_visible()
     expect(page.get_by_label("Trim stray spaces")).not_to_be_checked()
+
+
+def test_a_made_table_is_taught_with_the_row_that_was_changed(app: RunningApp, page: Page) -> None:
+    """What was pasted survives a reload and can be downloaded; the run learns what was written in its place."""
+    open_tab(page, "Fine-tune")
+    button(page, "Make a small table").click()
+    page.locator("#made-paste textarea").fill("\n\n".join(f"Q: What is {n}?\nA: {n} ducks." for n in range(12)))
+    button(page, "Put it into the table").click()
+    cell = page.locator("#made-table").get_by_test_id("cell-11-1")
+    expect(cell).to_contain_text("11 ducks.")
+    page.reload()
+    open_tab(page, "Fine-tune")
+    button(page, "Make a small table").click()
+    expect(cell).to_contain_text("11 ducks.")
+    page.get_by_label("Name of the file").fill("Ducks / 12")
+    with page.expect_download() as download:
+        button(page, "Download").click()
+    assert download.value.suggested_filename == "Ducks 12.csv"
+    assert '"What is 3?","3 ducks."' in download.value.path().read_text()
+
+    button(page, "Save and check").click()
+    expect(page.get_by_text("12 examples, read as")).to_be_visible()
+    write(page, "What is nothing?", "No duck at all.")
+    expect(page.get_by_text("Changed by you.")).to_be_visible()
+    find(page, "2")
+    expect(shown(page)).to_contain_text("1 ducks.")
+    button(page, "Leave it out").click()
+    expect(page.get_by_text("11 of 12 examples can be used")).to_be_visible()
+    button(page, "Next: teach").click()
+    page.get_by_label("Name of the adapter").fill("Counted ducks")
+    button(page, "Start teaching").click()
+    expect(button(page, "Stop and keep what it learnt")).to_be_visible()
+    [train] = [path for path in app.data_dir.glob("*/jobs/*/train.jsonl") if "duck at all" in path.read_text()]
+    rows = [json.loads(line) for name in ("train", "held_out") for line in (train.parent / f"{name}.jsonl").open()]
+    taught = {row["row"]: [message["content"] for message in row["messages"]] for row in rows}
+    assert taught[1] == ["What is nothing?", "No duck at all."]
+    assert sorted(taught) == [1, *range(3, 13)]
+    button(page, "Stop and keep what it learnt").click()

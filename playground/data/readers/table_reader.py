@@ -61,6 +61,11 @@ def read_table(path: Path, name: str | None = None) -> Table:
         return _read(text, kind, problems)
 
 
+def read_text(text: str) -> Table:
+    """What somebody pasted, of whichever kind it is; raises `DataError`."""
+    return _read(text, sniff_text(text, "txt", "TXT"), [])
+
+
 def _misnamed(kind: str, found: str) -> list[Problem]:
     if found == kind or {found, kind} == {"json", "jsonl"}:
         return []

@@ -4,9 +4,9 @@ import gc
 
 from playground.adapters import archive
 from playground.data.languages import language_of
-from playground.service.reading import dataset, rows
+from playground.service.reading import dataset, pasted, rows
 
-__all__ = ["archive", "dataset", "rows"]
+__all__ = ["archive", "dataset", "pasted", "rows"]
 
 language_of("")  # the names of languages in all languages take a quarter of a second
 gc.collect()

@@ -1,7 +1,8 @@
 """What somebody prepares to teach, kept across reloads and visits: the file with all that was chosen for it."""
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from playground.data.selection import RowChanges
@@ -15,10 +16,16 @@ Rows = list[list[str]]
 
 
 class Drafts:
-    """Of each owner the last one. Files are named by where they lie in the owner's folders, which may move."""
+    """Of each owner the last one. Files are named by where they lie in the owner's folders, which may move.
 
-    def __init__(self, data: DataDir) -> None:
+    Thread-safe.
+    """
+
+    def __init__(self, data: DataDir, check_disk: Callable[[], None]) -> None:
+        """`check_disk` raises `InputError` where too little room is left for everybody."""
         self._data = data
+        self._check_disk = check_disk
+        self._lock = threading.Lock()
 
     def keep(self, owner: str, file: DatasetFile) -> None:
         """Remember a file as it is to be read; one that is not the owner's is not kept."""
@@ -67,6 +74,7 @@ class Drafts:
         return {"sent": self._data.sent(owner), "made": self._data.to_fetch(owner), "ready": READY_FILES}
 
     def _write(self, path: Path, known: object) -> None:
-        with disk_full_as_error():
+        self._check_disk()
+        with self._lock, disk_full_as_error():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, known)

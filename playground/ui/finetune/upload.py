@@ -16,7 +16,8 @@ from playground.ui.components import snippets
 from playground.ui.components.basics import caption, head, note, owning_tab, primary, second, static_html
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import review
+from playground.ui.finetune import made_table, review
+from playground.ui.finetune.made_table import TableParts
 from playground.ui.finetune.review import CheckParts
 from playground.ui.finetune.state import CHECK, Draft, FinetunePage, drafted, open_step
 from playground.ui.i18n import gettext_for, t
@@ -41,6 +42,7 @@ ADAPTER = (
 
 @dataclass(frozen=True)
 class BringParts:
+    bringing: gr.Column
     file: gr.File
     refused: gr.HTML
     earlier: gr.Row
@@ -48,12 +50,20 @@ class BringParts:
     named: gr.HTML
     go_on: gr.Button
     ready: tuple[tuple[str, gr.Button], ...]
+    make: gr.Button
     line: gr.HTML
     next: gr.Button
+    table: TableParts
 
 
 def build() -> BringParts:
     """Draw the step."""
+    table = made_table.build()
+    with gr.Column(elem_classes="stage") as bringing:
+        return _draw(bringing, table)
+
+
+def _draw(bringing: gr.Column, table: TableParts) -> BringParts:
     with gr.Row(elem_classes=["work", "full", "ft"]):
         with gr.Column(elem_classes="card", scale=1):
             head(
@@ -73,7 +83,9 @@ def build() -> BringParts:
             with gr.Row(visible=False, elem_classes=["foot", "earlier"]) as earlier:
                 named = gr.HTML("", padding=False, elem_classes="say")
                 go_on = second("Go on with it")
-            caption("No file at hand? Start with one of ours:")
+            with gr.Row(elem_classes="foot"):
+                caption("No file at hand? Start with one of ours:")
+                make = second("Make a small table")
             with gr.Row(elem_classes="three"):
                 ready = tuple((name, gr.Button(t(text), elem_classes="pick3", min_width=0)) for name, text in READY)
         with gr.Column(elem_classes=["card", "wide"]):
@@ -91,7 +103,7 @@ def build() -> BringParts:
     with gr.Row(elem_classes="foot"):
         line = caption(ADAPTER)
         following = primary("Next: check them", interactive=False)
-    return BringParts(file, refused, earlier, named, go_on, ready, line, following)
+    return BringParts(bringing, file, refused, earlier, named, go_on, ready, make, line, following, table)
 
 
 def wire(frame: FinetunePage, parts: BringParts, check: CheckParts) -> None:
@@ -130,6 +142,7 @@ def wire(frame: FinetunePage, parts: BringParts, check: CheckParts) -> None:
     parts.next.click(lambda: open_step(CHECK), None, frame.steps, **EVENT_OPTIONS)
     for name, button in parts.ready:
         button.click(_taking(frame, name), None, [frame.steps, *shown], **EVENT_OPTIONS)
+    made_table.wire(frame, parts.table, parts.bringing, parts.make, shown)
     _wire_earlier(frame, parts, shown)
 
 

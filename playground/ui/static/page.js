@@ -136,6 +136,22 @@ window.playground = (() => {
     return [lead, draft];
   }
 
+  // Rows that are pasted into the small table itself: Gradio would put them into a single cell, or nowhere.
+  document.addEventListener(
+    "paste",
+    (event) => {
+      const text = event.clipboardData?.getData("text/plain") ?? "";
+      const box = document.querySelector("#made-paste textarea");
+      if (!box || !event.target.closest?.("#made-table") || !/\t|\n.*\S/.test(text)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      box.value = text;
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+      setTimeout(() => press("put-pasted")); // once Gradio has the text
+    },
+    true,
+  );
+
   // What leads to a row may stand far from where it is shown.
   function rowIntoView() {
     document.querySelector(".shown-row")?.scrollIntoView({ block: "nearest" });

@@ -23,6 +23,14 @@ _SKIPPED = N_("Rows are left out: {count} (first row {row}). {reason}")
 NEEDED = N_("Without repairs hardly a row could be used. These are made: {repairs}.")
 
 
+class UnusableRowsError(DataError):
+    """The columns are known, but too few of the rows can be taught."""
+
+    def __init__(self, sentence: Sentence, mapping: ColumnMapping) -> None:
+        super().__init__(sentence)
+        self.mapping = mapping
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What is told of a file; `rows` counts what it holds, whether it can be learned from or not.
@@ -148,7 +156,7 @@ def _mended(
             continue
         needed = [Problem(Sentence(NEEDED, repairs=", ".join(more)))] if more else []
         return mended, examples, kinds, needed
-    raise refusal or DataError(NOTHING_KNOWN, columns="")
+    raise UnusableRowsError((refusal or DataError(NOTHING_KNOWN, columns="")).sentence, mapping) from refusal
 
 
 def _ties(mapping: ColumnMapping) -> list[Problem]:

@@ -266,3 +266,13 @@ def test_what_does_not_fit_is_told(services: Parts, tmp_path: Path) -> None:
     path.write_text("question,answer\n" + "".join(f"q{n},{'word ' * 2000}\n" for n in range(3)))
     told = describe(services, path)
     assert any("Their ends are cut off and not learnt" in problem for problem in told["problems"])
+
+
+def test_too_few_rows_do_not_hide_the_columns(services: Parts, tmp_path: Path) -> None:
+    """Defends whoever sees why a file cannot be taught: what was recognised stays recognised."""
+    path = tmp_path / "rows.csv"
+    path.write_text("question,answer\nHow are you?,Fine.\nWhy?,\n", encoding="utf-8")
+    with pytest.raises(UnmatchedError, match="Only 1 of the 2 rows") as refusal:
+        prepare(services, path)
+    assert refusal.value.format == "prompt_completion"
+    assert refusal.value.columns == {"prompt": "question", "completion": "answer"}

@@ -9,7 +9,7 @@ from typing import cast
 from playground.data.column_mapping import AUTO
 from playground.data.examples import NO_CHANGES, Example
 from playground.data.excerpts import as_text
-from playground.data.inspection import Findings, Inspection, inspect_table
+from playground.data.inspection import Findings, Inspection, UnusableRowsError, inspect_table
 from playground.data.readers.table_reader import read_table
 from playground.data.selection import RowChanges
 from playground.data.split import split
@@ -69,14 +69,19 @@ class DatasetReading:
 
 
 class UnmatchedError(DataError):
-    """A file can be read, but not be taught as it stands; `table` is how it begins."""
+    """A file can be read, but not be taught as it stands; `table` is how it begins.
 
-    def __init__(self, sentence: Sentence, table: Table) -> None:
+    `format` and `columns` are those that were recognised, where the rows alone are the trouble.
+    """
+
+    def __init__(
+        self, sentence: Sentence, table: Table, format: str = "", columns: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(sentence)
-        self.table = table
+        self.table, self.format, self.columns = table, format, columns or {}
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.sentence, self.table)
+        return type(self), (self.sentence, self.table, self.format, self.columns)
 
 
 def read_dataset(file: DatasetFile, offset: int = 0, num_shown: int = 0) -> DatasetReading:
@@ -123,6 +128,9 @@ def inspected(file: DatasetFile) -> Inspection:
             repairs=file.repairs,
             changes=file.changes,
         )
+    except UnusableRowsError as error:
+        known = error.mapping
+        raise UnmatchedError(error.sentence, _beginning(table), known.format.name, known.columns) from error
     except DataError as error:
         raise UnmatchedError(error.sentence, _beginning(table)) from error
 

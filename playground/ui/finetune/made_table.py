@@ -61,7 +61,7 @@ def build() -> TableParts:
                     _padded([]),
                     headers=["question", "answer"],
                     column_count=2,
-                    column_limits=(2, 2),
+                    column_widths=["46%", "46%"],
                     datatype="str",
                     type="array",
                     interactive=True,

@@ -153,9 +153,10 @@ async def read(
     except UnmatchedError as error:
         if teachable:
             raise
-        format = PROMPT_COMPLETION.name if draft.format == AUTO else draft.format
-        known = tuple(error.table.columns)
+        format = error.format or (PROMPT_COMPLETION.name if draft.format == AUTO else draft.format)
+        known = tuple(dict.fromkeys([*error.table.columns, *error.columns.values()]))
         draft = replace(draft, format=format, known=known, learned=0, rows=0, held_out=0)
+        draft = replace(draft, columns=dict(error.columns) or draft.columns)
         draft = replace(draft, taught=(), row=0, views={}, leads=(), followed=None)
         drawn = _unmatched(draft, error, gettext_for(request))
     if owner := services.owners.identify(request.headers):
@@ -240,7 +241,7 @@ def _unmatched(draft: Draft, error: UnmatchedError, gettext: Gettext) -> list[An
     if error.sentence.msgid == NOTHING_KNOWN:  # a name to choose from a list need not be changed in the file
         why = gettext("No column has a name that is known here. Choose which is which; below is how the file begins.")
     return [
-        snippets.title(draft.file_name, gettext("Say which column is which.")),
+        snippets.title(draft.file_name, gettext(unusable(draft))),
         gr.Dropdown(value=draft.format),
         *columns.updates(draft, gettext),
         gr.Button(visible=columns.has_more(draft)),
@@ -253,6 +254,14 @@ def _unmatched(draft: Draft, error: UnmatchedError, gettext: Gettext) -> list[An
         gr.Button(interactive=False),
         *_stage(draft),
     ]
+
+
+def unusable(draft: Draft) -> str:
+    """What is to be done with a file of which nothing can be taught yet."""
+    asked = [column for column in dataset_formats()[draft.format].columns if column.required]
+    if all(column.name in draft.columns for column in asked):
+        return N_("It cannot be taught yet.")
+    return N_("Say which column is which.")
 
 
 def _stage(draft: Draft) -> list[Any]:

@@ -45,7 +45,7 @@ class WritingParts:
 def build() -> WritingParts:
     """Draw the boxes for a row's turns, hidden until one is to be changed."""
     with gr.Column(visible=False, elem_classes=["page", "writing"]) as panel:
-        more = gr.HTML("", padding=False)
+        more = gr.HTML("", padding=False, visible=False)
         texts = tuple(
             gr.Textbox(label=t(_TEXT), lines=2, max_lines=12, interactive=True, visible=False) for _ in range(MAX_TURNS)
         )
@@ -67,7 +67,7 @@ def wire(frame: FinetunePage, rows: RowParts, parts: WritingParts, reread: Rerea
         written = _written(draft, view)
         gettext, boxes = gettext_for(request), _boxes(written)
         told = gettext("The last {count} turns can be changed here; those before stay as they are.", count=len(boxes))
-        more = snippets.caption(told) if not isinstance(written, str) and len(written) > len(boxes) else ""
+        more = gr.HTML(snippets.caption(told), visible=not isinstance(written, str) and len(written) > len(boxes))
         return [replace(draft, writing=(draft.row, written)), *open_writing(True), more, *_filled(boxes, gettext)]
 
     @show_errors

@@ -232,7 +232,8 @@ def _drawn(services: Services, draft: Draft, view: RowView, gettext: Gettext) ->
         drawn: str = dataset.preview(gettext, pieces) + beyond(read, limit, gettext)
     except InputError as error:
         drawn = snippets.warning(gettext(error.sentence))
-    return render("example", gettext, drawn=why + drawn, marked=view.taught)
+    learnt = view.taught and view.row not in draft.set_aside
+    return render("example", gettext, drawn=why + drawn, marked=learnt)
 
 
 def _apart(example: Example, pieces: list[tuple[str, bool]]) -> list[tuple[str, bool]]:

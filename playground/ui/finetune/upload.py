@@ -120,7 +120,7 @@ def wire(frame: FinetunePage, parts: BringParts, check: CheckParts) -> None:
         except DataError as error:
             why = snippets.warning(gettext(error.sentence))
             return [None, gr.HTML(why, visible=True), *without(gettext), *[gr.skip()] * len(check.drawn)]
-        told = gettext("Say which column is which.")
+        told = gettext(review.unusable(draft))
         if draft.usable:
             told = gettext("{name}: {count} examples can be used.", name=draft.file_name, count=draft.usable)
         line = snippets.caption(told)

@@ -102,7 +102,7 @@ def wire(frame: FinetunePage, parts: RowParts) -> None:
         return await _to(services, draft, _beside(draft.leafed, draft.row, by), request)
 
     @show_errors
-    async def follow(led: Any, draft: Draft, request: gr.Request) -> list[Any]:
+    async def go_to(led: Any, draft: Draft, request: gr.Request) -> list[Any]:
         if not isinstance(led, list) or not all(isinstance(number, int) for number in led) or len(led) != 2:
             raise InputError("Choose one of the lines first.")
         place, row = led
@@ -123,7 +123,7 @@ def wire(frame: FinetunePage, parts: RowParts) -> None:
     parts.find.submit(_finding(services), [frame.draft, parts.find], outputs, **EVENT_OPTIONS)
     parts.all.click(all_rows, frame.draft, outputs, **EVENT_OPTIONS)
     followed = parts.lead.click(
-        follow,
+        go_to,
         [parts.led, frame.draft],
         outputs,
         js=in_browser("takeLead"),

@@ -57,19 +57,7 @@ def build() -> TableParts:
                     caption("What stands in it cannot be brought back. Empty it?")
                     sure = gr.Button(t("Empty the table"), variant="stop", size="md", min_width=60)
                     spare = second("Keep it")
-                grid = gr.Dataframe(
-                    _padded([]),
-                    headers=["question", "answer"],
-                    column_count=2,
-                    column_widths=["46%", "46%"],
-                    datatype="str",
-                    type="array",
-                    interactive=True,
-                    wrap=True,
-                    show_row_numbers=True,
-                    buttons=[],
-                    elem_id="made-table",
-                )
+                grid = _draw_grid()
             with gr.Column(elem_classes=["card", "wide"]):
                 head(
                     "Or paste",
@@ -97,6 +85,22 @@ def build() -> TableParts:
             save = primary("Save and check")
     return TableParts(
         *(panel, grid, pasted, put, empty, emptying, sure, spare, name, back, download, fetch, save),
+    )
+
+
+def _draw_grid() -> gr.Dataframe:
+    return gr.Dataframe(
+        _padded([]),
+        headers=["question", "answer"],
+        column_count=2,
+        column_widths=["46%", "46%"],
+        datatype="str",
+        type="array",
+        interactive=True,
+        wrap=True,
+        show_row_numbers=True,
+        buttons=[],
+        elem_id="made-table",
     )
 
 

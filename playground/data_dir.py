@@ -1,7 +1,7 @@
 """Where everything is kept: one folder, one app at a time on it, and in it a folder for each owner.
 
-`ROOT/<owner>/{adapters,jobs,corrections.json}`, `uploads/<owner>` and `uploads/downloads/<owner>`; beside them what
-belongs to nobody. Adapters lay under a hash of the owner once: `move_old_layout` and `adopt` bring them home.
+`ROOT/<owner>/{adapters,jobs,corrections.json,work.json}`, `uploads/<owner>` and `uploads/downloads/<owner>`; beside
+them what belongs to nobody. Adapters lay under a hash of the owner once: `move_old_layout` and `adopt` bring them home.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ IMPORTING, WRITING, LEAVING = ".importing-", ".writing-", ".leaving-"
 """So begin the names of folders that are not there yet, or not any more."""
 OPERATOR = "local"
 """The owner of everything on one's own machine."""
-_ADAPTERS, _JOBS, _CORRECTIONS = "adapters", "jobs", "corrections.json"
+_ADAPTERS, _JOBS, _CORRECTIONS, _WORK = "adapters", "jobs", "corrections.json", "work.json"
 _ID = re.compile(rf"{OPERATOR}|[0-9a-f]{{32}}")
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,10 @@ class DataDir:
     def typed(self, owner: str) -> Path:
         """The file with the table that an owner is writing on the page."""
         return self.owner(owner) / "typed.json"
+
+    def work(self, owner: str) -> Path:
+        """The file that says what an owner has begun."""
+        return self.owner(owner) / _WORK
 
     def sent(self, owner: str) -> Path:
         """What an owner has uploaded."""

@@ -10,7 +10,7 @@ from playground.errors import InputError
 from playground.evaluation.baseline_cache import BaselineCache
 from playground.evaluation.benchmark import answers
 from playground.evaluation.paired import Clients, answer, negative_log_likelihood, side_by_side
-from playground.metrics.bootstrap import PairedDifference, paired_difference
+from playground.metrics.bootstrap import MIN_PAIRED_ROWS, PairedDifference, paired_difference
 from playground.metrics.corpus import PERPLEXITY
 from playground.protocol.client import SamplingClient
 from playground.protocol.model import ModelInfo
@@ -23,6 +23,8 @@ OPENING = 60
 """Characters of a text that are given before the rest is scored."""
 NOTICEABLE, NOTICEABLE_SHARE = 1.0, 0.02
 """A loss of fewer points of 100, or of a smaller share of the perplexity, nobody would notice, however sure it is."""
+FORGOTTEN = 2.0
+"""What falls to less than half, or a perplexity that more than doubles, is no longer only worse."""
 
 Prediction = str | tuple[float, float] | None
 """A text, or (nats, bytes) of one that was read; None where the model cannot be asked this."""
@@ -44,11 +46,23 @@ class TaskScore:
     difference: PairedDifference
 
     @property
+    def enough(self) -> bool:
+        """Whether so many items were asked that a loss could be told from chance."""
+        return self.difference.rows >= MIN_PAIRED_ROWS
+
+    @property
     def worse(self) -> bool:
         """Whether it got worse beyond chance, and by enough to be noticed."""
         lost = abs(self.difference.adapter - self.difference.base)
         noticed = NOTICEABLE_SHARE * self.difference.base if self.difference.lower_is_better else NOTICEABLE
         return self.difference.worse and lost >= noticed
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether most of it is lost."""
+        found = self.difference
+        less, more = (found.base, found.adapter) if found.lower_is_better else (found.adapter, found.base)
+        return self.worse and less * FORGOTTEN < more
 
     def to_dict(self) -> dict[str, object]:
         """The shape of a report's `skills`."""

@@ -3,12 +3,14 @@
 The fields of a sentence may be English words, which the page says in the visitor's language too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from playground.evaluation.forgetting import TaskScore
 from playground.metrics.bootstrap import MIN_PAIRED_ROWS, PairedDifference
 from playground.sentence import N_, Sentence
+from playground.tasks.base import Forgetting
 from playground.tasks.registry import all_tasks
 
 MEMORIZED = 1.02
@@ -16,6 +18,8 @@ MEMORIZED = 1.02
 LEARNING = 0.99
 """Times the held-out loss before: a last one below it has fallen by what is worth a longer run."""
 MANY_SKILLS = 3
+ALL_RIGHT = 98.0
+"""Of 100: there is nothing left for which longer studying could be recommended."""
 
 UNMEASURED = N_("No examples were set aside, so nothing was measured: compare the answers and judge for yourself.")
 FEW_ROWS = N_(
@@ -58,7 +62,15 @@ BEST_THEN_SAME = N_("It was best at step {best} of {last}; after that it learnt 
 BEST_AT_END = N_("It was best at its last step, {last}, and still learning: longer studying may teach it more.")
 BEST_AND_DONE = N_("It was best at its last step, {last}; there it hardly learnt any more.")
 ANOTHER_STEP = N_("This is step {step}; on the examples set aside, step {best} of {last} did best.")
+BEST_AT_LAST = N_("It was best at its last step, {last}.")
+TOO_FEW_ITEMS = N_(
+    "Of each built-in task only {rows} items could be asked in the time there was: too few to tell whether it forgot "
+    "something."
+)
 ALL_KEPT = N_("None of the {count} built-in tasks that were tried got clearly worse.")
+MANY_FORGOTTEN = N_(
+    "It got worse at {worse} of the {count} built-in tasks that were tried, and has forgotten most of {forgot}."
+)
 MANY_WORSE = N_("It got worse at {worse} of the {count} built-in tasks that were tried.")
 WORSE_AT_TWO = N_("It got worse at {one} and at {other}.")
 
@@ -74,7 +86,16 @@ class TrainingCurve:
 
 def verdict(main: PairedDifference | None, curve: TrainingCurve, skills: Sequence[TaskScore]) -> list[Sentence]:
     """What it gained, which step is best, and what it lost."""
-    return [_gained(main), *_best_step(curve), *_lost(skills)]
+    return [_gained(main), *_best_step(curve, main), *_lost(skills)]
+
+
+def with_skills(said: Iterable[Mapping[str, Any]], skills: Sequence[TaskScore]) -> list[dict[str, Any]]:
+    """A kept verdict, as plain sentences, with what these scores say of losses in place of what was said of them."""
+    known = {TOO_FEW_ITEMS, ALL_KEPT, MANY_FORGOTTEN, MANY_WORSE, WORSE_AT_TWO}
+    for task in all_tasks().values():
+        known |= {task.forgetting.worse, task.forgetting.forgot} if task.forgetting else set()
+    kept = [dict(sentence) for sentence in said if sentence.get("template") not in known]
+    return [*kept, *(sentence.to_plain() for sentence in _lost(skills))]
 
 
 def _gained(main: PairedDifference | None) -> Sentence:
@@ -93,7 +114,7 @@ def _gained(main: PairedDifference | None) -> Sentence:
     return Sentence((CLOSER, CLOSER_CHANCE, FURTHER)[place], **figures, measure=main.name)
 
 
-def _best_step(curve: TrainingCurve) -> list[Sentence]:
+def _best_step(curve: TrainingCurve, main: PairedDifference | None) -> list[Sentence]:
     losses = {step: loss for step, loss in curve.losses if step > 0}
     if len(losses) < 2:
         return []
@@ -101,6 +122,8 @@ def _best_step(curve: TrainingCurve) -> list[Sentence]:
     if curve.step != best:
         return [Sentence(ANOTHER_STEP, step=curve.step, best=best, last=last)]
     if best == last:
+        if main and not main.lower_is_better and main.adapter >= ALL_RIGHT:
+            return [Sentence(BEST_AT_LAST, last=last)]
         *_, before, _ = sorted(losses)
         return [Sentence(BEST_AT_END if losses[last] < LEARNING * losses[before] else BEST_AND_DONE, last=last)]
     rose = losses[last] > MEMORIZED * losses[best]
@@ -108,17 +131,27 @@ def _best_step(curve: TrainingCurve) -> list[Sentence]:
 
 
 def _lost(skills: Sequence[TaskScore]) -> list[Sentence]:
-    declared = {name: task.forgetting for name, task in all_tasks().items()}
-    worse = [found for skill in skills if skill.worse and (found := declared[skill.task])]
     if not skills:
         return []
+    worse = [(skill, _forgetting(skill)) for skill in skills if skill.worse]
     if not worse:
-        return [Sentence(ALL_KEPT, count=len(skills))]
+        asked = [skill for skill in skills if skill.enough]
+        few = max(skill.difference.rows for skill in skills)
+        return [Sentence(ALL_KEPT, count=len(asked)) if asked else Sentence(TOO_FEW_ITEMS, rows=few)]
+    forgot = sum(skill.forgotten for skill, _ in worse)
     if len(worse) >= MANY_SKILLS:
-        return [Sentence(MANY_WORSE, worse=len(worse), count=len(skills))]
-    if len(worse) == 1:
-        return [Sentence(worse[0].worse)]
-    return [Sentence(WORSE_AT_TWO, one=worse[0].at, other=worse[1].at)]
+        fields = {"worse": len(worse), "count": len(skills)}
+        return [Sentence(MANY_FORGOTTEN, **fields, forgot=forgot) if forgot else Sentence(MANY_WORSE, **fields)]
+    if len(worse) == 2 and not forgot:
+        return [Sentence(WORSE_AT_TWO, one=worse[0][1].at, other=worse[1][1].at)]
+    return [Sentence(told.forgot if skill.forgotten else told.worse) for skill, told in worse]
+
+
+def _forgetting(skill: TaskScore) -> Forgetting:
+    found = all_tasks()[skill.task].forgetting
+    if found is None:
+        raise ValueError(f"the task {skill.task} has no items")
+    return found
 
 
 def _shown(value: float) -> str:

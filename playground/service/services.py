@@ -14,6 +14,7 @@ from playground.service.datasets import DatasetService
 from playground.service.downloads import DownloadService
 from playground.service.finetuning import FinetuningService
 from playground.service.generation import GenerationService
+from playground.service.measuring.skills import SkillService
 from playground.service.model_change import ModelChanger, note_chosen
 from playground.service.model_choices import ModelChoices
 from playground.service.model_downloads import ModelDownloads
@@ -24,6 +25,7 @@ from playground.service.quota import Quota
 from playground.service.uploads import Uploads
 from playground.service.visitors.belongings import Belongings
 from playground.service.visitors.drafts import Drafts
+from playground.service.visitors.work import WorkInProgress
 from playground.settings import Settings
 from playground.training.jobs.queue import MAX_RUN_S, JobQueue
 from playground.training.preflight.client import Preflight
@@ -50,6 +52,8 @@ class Services:
     data: DataDir
     sandbox: Sandbox
     belongings: Belongings
+    work: WorkInProgress
+    skills: SkillService
 
     def close(self) -> None:
         """End the running training and downloads cleanly; the model's host is closed by whoever made it."""
@@ -87,4 +91,6 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
         data,
         sandbox,
         Belongings(data, host, adapters, finetuning, corrections, uploads, owners),
+        WorkInProgress(data),
+        SkillService(host, store, adapters),
     )

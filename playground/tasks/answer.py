@@ -156,6 +156,7 @@ class Answer(Task[QuestionAnsweringOutput]):
     forgetting = Forgetting(
         F1,
         worse=N_("It got worse at answering questions about a passage."),
+        forgot=N_("It forgot how to answer questions about a passage."),
         at=N_("answering questions about a passage"),
         items=forgetting_items("answer"),
     )

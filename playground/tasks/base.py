@@ -45,6 +45,8 @@ class Forgetting:
     """Of perplexity, what follows an item's opening is read instead of asked for."""
     worse: str
     """The sentence that says so."""
+    forgot: str
+    """The sentence for a loss of most of it."""
     at: str
     """What it got worse at, in a sentence that names two tasks."""
     items: Callable[[], Sequence[Mapping[str, str]]]

@@ -56,6 +56,7 @@ class Generate(Task[TextOutput]):
     forgetting = Forgetting(
         PERPLEXITY,
         worse=N_("It got worse at telling little stories."),
+        forgot=N_("It forgot how to tell little stories."),
         at=N_("telling little stories"),
         items=forgetting_items("generate"),
         title=N_("Stories"),

@@ -104,6 +104,7 @@ class Sentiment(Task[ClassificationOutput]):
     forgetting = Forgetting(
         ACCURACY,
         worse=N_("It got worse at judging the mood of a text."),
+        forgot=N_("It forgot how to judge the mood of a text."),
         at=N_("judging the mood of a text"),
         items=forgetting_items("sentiment"),
     )

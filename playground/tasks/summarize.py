@@ -91,7 +91,11 @@ class Summarize(Task[TextOutput]):
     )
     metrics = (ROUGE_1, ROUGE_L)
     forgetting = Forgetting(
-        ROUGE_1, worse=N_("It got worse at summarizing."), at=N_("summarizing"), items=forgetting_items("summarize")
+        ROUGE_1,
+        worse=N_("It got worse at summarizing."),
+        forgot=N_("It forgot how to summarize."),
+        at=N_("summarizing"),
+        items=forgetting_items("summarize"),
     )
     benchmarks = (
         Benchmark(

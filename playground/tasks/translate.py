@@ -122,7 +122,11 @@ class Translate(Task[TextOutput]):
     )
     metrics = (CHRF_SCORE, _bleu)
     forgetting = Forgetting(
-        CHRF_SCORE, worse=N_("It got worse at translating."), at=N_("translating"), items=forgetting_items("translate")
+        CHRF_SCORE,
+        worse=N_("It got worse at translating."),
+        forgot=N_("It forgot how to translate."),
+        at=N_("translating"),
+        items=forgetting_items("translate"),
     )
     benchmarks = (
         _benchmark("Multi30k", _CAPTIONS, "en", "de"),

@@ -13,9 +13,10 @@ from playground.ui import header, tabs
 from playground.ui.api import endpoints
 from playground.ui.components import model_binding
 from playground.ui.components.adapter_picker import AdapterPicker
+from playground.ui.components.basics import owning_tab
 from playground.ui.finetune import tab as finetune_tab
 from playground.ui.i18n import t
-from playground.ui.tabs import adapters, corrections, generic, yours
+from playground.ui.tabs import adapters, corrections, generic, runs, yours
 from playground.ui.tabs.corrections import CorrectionsPanel
 
 UPLOADS_KEPT = (3600, 24 * 3600)
@@ -33,10 +34,11 @@ def build_page(services: Services) -> gr.Blocks:
                 with gr.Tab(t(task.title), id=task.name):
                     panel = build_view(services, choice, task) or panel
             with gr.Tab(t("Fine-tune"), id="finetune", alignment="right"):
-                chat = (panel.prompt, panel.afresh) if panel else ()
-                finetune_page, review = finetune_tab.build(services, choice.picker, pages, *chat)
+                chat = panel.chat if panel else None
+                finetune_page, review = finetune_tab.build(services, choice, pages, chat)
             with gr.Tab(t("Adapters"), id="adapters", alignment="right"):
                 adapters.build(services, choice.picker, frame.changed)
+                runs.build(services, owning_tab())
                 yours.build(services)
         if services.owners.mode == "public":
             gr.Markdown(t("[Terms](terms)"), elem_classes="terms")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = b"".join(b"<script>" + (STATIC / name).read_bytes() + b"</script>" for name in ("early.js", "page.js"))
+_SCRIPTS = ("early.js", "page.js", "chat.js", "curve.js", "memory.js")
+SCRIPTS = b"".join(b"<script>" + (STATIC / name).read_bytes() + b"</script>" for name in _SCRIPTS)
 _TAG = re.compile(rb"<script(?=[\s>])")
 POLICY = (
     "default-src 'self'",

@@ -49,7 +49,7 @@ def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browse
     page.get_by_label("Name of the adapter").fill("Duck talk")
     page.get_by_role("button", name="Start teaching").click()
     expect(page.get_by_role("button", name="Stop and keep what it learnt")).to_be_visible()
-    expect(page.locator("g.mark-line path")).to_have_count(2)  # what it learns from, and what is set aside
+    expect(page.locator("#run-curve polyline").first).to_be_attached()
 
     open_tab(page, "Generate")  # the other tabs keep answering meanwhile
     assert ask(page) == before
@@ -60,8 +60,10 @@ def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browse
     expect(page.locator(".verdict").first).to_contain_text("never saw")
     page.get_by_role("button", name="Try it in Generate").click()
     expect(page.locator("#pick input")).to_have_value(re.compile("Duck talk"))
-    expect(page.locator("#generate-prompt textarea")).to_have_value(re.compile(r"\?$"))  # a question of its, to be sent
-    expect(page.locator("#generate-chat .message")).to_have_count(0)  # what the base model said is no chat of its
+    for half in ("#generate-chat-base", "#generate-chat"):  # a new chat, already asked, side by side
+        expect(page.locator(f"{half} .user.message")).to_have_count(1)
+        expect(page.locator(f"{half} .bot.message")).to_have_text(WRITTEN)
+    page.get_by_label("Compare with base").uncheck()
     taught = ask(page)
     assert taught != before
     assert "uack" in taught
@@ -86,7 +88,10 @@ def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browse
     expect(page.locator("#pick input")).to_have_value(re.compile("Duck talk, step"), timeout=60_000)
 
     page.reload()
+    expect(page.get_by_role("button", name="Try it in Generate")).to_be_visible()  # where it was
     open_tab(page, "Adapters")
+    expect(page.locator("#runs .tbl tr")).to_have_count(2)
+    expect(page.locator("#runs-curve polyline").first).to_be_attached()
     expect(page.get_by_text("Duck talk").first).to_be_visible()
     expect(page.get_by_text("bit for bit").first).to_be_visible()
 

@@ -67,6 +67,33 @@ def test_what_was_forgotten_is_named() -> None:
     assert said(found(UP), AT_ONCE, *most)[1:] == ["It got worse at 5 of the 5 built-in tasks that were tried."]
 
 
+def test_most_of_a_skill_lost_is_forgotten_and_too_few_items_tell_nothing() -> None:
+    lost = TaskScore("translate", PairedDifference("chrF", 93.6, 16.8, -80.0, -70.0, 12))
+    assert said(found(UP), AT_ONCE, lost)[1:] == ["It forgot how to translate."]
+    less = TaskScore("generate", PairedDifference("perplexity", 2.0, 3.0, 0.9, 1.1, 12, lower_is_better=True))
+    assert said(found(UP), AT_ONCE, lost, less)[1:] == [
+        "It forgot how to translate.",
+        "It got worse at telling little stories.",
+    ]
+    few = TaskScore("translate", PairedDifference("chrF", 93.6, 16.8, -80.0, -70.0, 3))
+    assert "only 3 items" in said(found(UP), AT_ONCE, few)[1]
+
+
+def test_a_kept_verdict_takes_what_was_measured_later() -> None:
+    few = TaskScore("translate", PairedDifference("chrF", 93.6, 16.8, -80.0, -70.0, 3))
+    all_of_them = TaskScore("translate", PairedDifference("chrF", 93.6, 16.8, -80.0, -70.0, 12))
+    kept = [sentence.to_plain() for sentence in verdict(found(UP), AT_ONCE, [few])]
+    now = words.with_skills(kept, [all_of_them])
+    assert now[0] == kept[0]
+    assert [sentence["template"] for sentence in now[1:]] == ["It forgot how to translate."]
+
+
+def test_nothing_more_is_recommended_where_all_is_right() -> None:
+    perfect = PairedDifference("accuracy", 45.0, 100.0, *UP, 40)
+    losses = [(0, 3.0), (10, 2.0), (20, 1.5)]
+    assert said(perfect, TrainingCurve(20, 20, losses))[1:] == ["It was best at its last step, 20."]
+
+
 def test_it_is_never_longer_than_three_sentences() -> None:
     worse = [
         TaskScore("translate", found(DOWN)),

@@ -67,6 +67,7 @@ class Rhyme(Task[TextOutput]):
     forgetting = Forgetting(
         EXACT_MATCH,
         worse="It got worse at rhyming.",
+        forgot="It forgot how to rhyme.",
         at="rhyming",
         items=lambda: [{"word": "cat", "wanted": "hat"}, {"word": "moon", "wanted": "soon"}],
     )
@@ -168,4 +169,4 @@ def test_what_it_forgot_is_measured_and_said(host: LocalModelHost) -> None:
     assert isinstance(asyncio.run(forgetting._predict(host.client(), mine[0])), str)
     lost = PairedDifference("exact match", 90.0, 10.0, -90.0, -70.0, 12)
     said = [str(one) for one in verdict(None, TrainingCurve(1, 1), [TaskScore("rhyme", lost)])]
-    assert said[-1] == "It got worse at rhyming."
+    assert said[-1] == "It forgot how to rhyme."

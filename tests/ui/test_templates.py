@@ -23,11 +23,17 @@ def test_a_forgotten_value_is_an_error() -> None:
 
 
 def test_every_function_that_an_event_calls_is_in_the_script() -> None:
-    script = (PLAYGROUND / "static" / "page.js").read_text(encoding="utf-8")
-    exported = set(re.findall(r"\w+", script[script.rindex("return {") + len("return") :])) - {"window"}
+    scripts = [path.read_text(encoding="utf-8") for path in (PLAYGROUND / "static").glob("*.js")]
+    exported = {
+        name
+        for script in scripts
+        if "window.playground" in script
+        for name in re.findall(r"\w+", script[script.rindex("return {") + len("return") :])
+    }
     called = {
         name
         for path in PLAYGROUND.rglob("*.py")
         for name in re.findall(r'in_browser\("(\w+)"', path.read_text(encoding="utf-8"))
     }
+    called |= {name for script in scripts for name in re.findall(r"window\.playground\.(\w+)\(", script)}
     assert called == exported

@@ -71,14 +71,23 @@ def wire(services: Services, triggers: Sequence[Callable[..., Any]], choice: Ada
     """Fill the picker with the visitor's adapters at these events, such as the page's `load`, and show in the bar what
     is chosen."""
 
-    def choices(adapter: str, request: gr.Request) -> gr.Dropdown:
-        """What was chosen stays where it can answer; else the base does, as after a change of the model."""
-        return picked(services, services.owners.owner(request.headers), adapter)
+    def choices(adapter: str, kept: Any, request: gr.Request) -> gr.Dropdown:
+        """What was chosen, at an earlier visit too, stays where it can answer; else the base does, as after a change of
+        the model."""
+        before = kept.get("pick") if isinstance(kept, dict) else None
+        return picked(services, services.owners.owner(request.headers), before or adapter)
 
-    gr.on(list(triggers), choices, choice.picker, choice.picker, **EVENT_OPTIONS)
+    # Gradio lets nothing through the picker itself that was not among its choices yet.
+    kept = gr.JSON({}, visible=False)
+    shown = [choice.picker, kept]
+    filled = gr.on(list(triggers), choices, shown, choice.picker, js=in_browser("keptPick"), **EVENT_OPTIONS)
+    filled.then(None, js=in_browser("choiceBack"), **EVENT_OPTIONS)
+    triggers[0](None, None, [choice.strength, choice.compare], js=in_browser("keptStrength"), **EVENT_OPTIONS)
+    chosen = [choice.picker.change, choice.strength.change, choice.compare.change]
+    gr.on(chosen, None, choice.inputs, js=in_browser("keepChoice"), **EVENT_OPTIONS)
     changes = [choice.picker.change, choice.compare.change]
-    shown = [choice.picker, choice.compare], [choice.strength, choice.compare]
-    gr.on(changes, None, *shown, js=in_browser("showChoice"))
+    both = [choice.picker, choice.compare], [choice.strength, choice.compare]
+    gr.on(changes, None, *both, js=in_browser("showChoice"))
 
 
 def picked(services: Services, owner: str, adapter: str | None = None) -> gr.Dropdown:

@@ -1,6 +1,7 @@
 """Conversations: as the Chatbot shows them, as the model reads them, and as rows to learn from."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -21,8 +22,20 @@ class Author(TypedDict):
 
 
 TAUGHT, PAGE = "taught", "page"
-Afresh = Callable[[Callable[..., Any]], None]
-"""Has an event, such as a button's `click`, begin a new chat."""
+
+
+@dataclass(frozen=True)
+class ChatEvents:
+    """What the chat does for other parts of the page."""
+
+    letter: Any
+    """The `gr.JSON` with what is asked next: `{"text": ..., "new": True}`."""
+    afresh: Callable[[Callable[..., Any]], None]
+    """Has a trigger, such as a button's `click`, begin a new chat."""
+    stop: Callable[[Callable[..., Any]], None]
+    """Has a trigger end the answer that goes on."""
+    ask_afresh: Callable[[Any], None]
+    """Has an event that puts something into `letter` begin a new chat and ask it there."""
 
 
 class Turn(TypedDict):

@@ -19,7 +19,7 @@ from playground.training.preflight.result import PreflightResult
 from playground.ui.components.basics import caption, head, primary, second
 from playground.ui.components.defaults import Defaults
 from playground.ui.errors import show_errors
-from playground.ui.events import EVENT_OPTIONS
+from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.finetune import preflight, settings_form
 from playground.ui.finetune.presets import INTENSITIES, choices, pace_of, seconds_of
 from playground.ui.finetune.progress import WatchParts
@@ -52,7 +52,9 @@ def build(services: Services) -> TeachParts:
     with gr.Column(elem_classes="stage") as before:
         with gr.Row(elem_classes=["work", "full", "ft"]):
             with gr.Column(elem_classes=["card", "scroll"], scale=1):
-                name = gr.Textbox(label=t("Name of the adapter"), max_length=MAX_NAME_CHARS, interactive=True)
+                name = gr.Textbox(
+                    label=t("Name of the adapter"), max_length=MAX_NAME_CHARS, interactive=True, elem_id="teach-name"
+                )
                 intensity = gr.Radio(
                     [(t(name), value) for value, (name, _) in INTENSITIES.items()],
                     value="normal",
@@ -70,9 +72,9 @@ def build(services: Services) -> TeachParts:
                     "While it learns, these are asked again and again, so that you can see the answers change.",
                 )
                 probes = (
-                    _probe(t("From your examples")),
-                    _probe(t("Something else, to see what it forgets"), ELSEWHERE),
-                    _probe(t("Your own (optional)"), SMALL_TALK),
+                    _probe(t("From your examples"), "teach-own"),
+                    _probe(t("Something else, to see what it forgets"), "teach-elsewhere", ELSEWHERE),
+                    _probe(t("Your own (optional)"), "teach-yours", SMALL_TALK),
                 )
         with gr.Row(elem_classes="foot"):
             back = second("Back")
@@ -125,7 +127,9 @@ def wire(frame: FinetunePage, parts: TeachParts, check: CheckParts, watch: Watch
     _try_out(frame, parts, [defaults.adopt(entered), defaults.adopt(picked)])
     given = {frame.draft, parts.name, parts.intensity, *advanced, *parts.probes}
     begun = [parts.before, watch.running, frame.job, frame.told, frame.adapter, frame.clock]
-    defaults.take_back(parts.start.click(_beginning(frame, parts), given, begun, **EVENT_OPTIONS))
+    started = parts.start.click(_beginning(frame, parts), given, begun, **EVENT_OPTIONS)
+    defaults.take_back(started)
+    started.success(None, js=in_browser("forgetBoxes", "teach-"), **EVENT_OPTIONS)
     parts.back.click(lambda: open_step(CHECK), None, frame.steps, **EVENT_OPTIONS)
 
 
@@ -251,11 +255,12 @@ def default_name(file_name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _probe(label: Any, value: str = "") -> gr.Textbox:
+def _probe(label: Any, elem_id: str, value: str = "") -> gr.Textbox:
     return gr.Textbox(
         value,
         label=label,
         placeholder=t("What will you ask it?"),
+        elem_id=elem_id,
         lines=3,
         max_lines=3,
         max_length=MAX_PROBE_CHARS,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-import pandas as pd
 from markupsafe import Markup
 
 from playground.i18n.catalog import Gettext
@@ -13,6 +12,7 @@ from playground.protocol.messages import BASE
 from playground.sentence import N_, Sentence
 from playground.service.probes import ProbeAnswers
 from playground.service.runs import DatasetSource
+from playground.service.services import Services
 from playground.threads import quick
 from playground.training.jobs.events import FINISHED
 from playground.training.jobs.state import JobState
@@ -21,15 +21,17 @@ from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, note, primary, second, static_html
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
+from playground.ui.finetune import curve_view
+from playground.ui.finetune.curve_view import CurveView
 from playground.ui.finetune.state import BRING, RESULT, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
 from playground.ui.reports import run
+from playground.ui.reports.curve import Run
 from playground.ui.templates import render
 
 SEEN, ASIDE = N_("examples it learns from"), N_("examples set aside")
 MEASURED = N_("Lower is better. If the green line climbs again, it only memorizes: then it stops by itself.")
 UNMEASURED = N_("Lower is better. No examples are set aside, so nothing tells when it only memorizes.")
-COLOURS = {SEEN: "#8A938F", ASIDE: "#2A9D8A"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class WatchParts:
     resume: gr.Button
     again: gr.Button
     next: gr.Button
+    curve: CurveView
     drawn: tuple[gr.blocks.Block, ...]
 
 
@@ -61,30 +64,14 @@ def build() -> WatchParts:
                     about = gr.HTML("", padding=False)
                     static_html("", "say")
                     legend = gr.HTML("", padding=False)
-                plot = gr.LinePlot(
-                    None,  # an empty table would leave the chart without lines for good
-                    x="step",
-                    y="error",
-                    color="on",
-                    color_map=COLOURS,
-                    colors_in_legend=[],
-                    x_title=" ",
-                    y_title=" ",
-                    color_title=" ",
-                    show_label=False,
-                    label=t("How far off it is"),
-                    container=False,
-                    height=230,
-                    buttons=[],
-                    elem_classes="plot",
-                )
+                curve = curve_view.build("run-curve")
                 figures = gr.HTML("", padding=False)
                 strip = gr.HTML("", padding=False)
         with gr.Row(elem_classes="foot"):
             caption("The next step opens when it is done.")
             following = primary("Next: see what changed", interactive=False)
-    drawn = (title, progress, stop, resume, again, about, legend, plot, figures, strip, following)
-    return WatchParts(running, stop, resume, again, following, drawn)
+    drawn = (title, progress, stop, resume, again, about, legend, *curve.drawn, figures, strip, following)
+    return WatchParts(running, stop, resume, again, following, curve, drawn)
 
 
 def wire(frame: FinetunePage, parts: WatchParts) -> None:
@@ -107,7 +94,9 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
         return [open_step(BRING), ""]
 
     watched = [frame.told, frame.clock, frame.steps, frame.adapter, frame.picker, *parts.drawn]
-    frame.clock.tick(_ticking(frame, parts), [frame.job, frame.told, frame.picker], watched, **EVENT_OPTIONS)
+    given = [frame.job, frame.told, frame.picker, parts.curve.scale]
+    frame.clock.tick(_ticking(frame, parts), given, watched, **EVENT_OPTIONS)
+    parts.curve.wire(_redrawing(frame), [frame.job])
     parts.stop.click(stop, frame.job, parts.stop, **EVENT_OPTIONS)
     parts.resume.click(resume, frame.job, [frame.clock, frame.told, parts.resume, parts.again], **EVENT_OPTIONS)
     parts.again.click(again, frame.job, [frame.steps, frame.job], **EVENT_OPTIONS)
@@ -119,7 +108,7 @@ def _ticking(frame: FinetunePage, parts: WatchParts) -> Callable[..., Any]:
     finetuning = frame.services.finetuning
 
     @show_errors
-    async def tick(job_id: str, told: Any, choice: str, request: gr.Request) -> list[Any]:
+    async def tick(job_id: str, told: Any, choice: str, scale: str, request: gr.Request) -> list[Any]:
         owner = frame.services.owners.owner(request.headers)
         if not job_id:
             return [gr.skip()] * (5 + len(parts.drawn))
@@ -132,6 +121,8 @@ def _ticking(frame: FinetunePage, parts: WatchParts) -> Callable[..., Any]:
         ended = state["state"] in FINISHED
         has_result = ended and state["adapter"] is not None
         strip = strip_of(finetuning.probes(owner, job_id), answered, gettext)
+        grew = told is None or told[3:5] != news[3:5]
+        drawn = curve_view.draw(gettext, [run_of(frame.services, owner, state)], scale) if grew else [gr.skip()] * 2
         if has_result:
             finetuning.mark_seen(owner, job_id)
         return [
@@ -142,10 +133,28 @@ def _ticking(frame: FinetunePage, parts: WatchParts) -> Callable[..., Any]:
             picked(frame.services, owner, str(state["adapter"]) if choice == BASE else None)
             if has_result
             else gr.skip(),
-            *_draw(state, finetuning.source(owner, job_id), gettext, told, strip),
+            *_draw(state, finetuning.source(owner, job_id), gettext, told, strip, drawn),
         ]
 
     return tick
+
+
+def _redrawing(frame: FinetunePage) -> Callable[..., Any]:
+    @show_errors
+    async def redraw(job_id: str, scale: str, request: gr.Request) -> Any:
+        owner = frame.services.owners.owner(request.headers)
+        if not job_id:
+            return gr.skip()
+        state = await quick.run(frame.services.finetuning.state, owner, job_id)
+        return curve_view.draw(gettext_for(request), [run_of(frame.services, owner, state)], scale)[1]
+
+    return redraw
+
+
+def run_of(services: Services, owner: str, state: JobState) -> Run:
+    """A run's curve."""
+    kept = [one.step for one in services.finetuning.kept_steps(owner, state["job_id"])]
+    return Run(state["name"], state["losses"], state["eval_losses"], kept)
 
 
 def strip_of(probes: Sequence[str], lines: Sequence[ProbeAnswers], gettext: Gettext) -> str:
@@ -157,11 +166,12 @@ def _news(state: JobState) -> tuple[Any, ...]:
     return (state["state"], state["message"], state["step"], len(state["losses"]), len(state["eval_losses"]))
 
 
-def _draw(state: JobState, known: DatasetSource | None, gettext: Gettext, told: Any, strip: str) -> list[Any]:
-    """Updates for `WatchParts.drawn`; the curve is drawn anew only where it grew."""
+def _draw(
+    state: JobState, known: DatasetSource | None, gettext: Gettext, told: Any, strip: str, curve: list[Any]
+) -> list[Any]:
+    """Updates for `WatchParts.drawn`, with those for its `curve`."""
     ended = state["state"] in FINISHED
     failed = ended and state["adapter"] is None
-    grew = told is None or told[3:5] != _news(state)[3:]
     if failed:
         progress = snippets.warning(gettext(Sentence.from_plain(state) if state["template"] else "It stopped."))
     else:
@@ -175,8 +185,8 @@ def _draw(state: JobState, known: DatasetSource | None, gettext: Gettext, told: 
         gr.Button(visible=failed and state["can_resume"]),
         gr.Button(visible=failed),
         snippets.title(gettext("How far off it is"), gettext(MEASURED if measured else UNMEASURED)),
-        render("legend", gettext, held_out=gettext(ASIDE), trained=gettext(SEEN)) if measured else "",
-        _curve(state["losses"], state["eval_losses"]) if grew else gr.skip(),
+        render("legend", gettext, held_out=gettext(ASIDE), trained=gettext(SEEN), runs=()) if measured else "",
+        *curve,
         _figures(state, gettext),
         strip,
         gr.Button(interactive=ended and not failed),
@@ -198,9 +208,3 @@ def _figures(state: JobState, gettext: Gettext) -> Markup:
         before = f"{first:.2f}" if len(state["eval_losses"]) > 1 else ""
         drawn.append(snippets.tile(gettext(ASIDE), f"{last:.2f}", before))
     return snippets.tiles(*drawn)
-
-
-def _curve(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, float]]) -> pd.DataFrame | None:
-    """Nothing before the first step: the chart draws for good only those lines that its first table has."""
-    points = [(step, loss, SEEN) for step, loss in losses] + [(step, loss, ASIDE) for step, loss in held_out]
-    return pd.DataFrame(points, columns=["step", "error", "on"]) if losses else None

@@ -17,14 +17,15 @@ from playground.service.services import Services
 from playground.tasks.registry import task_of
 from playground.threads import quick, slow
 from playground.ui.components import snippets
-from playground.ui.components.adapter_picker import picked
+from playground.ui.components.adapter_picker import AdapterPicker, picked
 from playground.ui.components.basics import head, primary, second, static_html
-from playground.ui.components.chat_history import Afresh
+from playground.ui.components.chat_history import ChatEvents
 from playground.ui.components.file_download import download_after, hidden_download
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import checkpoints
+from playground.ui.finetune import checkpoints, skills
 from playground.ui.finetune.checkpoints import StepParts
+from playground.ui.finetune.skills import SkillParts
 from playground.ui.finetune.state import BRING, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for
 from playground.ui.reports import report, run, verdict
@@ -39,7 +40,7 @@ class ResultParts:
     verdict: gr.HTML
     answers: gr.HTML
     behind: gr.HTML
-    others: gr.HTML
+    skills: SkillParts
     origin: gr.HTML
     proof: gr.HTML
     more: gr.Button
@@ -58,7 +59,7 @@ def build() -> ResultParts:
             behind = gr.HTML("", padding=False)
         with gr.Column(elem_classes=["card", "rail", "scroll"]):
             panel, steps, take = checkpoints.build_panel()
-            others = gr.HTML("", padding=False)
+            spoilt = skills.build()
             head("How it was taught")
             origin = gr.HTML("", padding=False)
             static_html("", "grow")
@@ -71,31 +72,35 @@ def build() -> ResultParts:
         static_html("", "say")
         use = primary("Try it in Generate")
     chosen = StepParts(another, panel, steps, take)
-    return ResultParts(found, answers, behind, others, origin, proof, more, chosen, download, fetch, use)
+    return ResultParts(found, answers, behind, spoilt, origin, proof, more, chosen, download, fetch, use)
 
 
 def wire(
     frame: FinetunePage,
     parts: ResultParts,
     file: gr.File,
-    prompt: gr.Textbox | None = None,
-    afresh: Afresh | None = None,
+    choice: AdapterPicker,
+    intensity: gr.Radio,
+    chat: ChatEvents | None = None,
 ) -> None:
-    """Bind the step: it is drawn when a run's adapter is there. `prompt` is where Generate is asked."""
+    """Bind the step: it is drawn when a run's adapter is there. `chat` is the one in Generate."""
     services = frame.services
 
     @show_errors
     async def download(adapter: str, request: gr.Request) -> str:
         return await slow.run(services.downloads.zipped, services.owners.owner(request.headers), adapter)
 
-    shown = [parts.verdict, parts.answers, parts.behind, parts.others, parts.origin, parts.proof, parts.use]
-    frame.adapter.change(_showing(frame), [frame.adapter, frame.job], shown, **EVENT_OPTIONS)
+    told = [parts.verdict, parts.answers, parts.behind, parts.skills.table, parts.origin, parts.proof, parts.use]
+    redraw = _showing(frame), [frame.adapter, frame.job], [*told, *parts.skills.buttons]
+    frame.adapter.change(*redraw, **EVENT_OPTIONS)
+    skills.wire(frame, parts.skills, choice, intensity, redraw)
     checkpoints.wire(frame, parts.steps)
-    prompts = [prompt] if prompt else []
-    opening = [frame.tabs, frame.picker, *prompts]
-    parts.use.click(_using(frame, fill=bool(prompts)), [frame.adapter, frame.job, *prompts], opening, **EVENT_OPTIONS)
-    if afresh:  # what the base model said there before is none of the adapter's
-        afresh(parts.use.click)
+    opening = [frame.tabs, *choice.inputs, *([chat.letter] if chat else [])]
+    if chat:
+        chat.stop(parts.use.click)
+    used = parts.use.click(_using(frame, chat is not None), [frame.adapter, frame.job], opening, **EVENT_OPTIONS)
+    if chat:  # what the base model said there before is none of the adapter's
+        chat.ask_afresh(used)
     download_after(parts.download.click(download, frame.adapter, parts.fetch, **EVENT_OPTIONS), parts.fetch)
     parts.more.click(
         lambda: (open_step(BRING), "", "", Draft(), None),
@@ -112,7 +117,7 @@ def _showing(frame: FinetunePage) -> Callable[..., Any]:
     @show_errors
     async def show(adapter: str, job_id: str, request: gr.Request) -> AsyncIterator[list[Any]]:
         if not adapter:
-            yield ["", "", "", "", "", "", gr.skip()]
+            yield ["", "", "", "", "", "", gr.skip(), *[gr.Button(visible=False)] * 3]
             return
         owner, gettext = services.owners.owner(request.headers), gettext_for(request)
         taught_by, card = services.finetuning, services.adapters.get(owner, adapter)
@@ -124,28 +129,28 @@ def _showing(frame: FinetunePage) -> Callable[..., Any]:
         below = report.behind(card.report, card.name, gettext), report.others(card.report, gettext)
         taught = snippets.facts(verdict.how_taught(facts, gettext))
         found, proof = verdict.verdict(card, facts, gettext), verdict.proof(card, gettext)
+        offers = skills.offered(services, card, gettext)
         left_out = taught_by.left_out(owner, job_id)
         if left_out:
             answers = answers or snippets.caption(gettext(left_out))
-        yield [found, answers + probes, *below, taught, proof, gr.Button(visible=left_out is None)]
+        yield [found, answers + probes, *below, taught, proof, gr.Button(visible=left_out is None), *offers]
         if not answers:
             async for table in _answers(services, owner, job_id, card, gettext):
-                yield [gr.skip(), table + probes, *[gr.skip()] * 5]
+                yield [gr.skip(), table + probes, *[gr.skip()] * 8]
 
     return show
 
 
-def _using(frame: FinetunePage, fill: bool) -> Callable[..., Any]:
-    """Go to Generate with the adapter picked; `fill` tells whether its prompt is among the outputs."""
+def _using(frame: FinetunePage, asks: bool) -> Callable[..., Any]:
+    """Go to Generate with the adapter picked, beside the base model; `asks` where its chat is among the outputs."""
     services = frame.services
 
     @show_errors
-    async def use(adapter: str, job_id: str, request: gr.Request, written: str = "") -> list[Any]:
+    async def use(adapter: str, job_id: str, request: gr.Request) -> list[Any]:
         owner = services.owners.owner(request.headers)
         questions = services.finetuning.probes(owner, job_id)
-        # A first question stands ready to be sent, unless something is written there already.
-        ready = [questions[0] if questions and not written.strip() else gr.skip()] * fill
-        return [gr.Tabs(selected="generate"), picked(services, owner, adapter), *ready]
+        letter = {"text": questions[0] if questions else "", "new": bool(questions)}
+        return [gr.Tabs(selected="generate"), picked(services, owner, adapter), 100, True, *[letter] * asks]
 
     return use
 

@@ -53,6 +53,10 @@ class Draft:
     probe: str = ""
     """A question from the file that is set aside, to be watched."""
 
+    def __hash__(self) -> int:
+        """By what was chosen; the rest follows from it. Gradio tells by it whether a state has changed."""
+        return hash((self.path, self.format, tuple(self.columns.items()), self.repairs))
+
     @property
     def file(self) -> DatasetFile:
         return DatasetFile(Path(self.path), self.file_name, self.format, self.columns, self.repairs, self.changes)

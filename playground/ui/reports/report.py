@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from playground.evaluation.held_out import OTHER
 from playground.i18n.catalog import Gettext
+from playground.metrics.bootstrap import MIN_PAIRED_ROWS
 from playground.sentence import N_
 from playground.tasks.registry import all_tasks
 from playground.ui.components import snippets
@@ -45,10 +46,10 @@ def tiles(report: Mapping[str, Any], gettext: Gettext) -> Markup:
     drawn = [_tile(measure, gettext) for measure in report.get("measures", ())[:2]]
     skills = report.get("skills", ())
     if skills:
-        kept = sum(not skill["worse"] for skill in skills)
-        drawn.append(
-            snippets.tile(gettext("Other skills kept"), str(kept), "", gettext("of {count}", count=len(skills)))
-        )
+        told = [skill for skill in skills if skill["worse"] or skill["rows"] >= MIN_PAIRED_ROWS]
+        kept = str(sum(not skill["worse"] for skill in told)) if told else "?"
+        after = gettext("of {count}", count=len(told)) if told else gettext("too little was asked")
+        drawn.append(snippets.tile(gettext("Other skills kept"), kept, "", after))
     return snippets.tiles(*drawn)
 
 
@@ -93,12 +94,19 @@ def answers_table(
     return render("answers", gettext, **values)
 
 
-def others(report: Mapping[str, Any], gettext: Gettext) -> str:
-    """The built-in tasks before and now; losses that are more than chance are marked."""
+def others(
+    report: Mapping[str, Any], gettext: Gettext, lowered: tuple[int, Sequence[Mapping[str, Any]]] | None = None
+) -> str:
+    """The built-in tasks before and now; losses that are more than chance are marked. `lowered` are a strength in
+    percent and what was scored at it."""
     skills = report.get("skills", ())
     if not skills:
         return ""
-    return render("other_skills", gettext, skills=[_skill(skill) for skill in skills], count=skills[0]["rows"])
+    percent, scores = lowered or (0, ())
+    at = {score["task"]: _skill(score) for score in scores}
+    rows = [{**_skill(skill), "lowered": at.get(skill["task"])} for skill in skills]
+    most = max(skill["rows"] for skill in skills)
+    return render("other_skills", gettext, skills=rows, count=most, enough=most >= MIN_PAIRED_ROWS, percent=percent)
 
 
 def behind(report: Mapping[str, Any], name: str, gettext: Gettext) -> str:

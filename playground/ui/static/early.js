@@ -19,6 +19,10 @@
     document.cookie = `playground_language=${language};path=/;max-age=31536000;samesite=lax`;
   }
 
+  // So that the server tells times as the visitor's clock shows them.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) document.cookie = `playground_timezone=${zone};path=/;max-age=31536000;samesite=lax`;
+
   const theme = chosen("playground_theme");
   const url = new URL(location.href);
   if (theme && url.searchParams.get("__theme") !== theme) {

@@ -72,6 +72,10 @@ window.playground = (() => {
     document.getElementById(id)?.click();
   }
 
+  function pressIf(id, { wanted }) {
+    if (wanted) press(id);
+  }
+
   // What one of the named styles sets, at once: from the server it could come after what a visitor set meanwhile.
   function preset(presets, style) {
     return presets[style];
@@ -85,22 +89,6 @@ window.playground = (() => {
   function showMode(mode) {
     const chats = mode === "chat";
     return [shown(chats), shown(chats), shown(!chats), shown(false)];
-  }
-
-  // Takes what is written out of its box at once: what is typed from then on is the next message. While an answer comes
-  // it stays there. The letter, the box, and the two buttons.
-  function send(draft, letter) {
-    if (document.querySelector("#generate-stop")) return [{ ...letter, new: false }];
-    return [{ text: draft ?? "", new: true }, "", shown(false), shown(true)];
-  }
-
-  // A message that could not be answered goes back into its box, unless another is being written there.
-  function giveBack(letter, draft) {
-    return draft || !letter.text ? undefined : letter.text;
-  }
-
-  function forgetLetter() {
-    return { text: "", new: false };
   }
 
   // Puts offered values, by place, into those of the `count` fields that still hold what was put there last: what
@@ -192,6 +180,7 @@ window.playground = (() => {
 
   // Loads the page anew, since all of it may show what is not so any more, and says there what has happened.
   function startAnew(line) {
+    window.playground.forget();
     try {
       sessionStorage.setItem("playground_told", line);
     } catch {
@@ -299,17 +288,16 @@ window.playground = (() => {
     dismissOffer,
     download,
     enterKey,
-    forgetLetter,
-    giveBack,
     preset,
     press,
+    pressIf,
     put,
     rowIntoView,
-    send,
     showChoice,
     showKey,
     showMode,
     showWords,
+    shown,
     startAnew,
     stepsIntoView,
     switchLanguage,

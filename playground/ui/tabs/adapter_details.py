@@ -1,6 +1,6 @@
 """What is known of one adapter, in words and figures that were measured."""
 
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -12,21 +12,30 @@ from playground.i18n.catalog import Gettext
 from playground.service.services import Services
 from playground.tasks.registry import all_tasks
 from playground.ui.components import snippets
+from playground.ui.local_time import local_time
 from playground.ui.reports import report, verdict
 from playground.ui.templates import render
 
 
-def line(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
-    """The adapter in the list: its name, the day it was made, and its model where another one is loaded."""
-    when = gettext("built in") if card.task else _time(card)[:10]
-    return "  ·  ".join(filter(None, (card.name, when, _foreign(services, card, gettext))))
+def line(services: Services, card: AdapterInfo, headers: Mapping[str, str], gettext: Gettext) -> str:
+    """The adapter in the list: its name, when it was made, its score, and its model where another one is loaded."""
+    when = gettext("built in") if card.task else local_time(headers, card.created)
+    told = card.name, when, scored(card.metrics), _foreign(services, card, gettext)
+    return "  ·  ".join(filter(None, told))
+
+
+def scored(metrics: Mapping[str, Any]) -> str:
+    """The main measure before and after; "" where it was not taken."""
+    if "score_after" not in metrics:
+        return ""
+    return "{score_before:.1f} → {score_after:.1f} {measure}".format(**metrics)
 
 
 def title(services: Services, card: AdapterInfo, gettext: Gettext) -> Markup:
     return snippets.title(card.name, _foreign(services, card, gettext), "big dot mine")
 
 
-def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) -> Markup:
+def page(services: Services, owner: str, card: AdapterInfo, headers: Mapping[str, str], gettext: Gettext) -> Markup:
     """Verdict, tiles and facts, as html."""
     taught = not card.source.get("imported") and bool(card.source)
     known = {**card.source, **card.metrics}
@@ -37,7 +46,7 @@ def page(services: Services, owner: str, card: AdapterInfo, gettext: Gettext) ->
             "It comes with {model} and is part of its base model on the page {tab}.", model=card.base_model, tab=tab
         )
     facts = [
-        (gettext("Taught") if taught else gettext("Imported"), _time(card)),
+        (gettext("Taught") if taught else gettext("Imported"), local_time(headers, card.created)),
         (gettext("From"), _file(services, owner, card)),
         (gettext("For"), card.base_model),
         *verdict.how_taught(card.source, gettext),
@@ -71,10 +80,6 @@ def _scores(card: AdapterInfo, gettext: Gettext) -> Markup:
 
 def _foreign(services: Services, card: AdapterInfo, gettext: Gettext) -> str:
     return "" if services.adapters.fits(card) else gettext("for another model: {name}", name=card.base_model or "?")
-
-
-def _time(card: AdapterInfo) -> str:
-    return datetime.fromisoformat(card.created).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _file(services: Services, owner: str, card: AdapterInfo) -> str:

@@ -141,7 +141,7 @@ def _draw(services: Services, request: gr.Request, adapter: str | None, seen: st
     owner, gettext = services.owners.owner(request.headers), gettext_for(request)
     cards = services.adapters.list(owner)
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
-    choices = [(adapter_details.line(services, card, gettext), card.id) for card in cards]
+    choices = [(adapter_details.line(services, card, request.headers, gettext), card.id) for card in cards]
     shown = card.id if card else None
     fits, operator = card is not None and services.adapters.fits(card), services.owners.is_operator(request.headers)
     return [
@@ -149,7 +149,7 @@ def _draw(services: Services, request: gr.Request, adapter: str | None, seen: st
         gr.HTML(visible=card is None),
         gr.Column(visible=card is not None),
         adapter_details.title(services, card, gettext) if card else "",
-        adapter_details.page(services, owner, card, gettext) if card else "",
+        adapter_details.page(services, owner, card, request.headers, gettext) if card else "",
         *(gr.Row(visible=False) for _ in range(3)),
         gr.Row(visible=fits),
         gr.Row(visible=card is not None and not fits and services.models.named(operator, card.base_model) is not None),

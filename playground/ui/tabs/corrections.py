@@ -16,7 +16,7 @@ from playground.tasks.inputs import check_text
 from playground.threads import quick
 from playground.training.jobs.events import FINISHED
 from playground.ui.components.basics import head, owning_tab, second
-from playground.ui.components.chat_history import Afresh, as_messages, as_turns, asked_before
+from playground.ui.components.chat_history import ChatEvents, as_messages, as_turns, asked_before
 from playground.ui.components.snippets import caption
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
@@ -41,7 +41,7 @@ class CorrectionsPanel:
     teach: gr.Button
     prompt: gr.Textbox
     drawn: tuple[gr.blocks.Block, ...]
-    afresh: Afresh | None = None
+    chat: ChatEvents | None = None
 
 
 def draw(services: Services, prompt: gr.Textbox) -> CorrectionsPanel:

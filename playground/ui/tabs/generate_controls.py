@@ -55,7 +55,10 @@ def draw() -> list[Any]:
     caption("Exact always gives the same answer to the same question. Inventive surprises more, and errs more.")
     words = _slider(t("Longest answer, in words"), 16, 512, 160, 16)
     role = gr.Textbox(
-        label=t("Role (optional)"), lines=3, placeholder=t("You are a patient teacher. Answer in two sentences.")
+        label=t("Role (optional)"),
+        lines=3,
+        placeholder=t("You are a patient teacher. Answer in two sentences."),
+        elem_id="generate-role",
     )
     with gr.Accordion(t("More controls"), open=False):
         sure = gr.Checkbox(

@@ -1,0 +1,37 @@
+// What asking in the chat does in the browser alone, at once.
+Object.assign(window.playground, (() => {
+  // Takes what is written out of its box at once: what is typed from then on is the next message. While an answer comes
+  // it stays there. The letter, the box, and the two buttons.
+  function send(draft, letter) {
+    if (document.querySelector("#generate-stop")) return [{ ...letter, new: false }];
+    return [{ text: draft ?? "", new: true }, "", window.playground.shown(false), window.playground.shown(true)];
+  }
+
+  // What another place on the page has asked, if it has: the two buttons.
+  function sendLetter(letter) {
+    return letter.new ? [window.playground.shown(false), window.playground.shown(true)] : [undefined, undefined];
+  }
+
+  // Whoever lets go of Strength where the chat is in view sees its last question answered anew, unless that was answered
+  // at just this strength. The letter, and the two buttons.
+  function askAnew(picked, percent, said, letter) {
+    const taught = picked !== "base" && picked !== "plain";
+    const inView = document.querySelector("#generate-prompt")?.offsetParent;
+    const answered = (said ?? []).findLast((turn) => turn.role === "assistant")?.metadata?.log ?? "";
+    const same = new RegExp(`(^|\\D)${percent} ?%`).test(answered);
+    const can = taught && inView && said?.length && !same && !document.querySelector("#generate-stop");
+    const buttons = can ? [window.playground.shown(false), window.playground.shown(true)] : [undefined, undefined];
+    return [{ ...letter, new: false, anew: Boolean(can) }, ...buttons];
+  }
+
+  // A message that could not be answered goes back into its box, unless another is being written there.
+  function giveBack(letter, draft) {
+    return draft || !letter.text ? undefined : letter.text;
+  }
+
+  function forgetLetter() {
+    return { text: "", new: false };
+  }
+
+  return { askAnew, forgetLetter, giveBack, send, sendLetter };
+})());

@@ -1,0 +1,204 @@
+"""The conversation in Generate: asking, asking again, at another strength too, and beginning anew."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from playground.protocol.client import SamplingClient
+from playground.service.generation import Ask
+from playground.service.services import Services
+from playground.tasks.generate import TASK
+from playground.tasks.outputs import TextOutput
+from playground.ui.components.adapter_picker import AdapterPicker
+from playground.ui.components.chat_history import (
+    ChatEvents,
+    Turn,
+    answered,
+    as_messages,
+    as_turns,
+    author,
+    author_of,
+    before_last,
+    caught_up,
+    signatures,
+    with_answer,
+)
+from playground.ui.components.compare import CompareView, answers
+from playground.ui.components.run_button import wire as wire_run
+from playground.ui.components.token_probabilities import TokenProbabilities, shaded
+from playground.ui.errors import show_errors
+from playground.ui.events import EVENT_OPTIONS, in_browser
+from playground.ui.i18n import gettext_for
+from playground.ui.tabs import generate_controls
+from playground.ui.tabs.generate_controls import Asked
+
+ELSEWHERE = "generate-elsewhere"
+"""The button that a script presses once another place on the page has put a question into the letter."""
+CHOICES = 3
+"""How many values `AdapterPicker.inputs` has; the controls' follow."""
+
+
+@dataclass(frozen=True)
+class Half:
+    """The conversation or the text of one who answers, and how sure it was of each word."""
+
+    shown: Any
+    words: gr.HTML
+    signed: gr.HTML | None = None
+    """In a conversation, who gave each answer."""
+
+
+def outputs(halves: CompareView) -> list[Any]:
+    return [halves.base.shown, halves.own.shown, halves.base.words, halves.own.words]
+
+
+def wire(
+    services: Services,
+    choice: AdapterPicker,
+    chat: CompareView,
+    composer: tuple[gr.Textbox, gr.Button, gr.Button],
+    asked_with: list[Any],
+) -> ChatEvents:
+    """Bind everything that asks; `composer` is where it is written, Send, and Stop. Returns what other tabs bind."""
+    prompt, *send = composer
+    buttons = send[0], send[1]
+    drawn = [*outputs(chat), chat.base.signed, chat.own.signed]
+    letter = gr.JSON({"text": "", "new": False}, visible=False)
+    kept = [chat.base.shown, chat.own.shown, *asked_with]
+    given = [letter, *kept]
+    answer, again, at_strength = _answering(services), _again(services), _again(services, at_strength=True)
+    asked = [send[0].click, prompt.submit]
+    sent = [letter, prompt, *send]
+    sending = gr.on(asked, None, [prompt, letter], sent, js=in_browser("send"), **EVENT_OPTIONS)
+    send[1].click(None, None, letter, js=in_browser("forgetLetter"))  # to Gradio a run that is stopped has failed
+    answering = wire_run([], buttons, answer, given, drawn, started=sending)
+    answering.failure(None, [letter, prompt], prompt, js=in_browser("giveBack"), **EVENT_OPTIONS)
+    retried = [chat.base.shown.retry, chat.own.shown.retry]
+    repeating = wire_run(retried, buttons, again, kept, drawn)
+    let_go = choice.strength.release(
+        None,
+        [choice.picker, choice.strength, chat.own.shown, letter],
+        [letter, *send],
+        js=in_browser("askAnew"),
+        **EVENT_OPTIONS,
+    )
+    anew = wire_run([], buttons, at_strength, given, drawn, started=let_go)
+    elsewhere = gr.Button(elem_id=ELSEWHERE, elem_classes=["pressed-by-script"])
+    emptied = elsewhere.click(_emptied, None, [*outputs(chat), *send], **EVENT_OPTIONS)
+    begun = emptied.success(None, letter, [*send], js=in_browser("sendLetter"), **EVENT_OPTIONS)
+    asked_there = wire_run([], buttons, answer, given, drawn, started=begun)
+    _remember(chat)
+    going_on = [answering, repeating, anew, asked_there]
+
+    def stop(trigger: Callable[..., Any]) -> None:
+        # First, since its next word would bring back what is emptied.
+        trigger(None, None, None, cancels=going_on, **EVENT_OPTIONS)
+
+    def afresh(trigger: Callable[..., Any]) -> None:
+        trigger(None, None, letter, js=in_browser("forgetLetter"))
+        stop(trigger)
+        trigger(_emptied, None, [*outputs(chat), *send], **EVENT_OPTIONS)
+
+    def ask_afresh(event: Any) -> None:
+        event.success(None, js=in_browser("press", ELSEWHERE), **EVENT_OPTIONS)
+
+    return ChatEvents(letter, afresh, stop, ask_afresh)
+
+
+def _answering(services: Services) -> Callable[..., Any]:
+    @show_errors
+    async def answer(request: gr.Request, letter: Any, *values: Any) -> AsyncIterator[Any]:
+        if not letter["new"]:
+            return
+        base, own, *rest = values
+        history = as_turns(own)
+        histories = caught_up(as_turns(base), history), history
+        async for update in _spoken(services, request, letter["text"], histories, rest):
+            yield update
+
+    return answer
+
+
+def _again(services: Services, at_strength: bool = False) -> Callable[..., Any]:
+    """The last question once more. At another strength the base model's answer to it stays as it is."""
+
+    async def again(request: gr.Request, values: Sequence[Any]) -> AsyncIterator[Any]:
+        base, own, *rest = values
+        history, said = before_last(as_turns(own))
+        earlier, said_to_base = before_last(as_turns(base))
+        kept = earlier if said_to_base == said else as_turns(base)
+        async for update in _spoken(services, request, said, (caught_up(kept, history), history), rest):
+            yield update
+
+    @show_errors
+    async def repeat(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
+        async for update in again(request, values):
+            yield update
+
+    @show_errors
+    async def anew(request: gr.Request, letter: Any, *values: Any) -> AsyncIterator[Any]:
+        if letter.get("anew"):
+            compare = 1 + CHOICES  # after the two conversations
+            async for update in again(request, [*values[:compare], False, *values[compare + 1 :]]):
+                yield update
+
+    return anew if at_strength else repeat
+
+
+def _remember(chat: CompareView) -> None:
+    """Have the browser keep the conversations with their signatures, and put them back after a reload."""
+    kept = [chat.base.shown, chat.own.shown, chat.base.signed, chat.own.signed]
+    changes = [chat.base.shown.change, chat.own.shown.change, chat.own.signed.change]
+    gr.on(changes, None, kept, js=in_browser("keepChat"), **EVENT_OPTIONS)
+    page = gr.context.Context.root_block
+    if page is not None:
+        page.load(None, None, kept, js=in_browser("keptChat"))
+
+
+async def _spoken(
+    services: Services,
+    request: gr.Request,
+    said: str,
+    histories: tuple[list[Turn], list[Turn]],
+    values: Sequence[Any],
+) -> AsyncIterator[list[Any]]:
+    """Updates for both conversations, their words and their signatures while `said` is answered; `histories` are the
+    base model's and the chosen one's own."""
+    asked = generate_controls.read(values[CHOICES:])
+    shades, gettext = shades_for(request, "chat"), gettext_for(request)
+    base_ask, ask = (
+        asking(services, asked, prompt=said, history=answered(as_messages(history))) for history in histories
+    )
+    base_model, signed_by = author(gettext("Base model"), False), None
+    async for found in answers(services, request, values[:CHOICES], ask, base_ask):
+        by_base = author_of(gettext, found.base, base_model)
+        by = author_of(gettext, found.own, author(found.name, found.taught))
+        base = with_answer(histories[0], said, found.base, by_base) if found.comparing else gr.skip()
+        signed = [gr.skip(), gr.skip()]
+        if signed_by != (by_base, by):
+            signed_by = by_base, by
+            signed = [
+                signatures("generate-chat-base", histories[0], by_base) if found.comparing else gr.skip(),
+                signatures("generate-chat", histories[1], by),
+            ]
+        words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
+        yield [base, with_answer(histories[1], said, found.own, by), *words, *signed]
+
+
+def asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextOutput]:
+    def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
+        return TASK.ask(client, **asked.inputs, **inputs)
+
+    return ask
+
+
+def shades_for(request: gr.Request, name: str) -> tuple[TokenProbabilities, TokenProbabilities]:
+    speak = gettext_for(request)
+    return TokenProbabilities(speak, f"{name}-base"), TokenProbabilities(speak, name)
+
+
+def _emptied(request: gr.Request) -> list[Any]:
+    no_words = shaded(gettext_for(request), "", "", ())
+    return [[], [], no_words, no_words, gr.Button(visible=True), gr.Button(visible=False)]

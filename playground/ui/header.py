@@ -11,7 +11,7 @@ from playground.sentence import N_
 from playground.service.services import Services
 from playground.ui.components import account, adapter_picker, compare, model_offer, model_panel
 from playground.ui.components.adapter_picker import AdapterPicker
-from playground.ui.components.basics import ghost, static_html
+from playground.ui.components.basics import ghost, html, static_html
 from playground.ui.components.model_binding import bind
 from playground.ui.components.model_offer import ModelOffer
 from playground.ui.components.model_panel import ModelPanel
@@ -37,6 +37,7 @@ class Header:
 
 def build() -> Header:
     """Draw the bar, and below it what is said and asked about the model."""
+    html('<a class="skip" href="#generate">%s</a>', "Skip to the content")
     with gr.Row(elem_id="bar"):
         bind(gr.HTML(snippet("brand"), padding=False, elem_classes=["brand"]), facts)
         opener = model_panel.button()

@@ -11,6 +11,7 @@ from typing import Any
 
 from playground.data_dir import SPEC_FILE, DataDir
 from playground.errors import TrainingError
+from playground.process import STOP_FILE
 from playground.sentence import N_
 from playground.training.jobs.events import Event, EventLog
 from playground.training.jobs.state import JobState, summarize
@@ -54,7 +55,8 @@ class Job:
 
     def state(self, *unwritten: Event) -> JobState:
         """Where the run stands; `unwritten` are last words that the disk had no room for."""
-        return summarize([*self.log.read(), *unwritten], self.job_id, self.name, self.spec.created)
+        stopped = (self.folder / STOP_FILE).exists()
+        return summarize([*self.log.read(), *unwritten], self.job_id, self.name, self.spec.created, stopped)
 
     def work(self) -> float:
         """How much there is to read, in bytes, all times through the examples; 0 where they are gone."""

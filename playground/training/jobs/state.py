@@ -34,21 +34,27 @@ class JobState(TypedDict):
     losses: list[tuple[int, float]]
     eval_losses: list[tuple[int, float]]
     can_resume: bool
+    stopping: bool
+    """Whether it was told to stop and has not ended yet."""
+    since: float
+    """When it began to do what its message says, in seconds since 1970."""
 
 
-def summarize(events: Iterable[Event], job_id: str, name: str, created: float) -> JobState:
+def summarize(events: Iterable[Event], job_id: str, name: str, created: float, told_to_stop: bool = False) -> JobState:
     """Fold a run's events into where it stands now; a finished state counts only once it is settled."""
     now = Event("waiting")
     losses: dict[int, float] = {}
     eval_losses: dict[int, float] = {}
-    seconds, last_time = 0.0, created
+    seconds, last_time, since = 0.0, created, created
     for event in events:
         if event.state in ("waiting", "starting"):
             now = replace(now, eta_s=None)
         if event.state != "waiting" and now.state not in ("waiting", *FINISHED):
             seconds += max(0.0, event.time - last_time)
         last_time = event.time
-        now = _later(now, event)
+        before, now = now, _later(now, event)
+        if (now.state, now.template) != (before.state, before.template):
+            since = event.time
         step = now.step or 0
         # After a resume the steps since the checkpoint come again: what was drawn for them is replaced.
         if event.loss is not None:
@@ -76,6 +82,8 @@ def summarize(events: Iterable[Event], job_id: str, name: str, created: float) -
         losses=list(losses.items()),
         eval_losses=list(eval_losses.items()),
         can_resume=now.settled and now.state in ("stopped", "failed", "interrupted"),
+        stopping=told_to_stop and now.state not in FINISHED,
+        since=since,
     )
 
 

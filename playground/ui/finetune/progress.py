@@ -1,5 +1,6 @@
 """Fine-tune, step 3, while it learns: percent, curve and time left, once a second; and how a run ends."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ from playground.ui.reports import run
 from playground.ui.reports.curve import Run
 from playground.ui.templates import render
 
+STOP, STOPPING = N_("Stop and keep what it learnt"), N_("Stopping…")
 SEEN, ASIDE = N_("examples it learns from"), N_("examples set aside")
 MEASURED = N_("Lower is better. If the green line climbs again, it only memorizes: then it stops by itself.")
 UNMEASURED = N_("Lower is better. No examples are set aside, so nothing tells when it only memorizes.")
@@ -54,7 +56,7 @@ def build() -> WatchParts:
             with gr.Column(elem_classes=["card", "rail"]):
                 title = gr.HTML("", padding=False)
                 progress = gr.HTML("", padding=False)
-                stop = gr.Button(t("Stop and keep what it learnt"), variant="stop", size="md")
+                stop = gr.Button(t(STOP), variant="stop", size="md")
                 resume = second("Resume", visible=False)
                 again = second("Begin again", visible=False)
                 static_html("", "grow")
@@ -81,7 +83,7 @@ def wire(frame: FinetunePage, parts: WatchParts) -> None:
     @show_errors
     async def stop(job_id: str, request: gr.Request) -> gr.Button:
         await quick.run(finetuning.stop, frame.services.owners.known_owner(request.headers), job_id)
-        return gr.Button(gettext_for(request)(N_("Stopping…")), interactive=False)
+        return gr.Button(gettext_for(request)(STOPPING), interactive=False)
 
     @show_errors
     async def resume(job_id: str, request: gr.Request) -> list[Any]:
@@ -163,7 +165,8 @@ def strip_of(probes: Sequence[str], lines: Sequence[ProbeAnswers], gettext: Gett
 
 
 def _news(state: JobState) -> tuple[Any, ...]:
-    return (state["state"], state["message"], state["step"], len(state["losses"]), len(state["eval_losses"]))
+    shown = state["state"], state["message"], state["step"], len(state["losses"]), len(state["eval_losses"])
+    return (*shown, state["stopping"])
 
 
 def _draw(
@@ -175,13 +178,13 @@ def _draw(
     if failed:
         progress = snippets.warning(gettext(Sentence.from_plain(state) if state["template"] else "It stopped."))
     else:
-        progress = run.progress(gettext, state)
+        progress = run.progress(gettext, state, time.time())
     line = gettext("{file}, {count} examples", file=known.file_name, count=known.learned) if known else ""
     measured = bool(known.held_out if known else state["eval_losses"])
     return [
         snippets.title(state["name"], line),
         progress,
-        _stop_button(ended) if told is None or ended else gr.skip(),
+        _stop_button(ended, state["stopping"], gettext),
         gr.Button(visible=failed and state["can_resume"]),
         gr.Button(visible=failed),
         snippets.title(gettext("How far off it is"), gettext(MEASURED if measured else UNMEASURED)),
@@ -193,9 +196,10 @@ def _draw(
     ]
 
 
-def _stop_button(ended: bool) -> gr.Button:
-    """Set at first sight and at the end only, so that a "Stopping…" in between stays."""
-    return gr.Button(t("Stop and keep what it learnt"), visible=not ended, interactive=True)
+def _stop_button(ended: bool, stopping: bool, gettext: Gettext) -> gr.Button:
+    if stopping:
+        return gr.Button(gettext(STOPPING), interactive=False, visible=not ended)
+    return gr.Button(gettext(STOP), interactive=True, visible=not ended)
 
 
 def _figures(state: JobState, gettext: Gettext) -> Markup:

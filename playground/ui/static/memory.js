@@ -73,6 +73,19 @@ Object.assign(window.playground, (() => {
   // What somebody typed, by its box; what a box held by itself is none of that. A tab's boxes are drawn when it opens.
   const typed = new Set(Object.keys(now.boxes));
   const waiting = new Map(Object.entries(now.boxes));
+  const MAY_BE_FILLED_MS = 2500; // the page offers values of its own for a run, and may do so a moment after the box is there
+  const putAt = new Map();
+  let putting = false;
+
+  function put(found, id, text) {
+    if (!putAt.has(id)) putAt.set(id, Date.now());
+    if (!id.startsWith("teach-") || Date.now() - putAt.get(id) > MAY_BE_FILLED_MS) waiting.delete(id);
+    if (found.value === text) return;
+    putting = true;
+    found.value = text;
+    found.dispatchEvent(new Event("input", { bubbles: true })); // as Gradio learns of it
+    putting = false;
+  }
 
   function box(id) {
     return document.querySelector(`#${CSS.escape(id)} :is(textarea, input)`);
@@ -81,10 +94,7 @@ Object.assign(window.playground, (() => {
   function lookAtBoxes() {
     for (const [id, text] of waiting) {
       const found = box(id);
-      if (!found || found.disabled) continue;
-      waiting.delete(id);
-      found.value = text;
-      found.dispatchEvent(new Event("input", { bubbles: true })); // as Gradio learns of it
+      if (found && !found.disabled) put(found, id, text);
     }
     for (const id of typed) {
       const found = waiting.has(id) ? null : box(id);
@@ -95,7 +105,7 @@ Object.assign(window.playground, (() => {
 
   document.addEventListener("input", (event) => {
     const id = event.target.matches("#pages :is(textarea, input[type=text])") ? boxOf(event.target) : "";
-    if (!id) return;
+    if (!id || putting) return;
     typed.add(id);
     waiting.delete(id);
   });

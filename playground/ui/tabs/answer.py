@@ -1,6 +1,7 @@
 """Question answering: the answer, how sure the model is, and where in the passage it stands."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -65,7 +66,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
             return TASK.ask(client, question=question, context=context)
 
         async for found in answers(services, request, who, ask, task=TASK.name):
-            yield found.drawn(lambda one: _drawn(gettext, context, one))
+            yield found.drawn(partial(_drawn, gettext, context, taught=found.taught))
 
     inputs = [question, context, *choice.inputs]
     wire([buttons[0].click, question.submit], buttons, answer, inputs, result.outputs)
@@ -76,13 +77,14 @@ def _nothing(elem_id: str) -> gr.HTML:
     return html('<div class="nothing quiet">%s</div>', TASK.empty, classes=("grow", "scroll"), elem_id=elem_id)
 
 
-def _drawn(gettext: Gettext, context: str, result: QuestionAnsweringOutput) -> Markup:
+def _drawn(gettext: Gettext, context: str, result: QuestionAnsweringOutput, taught: bool) -> Markup:
     found = result.start is not None and result.end is not None
     start, end = (result.start, result.end) if found else (0, 0)
     return render(
         "evidence",
         gettext,
         found=found,
+        taught=taught,
         answer=result.answer,
         sure=f"{result.confidence:.0%}",
         before=context[:start],

@@ -95,15 +95,15 @@ def _judging(services: Services) -> Callable[..., AsyncIterator[Any]]:
                 yield _compared(gettext, lines, both), snippets.caption(_agreement(gettext, both))
             else:
                 own = both.own or []
-                yield _verdicts(gettext, own), snippets.caption(_count(gettext, own))
+                yield _verdicts(gettext, own, both.taught), snippets.caption(_count(gettext, own))
 
     return judge
 
 
-def _verdicts(gettext: Gettext, found: Judged) -> Markup:
-    """Bars for the first line, and a table of all where there are more."""
+def _verdicts(gettext: Gettext, found: Judged, taught: bool) -> Markup:
+    """Bars for the chosen line, at first the first, and a table of all where there are more."""
     rows = [{"line": line, "judged": [_judged(result)]} for line, result in found]
-    return render("moods", gettext, many=len(rows) > 1, sides=[], rows=rows)
+    return render("moods", gettext, many=len(rows) > 1, sides=[], rows=rows, taught=taught)
 
 
 def _compared(gettext: Gettext, lines: list[str], both: ComparedOutput[Judged]) -> Markup:
@@ -114,7 +114,7 @@ def _compared(gettext: Gettext, lines: list[str], both: ComparedOutput[Judged]) 
         for place, line in enumerate(lines[: max(map(len, found))])
     ]
     sides = [(gettext("Base model"), False), (both.name, True)]
-    return render("moods", gettext, many=len(lines) > 1, sides=sides, rows=rows)
+    return render("moods", gettext, many=len(lines) > 1, sides=sides, rows=rows, taught=True)
 
 
 def _judged(result: ClassificationOutput) -> dict[str, Any]:

@@ -139,6 +139,7 @@ def _info(found: ResolvedModel, model: PreTrainedModel, tokenizer: ChatTokenizer
         has_chat_template=tokenizer.has_chat_template,
         languages=found.languages,
         chat_languages=found.chat_languages,
+        good_for=found.good_for,
         weak_tasks=frozenset(found.weak_tasks),
         linear_modules=tuple(widths),
         lora_widths=widths,

@@ -42,6 +42,7 @@ class ResolvedModel:
     hub_id: str = ""
     license: str = ""
     chat_languages: tuple[str, ...] = ()
+    good_for: str = ""
 
 
 def resolve_model(setting: str) -> ResolvedModel:
@@ -89,6 +90,7 @@ def _described(known: CatalogEntry, folder: Path) -> ResolvedModel:
         hub_id(known.name),
         known.licence,
         known.languages,
+        known.good_for,
     )
 
 

@@ -44,6 +44,8 @@ class ModelInfo(BaseModel, frozen=True):
     """English names of the languages that it knows, for Translate."""
     chat_languages: tuple[str, ...] = ()
     """Of those, the ones that it can be talked to in; none where nobody described the model."""
+    good_for: str = ""
+    """What it is good and bad at, in plain English; "" where nobody described the model."""
     weak_tasks: frozenset[str] = frozenset()
     """Names of tasks that it was measured to be too weak for."""
     linear_modules: tuple[str, ...] = ()

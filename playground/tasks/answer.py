@@ -105,27 +105,33 @@ class Answer(Task[QuestionAnsweringOutput]):
         TaskExample(
             "A lighthouse",
             {
-                "context": "The lighthouse on the northern cape was finished in 1858 and is 46 metres tall. Its lamp "
-                "first burned rapeseed oil and later petroleum. In 1946 the lamp was converted to electricity. The "
-                "last keeper, Anna Lund, left the tower in 1972 and wrote a book about birds.",
-                "question": "Who was the last keeper?",
+                "context": N_(
+                    "The lighthouse on the northern cape was finished in 1858 and is 46 metres tall. Its lamp "
+                    "first burned rapeseed oil and later petroleum. In 1946 the lamp was converted to electricity. The "
+                    "last keeper, Anna Lund, left the tower in 1972 and wrote a book about birds."
+                ),
+                "question": N_("Who was the last keeper?"),
             },
         ),
         TaskExample(
             "A recipe",
             {
-                "context": "Mix 300 grams of flour with a spoon of salt and 200 millilitres of warm water. Let the "
-                "dough rest for 30 minutes under a cloth. Roll it out thinly and bake it at 250 degrees until the "
-                "edges turn brown.",
-                "question": "How long does the dough rest?",
+                "context": N_(
+                    "Mix 300 grams of flour with a spoon of salt and 200 millilitres of warm water. Let the "
+                    "dough rest for 30 minutes under a cloth. Roll it out thinly and bake it at 250 degrees until the "
+                    "edges turn brown."
+                ),
+                "question": N_("How long does the dough rest?"),
             },
         ),
         TaskExample(
             "A question that the passage does not answer",
             {
-                "context": "The old railway bridge crosses the river south of the town. It was built of iron in 1891 "
-                "and carried coal trains until 1964. Today it is a path for walkers and cyclists.",
-                "question": "Who composed the national anthem?",
+                "context": N_(
+                    "The old railway bridge crosses the river south of the town. It was built of iron in 1891 "
+                    "and carried coal trains until 1964. Today it is a path for walkers and cyclists."
+                ),
+                "question": N_("Who composed the national anthem?"),
             },
         ),
     )

@@ -49,9 +49,9 @@ class Generate(Task[TextOutput]):
 
     Output = TextOutput
     examples = (
-        TaskExample("Tell a story about a lighthouse", {"prompt": "Tell a story about a lighthouse."}),
-        TaskExample("Explain photosynthesis to a child", {"prompt": "Explain photosynthesis to a 10 year old."}),
-        TaskExample("Write a thank-you email", {"prompt": "Write a short email that thanks a colleague for help."}),
+        TaskExample("Tell a story about a lighthouse", {"prompt": N_("Tell a story about a lighthouse.")}),
+        TaskExample("Explain photosynthesis to a child", {"prompt": N_("Explain photosynthesis to a 10 year old.")}),
+        TaskExample("Write a thank-you email", {"prompt": N_("Write a short email that thanks a colleague for help.")}),
     )
     forgetting = Forgetting(
         PERPLEXITY,

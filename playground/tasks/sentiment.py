@@ -76,16 +76,18 @@ class Sentiment(Task[ClassificationOutput]):
 
     Output = ClassificationOutput
     examples = (
-        TaskExample("One film review", {"text": "A warm, funny film with a wonderful cast."}),
+        TaskExample("One film review", {"text": N_("A warm, funny film with a wonderful cast.")}),
         TaskExample(
             "Six hotel reviews",
             {
-                "text": "The staff were kind and the room was spotless.\nWe waited forty minutes for a cold soup.\n"
-                "It was fine, nothing special.\nGreat view and a lovely breakfast.\n"
-                "Dirty, loud and far too expensive.\nThe best stay we have had in years."
+                "text": N_(
+                    "The staff were kind and the room was spotless.\nWe waited forty minutes for a cold soup.\n"
+                    "It was fine, nothing special.\nGreat view and a lovely breakfast.\n"
+                    "Dirty, loud and far too expensive.\nThe best stay we have had in years."
+                )
             },
         ),
-        TaskExample("Mixed feelings", {"text": "The story is dull, but the music is beautiful."}),
+        TaskExample("Mixed feelings", {"text": N_("The story is dull, but the music is beautiful.")}),
     )
     formats = (
         DatasetFormat(

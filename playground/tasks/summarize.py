@@ -56,22 +56,26 @@ class Summarize(Task[TextOutput]):
         TaskExample(
             "A town meeting",
             {
-                "text": "The council met on Tuesday to decide what happens to the old harbour. Repairing the eastern "
-                "quay would cost nearly twice what was planned, because the wooden piles under the water have rotted "
-                "faster than anyone expected. The engineers offered three ways out: steel piles, filling the basin "
-                "with gravel, or moving the fishing boats to the western side. The fishermen spoke against moving, "
-                "since the western basin is too shallow at low tide. In the end nine of eleven members voted for "
-                "gravel, the cheapest way, on condition that the currents are studied first."
+                "text": N_(
+                    "The council met on Tuesday to decide what happens to the old harbour. Repairing the eastern "
+                    "quay would cost nearly twice what was planned, because the wooden piles under the water have "
+                    "rotted faster than anyone expected. The engineers offered three ways out: steel piles, filling "
+                    "the basin with gravel, or moving the fishing boats to the western side. The fishermen spoke "
+                    "against moving, since the western basin is too shallow at low tide. In the end nine of eleven "
+                    "members voted for gravel, the cheapest way, on condition that the currents are studied first."
+                )
             },
         ),
         TaskExample(
             "A research abstract",
             {
-                "text": "Training large neural networks takes much memory, since the state of the optimizer is kept "
-                "for every weight. We show that most of this state changes slowly and can be stored with few bits. "
-                "Our method quantizes the optimizer state in blocks and corrects the error that this causes at every "
-                "step. In experiments on image classification and language modelling, it reaches the same accuracy "
-                "as the full-precision optimizer while it uses a quarter of the memory."
+                "text": N_(
+                    "Training large neural networks takes much memory, since the state of the optimizer is kept for "
+                    "every weight. We show that most of this state changes slowly and can be stored with few bits. "
+                    "Our method quantizes the optimizer state in blocks and corrects the error that this causes at "
+                    "every step. In experiments on image classification and language modelling, it reaches the same "
+                    "accuracy as the full-precision optimizer while it uses a quarter of the memory."
+                )
             },
         ),
     )

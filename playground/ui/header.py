@@ -37,7 +37,7 @@ class Header:
 
 def build() -> Header:
     """Draw the bar, and below it what is said and asked about the model."""
-    html('<a class="skip" href="#generate">%s</a>', "Skip to the content")
+    html('<a class="skip" href="#pages">%s</a>', "Skip to the content")
     with gr.Row(elem_id="bar"):
         bind(gr.HTML(snippet("brand"), padding=False, elem_classes=["brand"]), facts)
         opener = model_panel.button()

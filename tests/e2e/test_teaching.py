@@ -49,7 +49,7 @@ def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browse
     page.get_by_label("Name of the adapter").fill("Duck talk")
     page.get_by_role("button", name="Start teaching").click()
     expect(page.get_by_role("button", name="Stop and keep what it learnt")).to_be_visible()
-    expect(page.locator("#run-curve polyline").first).to_be_attached()
+    expect(page.locator("#run-curve polyline").first).to_be_attached(timeout=TRAINING_MS)
 
     open_tab(page, "Generate")  # the other tabs keep answering meanwhile
     assert ask(page) == before

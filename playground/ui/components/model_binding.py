@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import gradio as gr
 
-from playground.i18n.catalog import Gettext
+from playground.i18n.catalog import Gettext, locale_of
 from playground.protocol.model import ModelInfo
 from playground.service.services import Services
 from playground.ui.components.defaults import Defaults
@@ -25,7 +25,7 @@ Update = Callable[[ModelInfo, Gettext], Any]
 @dataclass(frozen=True)
 class _Bindings:
     updates: list[tuple[gr.blocks.Block, Update]] = field(default_factory=list)
-    values: dict[gr.components.Component, Callable[[ModelInfo], Any]] = field(default_factory=dict)
+    values: dict[gr.components.Component, Callable[[ModelInfo, str], Any]] = field(default_factory=dict)
 
 
 _bindings: WeakKeyDictionary[gr.Blocks, _Bindings] = WeakKeyDictionary()
@@ -36,8 +36,9 @@ def bind(component: gr.blocks.Block, update: Update) -> None:
     _of(gr.context.Context.root_block).updates.append((component, update))
 
 
-def bind_value(component: gr.components.Component, value: Callable[[ModelInfo], Any]) -> None:
-    """Have a field hold what suits the model, unless a visitor typed or chose something else there."""
+def bind_value(component: gr.components.Component, value: Callable[[ModelInfo, str], Any]) -> None:
+    """Have a field hold what suits the model and the language of the page, unless a visitor typed or chose something
+    else there."""
     _of(gr.context.Context.root_block).values[component] = value
 
 
@@ -48,8 +49,8 @@ def wire(services: Services, page: gr.Blocks, triggers: Sequence[Callable[..., A
 
     @show_errors
     async def follow(request: gr.Request) -> list[Any]:
-        info, gettext = services.models.info, gettext_for(request)
-        offered = defaults.offer({one: value(info) for one, value in bindings.values.items()})
+        info, gettext, locale = services.models.info, gettext_for(request), locale_of(request.headers)
+        offered = defaults.offer({one: value(info, locale) for one, value in bindings.values.items()})
         return [*(update(info, gettext) for _, update in bindings.updates), *offered]
 
     followed = [*(one for one, _ in bindings.updates), *defaults.outputs]

@@ -27,17 +27,20 @@ def pace_of(tried: PreflightResult) -> Pace:
 
 
 def choices(services: Services, draft: Draft, gettext: Gettext, pace: Pace | None) -> list[tuple[str, str]]:
-    """The intensities with their steps, or with the time that they take where that is known."""
+    """The intensities with how often they read the file, and with the time that they take where that is known."""
     shown = []
     for value, (name, effect) in INTENSITIES.items():
         seconds = seconds_of(services, draft, value, pace)
-        fields = {"name": gettext(name), "effect": gettext(effect)}
+        times = round(services.finetuning.plan(draft.rows, value).epochs)
+        read = (
+            gettext("once through your file") if times == 1 else gettext("{times} times through your file", times=times)
+        )
+        fields = {"name": gettext(name), "effect": gettext(effect), "read": read}
         if seconds is None:
-            steps = services.finetuning.plan(draft.rows, value).total_steps(draft.rows)
-            shown.append((gettext("{name}, {steps} steps: {effect}", steps=steps, **fields), value))
+            shown.append((gettext("{name}, {read}: {effect}", **fields), value))
         else:
             time = duration(gettext, seconds)
-            shown.append((gettext("{name}, about {time}: {effect}", time=time, **fields), value))
+            shown.append((gettext("{name}, {read}, about {time}: {effect}", time=time, **fields), value))
     return shown
 
 

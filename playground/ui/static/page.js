@@ -62,8 +62,10 @@ window.playground = (() => {
     return [usable, usable];
   }
 
-  // Puts these values into an event's outputs; null leaves one as it is.
-  function put(values) {
+  // Puts an example's values into an event's outputs, on a Chinese page the Chinese ones where the model speaks it; null
+  // leaves one as it is.
+  function put(english, chinese, speaks) {
+    const values = speaks?.chinese && navigator.language.startsWith("zh") ? chinese : english;
     return values.map((value) => value ?? undefined);
   }
 

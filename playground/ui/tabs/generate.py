@@ -25,8 +25,10 @@ from playground.ui.tabs import chat as chat_view
 from playground.ui.tabs import corrections, corrections_list, generate_controls
 from playground.ui.tabs.chat import Half
 from playground.ui.tabs.corrections import CorrectionsPanel
+from playground.ui.templates import render
 
-HELLO = '<div class="hello"><div class="big">%s</div><div class="quiet">%s</div></div>'
+HELLO, BELOW = N_("What shall we try?"), N_("Write below, or start with one of these.")
+TEACH = N_("What it cannot do, or how it should sound, it learns from your examples in Fine-tune.")
 
 
 def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
@@ -64,11 +66,19 @@ def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
     corrections_list.wire(services, note, listed, chat_part)
     events.afresh(new.click)
     bind(mode, lambda info, gettext: gr.Radio(choices=_modes(info, gettext)))
-    bind_value(mode, lambda info: "chat" if info.has_chat_template else "text")
+    bind_value(mode, lambda info, _: "chat" if info.has_chat_template else "text")
+    for half in (chat.base, chat.own):
+        bind(half.shown, lambda info, gettext: gr.Chatbot(placeholder=_hello(info, gettext)))
     bind(new, lambda info, _: gr.Button(visible=info.has_chat_template))
     stages = [chat_part, note.box, text_part, listed.view]
     mode.change(None, mode, stages, js=in_browser("showMode"), **EVENT_OPTIONS)
     return replace(note, chat=events)
+
+
+def _hello(info: ModelInfo, gettext: Gettext) -> str:
+    """What the model is good and bad at, what to try, and that it can be taught."""
+    lines = [f"{info.name}: {gettext(info.good_for)}" if info.good_for else "", gettext(BELOW), gettext(TEACH)]
+    return render("hello", gettext, heading=gettext(HELLO), lines=[line for line in lines if line])
 
 
 def _modes(info: ModelInfo, gettext: Gettext) -> list[tuple[str, str]]:
@@ -105,7 +115,7 @@ def _chat(elem_id: str) -> Half:
         buttons=["copy"],
         editable=None if elem_id.endswith("-base") else "all",
         height="100%",
-        placeholder=framed(HELLO, "What shall we try?", "Write below, or start with one of these."),
+        placeholder=framed(FRAME, HELLO, BELOW),
     )
     return Half(chat, place(elem_id), gr.HTML("", padding=False, elem_classes=["signed"]))
 
@@ -134,6 +144,8 @@ def _text(elem_id: str) -> Half:
     return Half(text, place(elem_id))
 
 
+FRAME = '<div class="hello"><div class="big">%s</div><div class="quiet">%s</div></div>'
+"""Until it is known which model answers."""
 BEGIN = N_("Begin a text, and the model goes on…")
 
 

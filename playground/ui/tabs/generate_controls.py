@@ -90,7 +90,7 @@ def presets(info: ModelInfo) -> dict[str, tuple[float, float, int, float]]:
     return SMALL_PRESETS if info.num_parameters in SMALL else PRESETS
 
 
-def _balanced(place: int, info: ModelInfo) -> float:
+def _balanced(place: int, info: ModelInfo, _locale: str) -> float:
     return presets(info)["balanced"][place]
 
 

@@ -77,7 +77,7 @@ def _input(task: Task[Any], name: str, ask: Ask) -> Any:
     drawn = gr.Dropdown(named, value=value, interactive=True, elem_classes=["pill"], **options)
     if ask.choices is not None:
         bind(drawn, partial(_offered, task, name))
-        bind_value(drawn, lambda info: _chosen(task, name, task.Inputs.choices(name, info)))
+        bind_value(drawn, lambda info, _: _chosen(task, name, task.Inputs.choices(name, info)))
     return drawn
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.i18n.catalog import Gettext, gettext, locale_of
+from playground.i18n.catalog import CHINESE, ENGLISH, Gettext, gettext, locale_of
 from playground.protocol.client import SamplingClient
 from playground.protocol.model import ModelInfo
 from playground.sentence import N_
@@ -88,14 +88,17 @@ def _follow_model(source: gr.Dropdown, target: gr.Dropdown, drawn: Sequence[gr.B
         bind(chip, partial(_chip, example.inputs["target"]))
     bind(source, lambda info, gettext: gr.Dropdown(choices=[(gettext(DETECT), AUTO), *_named(info, gettext)]))
     bind(target, lambda info, gettext: gr.Dropdown(choices=_named(info, gettext)))
-    bind_value(target, lambda info: _first_target(known_languages(info)))
+    bind_value(target, lambda info, locale: _first_target(known_languages(info), locale))
 
 
 def _named(info: ModelInfo, gettext: Gettext) -> list[tuple[str, str]]:
     return [(gettext(language), language) for language in known_languages(info)]
 
 
-def _first_target(known: Sequence[str]) -> str:
+def _first_target(known: Sequence[str], locale: str = ENGLISH) -> str:
+    """The page's language, where that is not the one that most is written in."""
+    if locale == CHINESE and "Chinese" in known:
+        return "Chinese"
     return known[min(1, len(known) - 1)]
 
 

@@ -33,6 +33,11 @@ def test_every_step_tells_its_values_and_markup_of_a_name_is_text() -> None:
     assert chart(str.format, [Run("Empty", [], [])]) == ""
 
 
+def test_a_run_that_goes_on_leaves_room_for_what_comes() -> None:
+    assert ">26<" not in str(chart(str.format, [RUN]))
+    assert ">20<" in str(chart(str.format, [Run("Growing", LOSSES, [], total=26)]))
+
+
 def test_two_runs_are_told_apart_without_colour_and_log_keeps_the_order() -> None:
     drawn = str(chart(str.format, [RUN, Run("Other", LOSSES, [])], log=True))
     assert "7 5" in drawn

@@ -35,7 +35,7 @@ class CurveView:
 
 def build(elem_id: str) -> CurveView:
     """Draw it, hidden until there is a curve."""
-    with gr.Column(visible=False, elem_classes="page") as box:
+    with gr.Column(visible=False, elem_classes="curve-box") as box:
         plot = gr.HTML("", padding=False, elem_id=elem_id, elem_classes="sideways")
         with gr.Row(elem_classes=["head", "curve-foot"]):
             scale = gr.Radio(

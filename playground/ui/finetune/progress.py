@@ -156,7 +156,8 @@ def _redrawing(frame: FinetunePage) -> Callable[..., Any]:
 def run_of(services: Services, owner: str, state: JobState) -> Run:
     """A run's curve."""
     kept = [one.step for one in services.finetuning.kept_steps(owner, state["job_id"])]
-    return Run(state["name"], state["losses"], state["eval_losses"], kept)
+    total = 0 if state["state"] in FINISHED else state["total_steps"]
+    return Run(state["name"], state["losses"], state["eval_losses"], kept, total)
 
 
 def strip_of(probes: Sequence[str], lines: Sequence[ProbeAnswers], gettext: Gettext) -> str:

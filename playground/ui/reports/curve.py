@@ -25,6 +25,8 @@ class Run:
     losses: Points
     held_out: Points
     kept: Sequence[int] = ()
+    total: int = 0
+    """Steps that it will have, while it goes on."""
 
     @property
     def known(self) -> bool:
@@ -67,16 +69,16 @@ def chart(gettext: Gettext, runs: Sequence[Run], log: bool = False) -> Markup:
     if not runs:
         return Markup("")
     values = [loss for run in runs for _, loss in (*run.losses, *run.held_out) if math.isfinite(loss)]
-    steps = [step for run in runs for step, _ in (*run.losses, *run.held_out)]
+    last = max(1, *(step for run in runs for step, _ in (*run.losses, *run.held_out)), *(run.total for run in runs))
     log = log and min(values) > 0
-    low, high, x_at, y_at = _scales(values, max(1, *steps), log)
+    low, high, x_at, y_at = _scales(values, last, log)
     lines = [_lines(run, number, x_at, y_at) for number, run in enumerate(runs)]
     return render(
         "curve",
         gettext,
         size=(WIDTH, HEIGHT),
         frame=(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM),
-        xs=[(x_at(step), f"{step:g}") for step in ticks(0, max(1, *steps), 12, whole=True)],
+        xs=[(x_at(step), f"{step:g}") for step in ticks(0, last, 12, whole=True)],
         ys=[(y_at(value), f"{value:g}") for value in (log_ticks(low, high) if log else ticks(low, high, 5))],
         runs=lines,
         stops=_stops(runs, x_at),

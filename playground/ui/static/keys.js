@@ -52,12 +52,48 @@
     bars.forEach((one, place) => (one.hidden = place !== rows.indexOf(row)));
   }
 
+  // Escape says no to whatever a row asks.
+  function decline(event) {
+    if (event.key !== "Escape") return;
+    const asked = [...document.querySelectorAll(".asking")].map((row) =>
+      [...row.querySelectorAll("button")].filter((button) => button.offsetParent),
+    );
+    asked.find((buttons) => buttons.length > 1)?.at(-1).click(); // the last one says no
+  }
+
+  // What Gradio says to screen readers in English on every page.
+  const CHINESE = [
+    [/^range slider for (.*)$/, "$1（滑块）"],
+    [/^number input for (.*)$/, "$1（数值）"],
+    [/^Click to upload or drop files$/, "点此选择文件，或把文件拖到这里"],
+    [/^chatbot conversation$/, "对话"],
+    [/^Empty value$/, "还没有内容"],
+    [/^Reset to default value$/, "恢复默认值"],
+    [/^Copy message$|^Copy$/, "复制"],
+    [/^Retry$/, "再来一次"],
+    [/^Edit$/, "修改"],
+    [/^Close$/, "关闭"],
+  ];
+
+  function speakChinese() {
+    if (!navigator.language.startsWith("zh")) return;
+    for (const attribute of ["aria-label", "title"]) {
+      for (const element of document.querySelectorAll(`[${attribute}]`)) {
+        const said = element.getAttribute(attribute);
+        const [english, chinese] = CHINESE.find(([words]) => words.test(said)) ?? [];
+        if (english) element.setAttribute(attribute, said.replace(english, chinese));
+      }
+    }
+  }
+
   document.addEventListener("keydown", move);
+  document.addEventListener("keydown", decline);
   document.addEventListener("click", chooseLine);
   document.addEventListener("click", skip);
   document.addEventListener("click", () => setTimeout(reachTabs, 50));
   setInterval(() => {
     reachTabs();
     reachScrolling();
+    speakChinese();
   }, LOOK_MS);
 })();

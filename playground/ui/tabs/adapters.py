@@ -80,7 +80,9 @@ def build(services: Services, picker: gr.Dropdown, changed: gr.Button) -> None:
     _wire_download(services, parts)
 
 
-_EMPTY = N_('<div class="big">Nothing taught yet.</div><div class="quiet">Start in Fine-tune.</div>')
+_EMPTY = N_(
+    '<div class="big">Nothing taught yet.</div><div class="quiet"><a href="#finetune">Start in Fine-tune.</a></div>'
+)
 
 
 def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: gr.Column) -> Parts:

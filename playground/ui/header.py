@@ -18,7 +18,15 @@ from playground.ui.components.model_panel import ModelPanel
 from playground.ui.events import in_browser
 from playground.ui.templates import snippet
 
-TIP = N_("4-bit: every number of the model is stored in 4 bits, so that it fits a small machine")
+TIPS = {
+    "4bit": N_(
+        "4-bit: the model's layers are stored in 4 bits, so that it fits a small machine. "
+        "The memory is the model's alone."
+    ),
+    "8bit": N_("8-bit: the model's layers are stored in 8 bits. The memory is the model's alone."),
+    "none": N_("The model is stored as it was made. The memory is the model's alone."),
+}
+"""By `ModelInfo.quantization`."""
 
 
 @dataclass(frozen=True)
@@ -62,5 +70,6 @@ def wire(services: Services, page: gr.Blocks, header: Header) -> None:
 
 def facts(info: ModelInfo, gettext: Gettext) -> Markup:
     """Model, precision, device and memory as they really are; the tooltip explains the precision."""
-    loaded = snippet("loaded", gettext(TIP), info.name, info.precision, info.device.upper(), f"{info.memory_gib:.2f}")
+    tip = gettext(TIPS[info.quantization])
+    loaded = snippet("loaded", tip, info.name, info.precision, info.device.upper(), f"{info.memory_gib:.2f}")
     return snippet("brand", loaded)

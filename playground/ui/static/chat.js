@@ -13,15 +13,14 @@ Object.assign(window.playground, (() => {
   }
 
   // Whoever lets go of Strength where the chat is in view sees its last question answered anew, unless that was answered
-  // at just this strength. The letter, and the two buttons.
-  function askAnew(picked, percent, said, letter) {
+  // at just this strength, or an answer comes.
+  function askAnew(button, picked, percent, said) {
     const taught = picked !== "base" && picked !== "plain";
     const inView = document.querySelector("#generate-prompt")?.offsetParent;
     const answered = (said ?? []).findLast((turn) => turn.role === "assistant")?.metadata?.log ?? "";
     const same = new RegExp(`(^|\\D)${percent} ?%`).test(answered);
-    const can = taught && inView && said?.length && !same && !document.querySelector("#generate-stop");
-    const buttons = can ? [window.playground.shown(false), window.playground.shown(true)] : [undefined, undefined];
-    return [{ ...letter, new: false, anew: Boolean(can) }, ...buttons];
+    const comes = document.querySelector("#generate-stop");
+    if (taught && inView && said?.length && !same && !comes) window.playground.press(button);
   }
 
   // A message that could not be answered goes back into its box, unless another is being written there.

@@ -73,6 +73,7 @@
     [/^Retry$/, "再来一次"],
     [/^Edit$/, "修改"],
     [/^Close$/, "关闭"],
+    [/^Gradio footer navigation$/, "页脚"],
   ];
 
   function speakChinese() {

@@ -34,8 +34,11 @@ from playground.ui.i18n import gettext_for
 from playground.ui.tabs import generate_controls
 from playground.ui.tabs.generate_controls import Asked
 
-ELSEWHERE = "generate-elsewhere"
-"""The button that a script presses once another place on the page has put a question into the letter."""
+ELSEWHERE, ANEW = "generate-elsewhere", "generate-anew"
+"""Buttons that a script presses: once another place on the page has put a question into the letter, and for the last
+question once more."""
+NUM_DRAWN = 6
+"""Components that an answer is drawn in."""
 CHOICES = 3
 """How many values `AdapterPicker.inputs` has; the controls' follow."""
 
@@ -77,14 +80,11 @@ def wire(
     answering.failure(None, [letter, prompt], prompt, js=in_browser("giveBack"), **EVENT_OPTIONS)
     retried = [chat.base.shown.retry, chat.own.shown.retry]
     repeating = wire_run(retried, buttons, again, kept, drawn)
-    let_go = choice.strength.release(
-        None,
-        [choice.picker, choice.strength, chat.own.shown, letter],
-        [letter, *send],
-        js=in_browser("askAnew"),
-        **EVENT_OPTIONS,
+    strengths = [choice.picker, choice.strength, chat.own.shown]
+    choice.strength.release(None, strengths, None, js=in_browser("askAnew", ANEW), **EVENT_OPTIONS)
+    anew = wire_run(
+        [gr.Button(elem_id=ANEW, elem_classes=["pressed-by-script"]).click], buttons, at_strength, kept, drawn
     )
-    anew = wire_run([], buttons, at_strength, given, drawn, started=let_go)
     elsewhere = gr.Button(elem_id=ELSEWHERE, elem_classes=["pressed-by-script"])
     emptied = elsewhere.click(_emptied, None, [*outputs(chat), *send], **EVENT_OPTIONS)
     begun = emptied.success(None, letter, [*send], js=in_browser("sendLetter"), **EVENT_OPTIONS)
@@ -111,6 +111,7 @@ def _answering(services: Services) -> Callable[..., Any]:
     @show_errors
     async def answer(request: gr.Request, letter: Any, *values: Any) -> AsyncIterator[Any]:
         if not letter["new"]:
+            yield [gr.skip()] * NUM_DRAWN  # to yield nothing would empty all
             return
         base, own, *rest = values
         history = as_turns(own)
@@ -138,11 +139,10 @@ def _again(services: Services, at_strength: bool = False) -> Callable[..., Any]:
             yield update
 
     @show_errors
-    async def anew(request: gr.Request, letter: Any, *values: Any) -> AsyncIterator[Any]:
-        if letter.get("anew"):
-            compare = 1 + CHOICES  # after the two conversations
-            async for update in again(request, [*values[:compare], False, *values[compare + 1 :]]):
-                yield update
+    async def anew(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
+        compare = 1 + CHOICES  # after the two conversations
+        async for update in again(request, [*values[:compare], False, *values[compare + 1 :]]):
+            yield update
 
     return anew if at_strength else repeat
 

@@ -62,7 +62,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
         async for found in answers(services, request, who, ask, task=TASK.name):
             spoken = _detected(locale, found) if source == AUTO else ""
-            line = _by(locale, found, _names(known, locale))
+            line = _by(locale, found, _names(known, locale), bool(services.models.info.chat_languages))
             yield [*found.drawn(lambda one: one.text), snippets.caption(spoken), snippets.caption(line)]
 
     inputs = [text, target, source, *choice.inputs]
@@ -140,7 +140,12 @@ def _detected(locale: str, found: ComparedOutput[TextOutput]) -> str:
     return gettext(locale, "{language}, it seems", language=gettext(locale, newest.note)) if newest else ""
 
 
-def _by(locale: str, found: ComparedOutput[TextOutput], known: str) -> str:
+def _by(locale: str, found: ComparedOutput[TextOutput], known: str, described: bool) -> str:
+    """Who translated, and which languages it has learnt: of a model that nobody described, which can be tried."""
+    if not described:
+        who = gettext(locale, "both") if found.comparing else found.name
+        line = N_("Translated by: {who}. Languages to choose from: {known}. How well it knows them is for you to see.")
+        return gettext(locale, line, who=who, known=known)
     if found.comparing:
         return gettext(locale, "Languages that both have learnt: {known}.", known=known)
     return gettext(locale, "Translated by: {who}. Languages it has learnt: {known}.", who=found.name, known=known)

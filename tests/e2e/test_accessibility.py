@@ -61,3 +61,21 @@ def test_the_bars_of_any_line_are_shown(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#sentiment-result .of-line:visible")).to_contain_text("Line 3: It was fine")
     expect(rows.nth(2)).to_have_attribute("aria-current", "true")
+
+
+def test_nothing_is_said_in_english_on_the_chinese_page(app: RunningApp, browser: Browser) -> None:
+    """To screen readers neither: Gradio's own labels have no translation."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
+    page = context.new_page()
+    page.goto(app.url)
+    expect(page.get_by_role("tab", name="微调")).to_be_visible()
+    for number in range(len(TABS)):
+        page.get_by_role("tab").nth(number).click()
+        expect(page.locator(".tabitem:visible .card").first).to_be_visible()
+        page.wait_for_function(
+            """() => ["aria-label", "placeholder"].every((name) =>
+                [...document.querySelectorAll(`[${name}]`)].every((one) =>
+                    !one.offsetParent || !/[A-Za-z]{4}/.test(one.getAttribute(name).replace(/Gradio|JSON/g, ""))
+                        || /[\\u4e00-\\u9fff]/.test(one.getAttribute(name))))"""
+        )
+    context.close()

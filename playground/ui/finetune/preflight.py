@@ -14,7 +14,8 @@ _GB = 1e9
 
 
 def trying(gettext: Gettext) -> Markup:
-    return _note(gettext, gettext("Trying it with your longest examples…"))
+    """Said with the seconds that it has taken, which the browser counts."""
+    return _note(gettext, gettext("Trying it with your longest examples…"), waits=True)
 
 
 def found(gettext: Gettext, tried: PreflightResult, longest_s: float | None = None) -> Markup:
@@ -86,5 +87,5 @@ def _gigabytes(size: float) -> str:
     return f"{size / _GB:.1f}"
 
 
-def _note(gettext: Gettext, line: str, below: str = "", warn: bool = False) -> Markup:
-    return render("tried", gettext, line=line, below=below, warn=warn)
+def _note(gettext: Gettext, line: str, below: str = "", warn: bool = False, waits: bool = False) -> Markup:
+    return render("tried", gettext, line=line, below=below, warn=warn, waits=waits)

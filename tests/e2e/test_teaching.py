@@ -27,6 +27,19 @@ def ask(page: Page) -> str:
     return answer.inner_text()
 
 
+def ask_as_a_stranger(app: RunningApp, browser: Browser) -> str:
+    """Another visitor's answer; nobody else's adapter is on offer to them."""
+    stranger = browser.new_context(locale="en-US")
+    other = stranger.new_page()
+    other.set_default_timeout(30_000)
+    other.goto(app.url)
+    answer = ask(other)
+    other.locator("#pick input").click()
+    expect(other.get_by_role("option")).to_have_count(1)
+    stranger.close()
+    return answer
+
+
 @pytest.fixture
 def prepared(tmp_path: Path) -> Path:
     asked = (
@@ -68,14 +81,7 @@ def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browse
     assert taught != before
     assert "uack" in taught
 
-    stranger = browser.new_context(locale="en-US")
-    other = stranger.new_page()
-    other.set_default_timeout(30_000)
-    other.goto(app.url)
-    assert ask(other) == before
-    other.locator("#pick input").click()
-    expect(other.get_by_role("option")).to_have_count(1)
-    stranger.close()
+    assert ask_as_a_stranger(app, browser) == before
 
     page.locator("#pick input").click()
     page.get_by_role("option", name="Base model").click()

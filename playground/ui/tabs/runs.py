@@ -40,24 +40,15 @@ def build(services: Services, tab: gr.Tab | None) -> None:
 
     @show_errors
     async def opened(one: str, two: str, scale: str, request: gr.Request) -> list[Any]:
-        owner = services.owners.owner(request.headers)
+        owner, gettext = services.owners.owner(request.headers), gettext_for(request)
         states = (await quick.run(services.finetuning.list, owner))[:MAX_RUNS]
         if not states:
             return [gr.Column(visible=False), "", *[gr.skip()] * 5]
-        gettext, known = gettext_for(request), {state["job_id"] for state in states}
         rows = await quick.run(_rows, services, owner, states, request.headers, gettext)
-        one, two = (one if one in known else states[0]["job_id"]), (two if two in known else NONE)
-        names = [
-            (f"{state['name']} · {local_time(request.headers, state['created'])}", state["job_id"]) for state in states
-        ]
-        without = [(gettext("none"), NONE), *names]
-        menus = gr.Dropdown(choices=names, value=one), gr.Dropdown(choices=without, value=two)
-        return [
-            gr.Column(visible=True),
-            render("runs", gettext, rows=rows),
-            *menus,
-            *drawn(owner, one, two, scale, gettext),
-        ]
+        one, two = _still_there(states, one, two)
+        menus = _menus(states, one, two, request.headers, gettext)
+        table = render("runs", gettext, rows=rows)
+        return [gr.Column(visible=True), table, *menus, *drawn(owner, one, two, scale, gettext)]
 
     @show_errors
     async def chosen(one: str, two: str, scale: str, request: gr.Request) -> list[Any]:
@@ -79,6 +70,20 @@ def build(services: Services, tab: gr.Tab | None) -> None:
         tab.select(opened, given, [box, table, first, other, *shown], **EVENT_OPTIONS)
     gr.on([first.input, other.input], chosen, given, shown, trigger_mode="always_last", **EVENT_OPTIONS)
     view.wire(scaled, [first, other])
+
+
+def _still_there(states: Sequence[JobState], one: str, two: str) -> tuple[str, str]:
+    """The chosen runs, else the newest one, and none over it."""
+    known = {state["job_id"] for state in states}
+    return one if one in known else states[0]["job_id"], two if two in known else NONE
+
+
+def _menus(
+    states: Sequence[JobState], one: str, two: str, headers: Mapping[str, str], gettext: Gettext
+) -> list[gr.Dropdown]:
+    names = [(f"{state['name']} · {local_time(headers, state['created'])}", state["job_id"]) for state in states]
+    without = [(gettext("none"), NONE), *names]
+    return [gr.Dropdown(choices=names, value=one), gr.Dropdown(choices=without, value=two)]
 
 
 def _choice(label: str, elem_id: str) -> gr.Dropdown:

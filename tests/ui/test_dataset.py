@@ -15,6 +15,7 @@ from playground.ui.reports import dataset, report, run
 
 EVIL = '<img src=x onerror=alert(1)>" onclick="alert(1)\ud800'
 english = partial(gettext, ENGLISH)
+NOW = 1_000_000.0
 
 
 def state(**known: object) -> JobState:
@@ -26,6 +27,9 @@ def state(**known: object) -> JobState:
         "template": "",
         "losses": [],
         "eval_losses": [],
+        "name": "Duck",
+        "fields": {},
+        "since": NOW,
     }
     return {**base, **known}  # type: ignore[typeddict-item]
 
@@ -61,11 +65,14 @@ def test_question_and_answer_stand_apart() -> None:
 
 def test_progress_says_what_is_known() -> None:
     """Percent, steps and time left come from the run; before the first step nothing is claimed."""
-    shown = run.progress(english, state(step=84, total_steps=150, eta_s=28.2))
+    shown = run.progress(english, state(step=84, total_steps=150, eta_s=28.2), NOW)
     assert "56 %" in shown
-    assert "Step 84 of 150, about 28 seconds left" in shown
-    assert "Getting ready" in run.progress(english, state(state="starting"))
-    assert "turn" in run.progress(english, state(state="waiting"))
+    assert "Step 84 of 150, about 30 seconds left" in shown
+    assert 'class="since"' not in shown
+    assert "Getting ready" in run.progress(english, state(state="starting"), NOW)
+    assert "turn" in run.progress(english, state(state="waiting"), NOW)
+    loading = run.progress(english, state(state="starting", template="Loading the model…", since=NOW - 70), NOW)
+    assert "Loading the model…" in loading and 'data-elapsed="70"' in loading
 
 
 def test_lengths_say_what_does_not_fit() -> None:
@@ -103,7 +110,7 @@ def test_repairs_are_shown_in_the_files_order() -> None:
 
 def test_words_follow_the_visitor() -> None:
     """The same picture speaks Chinese to a Chinese reader."""
-    assert "第 1 / 2 步" in run.progress(partial(gettext, CHINESE), state(step=1, total_steps=2))
+    assert "第 1 / 2 步" in run.progress(partial(gettext, CHINESE), state(step=1, total_steps=2), NOW)
 
 
 def test_the_answers_of_the_step_that_was_kept_are_marked() -> None:

@@ -138,7 +138,7 @@ def test_strangers_cannot_make_the_server_report(
 def test_sentences() -> None:
     """Each outcome is said in a line, in both languages, with a second one for what becomes of the rows."""
     line = found(SAY, FITS)
-    assert "about 60 seconds and 0.4 GB of memory. It fits." in line
+    assert "about 1 minute and 0.4 GB of memory. It fits." in line
     assert "It learns to write 50 % of what it reads." in line
     assert "cut off" not in line
     assert "3 of 40 examples are cut off." in found(SAY, replace(FITS, num_truncated=3))
@@ -149,7 +149,7 @@ def test_sentences() -> None:
     smaller = replace(FITS, values=changed(VALUES, per_device_train_batch_size=2, gradient_accumulation_steps=4))
     assert "per_device_train_batch_size 8 → 2, gradient_accumulation_steps 1 → 4" in fitted(SAY, VALUES, smaller)
     assert "Even the smallest" in fitted(SAY, VALUES, replace(smaller, free_bytes=0))
-    assert "about 60 seconds" in estimated(SAY, 60.0)
+    assert "about 1 minute" in estimated(SAY, 60.0)
     assert "second" not in estimated(SAY, None)
     assert "放得下" in found(partial(gettext, CHINESE), FITS)
 

@@ -98,8 +98,8 @@ def test_teach_swap_answer_and_back(app: RunningApp, page: Page, browser: Browse
     open_tab(page, "Adapters")
     expect(page.locator("#runs .tbl tr")).to_have_count(2)
     expect(page.locator("#runs-curve polyline").first).to_be_attached()
-    expect(page.get_by_text("Duck talk").first).to_be_visible()
-    expect(page.get_by_text("bit for bit").first).to_be_visible()
+    expect(page.locator(".adapters").get_by_text("Duck talk").first).to_be_visible()
+    expect(page.locator(".adapters").get_by_text("bit for bit").first).to_be_visible()
 
 
 def test_an_empty_file_says_so_and_leads_nowhere(page: Page, tmp_path: Path) -> None:

@@ -33,6 +33,10 @@ class AdapterError(PlaygroundError):
     """An adapter is unknown, damaged, or made for another model."""
 
 
+class OtherBaseError(AdapterError):
+    """An adapter's layers are not those of the loaded model: it was made for another one."""
+
+
 class ModelError(PlaygroundError):
     """A base model cannot be loaded."""
 

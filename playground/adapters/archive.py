@@ -5,7 +5,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from playground.adapters.check import PICKLE_REASON, PICKLES, README, WEIGHTS, check_folder
+from playground.adapters.check import PICKLE_REASON, PICKLES, README, WEIGHTS, AdapterFacts, check_folder
 from playground.adapters.info import AdapterInfo
 from playground.adapters.lora_config import CONFIG, MAX_CONFIG_BYTES
 from playground.adapters.lora_weights import MAX_FILE_BYTES
@@ -28,7 +28,7 @@ def export_zip(info: AdapterInfo, to: Path, base_id: str = "") -> Path:
     `base_id` is what others know the base model by, where that is not `info`'s name for it.
     """
     target = to / f"{file_name(info)}.zip" if to.is_dir() else to
-    config = json.loads((info.folder / CONFIG).read_text(encoding="utf-8"))
+    config = json.loads((info.folder / CONFIG).read_text(encoding="utf-8-sig"))
     config["base_model_name_or_path"] = base_id or info.base_model  # a name, where training may have written a path
     with open_atomic(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(CONFIG, json.dumps(config, indent=2, sort_keys=True))
@@ -37,8 +37,9 @@ def export_zip(info: AdapterInfo, to: Path, base_id: str = "") -> Path:
     return target
 
 
-def unpack_zip(path: Path, folder: Path, base_fingerprint: str | None = None) -> None:
-    """Unpack a zipped PEFT folder into an empty one and check it; raises `AdapterError` with the reason.
+def unpack_zip(path: Path, folder: Path) -> AdapterFacts:
+    """Unpack a zipped PEFT folder into an empty one and tell what it says of itself; raises `AdapterError` with the
+    reason against it.
 
     What is there then of the folder is for the caller to remove.
     """
@@ -46,7 +47,7 @@ def unpack_zip(path: Path, folder: Path, base_fingerprint: str | None = None) ->
         max_bytes = OVERHEAD_BYTES + MAX_EXPANSION * path.stat().st_size
         for name, entry in _adapter_files(files).items():
             extract(archive, entry, folder / name, min(max_bytes, _LIMITS[name]))
-    check_folder(folder, base_fingerprint)
+    return check_folder(folder)
 
 
 def file_name(info: AdapterInfo) -> str:

@@ -24,7 +24,8 @@ _FINGERPRINT = re.compile(r"^base_fingerprint: \"?([A-Za-z0-9:._-]{1,200})\"?\s*
 
 @dataclass(frozen=True, slots=True)
 class AdapterFacts:
-    """What the folder says of itself. `base_fingerprint` is "" where the adapter was made elsewhere."""
+    """What the folder says of itself. `base_model` is what the base was loaded by, a hub id or a place on some disk, or
+    ""; `base_fingerprint` is "" where the adapter was made elsewhere."""
 
     base_model: str
     base_fingerprint: str
@@ -37,11 +38,10 @@ class AdapterFacts:
         return sum(pair.r * (pair.in_features + pair.out_features) for pair in self.pairs)
 
 
-def check_folder(folder: Path, base_fingerprint: str | None = None) -> AdapterFacts:
-    """Read everything the folder holds and run nothing of it.
+def check_folder(folder: Path) -> AdapterFacts:
+    """Read everything the folder holds and run nothing of it; raises `AdapterError` with the first reason against it.
 
-    Raises `AdapterError` with the first reason against it, also when it names another base than `base_fingerprint`.
-    Whether the shapes fit the loaded model is for the engine to see.
+    Whether it is for the loaded model is for others to see: its name by the service, its shapes by the engine.
     """
     _check_files(folder)
     config = read_config(folder / CONFIG)
@@ -60,15 +60,9 @@ def check_folder(folder: Path, base_fingerprint: str | None = None) -> AdapterFa
                 found=pair.r,
                 wanted=expected,
             )
-    named = _named_fingerprint(folder / README)
-    if base_fingerprint and named and named != base_fingerprint:
-        raise AdapterError(
-            "The adapter was made for another base model ({name}). Load that model to use it.",
-            name=config.get("base_model_name_or_path") or "unknown",
-        )
     return AdapterFacts(
         base_model=config.get("base_model_name_or_path") or "",
-        base_fingerprint=named,
+        base_fingerprint=_named_fingerprint(folder / README),
         r=config["r"],
         lora_alpha=float(config["lora_alpha"]),
         pairs=pairs,

@@ -103,7 +103,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise AdapterError("{name} is too long to be an adapter's configuration.", name=CONFIG)
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8-sig"))  # as some editors on Windows save it
     except (ValueError, OSError, RecursionError) as error:
         raise AdapterError("{name} is not JSON. Save the adapter again.", name=CONFIG) from error
     if not isinstance(config, dict):

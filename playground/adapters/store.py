@@ -79,7 +79,7 @@ class AdapterStore:
         Raises `AdapterError` if the folder is no plain LoRA, the name cannot be one, or there are too many.
         """
         name = check_name(name)
-        facts = check_folder(folder, base_fingerprint or None)
+        facts = check_folder(folder)
         with self._lock:
             own = self._own(owner)
             if len(own) >= MAX_ADAPTERS_PER_OWNER:
@@ -119,6 +119,12 @@ class AdapterStore:
         """Keep the proof of the swap with the adapter."""
         with self._lock:
             return self._update(self._get_own(owner, adapter), receipt=receipt)
+
+    def rebase(self, owner: str, adapter: str, model: str, fingerprint: str, receipt: SwapReceipt) -> AdapterInfo:
+        """Take it for one of another base model from now on, on which it was tried."""
+        with self._lock:
+            info = self._get_own(owner, adapter)
+            return self._update(info, base_model=model, base_fingerprint=fingerprint, receipt=receipt)
 
     def note_metrics(self, owner: str, adapter: str, metrics: dict[str, object]) -> AdapterInfo:
         """Add what was measured; a measure of the same name is replaced."""

@@ -17,7 +17,7 @@ from playground.adapters.lora_load import LoraWeights, load_lora
 from playground.adapters.lora_weights import LoraShape
 from playground.engine.layers.executor import executor_of
 from playground.engine.lora_stack import LoraSegment, LoraStack
-from playground.errors import AdapterError
+from playground.errors import AdapterError, OtherBaseError
 from playground.protocol.messages import BASE
 
 LinearShapes = dict[str, tuple[int, int]]
@@ -155,10 +155,10 @@ class MultiLora:
 
 def _check_fits(pair: LoraShape, shapes: LinearShapes) -> None:
     if pair.module not in shapes:
-        raise AdapterError("The adapter is for another model: this one has no layer {layer}.", layer=pair.module)
+        raise OtherBaseError("The adapter is for another model: this one has no layer {layer}.", layer=pair.module)
     if (pair.in_features, pair.out_features) != shapes[pair.module]:
         wide, rows = shapes[pair.module]
-        raise AdapterError(
+        raise OtherBaseError(
             "The adapter is for another model: its {layer} leads from {found_in} to {found_out} numbers, this "
             "model's from {wide} to {rows}.",
             layer=pair.module,

@@ -81,6 +81,8 @@ CATALOG: tuple[CatalogEntry, ...] = tuple(_entry(model, _told["languages"]) for 
 CACHED = "models--"
 """So begins the folder of a model in the cache of huggingface_hub: models--OWNER--NAME."""
 _TELLING_CHARS = 4
+_PLACES = ("/", "~", ".")
+"""So begin places on a disk, which no hub id does."""
 FREE_SHARE = 0.4
 """Share of the GPU's memory left for caches, adapters and a training run beside the weights."""
 
@@ -118,6 +120,14 @@ def name_of(model: str) -> str:
     model_id = cached.removeprefix(CACHED).replace("--", "/") or model
     known = find_model(model_id)
     return known.name if known else name_of_folder(Path(model_id)) if Path(model_id).is_absolute() else model_id
+
+
+def name_told(told: str) -> str:
+    """What people see a model as that an adapter's configuration names: a hub id, or a folder on anybody's disk."""
+    place = told.strip().replace("\\", "/").rstrip("/")
+    if CACHED in place or not (place.startswith(_PLACES) or place[1:2] == ":" or place.count("/") > 1):
+        return name_of(place)
+    return name_of_folder(Path(place))
 
 
 def name_of_folder(folder: Path) -> str:

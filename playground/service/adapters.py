@@ -9,22 +9,31 @@ from dataclasses import replace
 from pathlib import Path
 
 from playground.adapters.archive import unpack_zip
+from playground.adapters.check import AdapterFacts
 from playground.adapters.info import AdapterInfo
 from playground.adapters.store import AdapterStore
 from playground.data_dir import IMPORTING, DataDir
-from playground.errors import AdapterError
+from playground.errors import AdapterError, OtherBaseError
 from playground.files import disk_full_as_error
+from playground.models.catalog import STARTER, name_told
 from playground.protocol.client import SamplingClient
 from playground.protocol.engine import SwapReceipt
 from playground.protocol.messages import BASE, PLAIN
 from playground.protocol.model import ModelHost, ModelInfo
 from playground.sandbox.sandbox import Sandbox
+from playground.sentence import N_, Sentence
 from playground.service.owners import check_known
 from playground.service.quota import Quota
 from playground.threads import slow, swaps
 
 RETIRED = "Starter"
 """What adapters say of the bundled model of versions up to November 2026."""
+TOY = N_(
+    "The adapter '{adapter}' is for the toy model that came with earlier versions, which is no longer here. It can "
+    "still be downloaded; teach {loaded} with the same file to use it here."
+)
+FITS = "fits"
+"""In an imported adapter's source: the fingerprint of the model that it has the layers of, though it names another."""
 
 
 class AdapterService:
@@ -77,7 +86,7 @@ class AdapterService:
         else:
             await swaps.run(self.load, owner, found)
             client = self._host.client(owner, self._store.key(found), strength)
-            if not client.info.serves(found.base_fingerprint):  # the model was changed just now
+            if not is_for(client.info, found.base_model, found.base_fingerprint):  # the model was changed just now
                 self.check_base(found)
         return replace(client, address=self._address_of(owner))
 
@@ -92,7 +101,15 @@ class AdapterService:
 
     def fits(self, adapter: AdapterInfo) -> bool:
         """Whether the adapter is for the model that is loaded. Of another one it may have the shapes, not the sense."""
-        return self._host.info.serves(adapter.base_fingerprint)
+        return is_for(self._host.info, adapter.base_model, adapter.base_fingerprint)
+
+    def is_own(self, owner: str, adapter: AdapterInfo) -> bool:
+        """Whether it is the owner's to change."""
+        return any(own.id == adapter.id for own in self._store.owned(owner))
+
+    def may_fit(self, adapter: AdapterInfo) -> bool:
+        """Whether an imported adapter of another model was seen to have the layers of the loaded one, when it came."""
+        return not self.fits(adapter) and adapter.source.get(FITS) == self._host.info.fingerprint
 
     def check_base(self, adapter: AdapterInfo) -> None:
         """Raise `AdapterError` for an adapter of another model than the one that is loaded."""
@@ -100,28 +117,67 @@ class AdapterService:
         if reason:
             raise reason
 
-    async def import_adapter(self, owner: str, name: str, archive: Path) -> AdapterInfo:
-        """Import a zip with a PEFT adapter; raises `PlaygroundError` and keeps nothing if it cannot be used here."""
+    def note(self, adapter: AdapterInfo) -> Sentence | None:
+        """What there is to decide about an adapter that came for another model than the loaded one; None else."""
+        info = self._host.info
+        if self.fits(adapter):
+            return None
+        if adapter.base_model == RETIRED:
+            return Sentence(TOY, adapter=adapter.name, loaded=info.name)
+        told = N_("It names {named} as its model, and {loaded} answers now, so it is kept for {named}.")
+        if self.may_fit(adapter):
+            told = N_(
+                "It names {named} as its model, and {loaded} answers now, so it is kept for {named}. Its layers are "
+                "those of {loaded} too: if that is the same model by another name, use it there all the same."
+            )
+        return Sentence(told, named=adapter.base_model or adapter.base_fingerprint[:12], loaded=info.name)
+
+    async def import_adapter(self, owner: str, name: str, archive: Path, anyway: bool = False) -> AdapterInfo:
+        """Import a zip with a PEFT adapter; raises `PlaygroundError` and keeps nothing of what no model could use.
+
+        One that names another model than the loaded one is kept for that, unless it shall be used here `anyway`.
+        """
         check_known(owner)
         self._quota.check_disk(2 * archive.stat().st_size)  # looked at in one folder, kept in another
         with disk_full_as_error():
             folder = Path(tempfile.mkdtemp(prefix=IMPORTING, dir=self._data.root))
         try:
-            await self._sandbox.run(owner, unpack_zip, archive, folder, self._host.info.fingerprint)
-            return await slow.run(self._adopt, owner, name, folder)
+            facts = await self._sandbox.run(owner, unpack_zip, archive, folder)
+            return await slow.run(self._adopt, owner, name, folder, facts, anyway)
         finally:
             await slow.run(shutil.rmtree, folder, ignore_errors=True)
 
-    def _adopt(self, owner: str, name: str, folder: Path) -> AdapterInfo:
-        receipt = self._try_out(folder)
+    def use_anyway(self, owner: str, adapter: str) -> AdapterInfo:
+        """Take an imported adapter of another model for one of the loaded model; raises `AdapterError`."""
+        found, info = self._store.own(owner, adapter), self._host.info
+        if not self.may_fit(found):
+            self.check_base(found)
+            return found
+        receipt = self._try_out(found.folder)
+        return self._store.rebase(owner, found.id, info.name, info.fingerprint, receipt)
+
+    def _adopt(self, owner: str, name: str, folder: Path, facts: AdapterFacts, anyway: bool) -> AdapterInfo:
+        """Publish what came; for the loaded model it must have worked there, for another one it is taken as it is."""
+        info, named = self._host.info, name_told(facts.base_model)
+        here = anyway or is_for(info, named, facts.base_fingerprint)
+        receipt = None
+        try:
+            receipt = self._try_out(folder)
+        except OtherBaseError:
+            if here and (anyway or facts.base_model != STARTER.model_id):  # so the toy model of old was called, too
+                raise
+            here, named = False, RETIRED if here else named
+        except AdapterError:  # too large for the memory, or its numbers are wrong: for another model they may be right
+            if here:
+                raise
         return self._store.publish(
             owner,
             name,
             folder,
-            base_model=self._host.info.name,
-            base_fingerprint=self._host.info.fingerprint,
-            source={"imported": True},
-            receipt=receipt,
+            base_model=info.name if here else named,
+            base_fingerprint=info.fingerprint if here else facts.base_fingerprint,
+            source={"imported": True} if here else {"imported": True, FITS: info.fingerprint if receipt else ""},
+            receipt=receipt if here else None,
         )
 
     def rename(self, owner: str, adapter: str, name: str) -> AdapterInfo:
@@ -161,17 +217,21 @@ def builtin_skill(info: ModelInfo, store: AdapterStore, task: str) -> AdapterInf
     return next(fitting, None)
 
 
+def is_for(info: ModelInfo, model: str, fingerprint: str) -> bool:
+    """Whether an adapter for the model of this name and fingerprint is for `info`; where no fingerprint is known, as of
+    adapters that were made elsewhere, the name counts, and where neither is, its layers will tell."""
+    if fingerprint or not model:
+        return info.serves(fingerprint)
+    loaded = {name_told(known).casefold() for known in (info.name, info.id, info.hub_id) if known}
+    return name_told(model).casefold() in loaded
+
+
 def refusal(info: ModelInfo, adapter: str, model: str, fingerprint: str) -> AdapterError | None:
     """Why an adapter of this name, made for the model of this name, cannot be used on `info`; None where it can."""
-    if info.serves(fingerprint):
+    if is_for(info, model, fingerprint):
         return None
     if model == RETIRED:
-        return AdapterError(
-            "The adapter '{adapter}' is for the toy model that came with earlier versions, which is no longer here. It "
-            "can still be downloaded; teach {loaded} with the same file to use it here.",
-            adapter=adapter,
-            loaded=info.name,
-        )
+        return AdapterError(TOY, adapter=adapter, loaded=info.name)
     if model == info.name:
         return AdapterError(
             "The adapter '{adapter}' is for other weights of {loaded} than those that are loaded. Load the ones it "

@@ -73,7 +73,7 @@ class Watch:
             for card in self._store.list(OWNER):
                 self.looks += 1
                 try:
-                    check_folder(card.folder, None)
+                    check_folder(card.folder)
                 except Exception:
                     self.damaged += 1
             self._over.wait(0.05)

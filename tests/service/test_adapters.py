@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,7 +21,7 @@ from playground.service.services import Services
 from playground.ui.components.adapter_picker import picked
 from playground.ui.tabs import adapters as adapters_tab
 from tests.support.exchange import as_kept_earlier, data_of, host_of, imported, running_services, store_of, zip_of
-from tests.support.tiny import make_llama
+from tests.support.tiny import damage, make_llama
 
 
 def test_the_same_twice_renamed_and_deleted(services: Services, adapters: list[Path], tmp_path: Path) -> None:
@@ -161,3 +163,67 @@ def test_an_owner_who_comes_back_after_the_folders_moved(services: Services, ada
     services.adapters.delete_adapter(owner, shared.id)
     with pytest.raises(AdapterError, match="no adapter 'Shared'"):
         asyncio.run(services.adapters.client("bob", "Shared"))
+
+
+def _naming(folder: Path, to: Path, base: str) -> Path:
+    """A copy that names another base model."""
+    copied = shutil.copytree(folder, to)
+    config = json.loads((copied / "adapter_config.json").read_text())
+    (copied / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": base}))
+    return zip_of(copied, to.with_suffix(".zip"))
+
+
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        ("unsloth/Tiny-Chat-bnb-4bit", "unsloth/Tiny-Chat-bnb-4bit"),
+        ("C:\\models\\tiny-chat", "tiny-chat"),
+        ("/home/ann/models/tiny-chat/", "tiny-chat"),
+        ("./out/tiny-chat", "tiny-chat"),
+        ("HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2 135M"),
+    ],
+)
+def test_one_that_names_another_model_is_kept_for_it(
+    services: Services, adapters: list[Path], tmp_path: Path, base: str, told: str
+) -> None:
+    """Defends what came: it says which model it names, answers on no other unasked, and can be used all the same."""
+    service = services.adapters
+    card = imported(services, "ann", "Mine", _naming(adapters[0], tmp_path / "in", base))
+    assert (card.base_model, card.receipt) == (told, None)
+    note = str(service.note(card))
+    assert f"names {told} as its model, and {service._host.info.name} answers now" in note
+    assert "use it there all the same" in note
+    with pytest.raises(AdapterError, match="is for the model"):
+        asyncio.run(service.client("ann", card.id))
+    with pytest.raises(AdapterError, match="no adapter"):
+        service.use_anyway("bob", card.id)
+    taken = service.use_anyway("ann", card.id)
+    assert taken.receipt and service.fits(taken) and service.note(taken) is None
+    assert asyncio.run(service.client("ann", card.id)).adapter == card.id
+    at_once = asyncio.run(service.import_adapter("ann", "At once", tmp_path / "in.zip", anyway=True))
+    assert at_once.base_fingerprint == service._host.info.fingerprint
+
+
+def test_one_whose_layers_are_others_is_for_its_own_model_alone(
+    services: Services, adapters: list[Path], tmp_path: Path
+) -> None:
+    """Defends the offer: it is not made where it cannot hold, and an adapter that names no other model is refused."""
+    bad = damage(tmp_path / "bad", adapters[0], "layer")
+    with pytest.raises(AdapterError, match="no layer"):
+        imported(services, "ann", "Mine", zip_of(bad, tmp_path / "bad.zip"))
+    card = imported(services, "ann", "Mine", _naming(bad, tmp_path / "in", "people/wide"))
+    assert not services.adapters.may_fit(card) and "all the same" not in str(services.adapters.note(card))
+    with pytest.raises(AdapterError, match="is for the model people/wide"):
+        services.adapters.use_anyway("ann", card.id)
+    with pytest.raises(AdapterError, match="no layer"):
+        asyncio.run(services.adapters.import_adapter("ann", "Here", tmp_path / "in.zip", anyway=True))
+
+
+def test_one_by_its_name_answers_once_its_model_is_loaded(
+    services: Services, other: LoadedModel, adapters: list[Path], tmp_path: Path
+) -> None:
+    """Defends an adapter that was made elsewhere: it can name its model only."""
+    card = imported(services, "ann", "Mine", _naming(adapters[0], tmp_path / "in", "/there/other-llama"))
+    assert not services.adapters.fits(card)
+    with running_services(other, data_of(services).root) as later:
+        assert asyncio.run(later.adapters.client("ann", "Mine")).adapter == card.id

@@ -48,7 +48,8 @@ def test_in_the_box(recipe: Recipe, job: Job, data: Path, tmp_path: Path) -> Non
     card = publish(recipe, job, data, tmp_path / "skills" / recipe.task, rows=4)
     (found,) = builtin_adapters(tmp_path / "skills")
     assert found.model_copy(update={"folder": card.folder}) == card
-    assert check_folder(card.folder, job.spec.base_fingerprint).r == recipe.values.r
+    facts = check_folder(card.folder)
+    assert (facts.r, facts.base_fingerprint) == (recipe.values.r, job.spec.base_fingerprint)
     assert card.receipt and card.receipt.base_unchanged and card.receipt.max_logit_change > 0
     told = (card.folder / "README.md").read_text()
     for words in (

@@ -69,6 +69,21 @@ def test_a_zip_comes_in(page: Page, adapter: Path) -> None:
     page.locator(".big", has_text=NAME).filter(visible=True).wait_for()
 
 
+def test_one_of_another_model_asks(page: Page, adapter: Path) -> None:
+    """Defends the choice: which model it names is said, and it is used here only when somebody says so."""
+    parts = {path.name: path.read_bytes() for path in adapter.iterdir()}
+    config = json.loads(parts["adapter_config.json"]) | {"base_model_name_or_path": "people/tiny-bnb-4bit"}
+    _bring(page, "Of_another.zip", packed({**parts, "adapter_config.json": json.dumps(config).encode()}))
+    page.get_by_text("It names people/tiny-bnb-4bit as its model").wait_for()
+    expect(button(page, "Use it")).to_have_count(0)
+    button(page, "Use it all the same").click()
+    expect(button(page, "Use it")).to_be_visible()
+    expect(button(page, "Use it all the same")).to_have_count(0)
+    button(page, "Delete").click()
+    button(page, "Delete for good").click()
+    page.locator(".big", has_text=NAME).filter(visible=True).wait_for()
+
+
 def test_the_adapter_goes_out(page: Page) -> None:
     button(page, "Download").click()
     page.get_by_text("Adapter: 0.1 MB. Whole model: 11 MB.").wait_for()

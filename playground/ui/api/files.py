@@ -56,7 +56,7 @@ def build(services: Services, config_class: type[TrainingConfig] = TrainingConfi
     """Each is a hidden button's event: a real `gr.File` refuses forged paths, which `gr.api` would let through."""
     _add(_inspect(services), "inspect_dataset", DATASET_SCHEMAS)
     _add(_train(services, config_class), "train", schemas(config_class))
-    _add(_import(services), "import_adapter")
+    _add(_import(services), "import_adapter", {"anyway": {"type": "boolean"}})
     exported = gr.File(visible=False)
     button = gr.Button(visible=False)
     inputs: list[Any] = [Api(None, {"type": "string"}, "adapter"), Api(False, {"type": "boolean"}, "merged")]
@@ -129,10 +129,13 @@ def _export(services: Services) -> Callable[..., Any]:
 
 def _import(services: Services) -> Callable[..., Any]:
     @show_errors
-    async def import_adapter(request: gr.Request, file: Any, name: Any) -> Any:
-        owner = services.owners.known_owner(request.headers)
-        card = await while_there(services.adapters.import_adapter(owner, as_text(name, "name"), _path(file)))
-        return adapter_as_api(card)
+    async def import_adapter(request: gr.Request, file: Any, name: Any, anyway: Any = False) -> Any:
+        owner, name, path = services.owners.known_owner(request.headers), as_text(name, "name"), _path(file)
+        if not isinstance(anyway, bool):
+            raise InputError("anyway must be true or false.")
+        card = await while_there(services.adapters.import_adapter(owner, name, path, anyway))
+        note = services.adapters.note(card)
+        return adapter_as_api(card) | {"problems": [str(note)] if note else []}
 
     return import_adapter
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from playground.errors import AdapterError, InputError
 from playground.protocol.messages import BASE
 from playground.sentence import N_
 from playground.service.services import Services
-from playground.threads import network, quick, slow
+from playground.threads import quick, slow
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, ghost, head, owning_tab, primary, second, static_html
@@ -22,7 +23,7 @@ from playground.ui.disconnect import while_there
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.i18n import gettext_for, t
-from playground.ui.tabs import adapter_details
+from playground.ui.tabs import adapter_base, adapter_details
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ class Parts:
     whole: gr.Button
     leave: gr.Button
     use: gr.Button
-    change: gr.Button
-    """To the model that the chosen adapter is for."""
+    base: adapter_base.OtherBase
     drawn: tuple[gr.blocks.Block, ...]
 
 
@@ -76,7 +76,8 @@ def build(services: Services, picker: gr.Dropdown, changed: gr.Button) -> None:
                 parts = _build_page(chosen, bring, empty, page)
     _wire_changes(services, picker, parts, changed)
     _wire_use(services, picker, parts)
-    _wire_model(services, parts)
+    redraw = partial(_draw, services)
+    adapter_base.wire(services, parts.base, parts.chosen, picker, parts.drawn, redraw)
     _wire_download(services, parts)
 
 
@@ -106,10 +107,8 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
     with gr.Row(elem_classes=["foot", "rule"]) as using:
         caption("Everyone chooses for themselves: using it here changes only what you see.")
         use = primary("Use it")
-    with gr.Row(elem_classes=["foot", "rule"], visible=False) as other:
-        caption("It is for another model than the one that answers now.")
-        change = second("Change to its model")
-    drawn = (chosen, empty, page, title, facts, renaming, deleting, taking, using, other, rename, delete)
+    base = adapter_base.build()
+    drawn = (chosen, empty, page, title, facts, renaming, deleting, taking, using, rename, delete, *base.drawn)
     return Parts(
         chosen,
         bring,
@@ -130,7 +129,7 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
         whole_model,
         leave,
         use,
-        change,
+        base,
         drawn,
     )
 
@@ -145,7 +144,7 @@ def _draw(services: Services, request: gr.Request, adapter: str | None, seen: st
     card = next((card for card in cards if card.id == adapter), next(iter(cards), None))
     choices = [(adapter_details.line(services, card, request.headers, gettext), card.id) for card in cards]
     shown = card.id if card else None
-    fits, operator = card is not None and services.adapters.fits(card), services.owners.is_operator(request.headers)
+    fits = card is not None and services.adapters.fits(card)
     return [
         gr.Radio(choices=choices) if shown == seen else gr.Radio(choices=choices, value=shown),
         gr.HTML(visible=card is None),
@@ -154,8 +153,8 @@ def _draw(services: Services, request: gr.Request, adapter: str | None, seen: st
         adapter_details.page(services, owner, card, request.headers, gettext) if card else "",
         *(gr.Row(visible=False) for _ in range(3)),
         gr.Row(visible=fits),
-        gr.Row(visible=card is not None and not fits and services.models.named(operator, card.base_model) is not None),
         *(gr.Button(visible=card is not None and not card.task) for _ in range(2)),
+        *adapter_base.draw(services, request, card),
     ]
 
 
@@ -218,21 +217,6 @@ def _wire_use(services: Services, picker: gr.Dropdown, parts: Parts) -> None:
     for button in (parts.keep_name, parts.keep):
         button.click(lambda: _rows(""), None, rows, **EVENT_OPTIONS)
     parts.use.click(use, parts.chosen, picker, **EVENT_OPTIONS)
-
-
-def _wire_model(services: Services, parts: Parts) -> None:
-    """Changing to the model that an adapter is for; the page follows once it is there."""
-
-    @show_errors
-    async def change(adapter: str | None, request: gr.Request) -> None:
-        owner, operator = services.owners.owner(request.headers), services.owners.is_operator(request.headers)
-        card = services.adapters.get(owner, _one(adapter))
-        found = await network.run(services.models.named, operator, card.base_model)
-        if found is None:
-            raise AdapterError("{model} cannot be loaded here now.", model=card.base_model)
-        await network.run(services.models.use, owner, operator, found.id)
-
-    parts.change.click(change, parts.chosen, None, **EVENT_OPTIONS)
 
 
 def _wire_download(services: Services, parts: Parts) -> None:

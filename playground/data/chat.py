@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, TypeGuard
 
 from playground.data.column_names import plain
-from playground.data.content import as_json, holds_media, text_of_parts
+from playground.data.content import as_json, holds_media, text_of_parts, text_of_pieces
 from playground.data.roles import TOOL_SPEAKERS, Role, role_of, side_of
 from playground.errors import DataError
 from playground.protocol.messages import Message
@@ -206,7 +206,7 @@ def _speaker(item: dict[str, object]) -> object:
 def speaker_and_words(item: dict[str, object]) -> tuple[object, str]:
     """Who says a message and what, "" for what is no text."""
     content = item.get(_words(item))
-    text = text_of_parts(content) if isinstance(content, list) else content
+    text = text_of_parts(content) or text_of_pieces(content) if isinstance(content, list) else content
     return _speaker(item), text if isinstance(text, str) else ""
 
 

@@ -21,7 +21,7 @@ def chosen_answer(answer: object, value: object, first: int = 0) -> str:
     named = str(answer).strip() if isinstance(answer, (str, int)) and not isinstance(answer, bool) else ""
     if not texts or not named:
         return ""
-    if named.upper() in labels:
+    if named.upper() in labels and not (named.isdecimal() and _are_places(labels)):
         place = labels.index(named.upper())
     elif named.isdecimal():
         place = int(named) - first
@@ -33,9 +33,16 @@ def chosen_answer(answer: object, value: object, first: int = 0) -> str:
 
 
 def counts_from_one(answers: Iterable[tuple[object, object]]) -> bool:
-    """Whether answers that are numbers count the choices from 1: none is 0, and some is as many as there are."""
-    numbers = [(int(str(answer)), len(_parts(value)[1])) for answer, value in answers if str(answer).isdecimal()]
-    return any(number == count for number, count in numbers) and all(number > 0 for number, _ in numbers)
+    """Whether answers that are numbers count the choices from 1: none is 0, and some is as many as there are, or the
+    choices are called by numbers from 1 on."""
+    found = [(int(str(answer)), *_parts(value)) for answer, value in answers if str(answer).isdecimal()]
+    some = any(number == len(texts) or labels[:1] == ["1"] for number, labels, texts in found)
+    return some and all(number > 0 for number, _, _ in found)
+
+
+def _are_places(labels: list[str]) -> bool:
+    """Whether the choices are called by where they stand, from 0 or from 1."""
+    return any(labels == [str(place + start) for place in range(len(labels))] for start in (0, 1))
 
 
 def _parts(value: object) -> tuple[list[str], list[str]]:

@@ -1,6 +1,6 @@
 """Whether what stands in a column of a file is what a part of a format holds."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 
 from playground.data.chat import are_turns, is_open
@@ -30,6 +30,9 @@ def fits(table: Table, header: str, column: Column, found: Mapping[str, str]) ->
         return _turns(table, header, kind, holds)
     if holds == "reply":
         is_right = _is_reply(table, header, found)
+    elif kind is list and holds == "label":
+        listed = [value for value in _first(table, header) if isinstance(value, list)]
+        is_right = _is_label([str(item) for items in listed for item in items]) and not any(map(_nests, listed))
     elif kind is not str:
         is_right = holds == "history" or (holds == "text" and column.name in ("input", "context", "system"))
     elif holds in _CHECKS:
@@ -51,7 +54,7 @@ def _turns(table: Table, header: str, kind: type, holds: str) -> str:
     if kind is dict and f"{header}.messages" in paths(table):
         return f"{header}.messages"
     if holds == "any":
-        return header
+        return header if _first(table, header) else ""
     first = next(iter(_first(table, header)), None)
     return header if kind is list and are_turns(first) else ""
 
@@ -96,6 +99,10 @@ _CHECKS: dict[str, Callable[[list[str]], bool]] = {
 }
 
 
+def _nests(items: list[object]) -> bool:
+    return any(isinstance(item, (list, dict)) for item in items)
+
+
 def _are_notes(texts: list[str]) -> bool:
     """One word each, such as "closed_qa", "wikipedia" or an address."""
     return all(len(text.split()) == 1 and (len(text) <= _NOTE_CHARS or "://" in text) for text in texts)
@@ -117,14 +124,19 @@ def _first(table: Table, column: str) -> list[object]:
 
 
 def language_pair(table: Table, taken: set[str]) -> list[str] | None:
-    """Exactly two columns named after two languages, also inside one column called "translation"."""
+    """Two columns named after two languages, also inside one column called "translation"; of more, the first two."""
+    found = languages_in(table, taken)
+    return found[:2] if len(found) > 1 else None
+
+
+def languages_in(table: Table, taken: Collection[str] = ()) -> list[str]:
+    """The columns named after a language each, where all are texts and no language comes twice; else none."""
     named = [path for path in paths(table) if path not in taken and language_of(path) and has_words(table, path)]
     nested = [path for path in named if "." in path]
-    pair = nested if len(nested) == 2 else [path for path in named if "." not in path]
-    pair = [path for path in pair if plain(path) != "id"] if len(pair) == 3 else pair
-    if len(pair) == 2 and language_of(pair[0]) != language_of(pair[1]) and all(shape(table, p) is str for p in pair):
-        return pair
-    return None
+    found = nested if len(nested) > 1 else [path for path in named if "." not in path]
+    found = [path for path in found if plain(path.rsplit(".", 1)[-1]) != "id"] if len(found) > 2 else found
+    alike = len({language_of(path) for path in found}) < len(found)
+    return [] if alike or any(shape(table, path) is not str for path in found) else found
 
 
 def has_words(table: Table, path: str) -> bool:

@@ -90,7 +90,7 @@ TARGET_LANGUAGE = _words(
     "targetlang targetlanguage tgtlang tgtlanguage langto languageto tolang langtgt lang language",
 )
 CONTEXT = _words(
-    "context passage paragraph background article document story evidence knowledge reference sqlcontext",
+    "context passage paragraph background article document story evidence knowledge reference premise sqlcontext",
     "schema ddl createtable tabledefinition 上下文 段落 背景 语境 文章 材料 contexto contexte kontext",
     "contesto kontekst контекст bağlam سياق السياق संदर्भ 文脈 문맥 지문 ngữcảnh บริบท konteks artículo artigo",
     "artikel articolo artykuł статья makale مقال 記事 pasaje passagem absatz paragraphe абзац",
@@ -120,7 +120,7 @@ INSTRUCTION_OUTPUT = (*_OUTPUT, *_words("response answer completion reply"), *AN
 VAGUE_PROMPT = ("context", "history", "text", "sentence")
 """What is a question only where nothing else is."""
 PROMPT = (
-    *_words("prompt sqlprompt problem naturallanguage nlquery nlquestion"),
+    *_words("prompt sqlprompt problem naturallanguage nlquery nlquestion ctx goal startphrase sent1 front"),
     *QUESTION,
     *INPUT,
     *_words("user human ask post utterance 提示 提示词 用户 プロンプト 프롬프트 промпт"),
@@ -131,7 +131,9 @@ COMPLETION = (
     *ANSWER,
     *_words("response"),
     *_OUTPUT,
-    *_words("assistant bot gpt target sql sqlquery query code solution 回复 回应 补全 完成 续写 助手 応答 返信 답글"),
+    *_words(
+        "assistant bot gpt target sql sqlquery query code solution back 回复 回应 补全 完成 续写 助手 応答 返信 답글"
+    ),
     *BETTER,
 )
 DOCUMENT = (
@@ -149,9 +151,10 @@ FIRST_TEXT = (
     *_TEXT,
     *_words("sentence1 text1 premise question1 string1 1string comment tweet reviewtext headline title utterance post"),
 )
-SECOND_TEXT = _words("sentence2 text2 hypothesis question2 string2 2string")
+SECOND_TEXT = _words("sentence2 text2 hypothesis question2 string2 2string question")
 LABEL = _words(
     "labeltext labelname labelnames labelstr label labels category class classname sentiment intent emotion",
+    "emotions categories intents classes sentiments topics genres overall",
     "polarity topic stars rating quality target tag genre gold 标签 类别 分类 情感 情绪 意图 评分 星级 话题",
     "主题 etiqueta categoría clase sentimiento tema rótulo classe sentimento étiquette catégorie kategorie",
     "klasse stimmung thema etichetta etykieta kategoria метка категория класс тональность тема etiket sınıf",
@@ -169,7 +172,7 @@ MARK = _words(
     "ktotag iscorrect correct isgood good accepted isaccepted approved thumbsup upvoted ispreferred train",
     "trainable label",
 )
-RATING = _words("rating score stars reward quality helpfulness 评分 星级 puntuación bewertung оценка")
+RATING = _words("rating overallscore score stars reward quality helpfulness 评分 星级 puntuación bewertung оценка")
 PARENT = _words("parentid parent parentmessageid replyto inreplyto repliesto")
 OWN_ID = _words("id messageid rowid msgid uuid postid turnid")
 GROUP = _words(

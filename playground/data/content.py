@@ -25,3 +25,9 @@ def text_of_parts(value: object) -> str | None:
         return None
     texts = [part.get("text") for part, kind in zip(value, kinds, strict=True) if str(kind).endswith("text")]
     return "".join(text for text in texts if isinstance(text, str)) if texts else None
+
+
+def text_of_pieces(value: list[object]) -> str | None:
+    """What a messenger keeps as pieces, some of them links or names; None for what is nothing of the kind."""
+    pieces = [piece.get("text") if isinstance(piece, dict) else piece for piece in value]
+    return "".join(map(str, pieces)) if pieces and all(isinstance(piece, str) for piece in pieces) else None

@@ -10,6 +10,7 @@ from typing import Literal
 
 from playground.data import column_names as names
 from playground.data.chat import (
+    Unusable,
     are_texts,
     are_turns,
     assistant,
@@ -179,6 +180,8 @@ def _prompt_completion(row: MappedRow) -> list[Message]:
     prompt, context, choices = row.need("prompt"), row.text("context"), row.value("choices")
     if not choices and not context:
         return framed(row, [user(prompt)], row.need_answer("completion"))
+    if choices and row.text("completion").strip() == "-1":  # so sets for testing hide what is right
+        raise Unusable("It is not said which of the choices is right.")
     asked = "\n\n".join(part for part in (context, prompt, listed_choices(choices)) if part.strip())
     answer = chosen_answer(row.value("completion"), choices, row.table.once(_first_choice)) or row.need_answer(
         "completion"

@@ -5,14 +5,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from playground.data.column_mapping import AUTO, NOTHING_KNOWN, ColumnMapping, resolve
-from playground.data.examples import NO_CHANGES, Examples, make_examples
+from playground.data.column_names import RATING, plain
+from playground.data.examples import MIN_EXAMPLES, NO_CHANGES, Examples, make_examples
 from playground.data.excerpts import cells
 from playground.data.formats import Formats
 from playground.data.readers.table_reader import read_table
-from playground.data.repair import Repair, apply_repairs, find_repairs
+from playground.data.repair import DUPLICATES, Repair, apply_repairs, find_repairs
 from playground.data.selection import RowChanges, put_back, without
 from playground.data.shapes.flatten import flatten_to_fit
-from playground.data.table import SHOWN, Change, Problem, Table
+from playground.data.table import SHOWN, Change, Problem, Table, cell
 from playground.data.unused import find_unused, unused_problems
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
@@ -20,6 +21,12 @@ from playground.sentence import N_, Sentence
 _REASONS_SHOWN = 10
 _SKIPPED_ONE = N_("Row {row} is left out: {reason}")
 _SKIPPED = N_("Rows are left out: {count} (first row {row}). {reason}")
+ALIKE = N_("All {rows} rows teach the same. Bring at least {least} that differ.")
+NUMBERED = N_(
+    "The labels in '{column}' are numbers, and the file does not say what they stand for. They are learnt as numbers: "
+    "if they have names, write those in their place."
+)
+_RATED = (*RATING, "overall", "grade", "points")
 NEEDED = N_("Without repairs hardly a row could be used. These are made: {repairs}.")
 
 
@@ -113,7 +120,7 @@ def inspect_table(
     offered = find_repairs(without(left, changes.edited), mapping)
     kinds = tuple(repair.kind for repair in offered)
     made = kinds if repairs is None or "all" in repairs else tuple(repairs)
-    mended, examples, made, needed = _mended(left, mapping, made, kinds, changes)
+    mended, examples, made, needed = _mended(left, mapping, made, offered, changes)
     unused = find_unused(table, mapping)
     return Inspection(
         rows=len(table.rows),
@@ -125,6 +132,7 @@ def inspect_table(
             *changes.problems(),
             *table.problems,
             *_ties(mapping),
+            *_numbered(table, mapping),
             *needed,
             *unused_problems(table, mapping, unused),
             *examples.problems,
@@ -140,10 +148,10 @@ def inspect_table(
 
 
 def _mended(
-    table: Table, mapping: ColumnMapping, made: tuple[str, ...], offered: tuple[str, ...], changes: RowChanges
+    table: Table, mapping: ColumnMapping, made: tuple[str, ...], offered: list[Repair], changes: RowChanges
 ) -> tuple[Table, Examples, tuple[str, ...], list[Problem]]:
     """With the repairs that were asked for, and one more, or all, where nothing could be learnt without."""
-    missing = [kind for kind in offered if kind not in made]
+    missing = [repair.kind for repair in offered if repair.kind not in made]
     refusal: DataError | None = None
     for more in ((), *((kind,) for kind in missing), tuple(missing)):
         kinds = (*made, *more)
@@ -156,6 +164,9 @@ def _mended(
             continue
         needed = [Problem(Sentence(NEEDED, repairs=", ".join(more)))] if more else []
         return mended, examples, kinds, needed
+    repeated = {row for repair in offered if repair.kind == DUPLICATES for row in repair.rows}
+    if repeated and len(table.rows) - len(repeated) < MIN_EXAMPLES:
+        raise UnusableRowsError(Sentence(ALIKE, rows=len(table.rows), least=MIN_EXAMPLES), mapping) from refusal
     raise UnusableRowsError((refusal or DataError(NOTHING_KNOWN, columns="")).sentence, mapping) from refusal
 
 
@@ -165,6 +176,15 @@ def _ties(mapping: ColumnMapping) -> list[Problem]:
         others=", ".join(mapping.others),
     )
     return [Problem(sentence)] if mapping.others else []
+
+
+def _numbered(table: Table, mapping: ColumnMapping) -> list[Problem]:
+    """Labels that are numbers of classes, and no ratings, whose names the file does not hold."""
+    column = mapping.columns.get("label", "")
+    said = {str(value).strip() for row in table.rows if (value := cell(row, column)) not in (None, "")}
+    if not said or plain(column) in _RATED or not all(text.isdecimal() for text in said):
+        return []
+    return [Problem(Sentence(NUMBERED, column=column))]
 
 
 def _remarks(examples: Examples) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from playground.data.chat import Unusable, is_message, said_by_assistant
 from playground.data.content import as_json, text_of_parts
@@ -84,6 +84,8 @@ class MappedRow:
         value = self.value(column)
         if not isinstance(value, (list, dict)):
             return self._needed(column, value)
+        if isinstance(value, dict) and _is_spelt(value):
+            return self._needed(column, value["value"])
         items = value if isinstance(value, list) else [value]
         if items and all(map(is_message, items)):
             return self._needed(column, said_by_assistant(items))
@@ -93,11 +95,13 @@ class MappedRow:
         parts = text_of_parts(value)
         return self._needed(column, as_json(value) if parts is None and value else parts)
 
+    def missing(self, column: str) -> NoReturn:
+        """Raise `Unusable`, as for a cell that holds nothing."""
+        raise Unusable("The column '{column}' is empty.", column=self.table.columns[column])
+
     def _needed(self, column: str, value: object) -> str:
         text = _as_text(value)
-        if not text.strip():
-            raise Unusable("The column '{column}' is empty.", column=self.table.columns[column])
-        return text
+        return text if text.strip() else self.missing(column)
 
 
 def _as_text(value: object) -> str:
@@ -115,8 +119,15 @@ def _is_span(item: object) -> bool:
     return isinstance(item, dict) and "answer_start" in item
 
 
+def _is_spelt(value: dict[str, object]) -> bool:
+    """TriviaQA's way of keeping an answer: with other spellings of it."""
+    return isinstance(value.get("value"), str) and "aliases" in value
+
+
 def _first_answer(value: object) -> object:
-    """As SQuAD gives them: a list, also one inside an object."""
+    """As SQuAD gives them: a list, also one inside an object; of one with other spellings, its own."""
+    if isinstance(value, dict) and _is_spelt(value):
+        return value["value"]
     if isinstance(value, dict) and "text" in value:
         value = value["text"]
     if isinstance(value, list):

@@ -1,6 +1,7 @@
 """What of a file is neither read nor learnt: columns, and keys of what they hold."""
 
 from playground.data.chat import unread_keys
+from playground.data.column_fit import languages_in
 from playground.data.column_mapping import ColumnMapping
 from playground.data.column_names import BETTER, RATING, WORSE, plain
 from playground.data.table import Problem, Table, cell
@@ -17,6 +18,12 @@ _RATING = N_(
 )
 
 
+_LANGUAGES = N_(
+    "The file holds more languages: {languages}. '{source}' to '{target}' is taught. For another pair, choose the "
+    "columns."
+)
+
+
 def find_unused(table: Table, mapping: ColumnMapping) -> list[str]:
     """Columns by their names, keys as paths into them ("messages.name")."""
     return [*mapping.unused(table), *_keys(table, mapping)]
@@ -24,10 +31,16 @@ def find_unused(table: Table, mapping: ColumnMapping) -> list[str]:
 
 def unused_problems(table: Table, mapping: ColumnMapping, unused: list[str]) -> list[Problem]:
     """What is said of them: nothing is left out untold."""
+    more = _more_languages(table, mapping)
     better = next((column for column in mapping.columns.values() if plain(column) in BETTER), "")
     told: list[Problem] = []
     others: list[str] = []
+    if more:
+        pair = dict(zip(("source", "target"), mapping.columns.values(), strict=False))
+        told.append(Problem(Sentence(_LANGUAGES, languages=", ".join(more), **pair)))
     for column in unused:
+        if column in more:
+            continue
         if plain(column) in RATING and "label" not in mapping.columns and _are_numbers(table, column):
             told.append(Problem(Sentence(_RATING, column=column)))
         elif better and plain(column) in WORSE:
@@ -40,6 +53,13 @@ def unused_problems(table: Table, mapping: ColumnMapping, unused: list[str]) -> 
         shown = ", ".join(column[:40] for column in others[:_LISTED])
         told.append(Problem(Sentence(_PLAIN, columns=shown + (", …" if len(others) > _LISTED else ""))))
     return told
+
+
+def _more_languages(table: Table, mapping: ColumnMapping) -> list[str]:
+    """Columns of further languages, where two of several are taught."""
+    named = languages_in(table) if mapping.format.by_languages else []
+    used = set(mapping.columns.values())
+    return [path for path in named if path not in used] if len(used.intersection(named)) > 1 else []
 
 
 def _keys(table: Table, mapping: ColumnMapping) -> list[str]:

@@ -9,6 +9,7 @@ from playground.data import column_names as names
 from playground.data.chat import assistant, user
 from playground.data.formats import Column, DatasetFormat
 from playground.data.mapped_table import MappedRow, MappedTable
+from playground.data.shapes.labels import labels_of, separator
 from playground.metrics.corpus import ACCURACY, CorpusMetric, macro_f1
 from playground.metrics.scores import accuracy
 from playground.metrics.scores import macro_f1 as macro_f1_of
@@ -33,15 +34,21 @@ MAX_LISTED_CHARS = 3_000
 @dataclass(frozen=True, slots=True)
 class _Labels:
     are_moods: bool
+    are_several: bool
+    """Whether some text has more than one."""
+    sign: str
+    """What stands between them in a cell."""
     listed: str
     """Behind a question for the right one; "" for too many of them."""
 
 
 def _labels(table: MappedTable) -> _Labels:
-    labels = table.distinct("label")
+    sign = separator(table)
+    cells = [labels_of(row.value("label"), sign) for row in table]
+    labels = sorted({label for cell in cells for label in cell})
     few = len(labels) <= MAX_LISTED_LABELS and sum(map(len, labels)) <= MAX_LISTED_CHARS
     are_moods = all(label.strip().lower() in SPELLINGS for label in labels)
-    return _Labels(are_moods, f": {', '.join(labels)}" if few else "")
+    return _Labels(are_moods, any(len(cell) > 1 for cell in cells), sign, f": {', '.join(labels)}" if few else "")
 
 
 def _row_to_messages(row: MappedRow) -> list[Message]:
@@ -50,6 +57,10 @@ def _row_to_messages(row: MappedRow) -> list[Message]:
     if second.strip():
         text = f"{text}\n{second}"
     labels = row.table.once(_labels)
+    if labels.are_several or isinstance(row.value("label"), list):
+        label = ", ".join(labels_of(row.value("label"), labels.sign)) or row.missing("label")
+    if labels.are_several:
+        return [user(f"Which of these fit, one or more{labels.listed}?\n{text}"), assistant(label)]
     if labels.are_moods:
         return [*TASK.prompt(text=text), assistant(SPELLINGS[label.strip().lower()])]
     return [user(f"Which of these fits{labels.listed}?\n{text}"), assistant(label)]

@@ -40,6 +40,8 @@ def _rows_within(value: dict[str, object], depth: int) -> Iterator[dict[str, obj
         yield from ({"messages": chat} for chat in chats)
     elif chats is not None:
         yield value
+    elif _is_shown(value.get("rows")):
+        yield from (item["row"] for item in value["rows"])  # type: ignore[attr-defined]
     elif len(inner) == 1 and depth < MAX_DEPTH:
         yield from rows_of(value[inner[0]], depth + 1)
     elif len(inner) > 1 and all(map(split_named, inner)):
@@ -58,6 +60,15 @@ def _rows_within(value: dict[str, object], depth: int) -> Iterator[dict[str, obj
         yield from (dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True))
     else:
         yield value
+
+
+def _is_shown(rows: object) -> bool:
+    """Whether these are rows as the hub's viewer tells them: {"row_idx": 0, "row": {...}}."""
+    return (
+        isinstance(rows, list)
+        and bool(rows)
+        and all(isinstance(i, dict) and isinstance(i.get("row"), dict) for i in rows)
+    )
 
 
 def _numbered(value: dict[str, object]) -> Iterator[dict[str, object]]:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from playground.data.chat import are_turns
 from playground.data.excerpts import cells, excerpt
+from playground.data.readers import class_names
 from playground.data.readers.json_repair import CUT_OFF, is_cut_off, python_literal, repair_json
 from playground.data.readers.json_rows import kind_of, rows_of
 from playground.data.table import MAX_ROWS, SHOWN, Change, Problem, Table, build_table
@@ -74,7 +75,11 @@ def _as_whole(text: str, problems: list[Problem]) -> Table:
         problems = [*problems, *repaired]
     except ValueError as error:
         raise DataError(_LONG_NUMBER) from error
-    return build_table(enumerate(rows_of(value), 1), "json", problems)
+    used: dict[str, None] = {}
+    rows = class_names.with_names(rows_of(value), class_names.beside_rows(value), used)
+    table = build_table(enumerate(rows, 1), "json", problems)
+    table.problems.extend(class_names.problems(used))
+    return table
 
 
 def _one_after_another(text: str, problems: list[Problem]) -> Table:

@@ -8,13 +8,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, MAX_VALUES, Problem, Row, Table, build_table
+from playground.data.readers import class_names
+from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, MAX_VALUES, Problem, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
 MAX_UNPACKED_BYTES = 300 * 1024**2
 _BATCH = 64
-_CLASSES = N_("The numbers in '{column}' were read as the names of classes that the file holds.")
 
 
 def read_parquet(path: Path) -> Table:
@@ -26,37 +26,22 @@ def read_parquet(path: Path) -> Table:
         with pyarrow.parquet.ParquetFile(path) as file:
             _bound_parquet(file.metadata)
             binary: dict[str, None] = {}
+            used: dict[str, None] = {}
             classes = _class_names(file.schema_arrow.metadata or {})
-            rows = (_with_names(row, classes) for row in _parquet_rows(file, binary))
+            rows = class_names.with_names(_parquet_rows(file, binary), classes, used)
             table = build_table(enumerate(rows, 1), "parquet", [])
-            told = [Problem(Sentence(_CLASSES, column=name)) for name in classes if name in table.columns]
-            return _without(replace(table, problems=[*table.problems, *told]), binary)
+            return _without(replace(table, problems=[*table.problems, *class_names.problems(used)]), binary)
     except MemoryError:
         raise
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError("The Parquet file is damaged or cut off. Save it again and upload that.") from error
 
 
-def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
-    """The names that `datasets` keeps for the numbers of a column's classes."""
+def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, dict[int, str]]:
     try:
-        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
-        found = {name: feature["names"] for name, feature in features.items() if feature.get("_type") == "ClassLabel"}
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return class_names.of_features(json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"])
+    except (ValueError, KeyError, TypeError):
         return {}
-    return {name: names for name, names in found.items() if isinstance(names, list) and all(map(_is_text, names))}
-
-
-def _is_text(name: object) -> bool:
-    return isinstance(name, str)
-
-
-def _with_names(row: Row, classes: Mapping[str, list[str]]) -> Row:
-    for column, names in classes.items():
-        number = row.get(column)
-        if isinstance(number, int) and 0 <= number < len(names):
-            row[column] = names[number]
-    return row
 
 
 def _bound_parquet(metadata: object) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from playground.data.readers.anki import as_delimited, is_anki
 from playground.data.readers.delimited import read_delimited
 from playground.data.readers.encoding import decode
 from playground.data.readers.json_text import read_json, read_json_lines
@@ -12,6 +13,7 @@ from playground.data.readers.parquet import read_parquet
 from playground.data.readers.sniff import ZIP, sniff_container, sniff_text
 from playground.data.readers.workbook import read_workbook
 from playground.data.shapes.exports import messenger_rows
+from playground.data.shapes.tags import are_tagged, tagged_rows
 from playground.data.table import MAX_FILE_BYTES, Problem, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
@@ -52,6 +54,8 @@ def read_table(path: Path, name: str | None = None) -> Table:
     text, problems = decode(path.read_bytes()[:size])
     if not text.strip():
         raise DataError("The file '{name}' is empty. Add at least two examples and try again.", name=label)
+    if kind == "txt" and is_anki(text):
+        return read_delimited(as_delimited(text), "tsv" if "\t" in text else "csv", problems)
     found = sniff_text(text, "csv" if kind == "xlsx" else kind, label)
     try:
         return _read(text, found, [*problems, *_misnamed(kind, found)])
@@ -127,6 +131,8 @@ def _read_paragraphs(text: str, problems: list[Problem]) -> Table:
         documents = (document.strip() for document in text.split(_DOCUMENT_END))
         return build_table(enumerate(({"text": text} for text in documents if text), 1), "txt", problems)
     blocks = _blocks(text) if _BLANK_LINES.search(text) else io.StringIO(text)
+    if are_tagged(text):
+        return build_table(enumerate(tagged_rows(_blocks(text)), 1), "txt", problems)
     rows: Iterator[dict[str, object]] = ({"text": block.strip("\n")} for block in blocks if block.strip())
     return build_table(enumerate(rows, 1), "txt", problems)
 

@@ -12,6 +12,9 @@ _LINE = re.compile(
     r"[\u200e\u200f]?\[?(\d{1,4}[./-]\d{1,2}[./-]\d{1,4},?\s\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:[\s\u202f]?[AaPp]\.?[Mm]\.?)?)\]?"
     r"(?:\s[-–])?[:\s]\s*([^:]{1,40}):\s(.*)"
 )
+_TIME = r"\d{4}[./-]\d{1,2}[./-]\d{1,2} \d{1,2}:\d{2}(?::\d{2})?"
+_HEADED = re.compile(rf"({_TIME}) (\S.{{0,39}})|(\S.{{0,39}}?) ({_TIME})")
+"""A line with a time and a name alone, above what is said."""
 _NAMED = re.compile(r"([^\W\d_][\w .'-]{0,29}):\s+(\S.*)")
 
 
@@ -65,11 +68,30 @@ def messenger_rows(text: str) -> list[Row] | None:
     timed = sum(_LINE.match(line) is not None for line in lines[:200])
     if timed >= max(2, len(lines[:200]) // 2):
         return list(_timed(lines)) or None
+    if headed := _headed(lines):
+        return headed
     named = [_NAMED.fullmatch(line.strip()) for line in lines]
     names = [found[1] for found in named if found]
     if len(names) == len(lines) >= 4 and len(set(names)) == 2 and not any(map(side_of, names)):
         return [{"speaker": found[1], "text": found[2]} for found in named if found]
     return None
+
+
+def _headed(lines: list[str]) -> list[Row]:
+    first = lines[:200]
+    if not first or not _is_head(first[0]) or 6 * sum(map(_is_head, first)) < len(first):
+        return []
+    turns: list[Row] = []
+    for line in lines:
+        if found := _HEADED.fullmatch(line.strip()):
+            turns.append({"time": found[1] or found[4], "speaker": found[2] or found[3], "text": ""})
+        else:
+            turns[-1]["text"] = f"{turns[-1]['text']}\n{line}".strip("\n")
+    return turns if len(turns) > 1 else []
+
+
+def _is_head(line: str) -> bool:
+    return _HEADED.fullmatch(line.strip()) is not None
 
 
 def _timed(lines: list[str]) -> Iterator[Row]:

@@ -6,14 +6,16 @@ import re
 from collections.abc import Callable
 from itertools import islice
 
-from playground.data.chat import is_message
+from playground.data.chat import is_message, speaker_role
 from playground.data.column_mapping import NOTHING_KNOWN, ColumnMapping
 from playground.data.column_names import BETTER, CHAT, CHOICES, HISTORY, WORSE, plain
 from playground.data.excerpts import cells
 from playground.data.shapes.exports import from_service
+from playground.data.shapes.options import with_choices
 from playground.data.shapes.speakers import by_speakers, with_roles
+from playground.data.shapes.tags import with_tags
 from playground.data.shapes.turn_marks import Turn, read_turns
-from playground.data.shapes.wide import exploded, with_better, with_choices, with_one_name
+from playground.data.shapes.wide import exploded, with_better, with_one_name
 from playground.data.table import MAX_DEPTH, MAX_FIELD_CHARS, SHOWN, Change, Problem, Row, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
@@ -56,11 +58,15 @@ def _best(table: Table, resolve: Callable[[Table], ColumnMapping]) -> tuple[Tabl
             refusal = refusal or error
             continue
         if not found or mapping != found[0][2]:  # what makes no difference is not done
-            found.append((len(mapping.unused(shaped)), shaped, mapping))
+            found.append((sum(_holds_some(shaped, column) for column in mapping.unused(shaped)), shaped, mapping))
     if not found:
         raise refusal or DataError(NOTHING_KNOWN, columns="")
     _, shaped, mapping = min(reversed(found), key=lambda each: each[0])
     return shaped, mapping
+
+
+def _holds_some(table: Table, column: str) -> bool:
+    return any(row.get(column) not in (None, "", []) for row in table.rows)
 
 
 def with_turns(table: Table) -> Table | None:
@@ -86,8 +92,28 @@ def with_turns(table: Table) -> Table | None:
     return build_table(zip(table.numbers, rows, strict=True), table.kind, [*table.problems, *problems])
 
 
+def with_chat(table: Table) -> Table | None:
+    """The one column that holds lists of messages under the name of a chat, whatever it is called."""
+    if any(plain(column) in (*CHAT, *BETTER, *HISTORY) for column in table.columns):
+        return None
+    held = [column for column in table.columns if _holds_chats(table, column)]
+    if len(held) != 1:
+        return None
+    rows = [{("messages" if name == held[0] else name): value for name, value in row.items()} for row in table.rows]
+    return build_table(zip(table.numbers, rows, strict=True), table.kind, table.problems)
+
+
+def _holds_chats(table: Table, column: str) -> bool:
+    first = next((row[column] for row in table.rows if row.get(column)), None)
+    return (
+        isinstance(first, list)
+        and len(first) > 1
+        and all(isinstance(item, dict) and speaker_role(item) is not None for item in first)
+    )
+
+
 _SHAPES: tuple[Callable[[Table], Table | None], ...] = (
-    *(with_turns, by_speakers, with_roles, from_service, exploded, with_choices, with_better),
+    *(with_turns, with_chat, by_speakers, with_roles, from_service, exploded, with_choices, with_better, with_tags),
 )
 
 

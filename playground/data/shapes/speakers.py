@@ -9,6 +9,7 @@ from playground.data.table import Problem, Row, Table, build_table
 from playground.sentence import Sentence
 
 _SAID = ("utterance", "body", "value", "line", "comment", "said", "words")
+_NAMES = ("name", "username", "displayname", "id")
 _TURNS_BEFORE = 10
 """So many are read before an answer where the whole file is one conversation."""
 MIN_CHATS = 2
@@ -22,7 +23,7 @@ def by_speakers(table: Table) -> Table | None:
     if not columns["speaker"] or not columns["text"]:
         return None
     rows = [row for row in zip(table.numbers, table.rows, strict=True) if isinstance(row[1].get(columns["text"]), str)]
-    roles = _roles([str(row.get(columns["speaker"]) or "") for _, row in rows])
+    roles = _roles([_name(row.get(columns["speaker"])) for _, row in rows])
     if not roles:
         return None
     chats = list(_chats(rows, columns, roles))
@@ -46,7 +47,7 @@ def by_speakers(table: Table) -> Table | None:
 def with_roles(table: Table) -> Table | None:
     """Chats between people with names: the first asks, the other answers. Of a single chat each answer is a row."""
     column = next((column for column in table.columns if plain(column) in CHAT), "")
-    chats = [row.get(column) for row in table.rows] if column else []
+    chats = [_without_events(row.get(column)) for row in table.rows] if column else []
     first = next((chat for chat in chats if chat), None)
     if not isinstance(first, list) or not are_turns(first) or any(map(is_message, first)):
         return None
@@ -70,6 +71,13 @@ def with_roles(table: Table) -> Table | None:
     return found
 
 
+def _without_events(chat: object) -> object:
+    """Without what a messenger notes between the messages: calls, and who came or left."""
+    if not isinstance(chat, list):
+        return chat
+    return [item for item in chat if not (isinstance(item, dict) and item.get("type") == "service")]
+
+
 def _named_turns(chat: list[object]) -> list[Turn]:
     said = [(str(named), text) for item in chat if isinstance(item, dict) for named, text in [speaker_and_words(item)]]
     roles = _roles([named for named, _ in said])
@@ -88,6 +96,13 @@ _PARTS = {"speaker": SPEAKER, "text": (*PLAIN_TEXT, *_SAID), "group": GROUP, "id
 def _column(table: Table, words: Sequence[str]) -> str:
     by_name = {plain(column): column for column in reversed(table.columns)}
     return next((by_name[word] for word in words if word in by_name), "")
+
+
+def _name(speaker: object) -> str:
+    """What somebody is called, also where a messenger keeps more of them."""
+    if isinstance(speaker, dict):
+        return next((str(speaker[key]) for key in _NAMES if speaker.get(key)), "")
+    return str(speaker or "")
 
 
 def _others(table: Table, number: int, read: set[str]) -> Row:
@@ -115,7 +130,7 @@ def _roles(speakers: list[str]) -> dict[str, Role]:
 def _chats(
     rows: list[tuple[int, Row]], columns: dict[str, str], roles: dict[str, Role]
 ) -> Iterator[tuple[int, list[dict[str, object]]]]:
-    turns = [(number, roles.get(str(row.get(columns["speaker"]) or "")), row) for number, row in rows]
+    turns = [(number, roles.get(_name(row.get(columns["speaker"]))), row) for number, row in rows]
     said = [(number, role, str(row[columns["text"]]), row) for number, role, row in turns if role]
     if columns["parent"] and columns["id"]:
         yield from _paths(said, columns)

@@ -1,16 +1,14 @@
-"""Tables that spread one thing over several columns or lists: choices A to D, two answers and which is better,
-patterns and responses of an intent, and the same part under two names."""
+"""Tables that spread one thing over several columns or lists: two answers and which is better, patterns and responses
+of an intent, and the same part under two names."""
 
 from collections.abc import Iterator
 
 from playground.data import column_names as names
 from playground.data.column_names import plain
+from playground.data.shapes.options import SURELY, has_choices
 from playground.data.table import Problem, Row, Table, build_table
 from playground.sentence import Sentence
 
-_LETTERS = "abcdefgh"
-_SURELY = ("option", "choice", "opt")
-_OPTION = ("option", "choice", "opt", "answer", "op", "")
 _PATTERNS = ("patterns", "examples", "utterances", "phrases", "questions", "texts")
 _RESPONSES = ("responses", "response", "answers", "replies")
 _DECIDES = frozenset(
@@ -18,44 +16,25 @@ _DECIDES = frozenset(
     "overallpreference".split()
 )
 _SIDES = (("a", "b"), ("0", "1"), ("1", "2"), ("j", "k"))
+_NO_ANSWERS = (*SURELY, "model", "name", "id", "author")
+"""Pairs of these are no two answers, but choices, or who gave them."""
 _CONCEPTS = (
     *(names.INSTRUCTION, names.INSTRUCTION_OUTPUT, names.QUESTION, names.ANSWER, names.SUMMARY, names.SYSTEM),
     *(names.CHAT, names.SOURCE, names.TARGET, names.INPUT, names.PROMPT, names.COMPLETION, names.PLAIN_TEXT),
 )
 
 
-def with_choices(table: Table) -> Table | None:
-    """Columns for each choice of a question as one list."""
-    by_name = {plain(column): column for column in table.columns}
-    for start in _OPTION:
-        for signs in (_LETTERS, "12345678", "01234567"):
-            found = [by_name[start + sign] for sign in signs if start + sign in by_name]
-            if (
-                len(found) > (1 if start in _SURELY else 2)
-                and found[0] == by_name.get(start + signs[0])
-                and "choices" not in table.columns
-            ):
-                labels = [sign.upper() for sign in signs if start + sign in by_name]
-                return _changed(
-                    table, (_with_choices(row, dict(zip(labels, found, strict=True))) for row in table.rows)
-                )
-    return None
-
-
-def _with_choices(row: Row, columns: dict[str, str]) -> Row:
-    choices = {label: row[column] for label, column in columns.items() if row.get(column) not in (None, "")}
-    return {**{name: value for name, value in row.items() if name not in columns.values()}, "choices": choices}
-
-
 def with_better(table: Table) -> Table | None:
     """Two answers of which another column, or a number for each, says the better one."""
     by_name = {plain(column): column for column in table.columns}
+    if has_choices(table):  # of these the label tells
+        return None
     for first, second in _SIDES:
         pairs = [
             name[: -len(first)] for name in by_name if name.endswith(first) and name[: -len(first)] + second in by_name
         ]
         scores = [stem for stem in pairs if stem in ("score", "scores", "rating", "reward", "votes")]
-        answers = [stem for stem in pairs if stem not in scores and stem]
+        answers = [stem for stem in pairs if stem and stem not in (*scores, *_NO_ANSWERS)]
         decides = next((by_name[name] for name in by_name if name in _DECIDES), "")
         if not answers or not (decides or scores):
             continue

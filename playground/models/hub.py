@@ -166,7 +166,7 @@ def _described(info: ModelInfo, config: dict[str, Any], files: tuple[HubFile, ..
         num_parameters=weights.total if weights else 0,
         download_bytes=sum(sizes.values()) or (_weight_bytes(weights.parameters) if weights else 0),
         files=files,
-        license=_license(card),
+        license=license_of(card),
         languages=_languages(card.get("language")),
         gated=bool(info.gated),
         has_safetensors=bool(weights) or any(file.name.endswith(".safetensors") for file in files),
@@ -197,7 +197,8 @@ def _weight_bytes(parameters: Mapping[str, int]) -> int:
     return sum(count * _BITS.get(dtype, 8) // 8 for dtype, count in parameters.items())
 
 
-def _license(card: Mapping[str, Any]) -> str:
+def license_of(card: Mapping[str, Any]) -> str:
+    """As a card tells it; "" for nothing."""
     told = card.get("license")
     if told == "other":
         told = card.get("license_name") or told

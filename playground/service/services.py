@@ -22,6 +22,7 @@ from playground.service.models import ModelService
 from playground.service.owners import Owners
 from playground.service.publishing import handover
 from playground.service.quota import Quota
+from playground.service.reading.hub import LIMITS, HubDatasets
 from playground.service.uploads import Uploads
 from playground.service.visitors.belongings import Belongings
 from playground.service.visitors.drafts import Drafts
@@ -43,6 +44,7 @@ class Services:
     adapters: AdapterService
     generation: GenerationService
     datasets: DatasetService
+    hub: HubDatasets
     finetuning: FinetuningService
     corrections: Corrections
     drafts: Drafts
@@ -58,6 +60,7 @@ class Services:
     def close(self) -> None:
         """End the running training and downloads cleanly; the model's host is closed by whoever made it."""
         self.sandbox.close()
+        self.hub.close()
         self.finetuning.close()
         self.models.close()
 
@@ -82,6 +85,7 @@ def build_services(settings: Settings, host: ModelHost, data: DataDir) -> Servic
         adapters,
         GenerationService(adapters),
         datasets,
+        HubDatasets(uploads, Sandbox(READERS, LIMITS), owners, settings.mode == "public"),
         finetuning,
         corrections,
         Drafts(data, quota.check_disk),

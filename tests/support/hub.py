@@ -37,6 +37,10 @@ class Hub:
     files: dict[str, bytes] = field(default_factory=tiny_files)
     info: dict[str, Any] = field(default_factory=dict)
     """In the place of what is told of the model."""
+    datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By id, or by id@revision: {"files": ..., "card": ...}."""
+    tokens: set[str] = field(default_factory=set)
+    """What was sent as Authorization."""
     gated: bool = False
     broken_code: int = 0
     """Answer everything with this."""
@@ -137,10 +141,13 @@ class _Handler(BaseHTTPRequestHandler):
         hub, asked = self.hub, urlsplit(self.path)
         hub.requests.append(f"{self.command} {asked.path}")
         parts = unquote(asked.path).strip("/").split("/")
+        hub.tokens.add(self.headers.get("Authorization") or "")
         if hub.silent:
             hub.release.wait()
         elif hub.broken_code:
             self._send(hub.broken_code, b"{}")
+        elif "datasets" in parts[:2]:
+            self._dataset(parts[1:] if parts[0] == "api" else parts, with_body)
         elif parts == ["api", "models"]:
             self._search(parse_qs(asked.query))
         elif parts[:2] == ["api", "models"]:
@@ -149,6 +156,38 @@ class _Handler(BaseHTTPRequestHandler):
             self._file("/".join(parts[4:]), with_body)
         else:
             self._missing()
+
+    def _dataset(self, parts: list[str], with_body: bool) -> None:
+        """datasets/OWNER/NAME, of a revision, or one of its files."""
+        name, rest = "/".join(parts[1:3]), parts[3:]
+        revision = "/".join(rest[1:]) if rest[:1] == ["revision"] else ""
+        held = self.hub.datasets.get(f"{name}@{revision}" if revision else name)
+        if rest[:1] == ["resolve"]:
+            found = [one for key, one in self.hub.datasets.items() if key.split("@")[0] == name]
+            content = next((one["files"][file] for one in found if (file := "/".join(rest[2:])) in one["files"]), None)
+            if content is None:
+                self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
+            else:
+                self._part(rest[-1], content, with_body)
+        elif held is None:
+            missing = name if not any(key.split("@")[0] == name for key in self.hub.datasets) else revision
+            code = "RevisionNotFound" if missing == revision else "RepoNotFound"
+            self._send(404, b"{}", {"X-Error-Code": code, "X-Error-Message": "not found"})
+        else:
+            siblings = [{"rfilename": file, "size": len(raw)} for file, raw in held["files"].items()]
+            told = {"id": name, "sha": "c" * 40, "gated": held.get("gated", False), "private": False}
+            self._json(told | {"cardData": held.get("card", {}), "siblings": siblings})
+
+    def _part(self, name: str, content: bytes, with_body: bool) -> None:
+        start, end = 0, len(content) - 1
+        told: dict[str, str] = {}
+        if (wanted := self.headers.get("Range")) and not self.hub.no_ranges:
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            start, end = int(first), min(int(last or end), end)
+            told["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
+        self._head(206 if told else 200, end + 1 - start, told)
+        if with_body:
+            self._pour(name, content[: end + 1], start)
 
     def _search(self, query: dict[str, list[str]]) -> None:
         found = self.hub.describe()

@@ -105,6 +105,7 @@ GIVEN: dict[str, list[Any]] = {
     "resume_job": ["none"],
     "inspect_dataset": [None],
     "train": [None, "Name"],
+    "dataset_facts": ["nobody's"],
     "import_adapter": [None, "Name"],
     "export_adapter": ["nobody's"],
     "models": [],

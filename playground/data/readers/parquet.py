@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from playground.data.readers import class_names
-from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, MAX_VALUES, Problem, Table, build_table
+from playground.data.table import MAX_COLUMNS, MAX_FIELD_CHARS, MAX_ROWS, MAX_VALUES, Problem, Row, Table, build_table
 from playground.errors import DataError
 from playground.sentence import N_, Sentence
 
@@ -33,6 +33,22 @@ def read_parquet(path: Path) -> Table:
             return _without(replace(table, problems=[*table.problems, *class_names.problems(used)]), binary)
     except MemoryError:
         raise
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise DataError("The Parquet file is damaged or cut off. Save it again and upload that.") from error
+
+
+def plain_rows(file: BinaryIO, binary: dict[str, None]) -> Iterator[Row]:
+    """The rows of an opened file one after another, with the names of classes; `binary` takes the columns in which some
+    cell is no text. Raises `DataError` for a damaged file."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(file, pre_buffer=False) as opened:
+            if opened.metadata.num_columns > MAX_COLUMNS:
+                raise DataError("The file has more than {limit} columns. Keep those to learn from.", limit=MAX_COLUMNS)
+            classes = _class_names(opened.schema_arrow.metadata or {})
+            yield from class_names.with_names(_parquet_rows(opened, binary), classes, {})
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError("The Parquet file is damaged or cut off. Save it again and upload that.") from error
 

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import gradio as gr
 from gradio.components.api_component import Api
 
 from playground.data.selection import RowChanges
+from playground.data.table import MAX_ROWS
 from playground.errors import InputError
 from playground.service.reading.dataset import DatasetFile
+from playground.service.reading.hub import ROWS, HubChoice, facts_as_api
 from playground.service.services import Services
 from playground.threads import slow
 from playground.training.config import TrainingConfig
@@ -20,12 +23,15 @@ from playground.ui.api.shapes import adapter_as_api, as_text
 from playground.ui.disconnect import while_there
 from playground.ui.errors import show_errors
 
+HUB_PARTS = ("dataset", "configuration", "split")
 DATASET_SCHEMAS: dict[str, dict[str, Any]] = {
     "columns": {"type": "object", "additionalProperties": {"type": "string"}},
     "repairs": {"type": "array", "items": {"type": "string"}},
     "left_out": {"type": "array", "items": {"type": "number"}},
     "edited": {"type": "object"},
     "offset": {"type": "number"},
+    **{part: {"type": "string"} for part in HUB_PARTS},
+    "rows": {"type": "number"},
 }
 """How a file is read, in JSON."""
 
@@ -42,6 +48,8 @@ def wishes(config_class: type[TrainingConfig]) -> list[str]:
         "columns",
         "left_out",
         "edited",
+        *HUB_PARTS,
+        "rows",
     ]
 
 
@@ -57,6 +65,8 @@ def build(services: Services, config_class: type[TrainingConfig] = TrainingConfi
     _add(_inspect(services), "inspect_dataset", DATASET_SCHEMAS)
     _add(_train(services, config_class), "train", schemas(config_class))
     _add(_import(services), "import_adapter", {"anyway": {"type": "boolean"}})
+    told = "What a set of the Hugging Face hub holds: its configurations and splits, with rows, bytes and licence."
+    gr.api(_facts(services), api_name="dataset_facts", api_description=told, concurrency_limit=None)
     exported = gr.File(visible=False)
     button = gr.Button(visible=False)
     inputs: list[Any] = [Api(None, {"type": "string"}, "adapter"), Api(False, {"type": "boolean"}, "merged")]
@@ -74,18 +84,30 @@ def _inspect(services: Services) -> Callable[..., Any]:
         offset: Any = 0,
         left_out: Any = None,
         edited: Any = None,
+        dataset: Any = "",
+        configuration: Any = "",
+        split: Any = "",
+        rows: Any = ROWS,
     ) -> Any:
-        wanted = DatasetFile(
-            _path(file),
-            format=as_text(format, "format"),
-            columns=_as_columns(columns or {}),
-            repairs=_as_repairs(repairs or []),
-            changes=RowChanges.read(left_out or [], edited or {}),
-        )
+        format, place = as_text(format, "format"), _as_offset(offset)
+        columns, repairs = _as_columns(columns or {}), _as_repairs(repairs or [])
+        changes = RowChanges.read(left_out or [], edited or {})
         owner = services.owners.owner(request.headers)
-        return await while_there(services.datasets.describe(owner, wanted, _as_offset(offset)))
+        choice = _choice(file, dataset, configuration, split, rows)
+        source = await while_there(_source(services, owner, file, choice))
+        wanted = replace(source, format=format, columns=columns, repairs=repairs, changes=changes)
+        return await while_there(services.datasets.describe(owner, wanted, place))
 
     return inspect_dataset
+
+
+def _facts(services: Services) -> Callable[..., Any]:
+    @show_errors
+    async def dataset_facts(request: gr.Request, dataset: str) -> dict[str, Any]:
+        services.owners.known_owner(request.headers)
+        return facts_as_api(await services.hub.facts(HubChoice(as_text(dataset, "dataset"))))
+
+    return dataset_facts
 
 
 def _train(services: Services, config_class: type[TrainingConfig]) -> Callable[..., Any]:
@@ -93,12 +115,16 @@ def _train(services: Services, config_class: type[TrainingConfig]) -> Callable[.
 
     @show_errors
     async def train(request: gr.Request, file: Any, name: Any, format: Any, *values: Any) -> AsyncIterator[Any]:
-        owner, path = services.owners.known_owner(request.headers), _path(file)
+        owner = services.owners.known_owner(request.headers)
         given = {wish: value for wish, value in zip(names, values, strict=True) if value is not None}
         name, repairs = as_text(name, "name"), _as_repairs(given.pop("repairs", []))
         columns = _as_columns(given.pop("columns", {}))
         changes = RowChanges.read(given.pop("left_out", []), given.pop("edited", {}))
-        wanted = DatasetFile(path, path.name, as_text(format, "format"), columns, repairs, changes)
+        format, rows = as_text(format, "format"), given.pop("rows", ROWS)
+        dataset, configuration, split = (given.pop(part, "") for part in HUB_PARTS)
+        choice = _choice(file, dataset, configuration, split, rows)
+        source = await while_there(_source(services, owner, file, choice))
+        wanted = replace(source, format=format, columns=columns, repairs=repairs, changes=changes)
         starting = services.finetuning.start(owner, wanted, name, probes=given.pop("probes", ()), overrides=given)
         job_id = await while_there(starting)
         async for state in services.finetuning.follow(owner, job_id):
@@ -150,6 +176,27 @@ def _add(function: Callable[..., Any], api_name: str, schemas: Mapping[str, dict
     gr.Button(visible=False).click(
         function, inputs, Api(None, {"type": "object"}, "result"), api_name=api_name, concurrency_limit=None
     )
+
+
+def _choice(file: Any, dataset: Any, configuration: Any, split: Any, rows: Any) -> HubChoice | None:
+    """Which set of the hub stands in the place of a file; None where a file is there."""
+    if dataset in ("", None):
+        return None
+    if file:
+        raise InputError("Send a file or name a set of the hub, not both.")
+    if isinstance(rows, bool) or not isinstance(rows, int):
+        raise InputError("rows must be a whole number from 2 to {limit}.", limit=f"{MAX_ROWS:,}")
+    for name, value in zip(HUB_PARTS, (dataset, configuration, split), strict=True):
+        if not isinstance(value, str):
+            raise InputError("{name} must be text.", name=name)
+    return HubChoice(dataset, configuration, split, rows)
+
+
+async def _source(services: Services, owner: str, file: Any, choice: HubChoice | None) -> DatasetFile:
+    if choice is None:
+        path = _path(file)
+        return DatasetFile(path, path.name)
+    return (await services.hub.fetch(owner, choice))[0]
 
 
 def _path(file: Any) -> Path:

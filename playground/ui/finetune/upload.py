@@ -16,7 +16,7 @@ from playground.ui.components import snippets
 from playground.ui.components.basics import caption, head, note, owning_tab, primary, second, static_html
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
-from playground.ui.finetune import made_table, review
+from playground.ui.finetune import from_hub, made_table, review
 from playground.ui.finetune.made_table import TableParts
 from playground.ui.finetune.review import CheckParts
 from playground.ui.finetune.state import CHECK, Draft, FinetunePage, drafted, open_step
@@ -45,12 +45,9 @@ class BringParts:
     bringing: gr.Column
     file: gr.File
     refused: gr.HTML
-    earlier: gr.Row
-    """Offers what somebody was preparing when they left."""
-    named: gr.HTML
-    go_on: gr.Button
     ready: tuple[tuple[str, gr.Button], ...]
     make: gr.Button
+    hub: from_hub.HubParts
     line: gr.HTML
     next: gr.Button
     table: TableParts
@@ -80,14 +77,12 @@ def _draw(bringing: gr.Column, table: TableParts) -> BringParts:
                 height=220,
             )
             refused = gr.HTML("", padding=False, visible=False)
-            with gr.Row(visible=False, elem_classes=["foot", "earlier"]) as earlier:
-                named = gr.HTML("", padding=False, elem_classes="say")
-                go_on = second("Go on with it")
             with gr.Row(elem_classes="foot"):
                 caption("No file at hand? Start with one of ours:")
                 make = second("Make a small table")
             with gr.Row(elem_classes="three"):
                 ready = tuple((name, gr.Button(t(text), elem_classes="pick3", min_width=0)) for name, text in READY)
+            hub = from_hub.build()
         with gr.Column(elem_classes=["card", "wide"]):
             head(
                 "What a file looks like",
@@ -103,7 +98,7 @@ def _draw(bringing: gr.Column, table: TableParts) -> BringParts:
     with gr.Row(elem_classes="foot"):
         line = caption(ADAPTER)
         following = primary("Next: check them", interactive=False)
-    return BringParts(bringing, file, refused, earlier, named, go_on, ready, make, line, following, table)
+    return BringParts(bringing, file, refused, ready, make, hub, line, following, table)
 
 
 def wire(frame: FinetunePage, parts: BringParts, check: CheckParts) -> None:
@@ -128,8 +123,6 @@ def wire(frame: FinetunePage, parts: BringParts, check: CheckParts) -> None:
 
     @show_errors
     async def removed(request: gr.Request) -> list[Any]:
-        if owner := frame.services.owners.identify(request.headers):
-            await quick.run(frame.services.drafts.forget, owner)
         return [gr.HTML("", visible=False), *without(gettext_for(request))]
 
     def without(gettext: Gettext) -> list[Any]:
@@ -140,45 +133,10 @@ def wire(frame: FinetunePage, parts: BringParts, check: CheckParts) -> None:
     parts.file.upload(received, parts.file, [parts.file, *stage, *shown], **EVENT_OPTIONS)
     parts.file.clear(removed, None, [*stage, frame.draft], **EVENT_OPTIONS)
     parts.next.click(lambda: open_step(CHECK), None, frame.steps, **EVENT_OPTIONS)
+    from_hub.wire(frame, parts.hub, check)
     for name, button in parts.ready:
         button.click(_taking(frame, name), None, [frame.steps, *shown], **EVENT_OPTIONS)
     made_table.wire(frame, parts.table, parts.bringing, parts.make, shown)
-    _wire_earlier(frame, parts, shown)
-
-
-def _wire_earlier(frame: FinetunePage, parts: BringParts, shown: list[Any]) -> None:
-    """Whoever comes back finds what they were preparing, with all that was chosen and changed."""
-    services = frame.services
-
-    @show_errors
-    async def offer(draft: Draft, request: gr.Request) -> list[Any]:
-        found = (
-            await quick.run(services.drafts.find, services.owners.owner(request.headers)) if not draft.path else None
-        )
-        if found is None:
-            return [gr.Row(visible=False), ""]
-        fields = {"name": found.name, "count": len(found.changes.left_out | found.changes.edited.keys())}
-        told = (
-            N_("You were preparing {name}, with rows changed: {count}.")
-            if fields["count"]
-            else N_("You were preparing {name}.")
-        )
-        return [gr.Row(visible=True), snippets.caption(gettext_for(request)(told, **fields))]
-
-    @show_errors
-    async def go_on(request: gr.Request) -> list[Any]:
-        found = await quick.run(services.drafts.find, services.owners.owner(request.headers))
-        if found is None:
-            raise InputError("This file is not there any more. Bring it again.")
-        draft, drawn = await review.read(services, drafted(found), request)
-        return [open_step(CHECK), gr.Row(visible=False), draft, *drawn]
-
-    for another in (parts.file.upload, *(button.click for _, button in parts.ready)):
-        another(lambda: gr.Row(visible=False), None, parts.earlier, **EVENT_OPTIONS)
-    parts.go_on.click(go_on, None, [frame.steps, parts.earlier, *shown], **EVENT_OPTIONS)
-    tab = owning_tab()
-    if tab is not None:
-        tab.select(offer, frame.draft, [parts.earlier, parts.named], **EVENT_OPTIONS)
 
 
 def _taking(frame: FinetunePage, name: str) -> Callable[..., Any]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import gradio as gr
 
-from playground.data.column_mapping import AUTO
 from playground.errors import DataError, InputError
 from playground.service.services import Services
 from playground.service.visitors.work import Work
@@ -18,7 +17,7 @@ from playground.ui.finetune import review
 from playground.ui.finetune.configure import TeachParts
 from playground.ui.finetune.progress import WatchParts
 from playground.ui.finetune.review import CheckParts
-from playground.ui.finetune.state import CHECK, TEACH, Draft, FinetunePage, open_step
+from playground.ui.finetune.state import CHECK, TEACH, Draft, FinetunePage, drafted, open_step
 from playground.ui.finetune.upload import BringParts
 from playground.ui.i18n import gettext_for
 
@@ -45,12 +44,11 @@ def wire(
             # The clock's next tick draws the run; at its end it moves on to the result by itself.
             seen = gr.Column(visible=False), gr.Column(visible=True)
             return [state["job_id"], gr.Timer(active=True), open_step(TEACH), *seen, *nothing[5:]]
-        path = await quick.run(services.work.path, owner, kept)
-        if path is None:
+        file = await quick.run(services.drafts.find, owner)
+        if file is None:
             return nothing
-        begun = Draft(str(path), path.name, kept.format or AUTO, dict(kept.columns), repairs=kept.repairs)
         try:
-            begun, drawn = await review.read(services, begun, request)
+            begun, drawn = await review.read(services, drafted(file), request)
         except DataError:  # it was read once; what it takes may have changed with the app
             return nothing
         told = snippets.caption(
@@ -89,12 +87,6 @@ def _run(services: Services, owner: str, kept: Work) -> JobState | None:
 
 async def _keep(services: Services, request: gr.Request, draft: Draft, job_id: str, step: int) -> None:
     owner = services.owners.known_owner(request.headers)
-    begun = Work(
-        job_id=job_id,
-        path=draft.path,
-        format=draft.format,
-        columns=draft.columns,
-        repairs=draft.repairs,
-        step=step,
-    )
-    await quick.run(services.work.keep, owner, begun if draft.path or job_id else Work())
+    if not draft.path and not job_id:
+        await quick.run(services.drafts.forget, owner)
+    await quick.run(services.work.keep, owner, Work(job_id=job_id, step=step if draft.path else 0))

@@ -36,6 +36,20 @@ def test_is_read_letter_by_letter(language: str) -> None:
         assert decode(f"question,answer\n{text}\n".encode(encoding))[0] == f"question,answer\n{text}\n", encoding
 
 
+@pytest.mark.parametrize(
+    ("text", "encodings"),
+    [
+        ("Alla människor är födda fria och lika i värde.", "cp1252 cp850 mac_roman"),
+        ("Kõik inimesed sünnivad vabadena ja võrdsetena.", "cp1252 cp1257"),
+        ("Alle mennesker er født frie og lige i værdighed.", "cp1252 cp850 mac_roman"),
+    ],
+)
+def test_a_sign_within_a_word_is_a_letter(text: str, encodings: str) -> None:
+    """Defends short texts with few letters beyond ASCII's: a quote or an ideograph amid them is none."""
+    for encoding in encodings.split():
+        assert decode(f"question,answer\nx,{text}\n".encode(encoding))[0] == f"question,answer\nx,{text}\n", encoding
+
+
 def test_signs_alone_are_those_of_an_editor() -> None:
     """Defends English with a dash or the sign of a currency, from which no language can be told."""
     for text in ("“Why?” – for 5 €", "It’s here…"):

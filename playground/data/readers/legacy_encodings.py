@@ -14,8 +14,11 @@ _KOREAN = frozenset("이다는을를에의가고니요하지은서로어나기�
 """The commonest syllables: about a third of any Korean text."""
 _NEUTRAL = frozenset("‘’“”‚„–—…•€£¥©®™°«»§·´\u00a0№‹›½²³" + "\u200e\u200f")
 """Signs that stand in texts of any language."""
-_ODD_CASE = re.compile(r"[a-zß-öø-ÿα-ώа-џěřčžšąęłśćńźżőűığş][A-ZÀ-ÖØ-ÞΑ-ΩА-ЯЁЂ-Џ](?=[^\W\d_])")
+_WITHIN = re.compile(r"(?<=[^\W\d_])[‘“”‚„…•€£¥©®™°«»§´№‹›½²³](?=[^\W\d_])")
+"""Such a sign between two letters, where none belongs: a letter was meant."""
+_ODD_CASE = re.compile(r"[a-zß-öø-ÿα-ώа-џěřčžšąęłśćńźżőűığş][A-ZÀ-ÖØ-ÞŠŽŒŸČŘĚŁŚŹŻĄĘĆŃŐŰΑ-ΩА-ЯЁЂ-Џ](?=[^\W\d_])")
 _MIXED = re.compile(r"[a-zA-Z][Ͱ-ӿ֐-ۿ฀-๿]|[Ͱ-ӿ֐-ۿ฀-๿][a-zA-Z]")
+_IN_A_WORD = re.compile(r"[a-zA-Z][\u4e00-\u9fff]+(?=[a-z])")
 _MAX_CHARS = 50_000
 _STRANGE = 1e-4
 """The share of a letter that a language does not have."""
@@ -69,6 +72,7 @@ def _score(sample: bytes, name: str) -> float | None:
     if not others or text is None:
         return None
     counts = Counter(char for char in "".join(others).replace("İ", "i").lower() if char not in _NEUTRAL)
+    counts.update(_WITHIN.findall(text))
     total = sum(counts.values())
     if not total:
         return _SIGNS_ALONE if name == "cp1252" else None
@@ -111,7 +115,13 @@ def _ideographs(text: str, encoding: str, first: bytes, end: bytes) -> bool:
     common = "".join(found).encode(encoding, "ignore").decode(encoding)
     ideographs = [char for char in common if "\u4e00" <= char <= "\u9fff"]
     usual = sum(first <= char.encode(encoding) < end for char in ideographs)
-    return len(common) >= 0.8 * len(found) and len(ideographs) >= 0.5 * len(found) and usual >= 0.9 * len(ideographs)
+    within = len(_IN_A_WORD.findall(text))
+    return (
+        len(common) >= 0.8 * len(found)
+        and len(ideographs) >= 0.5 * len(found)
+        and usual >= 0.9 * len(ideographs)
+        and 2 * within < len(ideographs)
+    )
 
 
 def _is_japanese(text: str) -> bool:

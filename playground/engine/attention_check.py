@@ -10,22 +10,21 @@ from playground.engine.attention import ATTENTION
 from playground.engine.forward_batch import ForwardBatch, PrefillChunk
 from playground.engine.kv_cache import KVCache
 from playground.errors import ModelError
-from playground.sentence import N_
 
 log = logging.getLogger(__name__)
 
 _CHECKED_TOKENS = 8
 _CHECKED_TEXTS = 8
-_ALIKE = 0.05
+ALIKE = 0.05
 """Of their size, the logits of most texts may differ so much between together and alone: 16 bits round differently in
 other shapes. One text may differ by more: SmolLM2's own logits in bf16 move by 0.01 where a text is longer, for some
 by 0.07."""
 _CHANGING_ROPE = {"dynamic", "longrope"}
 _UNBOUNDED = 2**31
-_CANNOT_SHARE = N_(
-    "This model keeps what it has read in a way that cannot be shared by many visitors here. Choose a plain "
-    "transformer such as Qwen/Qwen2.5-0.5B-Instruct."
-)
+
+
+class CannotShareError(Exception):
+    """This model keeps what it has read in a way that cannot stand in one table for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +33,18 @@ class AttentionSupport:
 
     bytes_per_token: int
     max_context: int
+    continues: bool = True
+    """Prompts may go in part by part."""
 
 
 @torch.inference_mode()
 def enable_varlen_attention(model: PreTrainedModel) -> AttentionSupport:
-    """Let a model use variable-length attention from now on. Raises `ModelError` for one with logits that it changes
-    or that are no numbers.
+    """Let a model use variable-length attention from now on. Raises `CannotShareError` for one with logits that it
+    changes, `ModelError` for one with logits that are no numbers.
 
     That is how models show whose memory is not in keys and values, or whose attention has parts that are unknown here.
     """
-    size = model.get_input_embeddings().num_embeddings
-    starts = [size * (place + 1) // (_CHECKED_TEXTS + 1) for place in range(_CHECKED_TEXTS)]
-    texts = [[(start + 7 * step) % size for step in range(_CHECKED_TOKENS)] for start in starts]
-    alone = torch.stack([model(input_ids=torch.tensor([text], device=model.device)).logits[0, -1] for text in texts])
-    if not alone.isfinite().all():
-        raise ModelError("The weights of this model hold what are no numbers: its files are damaged. Get them again.")
+    texts, alone = check_texts(model)
     before = model.config._attn_implementation
     try:
         model.set_attn_implementation(ATTENTION)
@@ -63,14 +59,28 @@ def enable_varlen_attention(model: PreTrainedModel) -> AttentionSupport:
         difference = float(differences.median())
     except Exception as error:
         model.set_attn_implementation(before)
-        raise ModelError(_CANNOT_SHARE) from error
-    if not difference < _ALIKE:
+        raise CannotShareError from error
+    if not difference < ALIKE:
         model.set_attn_implementation(before)
         log.error("with variable-length attention the model's logits are off by %.3f of their size", difference)
-        raise ModelError(_CANNOT_SHARE)
+        raise CannotShareError
     return AttentionSupport(
         kv_cache.bytes_per_token(), _max_context(model.config.get_text_config(), prompts.sliding_windows)
     )
+
+
+def check_texts(model: PreTrainedModel) -> tuple[list[list[int]], torch.Tensor]:
+    """Texts of one length, and the logits (N, V) after their last tokens as the model itself gives them.
+
+    Raises `ModelError` where those are no numbers.
+    """
+    size = model.get_input_embeddings().num_embeddings
+    starts = [size * (place + 1) // (_CHECKED_TEXTS + 1) for place in range(_CHECKED_TEXTS)]
+    texts = [[(start + 7 * step) % size for step in range(_CHECKED_TOKENS)] for start in starts]
+    alone = torch.stack([model(input_ids=torch.tensor([text], device=model.device)).logits[0, -1] for text in texts])
+    if not alone.isfinite().all():
+        raise ModelError("The weights of this model hold what are no numbers: its files are damaged. Get them again.")
+    return texts, alone
 
 
 def _max_context(config: PretrainedConfig, windows: set[int]) -> int:

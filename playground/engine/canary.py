@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from transformers import PreTrainedModel
 
-from playground.engine.forward_batch import ForwardBatch, ScoringRows
-from playground.engine.kv_cache import KVCache
 from playground.engine.lora import MultiLora
 from playground.engine.lora_stack import LoraSegment
+from playground.engine.model_runner import ModelRunner
 from playground.protocol.messages import BASE
 
 _PROMPTS = 3
@@ -20,11 +18,10 @@ class Canary:
     """Always runs alone, one prompt after another, with the number of threads it began with: the reference holds
     for the same shapes and threads only. Make it before the first adapter."""
 
-    def __init__(self, model: PreTrainedModel, lora: MultiLora) -> None:
-        self._model = model
+    def __init__(self, runner: ModelRunner, lora: MultiLora, vocabulary: int) -> None:
+        self._runner = runner
         self._lora = lora
         self._threads = torch.get_num_threads()
-        vocabulary = model.get_input_embeddings().num_embeddings
         order = torch.randperm(vocabulary, generator=torch.Generator().manual_seed(0))
         self._prompts = [
             order[(torch.arange(_LENGTH) + row * _LENGTH) % vocabulary].tolist() for row in range(_PROMPTS)
@@ -48,8 +45,7 @@ class Canary:
         found = []
         for prompt in self._prompts:
             with _threads(self._threads), self._lora.applied([LoraSegment(adapter, 1.0, len(prompt))]):
-                batch = ForwardBatch(KVCache(), scoring=[ScoringRows(0, 0, [prompt])])
-                found.append(batch.run(self._model)[2][0][0].clone())
+                found.append(self._runner.logits(prompt).clone())
         return found
 
 

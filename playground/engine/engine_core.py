@@ -14,15 +14,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from transformers import PreTrainedModel
 
+from playground.engine.kv_cache import KVCache
 from playground.engine.lora import MultiLora
 from playground.engine.model_runner import ModelRunner
 from playground.engine.sched.scheduler import Finished, Scheduler
 from playground.engine.sequence import SequenceStatus, StepLimits, TokenSequence
+from playground.engine.sequential.caches import SequenceCaches
+from playground.engine.sequential.model_runner import SequentialModelRunner
 from playground.errors import EngineError, PlaygroundError
 from playground.gpu import spoiled
 from playground.memory import give_back_idle_card, out_of_memory
@@ -59,12 +62,18 @@ class EngineCore:
         template_prefix: Sequence[int] = (),
         on_spoiled: Callable[[], None] = lambda: None,
         max_prefill_tokens: int = StepLimits().prefill_tokens,
+        caches: SequenceCaches | None = None,
     ) -> None:
-        """`on_spoiled` is called once the GPU can do nothing more in this process; the engine is closed then."""
+        """`on_spoiled` is called once the GPU can do nothing more in this process; the engine is closed then.
+        `caches` are for models that are read one sequence after another."""
         self.scheduler = Scheduler(
-            lora, max_num_seqs, max_queued_requests, max_total_tokens, template_prefix, max_prefill_tokens
+            lora, max_num_seqs, max_queued_requests, max_total_tokens, template_prefix, max_prefill_tokens, caches
         )
-        self._runner = ModelRunner(model, lora, self.scheduler.kv_cache)
+        self.runner = (
+            SequentialModelRunner(model, lora, caches)
+            if caches is not None
+            else ModelRunner(model, lora, cast(KVCache, self.scheduler.kv_cache))
+        )
         self._changed = threading.Condition(self.scheduler.lock)
         self._commands: list[_Command] = []
         self._closed = ""
@@ -101,8 +110,8 @@ class EngineCore:
         """
         began = time.perf_counter()
         scheduled = self.scheduler.schedule(only)
-        logits = self._runner.execute(scheduled)
-        finished = self._runner.process_outputs(scheduled, logits)
+        logits = self.runner.execute(scheduled)
+        finished = self.runner.process_outputs(scheduled, logits)
         if scheduled.decodes_one:
             self._steps_s.append(time.perf_counter() - began)
         return finished

@@ -198,6 +198,7 @@ class LocalModelHost:
             "max_adapter_bytes": largest,
             "max_adapter_numbers": engine.max_adapter_numbers,
             "context_length": engine.context_length,
+            "one_at_a_time": engine.one_at_a_time,
             "memory_gib": engine.memory_bytes / 2**30,
             "kernels": engine.kernels,
         }

@@ -1,5 +1,7 @@
 """The KV cache: one slot per running sequence, in one (slots, kv_heads, tokens, head_dim) tensor pair per layer."""
 
+from typing import Protocol
+
 import torch
 
 from playground.engine.attention import GPU_LENGTH_STEP
@@ -14,6 +16,22 @@ MIN_CACHE_TOKENS = 512
 
 SlotKV = dict[int, tuple[torch.Tensor, torch.Tensor]]
 """What stands in one slot: for each layer keys and values, both (KV, L, D)."""
+
+
+class CacheSlots(Protocol):
+    """Where what was read of the running sequences stands, one slot for each."""
+
+    def clear_slot(self, slot: int) -> None: ...
+
+    def move_slot(self, source: int, target: int, length: int) -> None: ...
+
+    def swap_slots(self, one: int, other: int, length: int) -> None: ...
+
+    def trim(self, slots: int, length: int) -> None: ...
+
+    def clear(self) -> None: ...
+
+    def size_bytes(self) -> int: ...
 
 
 def kv_cache_capacity(bytes_per_token: int, device: torch.device) -> int:

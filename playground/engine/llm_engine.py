@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from playground.engine.attention_check import AttentionSupport, enable_varlen_attention
+from playground.engine.attention_check import AttentionSupport
 from playground.engine.canary import Canary
 from playground.engine.engine_core import STOPPING, EngineCore
 from playground.engine.kv_cache import kv_cache_capacity
@@ -22,7 +22,9 @@ from playground.engine.output_collector import RequestOutputCollector
 from playground.engine.sampler import check_number, check_sampling
 from playground.engine.scoring import LogprobsSequence
 from playground.engine.sequence import GenerateSequence, ServedModel, StepLimits
-from playground.errors import AdapterError, InputError, ModelError
+from playground.engine.sequential.caches import SequenceCaches
+from playground.engine.sequential.check import SequentialSupport, look_at
+from playground.errors import AdapterError, InputError
 from playground.memory import out_of_memory
 from playground.models.loader import LoadedModel
 from playground.process import in_own_thread
@@ -72,7 +74,8 @@ class LLMEngine:
             self._executor.use(kernel_choices(self._executor, loaded, kernel_cache))
         tokenizer = loaded.tokenizer
         self._attention = loaded.model.config._attn_implementation
-        support = self._enable_attention()
+        support = look_at(loaded.model, self._executor, loaded.info.name)
+        self.one_at_a_time = isinstance(support, SequentialSupport)
         max_total_tokens = max_total_tokens or kv_cache_capacity(support.bytes_per_token, loaded.device)
         room = min(tokenizer.context_length, support.max_context, max_total_tokens)
         vocabulary = loaded.model.get_input_embeddings().num_embeddings
@@ -95,20 +98,10 @@ class LLMEngine:
             max_total_tokens,
             tokenizer.template_prefix_ids,
             on_spoiled,
-            limits.prefill_tokens,
+            limits.prefill_tokens if support.continues else room,
+            None if isinstance(support, AttentionSupport) else SequenceCaches(support.continues, support.held),
         )
-        self._canary = self._core.call_between_steps(lambda: Canary(loaded.model, self._lora))
-
-    def _enable_attention(self) -> AttentionSupport:
-        """Where the fused decoder is off from what the model itself computes, it is done without."""
-        try:
-            return enable_varlen_attention(self._loaded.model)
-        except ModelError:
-            if self._executor.decoder is None:
-                raise
-            log.warning("%s is not quite of the family that it names; its own code runs it", self._loaded.info.name)
-            self._executor.decoder = None
-            return enable_varlen_attention(self._loaded.model)
+        self._canary = self._core.call_between_steps(lambda: Canary(self._core.runner, self._lora, vocabulary))
 
     @property
     def memory_bytes(self) -> int:

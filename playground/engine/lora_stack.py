@@ -4,6 +4,7 @@
 So a layer costs few small products whatever the mix. A token of the base has no ranks and gets an exact zero added.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -59,7 +60,7 @@ class LoraStack:
         if used != self._rank_slices.keys():
             self._build(sorted(used), adapters)
         if self._last != (wanted := [list(kept), list(segments)]):  # from token to token, they go the same ways
-            self._masks = {sum(one.num_tokens for one in some): self._mask_of(some) for some in wanted}
+            self._masks = self._masks_of(wanted)
             self._last = wanted
         for layer, kernel in self._kernels:
             layer.add_lora = partial(self._add, kernel)
@@ -117,6 +118,15 @@ class LoraStack:
 
     def _zeros(self, *shape: int) -> torch.Tensor:
         return torch.zeros(shape, device=self._device)
+
+    def _masks_of(self, wanted: Sequence[Sequence[LoraSegment]]) -> dict[int, RankMask]:
+        """Where all go the same way, as many tokens as a layer may have: experts see some of them, or some twice."""
+        ways = {(one.adapter, one.strength) for some in wanted for one in some}
+        if len(ways) == 1 and len(self._rank_slices) == 1:
+            ((_, strength),) = ways
+            alike = RankMask(None, None if strength == 1.0 else torch.full((1, 1, 1), strength, device=self._device))
+            return defaultdict(lambda: alike)
+        return {sum(one.num_tokens for one in some): self._mask_of(some) for some in wanted}
 
     def _mask_of(self, segments: Sequence[LoraSegment]) -> RankMask:
         num_tokens = sum(segment.num_tokens for segment in segments)

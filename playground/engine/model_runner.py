@@ -1,13 +1,13 @@
 """Runs what the scheduler chose: one forward pass, then the next token of each sequence, or its scores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 import torch
 from transformers import PreTrainedModel
 
-from playground.engine.forward_batch import BatchLogits, ForwardBatch
+from playground.engine.forward_batch import BatchLogits, ForwardBatch, ScoringRows
 from playground.engine.kv_cache import KVCache
 from playground.engine.lora import MultiLora
 from playground.engine.lora_stack import LoraSegment
@@ -42,6 +42,10 @@ class ModelRunner:
         kept = [*decode, *(replace(one, num_tokens=1) for one in prefill), *scored]
         with self._lora.applied([*decode, *prefill, *scored], kept):
             return batch.run(self._model)
+
+    def logits(self, token_ids: Sequence[int]) -> torch.Tensor:
+        """(T, V) of a text by itself, through what is applied now."""
+        return ForwardBatch(KVCache(), scoring=[ScoringRows(0, 0, [token_ids])]).run(self._model).scoring[0][0]
 
     def process_outputs(self, scheduled: SchedulerOutput, logits: BatchLogits) -> list[Finished]:
         """Sample for all at once and give each its token or scores; returns who is finished."""

@@ -125,6 +125,14 @@ def _is_linear(model: nn.Module, name: str) -> bool:
     return isinstance(model.get_submodule(name), (nn.Linear, Conv1D))
 
 
+_SCANNING = ("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h")
+_SCANNED = ("out_proj",)
+"""In these families a kernel reads this layer's weight past the layer."""
+_EXPERTS = ("gate_up_proj", "down_proj", "gate_proj", "up_proj")
+_EXPERT_LAYERS = ("gate", "gate_proj", "up_proj", "down_proj", "w1", "w2", "w3")
+"""Where all experts are one parameter, PEFT takes these names for theirs, whatever layers have them too."""
+
+
 def _linear_widths(model: PreTrainedModel) -> dict[str, tuple[int, int]]:
     """(in_features, out_features) of each linear layer but the output head, which stays as it is."""
     head = model.get_output_embeddings()
@@ -142,13 +150,23 @@ def _linear_widths(model: PreTrainedModel) -> dict[str, tuple[int, int]]:
 def lora_widths(model: PreTrainedModel) -> dict[str, int]:
     """How many numbers one rank of an adapter has on all linear layers of a name, by what `target_modules` calls them.
 
-    The output head is none of them.
+    The output head is none of them, nor is what PEFT would take for something else.
     """
     found: dict[str, int] = {}
+    left_out = _names_without_lora(model)
     for name, widths in _linear_widths(model).items():
         last = name.rpartition(".")[2]
-        found[last] = found.get(last, 0) + sum(widths)
+        if last not in left_out and not last.isdigit():  # a number is the name of whole layers too
+            found[last] = found.get(last, 0) + sum(widths)
     return found
+
+
+def _names_without_lora(model: PreTrainedModel) -> set[str]:
+    """Source: PEFT 0.19, `tuners_utils._check_lora_target_modules_mamba` and
+    `transformers_weight_conversion._MOE_TARGET_MODULE_MAPPING`."""
+    names = set(_SCANNED) if model.config.model_type in _SCANNING else set()
+    experts = any(name.endswith(_EXPERTS) and one.dim() == 3 for name, one in model.named_parameters())
+    return names | set(_EXPERT_LAYERS) if experts else names
 
 
 def memory_bytes(model: PreTrainedModel) -> int:

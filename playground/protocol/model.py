@@ -39,6 +39,8 @@ class ModelInfo(BaseModel, frozen=True):
     """What its weights take in memory."""
     context_length: int
     """Tokens that it takes at once, its answer included; in a host, after memory and attention have had their say."""
+    one_at_a_time: bool = False
+    """In a host: whether each request has passes of its own, since this family cannot share one."""
     has_chat_template: bool
     languages: tuple[str, ...] = ()
     """English names of the languages that it knows, for Translate."""

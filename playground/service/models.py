@@ -53,6 +53,7 @@ class ModelService:
             "quantization": info.precision,
             "memory_gib": info.memory_gib,
             "context_length": info.context_length,
+            "one_at_a_time": info.one_at_a_time,
             "kernels": info.kernels,
             **asdict(self._host.status()),
             "phase": change.phase if change and not change.ended else "ready",

@@ -70,6 +70,7 @@ def wire(services: Services, page: gr.Blocks, header: Header) -> None:
 
 def facts(info: ModelInfo, gettext: Gettext) -> Markup:
     """Model, precision, device and memory as they really are; the tooltip explains the precision."""
+    runs = " · ".join([info.device.upper(), *([gettext("one at a time")] if info.one_at_a_time else [])])
     tip = gettext(TIPS[info.quantization])
-    loaded = snippet("loaded", tip, info.name, info.precision, info.device.upper(), f"{info.memory_gib:.2f}")
+    loaded = snippet("loaded", tip, info.name, info.precision, runs, f"{info.memory_gib:.2f}")
     return snippet("brand", loaded)

@@ -86,7 +86,9 @@ def test_sentiment_judges_every_line(page: Page) -> None:
     open_tab(page, "Sentiment")
     use_example(page, "sentiment", 1)
     expect(page.locator("#sentiment-result .tbl tr")).to_have_count(7)
-    expect(page.locator("#sentiment-result .verdict-word:visible")).to_have_text(re.compile("positive|negative|undecided"))
+    expect(page.locator("#sentiment-result .verdict-word:visible")).to_have_text(
+        re.compile("positive|negative|undecided")
+    )
 
 
 def test_an_answer_is_marked_in_the_passage_or_said_to_be_missing(page: Page) -> None:

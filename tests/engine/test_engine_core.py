@@ -60,7 +60,8 @@ def test_out_of_memory_takes_the_largest(
     engine._core.scheduler.prefix_cache.clear()
     large = engine.submit(GenerateRequest((5,) * 256, SamplingParams(250, 1.5, 1.0, 0, seed=1)))
     until(lambda: engine.status().running == 1)
-    run = ModelRunner.execute
+    runner = type(engine._core.runner)
+    run = runner.execute
     raised = threading.Event()
 
     def scarce(self: ModelRunner, scheduled: Any) -> Any:
@@ -69,7 +70,7 @@ def test_out_of_memory_takes_the_largest(
             raise torch.OutOfMemoryError("no memory")
         return run(self, scheduled)
 
-    monkeypatch.setattr(ModelRunner, "execute", scarce)
+    monkeypatch.setattr(runner, "execute", scarce)
     small = engine.submit(greedy(tokenizer))
     with pytest.raises(EngineError, match="not enough memory"):
         large.result(30)
@@ -81,14 +82,15 @@ def test_a_pass_that_fails_is_taken_apart(
 ) -> None:
     """When the model itself fails on somebody's tokens, the others in the same pass still get theirs."""
     want = engine.submit(greedy(tokenizer)).result(30)
-    run = ModelRunner.execute
+    runner = type(engine._core.runner)
+    run = runner.execute
 
     def picky(self: ModelRunner, scheduled: Any) -> Any:
         if any(seq.owner == "cursed" for seq in [*scheduled.decode, *(seq for seq, _ in scheduled.prefill)]):
             raise RuntimeError("bad tokens")
         return run(self, scheduled)
 
-    monkeypatch.setattr(ModelRunner, "execute", picky)
+    monkeypatch.setattr(runner, "execute", picky)
     fine = engine.submit(greedy(tokenizer))
     broken = engine.submit(endless(tokenizer, 1, "cursed"))
     with pytest.raises(EngineError, match=r"error [0-9a-f]{8}"):
@@ -119,7 +121,7 @@ def test_slots_are_given_back_when_nobody_is_left(engine: LLMEngine, tokenizer: 
     """One long text must not keep its memory for good."""
     engine.submit(greedy(tokenizer)).result(30)
     until(lambda: engine.status().running == 0)
-    until(lambda: not engine._core.scheduler.kv_cache._layers)
+    until(lambda: not engine._core.scheduler.kv_cache.size_bytes())
 
 
 def test_short_prompts_are_read_first(
@@ -203,7 +205,7 @@ def test_a_spoiled_gpu_ends_the_engine(
         running = [live.submit(endless(tokenizer, seed)) for seed in (1, 2)]
         until(lambda: live.status().running == 1)
         if where == "a step":
-            monkeypatch.setattr(live._core._runner, "execute", fails)
+            monkeypatch.setattr(live._core.runner, "execute", fails)
         else:
             with pytest.raises(EngineError, match="GPU failed"):
                 live._core.call_between_steps(fails)

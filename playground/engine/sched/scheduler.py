@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from playground.engine.forward_batch import PrefillChunk, ScoringRows
-from playground.engine.kv_cache import KVCache
+from playground.engine.kv_cache import CacheSlots, KVCache
 from playground.engine.lora import MultiLora
 from playground.engine.prefix_cache import PrefixCache
 from playground.engine.sched.output import SchedulerOutput
@@ -48,12 +48,17 @@ class Scheduler:
         max_total_tokens: int,
         template_prefix: Sequence[int] = (),
         max_prefill_tokens: int = StepLimits().prefill_tokens,
+        own_slots: CacheSlots | None = None,
     ) -> None:
         """`template_prefix` is what the chat template itself writes before a conversation; of prompts, no more than
-        `max_prefill_tokens` go in at one step, so that others wait for no more than this."""
+        `max_prefill_tokens` go in at one step, so that others wait for no more than this. `own_slots` stand in the
+        place of a KV cache, and cannot be cut: nothing is kept of them for others, or read ahead in them."""
         self.lock = threading.RLock()
-        self.kv_cache = KVCache(max_num_seqs)
-        self.prefix_cache = PrefixCache(self.kv_cache, int(PREFIX_CACHE_SHARE * max_total_tokens), template_prefix)
+        table = KVCache(max_num_seqs)
+        self.kv_cache: CacheSlots = own_slots or table
+        self._can_be_cut = own_slots is None
+        kept = int(PREFIX_CACHE_SHARE * max_total_tokens) if self._can_be_cut else 0
+        self.prefix_cache = PrefixCache(table, kept, template_prefix)
         self.waiting: FairRequestQueue[TokenSequence] = FairRequestQueue(max_queued_requests)
         self.running: list[TokenSequence] = []
         self._lora = lora
@@ -254,7 +259,7 @@ class Scheduler:
     def _propose(self) -> dict[str, list[int]]:
         """What may follow, by request, of those who decode; with many of them a pass has enough tokens without."""
         decoding = [seq for seq in self.running if isinstance(seq, GenerateSequence) and _is_decoding(seq)]
-        if len(decoding) > MAX_SPECULATING:
+        if len(decoding) > MAX_SPECULATING or not self._can_be_cut:
             return {}
         return {seq.request_id: proposed for seq in decoding if (proposed := seq.propose_tokens())}
 

@@ -14,6 +14,7 @@ from trl import SFTConfig
 
 from playground.models.loader import LoadedModel
 from playground.models.quantization import disable_cpu_repacking, plain_dtype
+from playground.training.config import TARGETS
 from playground.training.jobs.checkpoints import TMP_FOLDER
 from playground.training.worker.callback import EventCallback
 from playground.training.worker.checkpointing import AtomicCheckpointTrainer
@@ -52,7 +53,7 @@ def assemble(loaded: LoadedModel, run: Run) -> AtomicCheckpointTrainer:
         processing_class=loaded.tokenizer.transformers_tokenizer,
         train_dataset=run.train_rows,
         eval_dataset=run.held_out_rows,
-        peft_config=LoraConfig(**run.values.arguments("lora"), task_type="CAUSAL_LM"),
+        peft_config=_lora_config(loaded, run),
     )
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
@@ -64,6 +65,14 @@ def assemble(loaded: LoadedModel, run: Run) -> AtomicCheckpointTrainer:
     trainer.remove_callback(PrinterCallback)  # the events tell it all
     trainer.add_callback(EventCallback(run))
     return trainer
+
+
+def _lora_config(loaded: LoadedModel, run: Run) -> LoraConfig:
+    """All linear layers are named: PEFT's own "all-linear" has some that cannot be taught or served."""
+    options = run.values.arguments("lora")
+    if options["target_modules"] == TARGETS.alone:
+        options["target_modules"] = list(loaded.info.linear_modules)
+    return LoraConfig(**options, task_type="CAUSAL_LM")
 
 
 def _arguments(run: Run, device: torch.device) -> SFTConfig:

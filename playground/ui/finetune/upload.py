@@ -11,15 +11,14 @@ from playground.errors import DataError, InputError
 from playground.i18n.catalog import Gettext
 from playground.sentence import N_
 from playground.service.datasets import READY_FILES, DatasetService
-from playground.threads import quick
 from playground.ui.components import snippets
-from playground.ui.components.basics import caption, head, note, owning_tab, primary, second, static_html
+from playground.ui.components.basics import caption, head, note, primary, second, static_html
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import from_hub, made_table, review
 from playground.ui.finetune.made_table import TableParts
 from playground.ui.finetune.review import CheckParts
-from playground.ui.finetune.state import CHECK, Draft, FinetunePage, drafted, open_step
+from playground.ui.finetune.state import CHECK, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
 
 READY = (

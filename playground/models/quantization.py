@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import torch
 from torch import nn
@@ -121,6 +121,17 @@ def _fits_4bit(in_features: int, out_features: int) -> bool:
     return in_features % BLOCK == 0 and out_features % ROWS == 0
 
 
+def is_plain_linear(module: nn.Module) -> TypeGuard[nn.Linear | Conv1D]:
+    """Whether it is a linear layer and no more: experts' routers are made of one too, and choose."""
+    if type(module).forward in (nn.Linear.forward, bnb.nn.Linear4bit.forward, bnb.nn.Linear8bitLt.forward):
+        return True
+    if not isinstance(module, nn.Linear | Conv1D):
+        return False
+    with torch.inference_mode():
+        wide = module.nx if isinstance(module, Conv1D) else module.in_features
+        return isinstance(type(module).forward(module, module.weight.new_zeros(1, wide)), torch.Tensor)
+
+
 def _is_linear(model: nn.Module, name: str) -> bool:
     return isinstance(model.get_submodule(name), (nn.Linear, Conv1D))
 
@@ -138,11 +149,11 @@ def _linear_widths(model: PreTrainedModel) -> dict[str, tuple[int, int]]:
     head = model.get_output_embeddings()
     widths: dict[str, tuple[int, int]] = {}
     for name, module in model.named_modules():
-        if module is head:
+        if module is head or not is_plain_linear(module):
             continue
         if isinstance(module, nn.Linear):
             widths[name] = (module.in_features, module.out_features)
-        elif isinstance(module, Conv1D):
+        else:
             widths[name] = (module.nx, module.nf)
     return widths
 

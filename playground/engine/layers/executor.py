@@ -7,12 +7,11 @@ from typing import Any
 from pydantic import BaseModel
 from torch import nn
 from transformers import PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
 from playground.engine.layers.decoder import FAMILIES, FusedDecoder, merged_names
 from playground.engine.layers.head import OutputHead
 from playground.engine.layers.linear import Choice, MergedLinear
-from playground.models.quantization import disable_cpu_repacking, memory_bytes
+from playground.models.quantization import disable_cpu_repacking, is_plain_linear, memory_bytes
 
 _EXECUTOR = "playground_executor"
 
@@ -35,7 +34,7 @@ class ModelExecutor:
         disable_cpu_repacking(model)  # it would change weights in place; a kernel of ours stands in for it
         self._model = model
         head = model.get_output_embeddings()
-        modules = {name: one for name, one in model.named_modules() if _is_linear(one) and one is not head}
+        modules = {name: one for name, one in model.named_modules() if is_plain_linear(one) and one is not head}
         fused = model.config.model_type in FAMILIES
         together = merged_names(model) if fused else []
         merged = {name for names in together for name in names}
@@ -92,7 +91,3 @@ def executor_of(model: PreTrainedModel) -> ModelExecutor:
         found = ModelExecutor(model)
         setattr(model, _EXECUTOR, found)
     return found
-
-
-def _is_linear(module: nn.Module) -> bool:
-    return isinstance(module, nn.Linear | Conv1D)

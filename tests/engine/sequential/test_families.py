@@ -10,19 +10,19 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from playground.engine.llm_engine import LLMEngine
 from playground.models.loader import load_model
-from tests.engine.sequential.families import ONE_BY_ONE, make_family
+from tests.engine.sequential.families import FAMILIES, ONE_BY_ONE, TABLE, make_family, table
 from tests.support.asking import greedy
 from tests.support.tiny import make_adapter
 
 TEXTS = ("Once upon a time", "The dog liked to run in the garden and", "Der kleine Hund")
 QUICK = ("mamba", "jamba", "gptj", "gpt_oss", "qwen3_next")
-FAMILIES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ONE_BY_ONE]
+NAMES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES]
 MOST = 12
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_writes_what_generate_writes(name: str, tmp_path: Path) -> None:
-    folder = make_family(name, tmp_path / "model", ONE_BY_ONE[name])
+    folder = make_family(name, tmp_path / "model", FAMILIES[name])
     loaded = load_model(str(folder), "none")
     adapter = make_adapter(folder, tmp_path / "adapter", targets=loaded.info.linear_modules)
     prompts = [loaded.tokenizer.encode(text) for text in TEXTS]
@@ -33,7 +33,7 @@ def test_it_writes_what_generate_writes(name: str, tmp_path: Path) -> None:
     assert taught != wanted
     engine = LLMEngine(loaded)
     try:
-        assert engine.one_at_a_time
+        assert engine.one_at_a_time == (name in ONE_BY_ONE)
         receipt = engine.load_adapter("taught", adapter)
         assert receipt.base_unchanged and receipt.max_logit_change > 0
         asked = [(text, key) for text in TEXTS for key in ("base", "taught")]
@@ -58,3 +58,7 @@ def generated(model: PreTrainedModel, prompt: list[int]) -> list[int]:
 def whole(text: str) -> str:
     """Without half a character at its end, which the engine waits for."""
     return text.rstrip("\N{REPLACEMENT CHARACTER}")
+
+
+def test_the_table_is_of_these() -> None:
+    assert TABLE.read_text(encoding="utf-8") == table()

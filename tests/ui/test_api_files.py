@@ -62,7 +62,7 @@ def test_repairs_are_made_only_when_they_are_named(client: Client, tmp_path: Pat
     path.write_text("question,answer\n" + "How are you?,Fine.\n" * 3)
     offered = client.predict(handle_file(str(path)), api_name="/inspect_dataset")["repairs"]
     assert [(repair["name"], repair["rows"]) for repair in offered] == [("duplicates", 2)]
-    wishes = ((["duplicates"], "at least 2 are needed"), (["magic"], "The repair 'magic'"), ("duplicates", "list"))
+    wishes = ((["duplicates"], "at least 2 that differ"), (["magic"], "The repair 'magic'"), ("duplicates", "list"))
     for repairs, said in wishes:
         with pytest.raises(AppError, match=said):
             client.predict(handle_file(str(path)), "Taught", repairs=repairs, api_name="/train")
@@ -95,7 +95,8 @@ def test_the_parameters_of_train_are_all_there(client: Client) -> None:
     assert names[:10] == [
         *("file", "name", "format", "epochs", "max_steps", "r", "lora_alpha", "learning_rate", "max_length", "probes")
     ]
-    assert set(names[3:]) == set(TrainingConfig.model_fields) | {"probes", "repairs", "columns", "left_out", "edited"}
+    reading = {"repairs", "columns", "left_out", "edited", "dataset", "configuration", "split", "rows"}
+    assert set(names[3:]) == set(TrainingConfig.model_fields) | {"probes"} | reading
     assert all(parameter["parameter_has_default"] for parameter in described[2:])
 
 

@@ -143,10 +143,12 @@ Object.assign(window.playground, (() => {
     const tabs = [...document.querySelectorAll(TAB)];
     const selected = tabs.find((tab) => tab.getAttribute("aria-selected") === "true")?.dataset.tabId;
     if (!selected) return;
-    if (!opened) {
-      opened = selected;
-      openTab(named());
-      return;
+    if (!opened) { // somebody may have opened another one already
+      opened = tabs[0].dataset.tabId;
+      if (named()) {
+        openTab(named());
+        return;
+      }
     }
     if (selected === opened) return;
     opened = selected;

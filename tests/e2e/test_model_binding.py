@@ -77,10 +77,12 @@ def test_the_page_shows_the_model_once_it_is_open(address: str, visitor: Page) -
 def test_it_says_so_in_the_visitors_language(address: str, browser: Browser) -> None:
     page = browser.new_page(locale="zh-CN")
     page.goto(address)
-    expect(bar(page).locator("small")).to_have_attribute("title", "4 位：模型的每个数只占 4 位，小机器也装得下")
+    expect(bar(page).locator("small")).to_have_attribute(
+        "title", "4 位：模型的各层以 4 位存储，因此小机器也放得下。内存只算模型本身。"
+    )
     expect(page.get_by_role("radio", name="续写")).to_be_visible()
     open_tab(page, "翻译")
-    expect(page.locator("#translate-target input")).to_have_value("德语")
+    expect(page.locator("#translate-target input")).to_have_value("中文")
     page.close()
 
 

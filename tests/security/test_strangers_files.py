@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from playground.service.owners import HEADER
 from tests.security.costly_files import endless, many_columns, many_strings
 from tests.security.visitor import Visitor, as_file
 from tests.support.running_app import RunningApp, running_app
@@ -97,22 +98,29 @@ def test_who_leaves_ends_the_reading(public_app: RunningApp, ann: Visitor, hog: 
     assert inspect(ann, "small.csv", SMALL)[0] == "complete"
 
 
-def test_two_files_at_once_and_one_of_each_visitor(public_app: RunningApp, ann: Visitor, hog: bytes) -> None:
-    """Who sends many waits for their own, and takes one place."""
-    busy = [Visitor.with_key(public_app.url) for _ in range(2)]
-    with ThreadPoolExecutor() as beside, inspecting(busy[0], "a.xlsx", hog):
-        until(lambda: len(readers(public_app)) == 1)
-        with inspecting(busy[0], "b.xlsx", hog), inspecting(busy[0], "c.xlsx", hog):
-            assert inspect(ann, "small.csv", SMALL)[0] == "complete"
-            assert len(readers(public_app)) == 1
-        with inspecting(busy[1], "d.xlsx", hog):
-            until(lambda: len(readers(public_app)) == 2)
-            third = beside.submit(inspect, ann, "small.csv", SMALL)
-            assert ann.result("status")["model"]  # all else is answered meanwhile
-            assert len(readers(public_app)) == 2
-            assert not third.done()
-        assert third.result(PATIENCE_S)[0] == "complete"  # who left has made room
-    until(lambda: not readers(public_app))
+def test_two_files_at_once_and_one_of_each_address(tmp_path: Path, hog: bytes) -> None:
+    """Who sends many, by however many keys, waits for their own and takes one place."""
+    with running_app(tmp_path, PLAYGROUND_MODE="public", PLAYGROUND_TRUSTED_PROXIES="1") as app:
+        busy, same, other, ann = (one_at(app, f"10.0.0.{place}") for place in (1, 1, 2, 3))
+        with ThreadPoolExecutor() as beside, inspecting(busy, "a.xlsx", hog):
+            until(lambda: len(readers(app)) == 1)
+            with inspecting(busy, "b.xlsx", hog), inspecting(same, "c.xlsx", hog):
+                assert inspect(ann, "small.csv", SMALL)[0] == "complete"
+                assert len(readers(app)) == 1
+            with inspecting(other, "d.xlsx", hog):
+                until(lambda: len(readers(app)) == 2)
+                third = beside.submit(inspect, ann, "small.csv", SMALL)
+                assert ann.result("status")["model"]  # all else is answered meanwhile
+                assert len(readers(app)) == 2
+                assert not third.done()
+            assert third.result(PATIENCE_S)[0] == "complete"  # who left has made room
+        until(lambda: not readers(app))
+
+
+def one_at(app: RunningApp, address: str) -> Visitor:
+    visitor = Visitor(app.url, {"x-forwarded-for": address})
+    visitor.http.headers[HEADER] = visitor.result("new_key")
+    return visitor
 
 
 def test_the_app_ends_while_a_file_is_read(tmp_path: Path, hog: bytes) -> None:

@@ -71,7 +71,9 @@ def progress(change: ModelChange | None, download: DownloadState | None, gettext
         return snippets.caption(gettext(now.line))
     told = gettext("{done} of {total}", done=gigabytes(now.done_bytes) or "0 MB", total=gigabytes(now.total_bytes))
     left = _left(now.eta_s, gettext)
-    return render("progress", gettext, percent=round(100 * now.share), line=" · ".join(filter(None, (told, left))))
+    line = " · ".join(filter(None, (told, left)))
+    name, percent = gettext(now.line), round(100 * now.share)
+    return render("progress", gettext, name=name, percent=percent, line=line, ended=None, waits=None)
 
 
 def _memory(one: ModelChoice, gettext: Gettext) -> str:

@@ -46,7 +46,7 @@ def build() -> HubParts:
             label=t("Name of the set"),
             show_label=False,
             container=False,
-            placeholder="rajpurkar/squad",
+            placeholder=t("Its name, as in rajpurkar/squad"),
             max_length=120,
             scale=1,
         )

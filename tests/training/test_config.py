@@ -28,6 +28,8 @@ from tests.support.tiny import make_info
 from tests.training.test_spec import OLD_SPEC
 
 DEFAULTS = TrainingConfig()
+READING = ("repairs", "columns", "left_out", "edited", "dataset", "configuration", "split", "rows")
+"""How a file is read, or a set of the hub in its place."""
 NUMBERS = [name for name, info in TrainingConfig.model_fields.items() if None not in bounds(info)]
 
 
@@ -177,7 +179,7 @@ def test_one_field_is_all_there_is_to_a_setting(tmp_path: Path, form_services: S
         build_api(form_services, MoreConfig)
     parameters = page.get_api_info()["named_endpoints"]["/train"]["parameters"]
     asked = {parameter["parameter_name"]: parameter["type"] for parameter in parameters}
-    assert list(asked)[-5:] == ["layer_replication", "repairs", "columns", "left_out", "edited"]
+    assert list(asked)[-9:] == ["layer_replication", *READING]
     assert asked["layer_replication"] == {"type": "number"}
 
     more = MoreConfig().updated({"layer_replication": 3.0}, ConfigContext(512))
@@ -202,7 +204,7 @@ def test_the_order_that_programs_know() -> None:
         *("lora_dropout", "target_modules", "use_rslora", "per_device_train_batch_size"),
         *("gradient_accumulation_steps", "lr_scheduler_type", "warmup_ratio", "weight_decay", "completion_only_loss"),
         *("packing", "gradient_checkpointing", "neftune_noise_alpha", "early_stopping_patience", "seed", "report_to"),
-        *("repairs", "columns", "left_out", "edited"),
+        *READING,
     ]
 
 

@@ -66,11 +66,13 @@ async def soak(data: Path, given: argparse.Namespace) -> None:
         print(f"life {life + 1}: {crowd.figures}", flush=True)
     with living(stage, data, given.model) as process:
         left = max(7, given.calls - crowd.figures.made)
-        print("| calls in this life | memory of the app | files | their size |\n|---|---|---|---|", flush=True)
+        print("| calls in this life | memory of the app | files | their size | lost | crossed |", flush=True)
+        print("|---|---|---|---|---|---|", flush=True)
         async with crowd.beside(flood, leavers, bombs):
             for part in range(7):
                 await crowd.call(left // 7)
-                print(f"| {(part + 1) * (left // 7)} | {held(process, data)} |", flush=True)
+                seen = f"{len(crowd.figures.lost)} | {len(crowd.figures.crossed)}"
+                print(f"| {(part + 1) * (left // 7)} | {held(process, data)} | {seen} |", flush=True)
         await crowd.finish_the_runs()
     print(f"at the end: {crowd.figures}\nprocesses left behind by kills: {orphans}")
     print(f"first word, while all this went on: {crowd.figures.waits()}")

@@ -25,6 +25,10 @@ class InputError(PlaygroundError):
     """What a visitor typed, chose or sent cannot be used as it is."""
 
 
+class TooLongError(InputError):
+    """A text is longer than the model reads at once."""
+
+
 class DataError(PlaygroundError):
     """A dataset file cannot be read or used; says the row or column where it can."""
 

@@ -24,7 +24,8 @@ from playground.engine.scoring import LogprobsSequence
 from playground.engine.sequence import GenerateSequence, ServedModel, StepLimits
 from playground.engine.sequential.caches import SequenceCaches
 from playground.engine.sequential.check import SequentialSupport, look_at
-from playground.errors import AdapterError, InputError
+from playground.engine.structured_output import StructuredOutputs
+from playground.errors import AdapterError, InputError, TooLongError
 from playground.memory import out_of_memory
 from playground.models.loader import LoadedModel
 from playground.process import in_own_thread
@@ -82,6 +83,7 @@ class LLMEngine:
         ends = tuple(token for token in tokenizer.eos_token_ids if 0 <= token < vocabulary)
         limits = StepLimits.of(loaded.device)
         self._served = ServedModel(loaded.model, tokenizer.decode, ends, room, limits)
+        self._structured = StructuredOutputs(tokenizer.transformers_tokenizer, vocabulary, ends)
         self._lora = MultiLora(
             loaded.model, loaded.device, max_adapter_cache_bytes or adapter_cache_bytes(loaded.device)
         )
@@ -119,16 +121,22 @@ class LLMEngine:
         return self._executor.described()
 
     def submit(self, request: GenerateRequest) -> RequestOutputCollector:
-        """Queue a request. Raises `InputError`, `AdapterError`, `BusyError`, `EngineError`."""
+        """Queue a request; a JSON schema may take seconds to be read.
+
+        Raises `InputError`, `AdapterError`, `BusyError`, `EngineError`.
+        """
         check_sampling(request.sampling)
         check_number("top_logprobs", request.top_logprobs, int, 0, MAX_TOP_LOGPROBS)
         self._check(request, continuation=1)
+        schema = request.sampling.json_schema
+        matcher = self._structured.matcher(schema) if schema else None
         generation = RequestOutputCollector(self.abort)
-        self._core.add_request(GenerateSequence(request, generation, self._served))
+        self._core.add_request(GenerateSequence(request, generation, self._served, matcher))
         return generation
 
     async def compute_logprobs(self, request: LogprobsRequest) -> list[ContinuationLogprobs]:
         """Score continuations, in their order. Raises as `submit` does; cancelling the task aborts it."""
+        check_number("top_logprobs", request.top_logprobs, int, 0, MAX_TOP_LOGPROBS)
         self._check(request, continuation=max((len(row) for row in request.continuations), default=0))
         for row in request.continuations:
             self._check_tokens(row)
@@ -277,7 +285,7 @@ class LLMEngine:
         self._check_tokens(request.prompt_token_ids)
         room = self._served.context_length
         if len(request.prompt_token_ids) + continuation > room:
-            raise InputError(
+            raise TooLongError(
                 "The text is too long: it takes {tokens} tokens, and the model can read {room} at once, its answer "
                 "included. Shorten it.",
                 tokens=len(request.prompt_token_ids),

@@ -3,6 +3,7 @@
 import math
 import random
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from playground.engine.structured_output import StructuredOutputMatcher
 from playground.errors import EngineError, InputError
 from playground.protocol.sampling import SamplingParams
 
@@ -19,6 +21,8 @@ _RANGES: dict[str, tuple[type, float, float]] = {
     "top_p": (float, 0.0, 1.0),
     "top_k": (int, 0, 100_000),
     "repetition_penalty": (float, 0.5, 3.0),
+    "presence_penalty": (float, -2.0, 2.0),
+    "frequency_penalty": (float, -2.0, 2.0),
     "seed": (int, -1, 2**63 - 1),
 }
 _MAX_STOPS = 16
@@ -32,6 +36,7 @@ _SPARE = 16
 Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
 _MAX_STOP_CHARACTERS = 200
+_MAX_SCHEMA_CHARACTERS = 20_000
 
 
 def check_sampling(sampling: SamplingParams) -> None:
@@ -43,6 +48,8 @@ def check_sampling(sampling: SamplingParams) -> None:
         raise InputError("stop must be a list of at most {most} texts.", most=_MAX_STOPS)
     if not all(isinstance(stop, str) and 0 < len(stop) <= _MAX_STOP_CHARACTERS for stop in stops):
         raise InputError("Each text in stop must have 1 to {most} characters.", most=_MAX_STOP_CHARACTERS)
+    if not isinstance(sampling.json_schema, str) or len(sampling.json_schema) > _MAX_SCHEMA_CHARACTERS:
+        raise InputError("The JSON schema must be a text of at most {most} characters.", most=_MAX_SCHEMA_CHARACTERS)
 
 
 def check_number(field: str, value: object, kind: type, low: float, high: float) -> None:
@@ -63,8 +70,16 @@ def check_number(field: str, value: object, kind: type, low: float, high: float)
 class Sampler:
     """One request's choices. Draws depend on its seed and its own steps alone, never on who else is answered."""
 
-    def __init__(self, sampling: SamplingParams, prompt: Sequence[int]) -> None:
+    def __init__(
+        self, sampling: SamplingParams, prompt: Sequence[int], matcher: StructuredOutputMatcher | None = None
+    ) -> None:
+        """`matcher` tells which tokens the structure of the answer allows."""
         self._sampling = sampling
+        self._matcher = matcher
+        self._counts: Counter[int] | None = (
+            Counter() if sampling.presence_penalty or sampling.frequency_penalty else None
+        )
+        """How often the answer holds a token."""
         self._random = random.Random(secrets.randbits(62) if sampling.seed == -1 else sampling.seed)
         self._seen = dict.fromkeys(prompt) if sampling.repetition_penalty != 1.0 and sampling.penalize_prompt else {}
 
@@ -74,7 +89,25 @@ class Sampler:
             return 1
         return self._sampling.top_k if 0 < self._sampling.top_k < vocabulary else vocabulary
 
-    def apply_repetition_penalty(self, scores: torch.Tensor) -> torch.Tensor:
+    @property
+    def adjusts(self) -> bool:
+        """Whether it chooses by other logits than the model's."""
+        return bool(self._seen or self._counts or self._matcher)
+
+    def adjust(self, scores: torch.Tensor) -> torch.Tensor:
+        """`scores` (V) after the penalties, and without what the structure of the answer forbids."""
+        scores = self._apply_repetition_penalty(scores)
+        if self._counts:
+            written = torch.tensor(list(self._counts), device=scores.device)
+            times = torch.tensor(list(self._counts.values()), device=scores.device)
+            penalty = self._sampling.presence_penalty + self._sampling.frequency_penalty * times
+            scores = scores.index_put((written,), scores[written] - penalty)
+        if self._matcher:
+            allowed = torch.from_numpy(self._matcher.allowed_tokens(len(scores))).to(scores.device)
+            scores = scores.masked_fill(~allowed, -math.inf)
+        return scores
+
+    def _apply_repetition_penalty(self, scores: torch.Tensor) -> torch.Tensor:
         """`scores` (V) after the repetition penalty, which counts the prompt's tokens too where the sampling says so.
 
         Source: Keskar et al. 2019 (CTRL), as in transformers.
@@ -113,6 +146,10 @@ class Sampler:
             token = int(tokens[np.searchsorted(reached, self._random.random() * reached[-1], side="right")])
         if self._sampling.repetition_penalty != 1.0:
             self._seen[token] = None
+        if self._counts is not None:
+            self._counts[token] += 1
+        if self._matcher:
+            self._matcher.accept(token)
         return token
 
     def _distribution(self, values: Floats, total: float | None) -> Floats:
@@ -134,9 +171,9 @@ def sample_batch(samplers: Sequence[Sampler], logits: torch.Tensor) -> list[int 
     The likeliest tokens of all rows are found at once: one by one, that would take longer than a small model's step.
     """
     scores = logits.float()
-    if any(sampler._seen for sampler in samplers):
+    if any(sampler.adjusts for sampler in samplers):
         scores = torch.stack(
-            [sampler.apply_repetition_penalty(row) for sampler, row in zip(samplers, scores, strict=True)]
+            [sampler.adjust(row) if sampler.adjusts else row for sampler, row in zip(samplers, scores, strict=True)]
         )
     candidates = Candidates(samplers, scores)
     chosen: list[int | Exception] = []

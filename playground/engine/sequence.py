@@ -14,6 +14,7 @@ from playground.engine.detokenizer import Decode, IncrementalDetokenizer
 from playground.engine.ngram_proposer import NgramProposer
 from playground.engine.output_collector import RequestOutputCollector
 from playground.engine.sampler import Sampler, sample_batch
+from playground.engine.structured_output import StructuredOutputMatcher
 from playground.errors import PlaygroundError
 from playground.protocol.requests import (
     STRANGER,
@@ -125,14 +126,20 @@ class GenerateSequence(TokenSequence):
 
     request: GenerateRequest
 
-    def __init__(self, request: GenerateRequest, output: RequestOutputCollector, served: ServedModel) -> None:
+    def __init__(
+        self,
+        request: GenerateRequest,
+        output: RequestOutputCollector,
+        served: ServedModel,
+        matcher: StructuredOutputMatcher | None = None,
+    ) -> None:
         self._num_prompt_tokens = len(request.prompt_token_ids)
         self._max_new_tokens = min(request.sampling.max_new_tokens, served.context_length - self._num_prompt_tokens)
         super().__init__(request, output.request_id, self._num_prompt_tokens + self._max_new_tokens)
         self._output = output
         self._served = served
         self._tokens = list(request.prompt_token_ids)
-        self._sampler = Sampler(request.sampling, request.prompt_token_ids)
+        self._sampler = Sampler(request.sampling, request.prompt_token_ids, matcher)
         self._proposer = NgramProposer(request.prompt_token_ids)
         self._text = IncrementalDetokenizer(served.decode, request.prompt_token_ids, request.sampling.stop)
         self._logits = torch.empty(0)

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from playground import telemetry
-from playground.errors import InputError
+from playground.errors import TooLongError
 from playground.protocol.engine import Engine
 from playground.protocol.messages import BASE, Message
 from playground.protocol.model import ModelInfo, Tokenizer
@@ -68,7 +69,8 @@ class SamplingClient:
             top_logprobs,
             address=self.address,
         )
-        stream = self.engine.submit(request)
+        submit = partial(self.engine.submit, request)
+        stream = await in_thread(submit) if params.json_schema else submit()  # a schema takes time to be read
         num_tokens = 0
         try:
             async for output in stream:
@@ -79,12 +81,18 @@ class SamplingClient:
             telemetry.TOKENS.inc(num_tokens)
 
     async def compute_logprobs(
-        self, prompt_token_ids: Sequence[int], continuations: Sequence[Sequence[int]]
+        self, prompt_token_ids: Sequence[int], continuations: Sequence[Sequence[int]], top_logprobs: int = 0
     ) -> list[ContinuationLogprobs]:
         """Natural log-probabilities of each continuation as what follows the prompt, in their order."""
         rows = tuple(map(tuple, continuations))
         request = LogprobsRequest(
-            tuple(prompt_token_ids), rows, self.adapter, self.strength, self.owner, address=self.address
+            tuple(prompt_token_ids),
+            rows,
+            self.adapter,
+            self.strength,
+            self.owner,
+            top_logprobs,
+            address=self.address,
         )
         return await self.engine.compute_logprobs(request)
 
@@ -124,13 +132,13 @@ def check_fits(num_tokens: int, room: int, text: str) -> None:
     words = max(1, len(text.split()))
     fits = max(1, words * room // num_tokens)
     if words < len(text) // 20:  # written without spaces, as Chinese is
-        raise InputError(
+        raise TooLongError(
             "That is {length} characters, and the model reads about {fits} at once. Shorten it, or use Summarize, "
             "which reads in parts.",
             length=len(text),
             fits=max(1, len(text) * room // num_tokens),
         )
-    raise InputError(
+    raise TooLongError(
         "That is {words} words, and the model reads about {fits} at once. Shorten it, or use Summarize, which reads "
         "in parts.",
         words=words,

@@ -33,13 +33,15 @@ class GenerateRequest:
 
 @dataclass(frozen=True, slots=True)
 class LogprobsRequest:
-    """Score each of `continuations` as what follows `prompt_token_ids`."""
+    """Score each of `continuations` as what follows `prompt_token_ids`, and tell so many of the likeliest tokens in
+    each place."""
 
     prompt_token_ids: tuple[int, ...]
     continuations: tuple[tuple[int, ...], ...]
     adapter: str = BASE
     strength: float = 1.0
     owner: str = ""
+    top_logprobs: int = 0
     deadline_s: float | None = DEADLINE_S
     address: str = ""
 
@@ -50,10 +52,12 @@ class ContinuationLogprobs:
 
     `logprobs[i]` is that of token i given all before it; `eos_logprobs[i]` that of the text ending right after
     token i (any of the model's end tokens), so every prefix of a continuation is scored in one pass.
+    `top_logprobs[i]` are the likeliest tokens in the place of token i, the likeliest first, where they were asked for.
     """
 
     logprobs: tuple[float, ...]
     eos_logprobs: tuple[float, ...]
+    top_logprobs: tuple[tuple[tuple[int, float], ...], ...] = ()
 
 
 FinishReason = Literal["stop", "length", "abort"]

@@ -154,3 +154,12 @@ def test_accepts_the_whole_range() -> None:
     check_sampling(SamplingParams())
     check_sampling(SamplingParams(1, 0, 0.0, 0, 0.5, -1))
     check_sampling(SamplingParams(32_768, 5.0, 1, 100_000, 3.0, 2**63 - 1, ("\n",)))
+
+
+def test_penalties_count_what_was_written() -> None:
+    """By how often a token stands in the answer, and by whether it does; the prompt counts for neither."""
+    logits = torch.tensor([3.0, 2.9, 2.05, 0.0])
+    by_times, by_presence = SamplingParams(8, 0.0, frequency_penalty=0.5), SamplingParams(8, 0.0, presence_penalty=1.5)
+    for params, want in ((by_times, [0, 1, 0, 1, 2]), (by_presence, [0, 1, 2, 0, 0])):
+        sampler = Sampler(params, [0, 0, 1])
+        assert [choose(sampler, logits) for _ in want] == want

@@ -16,6 +16,7 @@ from playground.server.middleware.open_routes import OpenRoutesMiddleware
 from playground.server.middleware.own_pages import KnownHostsMiddleware, OwnConfigMiddleware, OwnPagesMiddleware
 from playground.server.middleware.owner_cookie import OwnerCookieMiddleware
 from playground.server.middleware.password import PasswordMiddleware
+from playground.server.openai import chat, completions, models
 from playground.service.services import Services
 from playground.settings import LOOPBACK
 
@@ -56,6 +57,8 @@ def create_app(
     app.include_router(terms.router)
     app.include_router(own_key.router)
     app.include_router(sign_in.router)
+    for part in (models, chat, completions):
+        app.include_router(part.router)
     return app
 
 

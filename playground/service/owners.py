@@ -154,13 +154,17 @@ class Owners:
     def _signed_in(self, headers: Mapping[str, str]) -> tuple[str, Account | None]:
         """The token by which somebody is signed in, with who it is."""
         if self.signs_in:
-            for token in (_cookie(headers.get("cookie"), ACCOUNT_COOKIE), headers.get(HEADER)):
+            for token in (_cookie(headers.get("cookie"), ACCOUNT_COOKIE), headers.get(HEADER), bearer(headers)):
                 if token and (account := self.accounts.read(token)):
                     return token, account
         return "", None
 
     def _key(self, headers: Mapping[str, str]) -> str | None:
-        return self._valid(headers.get(HEADER)) or self._valid(_cookie(headers.get("cookie")))
+        return (
+            self._valid(headers.get(HEADER))
+            or self._valid(bearer(headers))
+            or self._valid(_cookie(headers.get("cookie")))
+        )
 
     def _valid(self, key: str | None) -> str | None:
         """The key, if it is just as it was issued: another spelling of its signature would be another owner."""
@@ -179,6 +183,12 @@ def check_known(owner: str) -> None:
     """Raise `InputError` for a stranger."""
     if owner.startswith(STRANGER):
         raise _unknown()
+
+
+def bearer(headers: Mapping[str, str]) -> str:
+    """The key as OpenAI's clients send it; "" for none."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def _unknown() -> InputError:

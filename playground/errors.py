@@ -3,18 +3,29 @@
 The message is a `Sentence`, so that the page can say the same in another language.
 """
 
+from typing import Self
+
 from playground.sentence import Sentence
 
 
 class PlaygroundError(Exception):
-    """Raise with one plain sentence in English; `{field}`s in it are filled from the keyword arguments."""
+    """Raise with one plain sentence in English; `{field}`s in it are filled from the keyword arguments.
+
+    `about` is the name of the value that is wrong, where it is known: the page shows the sentence under its field.
+    """
 
     def __init__(self, sentence: Sentence | str, /, **fields: object) -> None:
         self.sentence = sentence if isinstance(sentence, Sentence) else Sentence(sentence, **fields)
+        self.about = str(fields.get("field", ""))
         super().__init__(str(self.sentence))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.sentence,)
+        return type(self), (self.sentence,), {"about": self.about}
+
+    def of(self, name: str) -> Self:
+        """The same error, about the value of this name."""
+        self.about = name
+        return self
 
 
 class SettingsError(PlaygroundError):

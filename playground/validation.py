@@ -45,7 +45,8 @@ def validate(model_class: type[Model], values: Mapping[str, object], context: ob
     try:
         return model_class.model_validate(values, context=context)
     except ValidationError as error:
-        raise _as_input_error(model_class, error.errors(include_url=False)[0]) from error
+        first = error.errors(include_url=False)[0]
+        raise _as_input_error(model_class, first).of(_find_field(model_class, first["loc"])[0]) from error
 
 
 def bounds(info: FieldInfo) -> tuple[float | None, float | None]:

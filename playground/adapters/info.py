@@ -45,16 +45,16 @@ class AdapterInfo(BaseModel, frozen=True):
 def check_name(name: object) -> str:
     """Return the name without outer spaces; raises `AdapterError` if it cannot be one."""
     if not isinstance(name, str) or not name.strip():
-        raise AdapterError("Give the adapter a name.")
+        raise AdapterError("Give the adapter a name.").of("name")
     name = name.strip()
     if len(name) > MAX_NAME_CHARS or not name.isprintable():
         raise AdapterError(
             "The adapter's name must be 1 to {limit} ordinary characters on one line.", limit=MAX_NAME_CHARS
-        )
+        ).of("name")
     if name.lower() in (BASE, PLAIN):
-        raise AdapterError("'{name}' means the model without an adapter. Choose another name.", name=name)
+        raise AdapterError("'{name}' means the model without an adapter. Choose another name.", name=name).of("name")
     if ID_PATTERN.fullmatch(name.lower()):
-        raise AdapterError("'{name}' looks like an adapter's id. Choose another name.", name=name)
+        raise AdapterError("'{name}' looks like an adapter's id. Choose another name.", name=name).of("name")
     return name
 
 

@@ -51,22 +51,26 @@ class TaskInputs(StrictModel):
 def check_text(value: object, name: str = "text") -> str:
     """Return the text, or raise the sentence that says why it cannot be used."""
     if not isinstance(value, str):
-        raise InputError("{name} must be text.", name=name)
+        raise InputError("{name} must be text.", name=name).of(name)
     if len(value) > MAX_TEXT_CHARS:
         raise InputError(
             "That is {length} characters, and {most} are the most. Paste a part of it.",
             length=len(value),
             most=MAX_TEXT_CHARS,
-        )
+        ).of(name)
     if not value.strip():
-        raise InputError("Write or paste a text first.")
+        raise InputError("Write or paste a text first.").of(name)
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise InputError(
-            "The text holds broken characters (half of a Unicode pair). Paste it again as plain text."
+        raise InputError("The text holds broken characters (half of a Unicode pair). Paste it again as plain text.").of(
+            name
         ) from error
     return value
+
+
+def _check_text(value: str, about: ValidationInfo) -> str:
+    return check_text(value, about.field_name or "text")
 
 
 def known_languages(info: ModelInfo) -> tuple[str, ...]:
@@ -84,14 +88,14 @@ def _check_language(value: str, about: ValidationInfo) -> str:
     if value in CODES and value not in known:
         raise InputError(
             "The loaded model has not learnt {language}. It knows: {known}.", language=value, known=", ".join(known)
-        )
+        ).of(about.field_name or "")
     if value not in known:
         raise InputError(
             "{name} is '{value}'. Choose one of: {allowed}.",
             name=about.field_name,
             value=shown(value),
             allowed=", ".join(known),
-        )
+        ).of(about.field_name or "")
     return value
 
 
@@ -99,9 +103,9 @@ def _check_source(value: str, about: ValidationInfo) -> str:
     return value if value == AUTO else _check_language(value, about)
 
 
-Text = Annotated[str, AfterValidator(check_text)]
+Text = Annotated[str, AfterValidator(_check_text)]
 """A text with something in it."""
-OptionalText = Annotated[str, AfterValidator(lambda value: check_text(value) if value else "")]
+OptionalText = Annotated[str, AfterValidator(lambda value, about: _check_text(value, about) if value else "")]
 Language = Annotated[str, AfterValidator(_check_language)]
 """The English name of a language that the loaded model knows."""
 SourceLanguage = Annotated[str, AfterValidator(_check_source)]

@@ -147,7 +147,8 @@ class Translate(Task[TextOutput]):
         if spoken == AUTO:
             spoken, sure = await in_thread(lambda: detect_with_probability(text, known_languages(client.info)))
         if spoken == target and sure >= SURE:
-            raise InputError("The text is to go from {language} to {language}. Choose two languages.", language=target)
+            same = InputError("The text is to go from {language} to {language}. Choose two languages.", language=target)
+            raise same.of("target")
         asked = self.messages(inputs.model_copy(update={"text": text.strip()}))
         token_ids = await client.encode_prompt(asked, client.info.context_length // 2, text)
         params = replace(GREEDY, max_new_tokens=24 + 3 * len(token_ids), repetition_penalty=1.05)

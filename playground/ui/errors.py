@@ -4,21 +4,26 @@ import functools
 import inspect
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar
 
 import gradio as gr
+from markupsafe import Markup
 
 from playground import telemetry
-from playground.errors import PlaygroundError
+from playground.errors import DataError, InputError, PlaygroundError
 from playground.i18n.catalog import gettext, locale_of
 
 log = logging.getLogger(__name__)
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+UNDER = Markup('<span class="told-under at-{field}">{sentence}</span>')
+"""A toast that `static/field_errors.js` puts under the field of this id, where that is in view. Of
+a toast Gradio keeps the classes alone."""
 
 
-def show_errors(handler: Handler) -> Handler:
+def show_errors(handler: Handler, tell: Callable[[Exception, tuple[Any, ...]], gr.Error] | None = None) -> Handler:
     """Wrap an async handler or async generator: its `PlaygroundError`s are told, any other error is logged."""
+    told = tell or toast
     wrapped: Any
     if inspect.isasyncgenfunction(handler):
 
@@ -29,7 +34,7 @@ def show_errors(handler: Handler) -> Handler:
                 async for result in results:
                     yield result
             except Exception as error:
-                raise toast(error, args) from error
+                raise told(error, args) from error
             finally:
                 await results.aclose()
 
@@ -41,10 +46,29 @@ def show_errors(handler: Handler) -> Handler:
             try:
                 return await handler(*args)
             except Exception as error:
-                raise toast(error, args) from error
+                raise told(error, args) from error
 
         wrapped = plain
     return wrapped  # type: ignore[no-any-return]
+
+
+def errors_under(
+    field: str = "",
+    fields: Mapping[str, str] | None = None,
+    kinds: tuple[type[PlaygroundError], ...] = (InputError, DataError),
+) -> Callable[[Handler], Handler]:
+    """As `show_errors`, for a handler of the page: what a visitor gave wrongly is told under its field.
+
+    `fields` are the components' ids by the names of the values; `field` is where errors stand that name no value.
+    """
+
+    def tell(error: Exception, args: tuple[Any, ...]) -> gr.Error:
+        told = toast(error, args)
+        if isinstance(error, kinds) and (place := (fields or {}).get(error.about) if error.about else field):
+            told.message = UNDER.format(field=place, sentence=told.message)
+        return told
+
+    return functools.partial(show_errors, tell=tell)
 
 
 def toast(error: Exception, args: tuple[Any, ...]) -> gr.Error:

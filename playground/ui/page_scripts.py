@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 
 STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("early.js", "page.js", "chat.js", "curve.js", "memory.js", "waiting.js", "keys.js", "compare.js")
+_SCRIPTS = (
+    "early.js",
+    "page.js",
+    "chat.js",
+    "curve.js",
+    "memory.js",
+    "waiting.js",
+    "keys.js",
+    "compare.js",
+    "field_errors.js",
+)
 SCRIPTS = b"".join(b"<script>" + (STATIC / name).read_bytes() + b"</script>" for name in _SCRIPTS)
 _TAG = re.compile(rb"<script(?=[\s>])")
 POLICY = (

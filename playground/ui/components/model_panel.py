@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from playground.errors import InputError, ModelError
 from playground.i18n.catalog import Gettext
 from playground.protocol.model_choice import ModelChoice
 from playground.sentence import N_
@@ -14,7 +15,7 @@ from playground.service.services import Services
 from playground.threads import network, quick, slow
 from playground.ui.components import model_facts, snippets
 from playground.ui.components.basics import caption, ghost, head, primary, second, static_html
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under, show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.i18n import gettext_for, t
 
@@ -140,7 +141,7 @@ def wire(services: Services, parts: ModelPanel, changed: gr.Button) -> None:
     async def newest(listed: Any, found: Any, key: str, request: gr.Request) -> list[Any]:
         return await _drawn(services, request, None, found, key)  # the one that answers from now on
 
-    @show_errors
+    @errors_under("model-query")
     async def search(query: str, key: str, request: gr.Request) -> list[Any]:
         operator = services.owners.is_operator(request.headers, key)
         found = None
@@ -170,7 +171,7 @@ def _wire_actions(services: Services, parts: ModelPanel) -> None:
         await network.run(models.use, owner, operator, listed, "auto", although)
         return await _drawn(services, request, listed, found, key)
 
-    @show_errors
+    @errors_under("model-folder", kinds=(InputError, ModelError))
     async def use_folder(folder: str, found: Any, key: str, although: bool, request: gr.Request) -> list[Any]:
         return await use(folder.strip(), found, key, although, request)
 

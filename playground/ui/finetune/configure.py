@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from playground.adapters.info import MAX_NAME_CHARS
-from playground.errors import InputError, PlaygroundError
+from playground.errors import AdapterError, InputError, PlaygroundError
 from playground.i18n.catalog import Gettext
 from playground.service.finetuning import MAX_PROBE_CHARS
 from playground.service.reading.dataset import DatasetFile
@@ -18,7 +18,7 @@ from playground.threads import quick
 from playground.training.preflight.result import PreflightResult
 from playground.ui.components.basics import caption, head, primary, second
 from playground.ui.components.defaults import Defaults
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under, show_errors
 from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.finetune import preflight, settings_form
 from playground.ui.finetune.presets import INTENSITIES, choices, pace_of, seconds_of
@@ -232,7 +232,9 @@ def _beginning(frame: FinetunePage, parts: TeachParts) -> Callable[..., Any]:
     """Start the run, and watch it."""
     services = frame.services
 
-    @show_errors
+    fields = {"name": "teach-name"} | {name: settings_form.field_id(name) for name in parts.advanced.fields}
+
+    @errors_under(fields=fields, kinds=(InputError, AdapterError))
     async def begin(values: dict[Any, Any], request: gr.Request) -> list[Any]:
         owner, draft = services.owners.known_owner(request.headers), values[frame.draft]
         job_id = await services.finetuning.start(

@@ -16,12 +16,14 @@ from playground.ui.components import snippets
 from playground.ui.components.basics import caption, second
 from playground.ui.components.model_facts import gigabytes
 from playground.ui.disconnect import while_there
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under, show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import review
 from playground.ui.finetune.review import CheckParts
 from playground.ui.finetune.state import CHECK, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for, t
+
+NAME_FIELD, ROWS_FIELD = "once-hub-name", "once-hub-rows"
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,16 @@ def build() -> HubParts:
             placeholder=t("Its name, as in rajpurkar/squad"),
             max_length=120,
             scale=1,
+            elem_id=NAME_FIELD,
         )
         look = second("Look")
     told = gr.HTML("", padding=False, visible=False)
     with gr.Row(visible=False, elem_classes=["hub", "part"]) as choosing:
         configuration = gr.Dropdown([], label=t("Configuration"), interactive=True, min_width=120)
         split = gr.Dropdown([], label=t("Split"), interactive=True, min_width=120)
-        rows = gr.Number(ROWS, label=t("Rows"), minimum=2, maximum=MAX_ROWS, precision=0, min_width=90)
+        rows = gr.Number(
+            ROWS, label=t("Rows"), minimum=2, maximum=MAX_ROWS, precision=0, min_width=90, elem_id=ROWS_FIELD
+        )
         take = second("Take them")
     return HubParts(name, look, told, choosing, configuration, split, rows, take, gr.State(None))
 
@@ -63,7 +68,7 @@ def build() -> HubParts:
 def wire(frame: FinetunePage, parts: HubParts, check: CheckParts) -> None:
     """Looking tells what there is; taking fetches rows and opens the next step."""
 
-    @show_errors
+    @errors_under(NAME_FIELD)
     async def look(name: str, request: gr.Request) -> list[Any]:
         frame.services.owners.known_owner(request.headers)
         found = await while_there(frame.services.hub.facts(HubChoice(name or "")))
@@ -78,7 +83,7 @@ def wire(frame: FinetunePage, parts: HubParts, check: CheckParts) -> None:
         split = split if split in [one.name for one in known.splits] else found.find(configuration)[1].name
         return _drawn(found, configuration, split, gettext_for(request))
 
-    @show_errors
+    @errors_under(NAME_FIELD, {"rows": ROWS_FIELD})
     async def take(
         found: HubDataset | None, configuration: str, split: str, rows: float, request: gr.Request
     ) -> list[Any]:

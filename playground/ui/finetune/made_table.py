@@ -14,7 +14,7 @@ from playground.threads import quick
 from playground.ui.components.basics import caption, ghost, head, primary, second, static_html
 from playground.ui.components.file_download import download_after, hidden_download
 from playground.ui.disconnect import while_there
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under, show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.finetune import review
 from playground.ui.finetune.state import CHECK, Draft, FinetunePage, open_step
@@ -113,11 +113,11 @@ def wire(frame: FinetunePage, parts: TableParts, bringing: gr.Column, make: gr.B
         rows = await quick.run(services.drafts.typed, services.owners.owner(request.headers))
         return [gr.Column(visible=False), gr.Column(visible=True), _grid(rows, gettext_for(request))]
 
-    @show_errors
+    @errors_under("made-table")
     async def typed(value: Any, request: gr.Request) -> None:
         await _keep(services, _rows(value), request)
 
-    @show_errors
+    @errors_under("made-paste")
     async def put(text: Any, value: Any, request: gr.Request) -> list[Any]:
         owner = services.owners.known_owner(request.headers)
         rows = [*_rows(value), *await while_there(services.datasets.read_pasted(owner, str(text or "")))]
@@ -143,7 +143,7 @@ def wire(frame: FinetunePage, parts: TableParts, bringing: gr.Column, make: gr.B
 
 
 def _downloading(services: Services) -> Callable[..., Any]:
-    @show_errors
+    @errors_under("made-table")
     async def download(value: Any, name: Any, request: gr.Request) -> str:
         return str(await _file(services, value, name, request))
 
@@ -151,7 +151,7 @@ def _downloading(services: Services) -> Callable[..., Any]:
 
 
 def _saving(services: Services) -> Callable[..., Any]:
-    @show_errors
+    @errors_under("made-table")
     async def save(value: Any, name: Any, request: gr.Request) -> list[Any]:
         path = await _file(services, value, name, request)
         draft, drawn = await review.read(services, Draft(path=str(path), file_name=path.name), request)

@@ -16,7 +16,7 @@ from playground.service.services import Services
 from playground.ui.components import snippets
 from playground.ui.components.basics import ghost, head, static_html
 from playground.ui.disconnect import while_there
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under, show_errors
 from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.finetune.lengths import beyond
 from playground.ui.finetune.state import Draft, FinetunePage
@@ -70,6 +70,7 @@ def build() -> RowParts:
                 show_label=False,
                 container=False,
                 interactive=True,
+                elem_id="once-find-row",
                 max_lines=1,
                 scale=1,
                 min_width=0,
@@ -134,7 +135,7 @@ def wire(frame: FinetunePage, parts: RowParts) -> None:
 
 
 def _finding(services: Services) -> Callable[..., Any]:
-    @show_errors
+    @errors_under("once-find-row")
     async def find(draft: Draft, words: Any, request: gr.Request) -> list[Any]:
         words = str(words or "").strip()
         if not words:

@@ -50,8 +50,19 @@ def build(services: Services, config_class: type[TrainingConfig] = TrainingConfi
     return Advanced(fields)
 
 
+def field_id(name: str) -> str:
+    """The id of a setting's field on the page."""
+    return f"once-{name}"
+
+
 def _field(name: str, info: FieldInfo, setting: Setting) -> gr.components.Component:
-    common: dict[str, Any] = {"label": name, "info": t(setting.help), "value": info.default, "interactive": True}
+    common: dict[str, Any] = {
+        "elem_id": field_id(name),
+        "label": name,
+        "info": t(setting.help),
+        "value": info.default,
+        "interactive": True,
+    }
     if setting.choices:
         names = setting.choices
         drawn = gr.Dropdown([names.alone], allow_custom_value=True, elem_classes="pill", **common)

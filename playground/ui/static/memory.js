@@ -110,10 +110,10 @@ Object.assign(window.playground, (() => {
     waiting.delete(id);
   });
 
-  // Only what has a name of its own is the same after a reload; keys are not kept.
+  // Only what has a name of its own is the same after a reload; keys, and what is asked just once, are not kept.
   function boxOf(field) {
     const id = field.closest(".block[id]")?.id ?? "";
-    return /^component-|key$/.test(id) ? "" : id;
+    return /^(component|once)-|key$/.test(id) ? "" : id;
   }
 
   // What was written for a run is not meant for the next.

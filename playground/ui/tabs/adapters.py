@@ -20,7 +20,7 @@ from playground.ui.components.adapter_picker import picked
 from playground.ui.components.basics import caption, ghost, head, owning_tab, primary, second, static_html
 from playground.ui.components.file_download import download_after, hidden_download
 from playground.ui.disconnect import while_there
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under, show_errors
 from playground.ui.events import EVENT_OPTIONS
 from playground.ui.i18n import gettext_for, t
 from playground.ui.tabs import adapter_base, adapter_details
@@ -53,6 +53,9 @@ class Parts:
     drawn: tuple[gr.blocks.Block, ...]
 
 
+NAME_FIELD, IMPORT = "once-adapter-name", "adapters-import"
+
+
 def build(services: Services, picker: gr.Dropdown, changed: gr.Button) -> None:
     """Draw the tab and bind its events; call inside its `gr.Tab`. `changed` is clicked after a change of the model."""
     with gr.Row(elem_classes=["work", "full", "adapters"]):
@@ -61,7 +64,13 @@ def build(services: Services, picker: gr.Dropdown, changed: gr.Button) -> None:
                 head("Your adapters")
                 static_html("", "say")
                 bring = gr.UploadButton(
-                    t("Import"), file_types=[".zip"], size="sm", elem_classes="ghost", min_width=0, variant="secondary"
+                    t("Import"),
+                    file_types=[".zip"],
+                    size="sm",
+                    elem_id=IMPORT,
+                    elem_classes="ghost",
+                    min_width=0,
+                    variant="secondary",
                 )
             caption(
                 "An adapter is what the model learnt from your examples: a small file laid over it. The model itself "
@@ -93,7 +102,9 @@ def _build_page(chosen: gr.Radio, bring: gr.UploadButton, empty: gr.HTML, page: 
         rename, download, delete = ghost("Rename"), ghost("Download"), ghost("Delete")
         fetch = hidden_download()
     with gr.Row(visible=False, elem_classes=["foot", "asking"]) as renaming:
-        name = gr.Textbox(label=t("Name of the adapter"), show_label=False, max_length=MAX_NAME_CHARS, scale=1)
+        name = gr.Textbox(
+            label=t("Name of the adapter"), show_label=False, max_length=MAX_NAME_CHARS, scale=1, elem_id=NAME_FIELD
+        )
         save, keep_name = second("Save"), second("Cancel")
     with gr.Row(visible=False, elem_classes=["foot", "asking"]) as deleting:
         caption("It cannot be brought back. Delete it?")
@@ -165,7 +176,7 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts, changed
     async def opened(chosen: str | None, request: gr.Request) -> list[Any]:
         return await quick.run(_draw, services, request, chosen, chosen)
 
-    @show_errors
+    @errors_under(IMPORT, kinds=(InputError, AdapterError))
     async def bring(path: Any, request: gr.Request) -> list[Any]:
         if not isinstance(path, str) or not path:
             raise InputError("Send a file first.")
@@ -173,7 +184,7 @@ def _wire_changes(services: Services, picker: gr.Dropdown, parts: Parts, changed
         card = await while_there(services.adapters.import_adapter(owner, _name_of(path), Path(path)))
         return [picked(services, owner), *_draw(services, request, card.id)]
 
-    @show_errors
+    @errors_under(NAME_FIELD, {"name": NAME_FIELD}, kinds=(InputError, AdapterError))
     async def rename(adapter: str | None, name: str, request: gr.Request) -> list[Any]:
         owner = services.owners.known_owner(request.headers)
         card = services.adapters.rename(owner, _one(adapter), name)

@@ -17,7 +17,7 @@ from playground.ui.components.basics import caption, ghost, head, html
 from playground.ui.components.compare import answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under
 from playground.ui.events import in_browser
 from playground.ui.i18n import gettext_for, t
 from playground.ui.templates import render
@@ -58,7 +58,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
             with gr.Row(elem_classes=["foot", "rule"]):
                 caption("If the passage does not say, you will read so here.")
 
-    @show_errors
+    @errors_under("answer-context", {"question": "answer-question", "context": "answer-context"})
     async def answer(request: gr.Request, question: str, context: str, *who: Any) -> AsyncIterator[Any]:
         gettext = gettext_for(request)
 

@@ -28,7 +28,7 @@ from playground.ui.components.chat_history import (
 from playground.ui.components.compare import CompareView, answers
 from playground.ui.components.run_button import wire as wire_run
 from playground.ui.components.token_probabilities import TokenProbabilities, shaded
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under
 from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import gettext_for
 from playground.ui.tabs import generate_controls
@@ -107,8 +107,11 @@ def wire(
     return ChatEvents(letter, afresh, stop, ask_afresh)
 
 
+_errors_under_field = errors_under("generate-prompt", {"prompt": "generate-prompt", "system": "generate-role"})
+
+
 def _answering(services: Services) -> Callable[..., Any]:
-    @show_errors
+    @_errors_under_field
     async def answer(request: gr.Request, letter: Any, *values: Any) -> AsyncIterator[Any]:
         if not letter["new"]:
             yield [gr.skip()] * NUM_DRAWN  # to yield nothing would empty all
@@ -133,12 +136,12 @@ def _again(services: Services, at_strength: bool = False) -> Callable[..., Any]:
         async for update in _spoken(services, request, said, (caught_up(kept, history), history), rest):
             yield update
 
-    @show_errors
+    @_errors_under_field
     async def repeat(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         async for update in again(request, values):
             yield update
 
-    @show_errors
+    @_errors_under_field
     async def anew(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         compare = 1 + CHOICES  # after the two conversations
         async for update in again(request, [*values[:compare], False, *values[compare + 1 :]]):

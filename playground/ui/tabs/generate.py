@@ -18,7 +18,7 @@ from playground.ui.components.examples import chips
 from playground.ui.components.model_binding import bind, bind_value
 from playground.ui.components.run_button import run_and_stop_buttons, wire
 from playground.ui.components.token_probabilities import place
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under
 from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import framed, t
 from playground.ui.tabs import chat as chat_view
@@ -152,7 +152,7 @@ BEGIN = N_("Begin a text, and the model goes on…")
 def _wire_text(
     services: Services, text: CompareView, go_on: tuple[gr.Button, gr.Button], asked_with: list[Any]
 ) -> None:
-    @show_errors
+    @errors_under("generate-text", {"prompt": "generate-text", "system": "generate-role"})
     async def continued(request: gr.Request, begun: str, *values: Any) -> AsyncIterator[Any]:
         asked = generate_controls.read(values[chat_view.CHOICES :])
         shades = chat_view.shades_for(request, "text")

@@ -18,7 +18,7 @@ from playground.ui.components.compare import answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.model_binding import bind, bind_value
 from playground.ui.components.run_button import run_and_stop_buttons, wire
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under
 from playground.ui.events import in_browser
 from playground.ui.i18n import t
 
@@ -39,7 +39,7 @@ def build(services: Services, choice: AdapterPicker, task: Task[Any]) -> None:
                 ghost("Copy", elem_classes=["alone"]).click(None, js=in_browser("copy", f"#{result_id} textarea"))
     names = list(task.Inputs.asked())
 
-    @show_errors
+    @errors_under(fields={name: f"{task.name}-{name}" for name in names})
     async def run(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
         who, given = values[:3], dict(zip(names, values[3:], strict=True))
 

@@ -21,7 +21,7 @@ from playground.ui.components.basics import caption, ghost, head, html
 from playground.ui.components.compare import ComparedOutput, answers
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under
 from playground.ui.events import in_browser
 from playground.ui.i18n import gettext_for, t
 from playground.ui.templates import render
@@ -75,7 +75,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
 def _judging(services: Services) -> Callable[..., AsyncIterator[Any]]:
     """Judge one line after the other, and redraw the verdicts after each."""
 
-    @show_errors
+    @errors_under("sentiment-text", {"text": "sentiment-text"})
     async def judge(request: gr.Request, text: str, *who: Any) -> AsyncIterator[Any]:
         lines = [line.strip() for line in check_text(text).splitlines() if line.strip()]
         if len(lines) > MAX_LINES:

@@ -19,7 +19,7 @@ from playground.ui.components.basics import caption, ghost, head
 from playground.ui.components.compare import ComparedOutput, answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.run_button import run_and_stop_buttons, wire
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under
 from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import gettext_for, t
 
@@ -63,7 +63,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
                 line = caption()
                 again = ghost("Again")
 
-    @show_errors
+    @errors_under("summarize-text", {"text": "summarize-text", "length": "summarize-length"})
     async def summarize(request: gr.Request, text: str, length: str, *who: Any) -> AsyncIterator[Any]:
         gettext = gettext_for(request)
 
@@ -96,7 +96,7 @@ def _text(label: Any, elem_id: str, **options: Any) -> gr.Textbox:
     )
 
 
-@show_errors
+@errors_under("summarize-text")
 async def _read(path: Any, request: gr.Request) -> str:
     file = Path(str(path))
     if file.stat().st_size > MAX_TEXT_FILE_BYTES:

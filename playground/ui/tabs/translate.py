@@ -22,7 +22,7 @@ from playground.ui.components.compare import ComparedOutput, answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.model_binding import bind, bind_value
 from playground.ui.components.run_button import run_and_stop_buttons, wire
-from playground.ui.errors import show_errors
+from playground.ui.errors import errors_under
 from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import pt, t
 
@@ -53,7 +53,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
                 by = caption("The translation is the model's own; a small model errs often.")
                 again = ghost("Again")
 
-    @show_errors
+    @errors_under("translate-text", {name: f"translate-{name}" for name in ("text", "target", "source")})
     async def translate(request: gr.Request, text: str, target: str, source: str, *who: Any) -> AsyncIterator[Any]:
         locale, known = locale_of(request.headers), known_languages(services.models.info)
 

@@ -10,6 +10,8 @@ from playground.engine.host import LocalModelHost
 from playground.models.loader import load_model
 from playground.protocol.sampling import SamplingParams
 from playground.tasks.generate import TASK as GENERATE
+from playground.tasks.sentiment import TASK as SENTIMENT
+from playground.ui.tabs.sentiment import UNDECIDED
 from tests.support.tiny import make_adapter
 
 GREEDY = SamplingParams(temperature=0.0, max_new_tokens=48)
@@ -53,3 +55,24 @@ def test_an_adapter_leaves_a_real_model_as_it_was(
     real_host.unload_adapter("random")
     assert real_host.status().adapters_resident == ()
     assert answer(real_host) == before
+
+
+MOODS = {
+    "A warm, funny film with a wonderful cast.": "positive",
+    "We waited forty minutes for a cold soup.": "negative",
+    "Great view and a lovely breakfast.": "positive",
+    "Dirty, loud and far too expensive.": "negative",
+}
+"""Of the page's own examples, those that are one or the other."""
+
+
+def test_a_real_model_judges_the_examples_of_the_page(real_host: LocalModelHost) -> None:
+    """Defends the calibration: without it such a model calls nearly everything positive."""
+
+    async def judge(text: str) -> tuple[str, float]:
+        outputs = [output async for output in SENTIMENT.ask(real_host.client(), text=text)]
+        return outputs[-1].confidences[0]
+
+    found = {text: asyncio.run(judge(text)) for text in MOODS}
+    assert {text: label for text, (label, _) in found.items()} == MOODS
+    assert min(share for _, share in found.values()) >= UNDECIDED

@@ -23,8 +23,14 @@ from playground.tasks.outputs import ClassificationOutput
 LABELS = (N_("positive"), N_("negative"))
 SPELLINGS = {"positive": "positive", "pos": "positive", "negative": "negative", "neg": "negative"}
 """Of the labels, in files."""
-CONTENT_FREE = ("N/A", "...", "[MASK]")
-"""Texts that say nothing, by which a model's own leaning is found."""
+WAYS = ("{label}", "The text is {label}")
+"""How a label is said: taught models say the word alone, others begin a sentence with it."""
+CONTENT_FREE = (
+    *("N/A", "...", "[MASK]"),
+    *("The meeting is on Tuesday.", "The shop is open from nine to five.", "We ordered it last week."),
+)
+"""Texts that say nothing, or nothing good and nothing bad, by which a model's own leaning is found: sentences too, of
+which models think otherwise than of mere signs."""
 MAX_LEANINGS = 32
 MAX_LISTED_LABELS = 30
 MAX_LISTED_CHARS = 3_000
@@ -72,6 +78,12 @@ def _macro_f1(references: Sequence[str]) -> CorpusMetric:
 
 def _scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
     return {"accuracy": accuracy(predictions, references), "macro-F1": macro_f1_of(predictions, references)}
+
+
+def _log_sum(scores: Sequence[float]) -> float:
+    """The logarithm of a sum of probabilities, from their logarithms."""
+    highest = max(scores)
+    return highest if math.isinf(highest) else highest + math.log(sum(math.exp(score - highest) for score in scores))
 
 
 _leanings: dict[tuple[str, str], list[float]] = {}
@@ -144,10 +156,12 @@ class Sentiment(Task[ClassificationOutput]):
         yield ClassificationOutput(shares[0][0], tuple(shares))
 
     async def _scored(self, client: SamplingClient, text: str) -> list[float]:
-        """How likely each of `LABELS` is as the answer, as logarithms."""
+        """How likely each of `LABELS` is as the answer, in any of the `WAYS` to say it, as logarithms."""
         token_ids = await client.encode_prompt(self.prompt(text=text), text=text)
-        scores = await client.compute_logprobs(token_ids, [client.tokenizer.encode_continuation(one) for one in LABELS])
-        return [sum(score.logprobs) for score in scores]
+        said = [way.format(label=label) for label in LABELS for way in WAYS]
+        found = await client.compute_logprobs(token_ids, [client.tokenizer.encode_continuation(one) for one in said])
+        scores = [sum(score.logprobs) for score in found]
+        return [_log_sum(scores[start : start + len(WAYS)]) for start in range(0, len(scores), len(WAYS))]
 
     async def _leaning(self, client: SamplingClient) -> list[float]:
         """What the bare model says of texts that say nothing: so much it prefers each label by itself.

@@ -41,6 +41,8 @@ class Generate(Task[TextOutput]):
         system: OptionalText = ""
         history: SkipValidation[Sequence[Any]] = ()
         """Earlier messages of a chat."""
+        begun: str = ""
+        """In a chat, what the answer says already: it goes on from there."""
         mode: Literal["chat", "text"] = "chat"
         """"text" continues the prompt."""
         params: SkipValidation[SamplingParams] = SamplingParams()
@@ -68,6 +70,7 @@ class Generate(Task[TextOutput]):
 
     async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[TextOutput]:
         prompt, system = inputs.prompt, inputs.system
+        begun = inputs.begun if inputs.mode == "chat" else ""
         if inputs.mode == "chat" and client.info.has_chat_template:
             base_knows_only_english = client.is_base and client.info.chat_languages == ("English",)
             if base_knows_only_english and (said := await in_thread(partial(only_english, prompt))):
@@ -75,6 +78,7 @@ class Generate(Task[TextOutput]):
                 return
             fitting = partial(self._chat_that_fits, client, inputs)
             token_ids = await client.encode_prompt(fitting, text=f"{system} {prompt}")
+            token_ids += client.tokenizer.encode_continuation(begun)
         else:
             token_ids = await client.encode_prompt(f"{system}\n\n{prompt}" if system else prompt)
         params = replace(inputs.params, penalize_prompt=False)
@@ -84,11 +88,12 @@ class Generate(Task[TextOutput]):
                 finished = output.finish_reason is not None
                 if finished or output.num_tokens >= looked_at + _LOOKED_AT_EVERY:
                     looked_at = output.num_tokens
-                    if kept := without_repetition(output.text):
-                        yield TextOutput(kept, finished=True, note=REPEATED, words=_words_of(kept, output.logprobs))
+                    if kept := without_repetition(begun + output.text):
+                        words = () if begun else _words_of(kept, output.logprobs)
+                        yield TextOutput(kept, finished=True, note=REPEATED, words=words)
                         return
                 note = CUT if output.finish_reason == "length" else ""
-                yield TextOutput(output.text, finished, note=note, words=output.logprobs)
+                yield TextOutput(begun + output.text, finished, note=note, words=() if begun else output.logprobs)
 
     def _chat_that_fits(self, client: SamplingClient, inputs: Inputs) -> list[Message]:
         """Forget the oldest exchanges when a conversation outgrows the context; never the newest message."""

@@ -236,3 +236,15 @@ def test_sentences_lose_nothing() -> None:
 def test_the_tasks_are_one_file_each() -> None:
     folder = Path(__file__).parents[2] / "playground" / "tasks"
     assert {task.name for task in TASKS} <= {path.stem for path in folder.glob("*.py")}
+
+
+def test_an_answer_that_was_cut_goes_on_where_it_stands(client: SamplingClient) -> None:
+    """Together they are the answer that nothing cut."""
+    asked = {"prompt": "Tell a story about a cat."}
+    whole, cut = (
+        results(TASK, client, **asked, params=replace(GREEDY, max_new_tokens=tokens))[-1] for tokens in (24, 8)
+    )
+    assert cut.note == CUT
+    gone_on = results(TASK, client, **asked, begun=cut.text, params=replace(GREEDY, max_new_tokens=16))
+    assert all(result.text.startswith(cut.text) for result in gone_on)
+    assert gone_on[-1].text == whole.text

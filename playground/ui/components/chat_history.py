@@ -19,6 +19,8 @@ class Author(TypedDict):
     """`BASE`, `TAUGHT` for any adapter, or `PAGE` for what no model said."""
     log: str
     """Name and strength, as they were."""
+    status: NotRequired[Literal["pending", "done"]]
+    """"pending" where the answer was cut, so that it can go on."""
 
 
 TAUGHT, PAGE = "taught", "page"
@@ -57,8 +59,14 @@ def author_of(gettext: Gettext, result: TextOutput | None, by: Author) -> Author
     if result and result.note == REPEATED:
         return {**by, "log": gettext("{name}, ended where it repeated itself", name=by["log"])}
     if result and result.note == CUT:
-        return {**by, "log": gettext("{name}, cut at the longest answer", name=by["log"])}
+        return {**by, "log": gettext("{name}, cut at the longest answer", name=by["log"]), "status": "pending"}
     return by
+
+
+def cut_answer(turns: list[Turn]) -> str | None:
+    """The newest answer as far as it goes, where it was cut; None where it was not."""
+    cut = bool(turns) and turns[-1].get("metadata", {}).get("status") == "pending"
+    return turns[-1]["content"] if cut else None
 
 
 def as_turns(shown: Any) -> list[Turn]:
@@ -72,6 +80,8 @@ def as_turns(shown: Any) -> list[Turn]:
         by = message.get("metadata") or {}
         if by.get("log"):
             turn["metadata"] = {"id": str(by.get("id")), "log": str(by["log"])}
+            if by.get("status") == "pending":
+                turn["metadata"]["status"] = "pending"
         turns.append(turn)
     return turns
 

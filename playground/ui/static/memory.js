@@ -3,7 +3,7 @@ Object.assign(window.playground, (() => {
   const NAME = "playground_visit";
   const LOOK_MS = 400;
   // A reload of an app that has another shape of these begins anew.
-  const SHAPE = 1;
+  const SHAPE = 2;
 
   function read() {
     try {
@@ -39,12 +39,13 @@ Object.assign(window.playground, (() => {
     }
   }
 
-  // The chat: conversations and signatures of both halves. Before it is put back, nothing of the empty page is kept.
+  // The chat: conversations and signatures of both halves, and whose answer was cut. Before it is put back, nothing of the empty page is kept.
   let chatIsBack = false;
 
   function keptChat() {
     chatIsBack = true;
-    return before.chat ?? [undefined, undefined, undefined, undefined];
+    if (!before.chat) return Array(6).fill(undefined);
+    return [...before.chat, window.playground.shown(Boolean(before.chat.at(-1)?.who))];
   }
 
   function keepChat(...halves) {

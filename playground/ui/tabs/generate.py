@@ -12,7 +12,7 @@ from playground.sentence import N_
 from playground.service.services import Services
 from playground.tasks.generate import TASK
 from playground.ui.components.adapter_picker import AdapterPicker
-from playground.ui.components.basics import caption, ghost
+from playground.ui.components.basics import caption, ghost, second
 from playground.ui.components.compare import CompareView, answers, split
 from playground.ui.components.examples import chips
 from playground.ui.components.model_binding import bind, bind_value
@@ -52,7 +52,7 @@ def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
                 caption()
                 new = ghost("New chat")
             with gr.Column(elem_classes=["grow", "stage"]) as chat_part:
-                chat, prompt, send = _draw_chat(choice)
+                chat, prompt, send, continuing = _draw_chat(choice)
             listed = corrections_list.draw()
             with gr.Column(visible=False, elem_classes=["grow", "stage"]) as text_part:
                 text, go_on = _draw_text(choice)
@@ -60,7 +60,7 @@ def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
             controls = generate_controls.draw()
             note = corrections.draw(services, prompt)
     asked_with = [*choice.inputs, *controls]
-    events = chat_view.wire(services, choice, chat, (prompt, *send), asked_with)
+    events = chat_view.wire(services, choice, chat, (prompt, *send), continuing, asked_with)
     _wire_text(services, text, go_on, asked_with)
     corrections.wire(services, note, chat.own.shown, controls)
     corrections_list.wire(services, note, listed, chat_part)
@@ -86,8 +86,9 @@ def _modes(info: ModelInfo, gettext: Gettext) -> list[tuple[str, str]]:
     return [*modes, (gettext("Continue a text"), "text")]
 
 
-def _draw_chat(choice: AdapterPicker) -> tuple[CompareView, gr.Textbox, tuple[gr.Button, gr.Button]]:
+def _draw_chat(choice: AdapterPicker) -> tuple[CompareView, gr.Textbox, tuple[gr.Button, gr.Button], gr.Button]:
     chat = split(choice, _chat, "generate-chat", "beside", "named")
+    continuing = second("Go on", visible=False, elem_id="generate-on", elem_classes=["go-on"])
     chip_row = gr.Row(elem_classes=["inside"])
     with gr.Row(elem_classes=["composer"]):
         prompt = gr.Textbox(
@@ -102,7 +103,7 @@ def _draw_chat(choice: AdapterPicker) -> tuple[CompareView, gr.Textbox, tuple[gr
         send = run_and_stop_buttons("Send", "generate")
     with chip_row:
         chips(TASK.examples, [prompt], ["prompt"], send[0])
-    return chat, prompt, send
+    return chat, prompt, send, continuing
 
 
 def _chat(elem_id: str) -> Half:

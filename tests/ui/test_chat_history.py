@@ -18,6 +18,8 @@ from playground.ui.components.chat_history import (
     author_of,
     before_last,
     caught_up,
+    cut_answer,
+    pace,
     signatures,
     with_answer,
 )
@@ -49,7 +51,7 @@ def test_what_the_page_said_is_signed_by_it_and_read_by_no_model() -> None:
     by = author("Base model", taught=False)
     page = author_of(str.format, TextOutput("Nur Englisch.", True, note=ONLY_ENGLISH), by)
     turns = with_answer(with_answer([], "Wie?", TextOutput("Nur Englisch."), page), "How?", TextOutput("So."), by)
-    assert page["log"] == "This page" and "color-accent" not in signatures("chat", turns, page)
+    assert page["log"] == "This page" and "color-accent" not in signatures("chat", turns, page, str.format)
     assert as_turns(turns) == turns
     assert answered(as_messages(turns)) == talk("u:How?", "a:So.")
 
@@ -59,13 +61,27 @@ def test_an_answer_that_was_ended_says_so() -> None:
     ended = author_of(str.format, TextOutput("Arr.", True, note=REPEATED), by)
     assert ended == {**by, "log": "Pirate, ended where it repeated itself"}
     cut = author_of(str.format, TextOutput("Arr, I be", True, note=CUT), by)
-    assert cut == {**by, "log": "Pirate, cut at the longest answer"}
+    assert cut == {**by, "log": "Pirate, cut at the longest answer", "status": "pending"}
+    assert cut_answer(with_answer([], "1", TextOutput("Arr, I be"), cut)) == "Arr, I be"
+    assert cut_answer(with_answer([], "1", TextOutput("Arr."), by)) is None
     assert author_of(str.format, TextOutput("Arr.", True), by) == author_of(str.format, None, by) == by
+
+
+def test_the_small_print_counts_words_and_tells_their_pace() -> None:
+    by = author("Pirate", taught=True)
+    told = [
+        pace(str.format, {**by, "duration": seconds}, text)
+        for seconds, text in ((2.0, "Arr, I be a pirate of old"), (0.1, "Arr, matey"), (10.0, "我" * 123), (2.0, "Arr"))
+    ]
+    assert told == ["7 words, 3.5 a second", "2 words", "123 characters, 12 a second", ""]
+    assert pace(str.format, by, "Arr, I be") == ""  # it still comes
+    turns = with_answer([], "1", TextOutput("Arr, matey"), {**by, "duration": 0.1})
+    assert as_turns(turns) == turns and '--pace: "2 words"' in signatures("chat", turns, by, str.format)
 
 
 def test_a_name_cannot_write_style_of_its_own() -> None:
     turns: list[Turn] = with_answer([], "1", TextOutput("one"), author('</style><b>"; } * { color: red', taught=True))
-    drawn = signatures("chat", turns, author("船长\n", taught=False))
+    drawn = signatures("chat", turns, author("船长\n", taught=False), str.format)
     assert drawn.count("<") == 2 and drawn.count("}") == 2 and drawn.count('"') == 4
     assert "船长" in drawn and drawn.count("--color-accent") == 2
 

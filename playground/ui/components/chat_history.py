@@ -7,7 +7,9 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from playground.errors import InputError
 from playground.i18n.catalog import Gettext
+from playground.metrics.scores import has_spaces
 from playground.protocol.messages import BASE, Message
+from playground.sentence import N_
 from playground.tasks.generate import CUT, ONLY_ENGLISH, REPEATED
 from playground.tasks.outputs import TextOutput
 
@@ -21,9 +23,15 @@ class Author(TypedDict):
     """Name and strength, as they were."""
     status: NotRequired[Literal["pending", "done"]]
     """"pending" where the answer was cut, so that it can go on."""
+    duration: NotRequired[float]
+    """Seconds from the first word to the last, once the answer has ended."""
 
 
 TAUGHT, PAGE = "taught", "page"
+WORDS, WORDS_AND_PACE = N_("{count} words"), N_("{count} words, {rate} a second")
+CHARACTERS, CHARACTERS_AND_PACE = N_("{count} characters"), N_("{count} characters, {rate} a second")
+MIN_PACE_S = 0.5
+"""An answer that is there sooner tells nothing of how fast the model writes."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,8 @@ def as_turns(shown: Any) -> list[Turn]:
             turn["metadata"] = {"id": str(by.get("id")), "log": str(by["log"])}
             if by.get("status") == "pending":
                 turn["metadata"]["status"] = "pending"
+            if isinstance(by.get("duration"), int | float):
+                turn["metadata"]["duration"] = float(by["duration"])
         turns.append(turn)
     return turns
 
@@ -100,22 +110,40 @@ def with_answer(history: list[Turn], said: str, result: TextOutput | None, by: A
     return [*asked, {"role": "assistant", "content": result.text, "metadata": by}] if result else asked
 
 
-def signatures(place: str, turns: list[Turn], by: Author) -> str:
-    """Style that signs each answer in the Chatbot of this id, and the one that `by` is to give next."""
-    authors = [turn.get("metadata") for turn in turns if turn["role"] == "assistant"]
+def signatures(place: str, turns: list[Turn], by: Author, gettext: Gettext) -> str:
+    """Style that signs each answer in the Chatbot of this id, tells how long and how fast it was, and signs the one
+    that `by` is to give next."""
+    given = [(turn.get("metadata"), turn["content"]) for turn in turns if turn["role"] == "assistant"]
     rules = "".join(
-        f"#{place} .bot-row:nth-child({number} of .bot-row) {{ {_signature(one)} }}"
-        for number, one in enumerate([*authors, by], 1)
+        f"#{place} .bot-row:nth-child({number} of .bot-row) {{ {_signature(one, pace(gettext, one, text))} }}"
+        for number, (one, text) in enumerate([*given, (by, "")], 1)
         if one
     )
     return f"<style>{rules}</style>"
 
 
-def _signature(by: Author) -> str:
-    # A visitor named the adapter: what is no letter and no digit becomes a number.
-    name = "".join(letter if letter.isalnum() or letter == " " else f"\\{ord(letter):x} " for letter in by["log"])
+def _signature(by: Author, told: str) -> str:
     green = " --dot: var(--color-accent); --bar: var(--color-accent);" if by["id"] == TAUGHT else ""
-    return f'--by: "{name}";{green}'
+    return f"--by: {_quoted(by['log'])};{green}" + (f" --pace: {_quoted(told)};" if told else "")
+
+
+def _quoted(text: str) -> str:
+    """For a style sheet. A visitor named the adapter: what is no letter and no digit becomes a number."""
+    return '"' + "".join(one if one.isalnum() or one == " " else f"\\{ord(one):x} " for one in text) + '"'
+
+
+def pace(gettext: Gettext, by: Author, text: str) -> str:
+    """How long an answer is, and how fast it was written where that took long enough to tell; "" while it comes."""
+    seconds = by.get("duration")
+    if seconds is None or by["id"] == PAGE:
+        return ""
+    spaced = has_spaces([text])
+    count = len(text.split()) if spaced else len(text)
+    if count < 2 or seconds < MIN_PACE_S:
+        return gettext(WORDS if spaced else CHARACTERS, count=count) if count > 1 else ""
+    rate = count / seconds
+    told = WORDS_AND_PACE if spaced else CHARACTERS_AND_PACE
+    return gettext(told, count=count, rate=f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}")
 
 
 def before_last(messages: list[Turn]) -> tuple[list[Turn], str]:

@@ -1,5 +1,6 @@
 """The conversation in Generate: asking, asking again, at another strength too, and beginning anew."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -221,17 +222,18 @@ async def _spoken(
         for history, turn in zip(histories, begun, strict=True)
     )
     base_model, signed_by = author(gettext("Base model"), False), None
+    clocks = [_Clock(turn) for turn in begun]
     async for found in answers(services, request, values[:CHOICES], ask, base_ask):
-        by_base = _signed_by(gettext, found.base, base_model, begun[0])
-        by = _signed_by(gettext, found.own, author(found.name, found.taught), begun[1])
+        by_base = _signed_by(gettext, found.base, base_model, begun[0], clocks[0])
+        by = _signed_by(gettext, found.own, author(found.name, found.taught), begun[1], clocks[1])
         base = with_answer(histories[0], said, found.base, by_base) if found.comparing else gr.skip()
         own = with_answer(histories[1], said, found.own, by)
         signed = [gr.skip(), gr.skip()]
         if signed_by != (by_base, by):
             signed_by = by_base, by
             signed = [
-                signatures("generate-chat-base", histories[0], by_base) if found.comparing else gr.skip(),
-                signatures("generate-chat", histories[1], by),
+                signatures("generate-chat-base", base, by_base, gettext) if found.comparing else gr.skip(),
+                signatures("generate-chat", own, by, gettext),
             ]
         words = [shade.drawn(result) for shade, result in zip(shades, (found.base, found.own), strict=True)]
         can_go_on = any(result is not None and result.note == CUT for result in (found.base, found.own))
@@ -239,10 +241,32 @@ async def _spoken(
         yield [base, own, *words, *signed, cut, gr.Button(visible=can_go_on)]
 
 
-def _signed_by(gettext: Gettext, result: TextOutput | None, by: Author, begun: Turn | None) -> Author:
-    """Who gives an answer; one that was whole already keeps its signature."""
-    whole = begun is not None and cut_answer([begun]) is None
-    return begun["metadata"] if begun and whole and "metadata" in begun else author_of(gettext, result, by)
+class _Clock:
+    """Counts the seconds between an answer's first word and its last; what it took before it goes on counts too."""
+
+    def __init__(self, begun: Turn | None) -> None:
+        self._before = begun.get("metadata", {}).get("duration", 0.0) if begun else 0.0
+        self._first = self._last = 0.0
+        self._ended = False
+
+    def took(self, result: TextOutput) -> float:
+        """With the newest result, which may be told several times."""
+        if not self._ended:
+            self._last = time.monotonic()
+            self._first = self._first or self._last
+            self._ended = result.finished
+        return self._before + self._last - self._first
+
+
+def _signed_by(gettext: Gettext, result: TextOutput | None, by: Author, begun: Turn | None, clock: _Clock) -> Author:
+    """Who gives an answer, and how long it took once it has ended; one that was whole already keeps its signature."""
+    if begun is not None and cut_answer([begun]) is None and "metadata" in begun:
+        return begun["metadata"]
+    by = author_of(gettext, result, by)
+    if result is None:
+        return by
+    seconds = clock.took(result)
+    return {**by, "duration": seconds} if result.finished else by
 
 
 def _continuing(

@@ -1,5 +1,7 @@
 """Base models known to do well here, and which of them fits a GPU. What is known of them lies in catalog.toml."""
 
+import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,6 +83,12 @@ CATALOG: tuple[CatalogEntry, ...] = tuple(_entry(model, _told["languages"]) for 
 CACHED = "models--"
 """So begins the folder of a model in the cache of huggingface_hub: models--OWNER--NAME."""
 _TELLING_CHARS = 4
+_MOST_NAME_CHARS = 60
+_CARD_CHARS = 20_000
+_GENERIC = frozenset(
+    ("model", "models", "snapshot", "main", "weights", "checkpoint", "merged", "final", "output", "base")
+)
+_HASH = re.compile("[0-9a-f]{32,}")
 _PLACES = ("/", "~", ".")
 """So begin places on a disk, which no hub id does."""
 FREE_SHARE = 0.4
@@ -131,5 +139,42 @@ def name_told(told: str) -> str:
 
 
 def name_of_folder(folder: Path) -> str:
-    """What people see the model in a folder as; a short name, such as "hf", with that of the folder around it."""
-    return folder.name if len(folder.name) >= _TELLING_CHARS else f"{folder.parent.name}/{folder.name}"
+    """What people see the model in a folder as; a name that tells nothing, such as "hf", with that of the folder around
+    it."""
+    return folder.name if _is_telling(folder.name) else f"{folder.parent.name}/{folder.name}"
+
+
+def name_inside(folder: Path) -> str:
+    """What people see the model in a folder of this machine as: where its own name tells nothing, the one that its
+    configuration or its card has."""
+    if _is_telling(folder.name):
+        return folder.name
+    return _configured_name(folder) or _heading_of_card(folder) or name_of_folder(folder)
+
+
+def _is_telling(name: str) -> bool:
+    return len(name) >= _TELLING_CHARS and name.lower() not in _GENERIC and not _HASH.fullmatch(name)
+
+
+def _configured_name(folder: Path) -> str:
+    try:
+        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    named = [told.get(key) for key in ("_name_or_path", "_model_name_or_path")] if isinstance(told, dict) else []
+    places = (name.replace("\\", "/").rstrip("/").rpartition("/")[2] for name in named if isinstance(name, str))
+    return next((name for name in places if _is_shown(name)), "")
+
+
+def _heading_of_card(folder: Path) -> str:
+    try:
+        with (folder / "README.md").open(encoding="utf-8") as card:
+            lines = card.read(_CARD_CHARS).splitlines()
+    except (OSError, ValueError):
+        return ""
+    headings = (line.removeprefix("# ").strip() for line in lines if line.startswith("# "))
+    return next((heading for heading in headings if _is_shown(heading)), "")
+
+
+def _is_shown(name: str) -> bool:
+    return _is_telling(name) and len(name) <= _MOST_NAME_CHARS and name.isprintable()

@@ -20,7 +20,7 @@ from playground.models.catalog import (
     find_model,
     fitting_models,
     hub_id,
-    name_of_folder,
+    name_inside,
 )
 from playground.models.hub import UNWANTED_FILES, WANTED_FILES
 from playground.models.quantization import plain_dtype
@@ -59,9 +59,7 @@ def resolve_model(setting: str) -> ResolvedModel:
     if folder.is_dir() and folder.resolve() == STARTER_FOLDER:
         return _starter()
     if folder.is_dir():
-        return ResolvedModel(
-            str(folder.resolve()), folder.resolve(), name_of_folder(folder.resolve()), COMMON_LANGUAGES
-        )
+        return ResolvedModel(str(folder.resolve()), folder.resolve(), name_inside(folder.resolve()), COMMON_LANGUAGES)
     if folder.is_absolute() or setting.startswith((".", "~")) or setting.count("/") != 1:
         raise ModelError(
             "There is no model '{setting}'. Name a folder that exists, a Hugging Face model id such as "

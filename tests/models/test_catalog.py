@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from playground.models.catalog import (
     CatalogEntry,
     best_fitting,
     hub_id,
+    name_inside,
     name_of,
 )
 from playground.models.resolve import resolve_model
@@ -133,3 +135,26 @@ def test_a_cpu_gets_the_best_that_is_here_and_quick(monkeypatch: pytest.MonkeyPa
 def test_the_name_of_a_folder() -> None:
     assert name_of("/home/ann/tiny-llama") == "tiny-llama"
     assert name_of("/home/ann/qwen/hf") == "qwen/hf"
+    assert name_of("/home/ann/qwen/model") == "qwen/model"
+
+
+@pytest.mark.parametrize(
+    ("folder", "config", "card", "shown"),
+    [
+        ("hf", '{"_name_or_path": "/data/checkpoints/Qwen2.5-0.5B/"}', "", "Qwen2.5-0.5B"),
+        ("model", '{"_model_name_or_path": "Qwen2.5 Coder"}', "# Another", "Qwen2.5 Coder"),
+        ("0123456789abcdef0123456789abcdef01234567", "{}", "---\nlicense: mit\n---\n# A fine model\n", "A fine model"),
+        ("hf", '{"_name_or_path": "../hf"}', "", "qwen/hf"),
+        ("hf", "no json", "", "qwen/hf"),
+        ("hf", '["list"]', "# " + "long " * 30, "qwen/hf"),
+        ("tiny-llama", '{"_name_or_path": "Another"}', "# Another", "tiny-llama"),
+    ],
+)
+def test_a_folder_that_is_called_anyhow_shows_the_name_of_its_model(
+    tmp_path: Path, folder: str, config: str, card: str, shown: str
+) -> None:
+    place = tmp_path / "qwen" / folder
+    place.mkdir(parents=True)
+    (place / "config.json").write_text(config, encoding="utf-8")
+    (place / "README.md").write_text(card, encoding="utf-8")
+    assert name_inside(place) == shown

@@ -28,9 +28,9 @@ from playground.tasks.outputs import TextOutput
 LENGTHS = {"short": "in one sentence", "medium": "in a few sentences", "long": "in a paragraph"}
 MAX_SUMMARY_TOKENS = {"short": 80, "medium": 160, "long": 280}
 SENTENCES = {"short": 1, "medium": 3, "long": 6}
-"""In a summary that is made of the text's own sentences."""
-OWN_SENTENCES = "extract"
-"""The note on such a summary."""
+"""In a summary that is made of the text's own sentences, at most."""
+OWN_SENTENCES, SHORT_ALREADY = "extract", "short"
+"""The notes on such a summary, and on a text that has nothing to leave out."""
 MAX_PARTS = 200
 
 
@@ -41,6 +41,14 @@ def _row_to_messages(row: MappedRow) -> list[Message]:
 def _scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
     scores = rouge(predictions, references)
     return {"ROUGE-1": scores["rouge1"], "ROUGE-2": scores["rouge2"], "ROUGE-L": scores["rougeL"]}
+
+
+def own_sentences(text: str, length: str) -> TextOutput:
+    """The text's own best sentences: never all of them, and more for each greater length where it has enough."""
+    count = sum(1 for sentence in sentences(text) if sentence.strip())
+    most = {"short": 1, "medium": count // 2, "long": count - max(1, count // 3)}[length]
+    best = extractive_summary(text, max(1, min(SENTENCES[length], most)))
+    return TextOutput(best, finished=True, note=OWN_SENTENCES if count > 1 else SHORT_ALREADY)
 
 
 class Summarize(Task[TextOutput]):
@@ -118,8 +126,7 @@ class Summarize(Task[TextOutput]):
     async def run(self, client: SamplingClient, inputs: Inputs) -> AsyncIterator[TextOutput]:
         text, length = inputs.text.strip(), inputs.length
         if self.name in client.info.weak_tasks and client.is_base:
-            best = await in_thread(lambda: extractive_summary(text, SENTENCES[length]))
-            yield TextOutput(best, finished=True, note=OWN_SENTENCES)
+            yield await in_thread(lambda: own_sentences(text, length))
             return
         parts = await in_thread(lambda: self._parts(client, text, length))
         while len(parts) > 1:

@@ -6,13 +6,14 @@ import pytest
 
 from playground.i18n.catalog import ENGLISH, gettext
 from playground.tasks.outputs import TextOutput
-from playground.tasks.summarize import OWN_SENTENCES
+from playground.tasks.summarize import OWN_SENTENCES, SHORT_ALREADY
 from playground.ui.components.compare import ComparedOutput
 from playground.ui.tabs.summarize import _below
 
 TEXT = "The council met. It voted for gravel."
 WHOLE = TextOutput("It voted for gravel.", finished=True)
 EXTRACT = TextOutput("The council met.", finished=True, note=OWN_SENTENCES)
+ONE = TextOutput("The council met.", finished=True, note=SHORT_ALREADY)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,7 @@ EXTRACT = TextOutput("The council met.", finished=True, note=OWN_SENTENCES)
     [
         (None, WHOLE, "From 7 words to 4"),
         (None, EXTRACT, "The text's own best sentences, word for word: Toy is too small to write a summary."),
+        (None, ONE, "The text is short already: a single sentence."),
         (WHOLE, WHOLE, "From 7 words to 4 and 4"),
         (EXTRACT, WHOLE, "From 7 words to 3 and 4. The base model's are the text's own sentences."),
         (EXTRACT, TextOutput("It"), ""),

@@ -12,7 +12,7 @@ from playground.protocol.client import SamplingClient
 from playground.sentence import N_
 from playground.service.services import Services
 from playground.tasks.outputs import TextOutput
-from playground.tasks.summarize import OWN_SENTENCES, TASK
+from playground.tasks.summarize import OWN_SENTENCES, SHORT_ALREADY, TASK
 from playground.ui.components import snippets
 from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.basics import caption, ghost, head
@@ -25,6 +25,7 @@ from playground.ui.i18n import gettext_for, t
 
 MAX_TEXT_FILE_BYTES = 2_000_000
 EXTRACT = N_("The text's own best sentences, word for word: {name} is too small to write a summary.")
+ONE_SENTENCE = N_("The text is short already: a single sentence.")
 COMPARED = N_("From {before} words to {base} and {after}")
 COMPARED_EXTRACT = N_("From {before} words to {base} and {after}. The base model's are the text's own sentences.")
 
@@ -117,8 +118,10 @@ def _below(gettext: Gettext, model: str, text: str, found: ComparedOutput[TextOu
         return ""
     before = _words(text)
     if base:
-        compared = COMPARED_EXTRACT if base.note == OWN_SENTENCES else COMPARED
+        compared = COMPARED_EXTRACT if base.note in (OWN_SENTENCES, SHORT_ALREADY) else COMPARED
         return gettext(compared, before=before, base=_words(base.text), after=_words(own.text)) if own.finished else ""
+    if own.note == SHORT_ALREADY:
+        return gettext(ONE_SENTENCE)
     if own.note == OWN_SENTENCES:
         return gettext(EXTRACT, name=model)
     return gettext("From {before} words to {after}", before=before, after=_words(own.text)) if own.finished else ""

@@ -138,6 +138,20 @@ def test_the_model_reads_the_corrected_answer(page: Page) -> None:
     assert follow_ups[0] != follow_ups[1]
 
 
+def test_what_is_kept_looks_kept_until_it_is_dropped(page: Page) -> None:
+    kept = f"getComputedStyle(document.querySelector('{CHAT} .bot.message'), '::after').content.includes('kept as an')"
+    shortly(page)
+    ask(page, "Who are you?")
+    correct(page, "I am your parrot.")
+    page.wait_for_function(kept)
+    page.locator("#corrections-look").click()
+    page.locator("#corrections").get_by_role("radio").check()
+    page.get_by_role("button", name="Drop the chosen one").click()
+    note(page, "becomes an example to learn from")
+    page.wait_for_function(f"!{kept}")
+    expect(page.locator(f"{CHAT} .bot.message")).to_have_text("I am your parrot.")
+
+
 def test_an_empty_or_unchanged_correction_keeps_nothing(page: Page) -> None:
     shortly(page)
     ask(page, "Who are you?")

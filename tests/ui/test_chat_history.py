@@ -19,6 +19,7 @@ from playground.ui.components.chat_history import (
     before_last,
     caught_up,
     cut_answer,
+    marked,
     pace,
     signatures,
     with_answer,
@@ -77,6 +78,18 @@ def test_the_small_print_counts_words_and_tells_their_pace() -> None:
     assert pace(str.format, by, "Arr, I be") == ""  # it still comes
     turns = with_answer([], "1", TextOutput("Arr, matey"), {**by, "duration": 0.1})
     assert as_turns(turns) == turns and '--pace: "2 words"' in signatures("chat", turns, by, str.format)
+
+
+def test_what_is_kept_looks_kept_for_as_long_as_it_is() -> None:
+    by = {**author("Pirate", taught=True), "duration": 2.0}
+    turns = with_answer(with_answer([], "1", TextOutput("Arr "), by), "2", TextOutput("Ahoy"), by)
+    kept = marked(turns, {("1", "Arr")})
+    assert [turn["metadata"].get("status") for turn in kept if "metadata" in turn] == ["done", None]
+    assert as_turns(kept) == kept
+    assert pace(str.format, kept[1]["metadata"], "Arr").endswith("kept as an example")
+    dropped = marked(kept, ())
+    assert "status" not in dropped[1]["metadata"]
+    assert pace(str.format, dropped[1]["metadata"], "Arr") == ""  # nobody measured how fast a visitor writes
 
 
 def test_a_name_cannot_write_style_of_its_own() -> None:

@@ -1,6 +1,6 @@
 """Conversations: as the Chatbot shows them, as the model reads them, and as rows to learn from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, NotRequired, TypedDict
@@ -22,7 +22,7 @@ class Author(TypedDict):
     log: str
     """Name and strength, as they were."""
     status: NotRequired[Literal["pending", "done"]]
-    """"pending" where the answer was cut, so that it can go on."""
+    """"pending" where the answer was cut, so that it can go on; "done" where it was corrected, and is kept."""
     duration: NotRequired[float]
     """Seconds from the first word to the last, once the answer has ended."""
 
@@ -30,6 +30,7 @@ class Author(TypedDict):
 TAUGHT, PAGE = "taught", "page"
 WORDS, WORDS_AND_PACE = N_("{count} words"), N_("{count} words, {rate} a second")
 CHARACTERS, CHARACTERS_AND_PACE = N_("{count} characters"), N_("{count} characters, {rate} a second")
+KEPT = N_("✓ Corrected by you, and kept as an example")
 MIN_PACE_S = 0.5
 """An answer that is there sooner tells nothing of how fast the model writes."""
 
@@ -88,8 +89,8 @@ def as_turns(shown: Any) -> list[Turn]:
         by = message.get("metadata") or {}
         if by.get("log"):
             turn["metadata"] = {"id": str(by.get("id")), "log": str(by["log"])}
-            if by.get("status") == "pending":
-                turn["metadata"]["status"] = "pending"
+            if by.get("status") in ("pending", "done"):
+                turn["metadata"]["status"] = by["status"]
             if isinstance(by.get("duration"), int | float):
                 turn["metadata"]["duration"] = float(by["duration"])
         turns.append(turn)
@@ -110,9 +111,25 @@ def with_answer(history: list[Turn], said: str, result: TextOutput | None, by: A
     return [*asked, {"role": "assistant", "content": result.text, "metadata": by}] if result else asked
 
 
-def signatures(place: str, turns: list[Turn], by: Author, gettext: Gettext) -> str:
+def marked(turns: list[Turn], kept: Collection[tuple[str, str]]) -> list[Turn]:
+    """The conversation with a mark at each answer that is kept; `kept` are questions with their corrected answers."""
+    asked = ""
+    found: list[Turn] = []
+    for turn in turns:
+        by = turn.get("metadata")
+        if turn["role"] == "user":
+            asked = turn["content"]
+        elif by and (asked.strip(), turn["content"].strip()) in kept:
+            by = {**by, "status": "done"}
+        elif by and by.get("status") == "done":
+            by = {"id": by["id"], "log": by["log"]}
+        found.append({**turn, "metadata": by} if by else turn)
+    return found
+
+
+def signatures(place: str, turns: list[Turn], by: Author | None, gettext: Gettext) -> str:
     """Style that signs each answer in the Chatbot of this id, tells how long and how fast it was, and signs the one
-    that `by` is to give next."""
+    that `by` is to give next, where that is known."""
     given = [(turn.get("metadata"), turn["content"]) for turn in turns if turn["role"] == "assistant"]
     rules = "".join(
         f"#{place} .bot-row:nth-child({number} of .bot-row) {{ {_signature(one, pace(gettext, one, text))} }}"
@@ -124,7 +141,8 @@ def signatures(place: str, turns: list[Turn], by: Author, gettext: Gettext) -> s
 
 def _signature(by: Author, told: str) -> str:
     green = " --dot: var(--color-accent); --bar: var(--color-accent);" if by["id"] == TAUGHT else ""
-    return f"--by: {_quoted(by['log'])};{green}" + (f" --pace: {_quoted(told)};" if told else "")
+    kept = " --told: var(--color-accent);" if by.get("status") == "done" else ""
+    return f"--by: {_quoted(by['log'])};{green}{kept}" + (f" --pace: {_quoted(told)};" if told else "")
 
 
 def _quoted(text: str) -> str:
@@ -133,7 +151,10 @@ def _quoted(text: str) -> str:
 
 
 def pace(gettext: Gettext, by: Author, text: str) -> str:
-    """How long an answer is, and how fast it was written where that took long enough to tell; "" while it comes."""
+    """How long an answer is, and how fast it was written where that took long enough to tell; "" while it comes. Of one
+    that was corrected, what has become of it."""
+    if by.get("status") == "done":
+        return gettext(KEPT)
     seconds = by.get("duration")
     if seconds is None or by["id"] == PAGE:
         return ""

@@ -16,7 +16,7 @@ from playground.tasks.inputs import check_text
 from playground.threads import quick
 from playground.training.jobs.events import FINISHED
 from playground.ui.components.basics import head, owning_tab, second
-from playground.ui.components.chat_history import ChatEvents, as_messages, as_turns, asked_before
+from playground.ui.components.chat_history import ChatEvents, as_messages, as_turns, asked_before, marked, signatures
 from playground.ui.components.snippets import caption
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
@@ -26,6 +26,8 @@ from playground.ui.finetune.state import CHECK, Draft, FinetunePage, open_step
 from playground.ui.i18n import gettext_for
 from playground.ui.tabs import generate_controls
 
+CHAT = "generate-chat"
+"""The id of the chat that is corrected."""
 ENOUGH = 8
 """So many corrections are worth a training."""
 
@@ -66,8 +68,16 @@ def counted(gettext: Gettext, kept: Kept) -> list[Any]:
     return [caption(line) if kept else "", gr.Row(visible=bool(kept)), gr.Button(visible=more <= 0)]
 
 
-def wire(services: Services, note: CorrectionsPanel, chat: gr.Chatbot, controls: list[Any]) -> None:
-    """Keep what is corrected in `chat`; `controls` are those that say with which role it answered."""
+def with_marks(gettext: Gettext, shown: Any, kept: Kept) -> list[Any]:
+    """Updates for a conversation and its signatures, in which what is kept looks kept."""
+    turns = marked(as_turns(shown), {(row.question.strip(), row.answer.strip()) for row in kept})
+    return [turns, signatures(CHAT, turns, None, gettext)]
+
+
+def wire(services: Services, note: CorrectionsPanel, drawn: list[Any], controls: list[Any]) -> None:
+    """Keep what is corrected in a chat, and mark it there; `drawn` are the chat and its signatures, `controls` those
+    that say with which role it answered."""
+    chat = drawn[0]
 
     @show_errors
     async def corrected(edit: gr.EditData, request: gr.Request, shown: Any, *asked_with: Any) -> AsyncIterator[Any]:
@@ -81,11 +91,12 @@ def wire(services: Services, note: CorrectionsPanel, chat: gr.Chatbot, controls:
         except InputError:
             if not answer.strip():
                 turns[edit.index]["content"] = was
-                yield [turns, *[gr.skip()] * len(note.drawn)]
+                yield [turns, *[gr.skip()] * (1 + len(note.drawn))]
             raise
-        yield [gr.skip(), *counted(gettext_for(request), kept)]
+        gettext = gettext_for(request)
+        yield [*with_marks(gettext, turns, kept), *counted(gettext, kept)]
 
-    chat.edit(corrected, [chat, *controls], [chat, *note.drawn], **EVENT_OPTIONS)
+    chat.edit(corrected, [chat, *controls], [*drawn, *note.drawn], **EVENT_OPTIONS)
 
     @show_errors
     async def opened(request: gr.Request) -> list[Any]:

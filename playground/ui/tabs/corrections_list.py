@@ -14,7 +14,7 @@ from playground.ui.components.file_download import download_after, hidden_downlo
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS, in_browser
 from playground.ui.i18n import gettext_for, t
-from playground.ui.tabs.corrections import CorrectionsPanel, counted
+from playground.ui.tabs.corrections import CorrectionsPanel, counted, with_marks
 
 MAX_SHOWN_CHARS = 400
 """Characters of a question or an answer in the list."""
@@ -62,8 +62,9 @@ def draw() -> ListParts:
     return ListParts(view, chosen, download, fetch, clear, clearing, sure, spare, drop, back)
 
 
-def wire(services: Services, note: CorrectionsPanel, parts: ListParts, chat: gr.Column) -> None:
-    """Bind the list to the note that opens it; `chat` is what makes room for it."""
+def wire(services: Services, note: CorrectionsPanel, parts: ListParts, chat: gr.Column, marked: list[Any]) -> None:
+    """Bind the list to the note that opens it; `chat` makes room for it, `marked` are the conversation in it and its
+    signatures, which tell what is kept."""
     kept, listed = note.kept, [parts.chosen, parts.drop, parts.clearing]
     stages = [chat, parts.view]
 
@@ -73,14 +74,16 @@ def wire(services: Services, note: CorrectionsPanel, parts: ListParts, chat: gr.
         return [*_stages(bool(rows)), *_listed(rows), *counted(gettext_for(request), rows)]
 
     @show_errors
-    async def drop(chosen: Any, request: gr.Request) -> list[Any]:
+    async def drop(chosen: Any, shown: Any, request: gr.Request) -> list[Any]:
+        gettext = gettext_for(request)
         rows = await quick.run(kept.drop, services.owners.known_owner(request.headers), chosen)
-        return [*_stages(bool(rows)), *_listed(rows), *counted(gettext_for(request), rows)]
+        return [*_stages(bool(rows)), *_listed(rows), *counted(gettext, rows), *with_marks(gettext, shown, rows)]
 
     @show_errors
-    async def clear(request: gr.Request) -> list[Any]:
+    async def clear(shown: Any, request: gr.Request) -> list[Any]:
+        gettext = gettext_for(request)
         await quick.run(kept.clear, services.owners.known_owner(request.headers))
-        return [*_stages(False), *_listed([]), *counted(gettext_for(request), [])]
+        return [*_stages(False), *_listed([]), *counted(gettext, []), *with_marks(gettext, shown, [])]
 
     @show_errors
     async def download(request: gr.Request) -> str:
@@ -88,8 +91,8 @@ def wire(services: Services, note: CorrectionsPanel, parts: ListParts, chat: gr.
 
     everything = [*stages, *listed, *note.drawn]
     note.look.click(look, None, everything, **EVENT_OPTIONS).success(None, js=in_browser("toTop"), **EVENT_OPTIONS)
-    parts.drop.click(drop, parts.chosen, everything, **EVENT_OPTIONS)
-    parts.sure.click(clear, None, everything, **EVENT_OPTIONS)
+    parts.drop.click(drop, [parts.chosen, marked[0]], [*everything, *marked], **EVENT_OPTIONS)
+    parts.sure.click(clear, marked[0], [*everything, *marked], **EVENT_OPTIONS)
     parts.chosen.input(lambda: gr.Button(interactive=True), None, parts.drop, **EVENT_OPTIONS)
     parts.clear.click(lambda: gr.Row(visible=True), None, parts.clearing, **EVENT_OPTIONS)
     parts.spare.click(lambda: gr.Row(visible=False), None, parts.clearing, **EVENT_OPTIONS)

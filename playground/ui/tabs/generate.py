@@ -62,8 +62,9 @@ def build(services: Services, choice: AdapterPicker) -> CorrectionsPanel:
     asked_with = [*choice.inputs, *controls]
     events = chat_view.wire(services, choice, chat, (prompt, *send), continuing, asked_with)
     _wire_text(services, text, go_on, asked_with)
-    corrections.wire(services, note, chat.own.shown, controls)
-    corrections_list.wire(services, note, listed, chat_part)
+    corrected = [chat.own.shown, chat.own.signed]
+    corrections.wire(services, note, corrected, controls)
+    corrections_list.wire(services, note, listed, chat_part, corrected)
     events.afresh(new.click)
     bind(mode, lambda info, gettext: gr.Radio(choices=_modes(info, gettext)))
     bind_value(mode, lambda info, _: "chat" if info.has_chat_template else "text")

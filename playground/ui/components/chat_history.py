@@ -1,5 +1,6 @@
 """Conversations: as the Chatbot shows them, as the model reads them, and as rows to learn from."""
 
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import pairwise
@@ -148,6 +149,23 @@ def _signature(by: Author, told: str) -> str:
 def _quoted(text: str) -> str:
     """For a style sheet. A visitor named the adapter: what is no letter and no digit becomes a number."""
     return '"' + "".join(one if one.isalnum() or one == " " else f"\\{ord(one):x} " for one in text) + '"'
+
+
+class AnswerClock:
+    """Counts the seconds between an answer's first word and its last; what it took before it goes on counts too."""
+
+    def __init__(self, begun: Turn | None) -> None:
+        self._before = begun.get("metadata", {}).get("duration", 0.0) if begun else 0.0
+        self._first = self._last = 0.0
+        self._ended = False
+
+    def took(self, result: TextOutput) -> float:
+        """With the newest result, which may be told several times."""
+        if not self._ended:
+            self._last = time.monotonic()
+            self._first = self._first or self._last
+            self._ended = result.finished
+        return self._before + self._last - self._first
 
 
 def pace(gettext: Gettext, by: Author, text: str) -> str:

@@ -1,6 +1,5 @@
 """The conversation in Generate: asking, asking again, at another strength too, and beginning anew."""
 
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from playground.tasks.generate import CUT, TASK
 from playground.tasks.outputs import TextOutput
 from playground.ui.components.adapter_picker import AdapterPicker
 from playground.ui.components.chat_history import (
+    AnswerClock,
     Author,
     ChatEvents,
     Turn,
@@ -222,7 +222,7 @@ async def _spoken(
         for history, turn in zip(histories, begun, strict=True)
     )
     base_model, signed_by = author(gettext("Base model"), False), None
-    clocks = [_Clock(turn) for turn in begun]
+    clocks = [AnswerClock(turn) for turn in begun]
     async for found in answers(services, request, values[:CHOICES], ask, base_ask):
         by_base = _signed_by(gettext, found.base, base_model, begun[0], clocks[0])
         by = _signed_by(gettext, found.own, author(found.name, found.taught), begun[1], clocks[1])
@@ -241,24 +241,9 @@ async def _spoken(
         yield [base, own, *words, *signed, cut, gr.Button(visible=can_go_on)]
 
 
-class _Clock:
-    """Counts the seconds between an answer's first word and its last; what it took before it goes on counts too."""
-
-    def __init__(self, begun: Turn | None) -> None:
-        self._before = begun.get("metadata", {}).get("duration", 0.0) if begun else 0.0
-        self._first = self._last = 0.0
-        self._ended = False
-
-    def took(self, result: TextOutput) -> float:
-        """With the newest result, which may be told several times."""
-        if not self._ended:
-            self._last = time.monotonic()
-            self._first = self._first or self._last
-            self._ended = result.finished
-        return self._before + self._last - self._first
-
-
-def _signed_by(gettext: Gettext, result: TextOutput | None, by: Author, begun: Turn | None, clock: _Clock) -> Author:
+def _signed_by(
+    gettext: Gettext, result: TextOutput | None, by: Author, begun: Turn | None, clock: AnswerClock
+) -> Author:
     """Who gives an answer, and how long it took once it has ended; one that was whole already keeps its signature."""
     if begun is not None and cut_answer([begun]) is None and "metadata" in begun:
         return begun["metadata"]

@@ -15,6 +15,7 @@ from huggingface_hub.utils import build_hf_headers, filter_repo_objects, get_ses
 
 from playground.errors import ModelError
 from playground.models.hub_errors import TIMEOUT_S, endpoint, hub_errors_told
+from playground.models.stored.original import original_of, unusable_packing
 
 WANTED_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model")
 UNWANTED_FILES = ("*/*", "consolidated*.safetensors")
@@ -24,6 +25,8 @@ _ADAPTER = "adapter_model.safetensors"
 _TEXT_GENERATION = "text-generation"
 _WRITES = ("ForCausalLM", "LMHeadModel")
 """So end the names of the classes that write text."""
+_SEES_AND_WRITES = "ForConditionalGeneration"
+"""And so of those that see pictures too, which have a part for text."""
 _MAX_CONFIG_BYTES = 2**20
 _EXPAND = ("cardData", "config", "disabled", "gated", "gguf", "pipeline_tag", "safetensors", "sha")
 _BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I16": 16, "F4": 4}
@@ -60,6 +63,8 @@ class HubFacts:
     remote_code: bool = False
     """Whether it needs Python code of its publisher's, which is never run here."""
     pipeline_tag: str = ""
+    base_model: str = ""
+    """What its card says that it was made from."""
     config: dict[str, Any] = field(default_factory=dict)
     """Its config.json; a search gives a few keys of it."""
 
@@ -81,6 +86,9 @@ def facts(model_id: str) -> HubFacts:
         )
     if not _writes_text(found):
         raise _no_text_generation(model_id)
+    packing = unusable_packing(found.config)
+    if packing:
+        raise ModelError(original_of(found.id, packing, told=found.base_model))
     return found
 
 
@@ -130,7 +138,8 @@ def _no_text_generation(model_id: str) -> ModelError:
 def _writes_text(found: HubFacts) -> bool:
     classes = found.config.get("architectures")
     if isinstance(classes, list) and classes:
-        return any(str(name).endswith(_WRITES) for name in classes)
+        ends = (*_WRITES, _SEES_AND_WRITES) if "vision_config" in found.config else _WRITES
+        return any(str(name).endswith(ends) for name in classes)
     return found.pipeline_tag == _TEXT_GENERATION
 
 
@@ -173,6 +182,7 @@ def _described(info: ModelInfo, config: dict[str, Any], files: tuple[HubFile, ..
         has_gguf=bool(info.gguf) or any(name.lower().endswith(".gguf") for name in names),
         remote_code="auto_map" in config and not _known_here(config.get("model_type")),
         pipeline_tag=info.pipeline_tag or "",
+        base_model=_only(card.get("base_model")),
         config=config,
     )
 
@@ -203,6 +213,12 @@ def license_of(card: Mapping[str, Any]) -> str:
     if told == "other":
         told = card.get("license_name") or told
     return ", ".join(map(str, told)) if isinstance(told, list) else str(told or "")
+
+
+def _only(told: object) -> str:
+    """The one model that a card names; "" where it names none or several."""
+    named = told if isinstance(told, list) else [told]
+    return named[0] if len(named) == 1 and isinstance(named[0], str) else ""
 
 
 def _languages(codes: object) -> tuple[str, ...]:

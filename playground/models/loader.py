@@ -10,10 +10,8 @@ from typing import Any, Literal, TypeVar
 import torch
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
-    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
-    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
@@ -32,6 +30,9 @@ from playground.models.quantization import (
 )
 from playground.models.quantized_cache import Loaded, QuantizedCache
 from playground.models.resolve import ResolvedModel, resolve_model
+from playground.models.stored.original import UNPACKED, original_of, unusable_packing
+from playground.models.stored.text_part import StoredModel, read_stored
+from playground.models.stored.unpacking import check_memory, load_unpacked
 from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.model import ModelInfo, Quantization
 
@@ -86,10 +87,12 @@ def load_model(
     logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # 8-bit warns at every layer
     found = resolve_model(setting)
     device = torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
-    config = _read_config(found)
-    plan = _guarded(found, lambda: plan_quantization(config, quantization, device))
+    stored = _read_config(found)
+    plan = _guarded(found, lambda: plan_quantization(stored.config, quantization, device))
     theirs = load_tokenizer(found.folder)
-    model, loading = _guarded(found, lambda: _load_weights(found.folder, config, plan, device, cache))
+    if stored.packing in UNPACKED:
+        check_memory(found.name, stored.packing, stored.frame().num_parameters())
+    model, loading = _guarded(found, lambda: _load_weights(found.folder, stored, plan, device, cache))
     _check_complete(found, model, theirs, loading)
     model.eval()
     disable_cpu_repacking(model)
@@ -99,23 +102,31 @@ def load_model(
 
 
 def _load_weights(
-    folder: Path, config: PretrainedConfig, plan: QuantizationPlan, device: torch.device, cache: QuantizedCache | None
+    folder: Path, stored: StoredModel, plan: QuantizationPlan, device: torch.device, cache: QuantizedCache | None
 ) -> Loaded:
-    load = partial(
-        AutoModelForCausalLM.from_pretrained,
-        dtype=plan.dtype,
-        device_map={"": str(device)},
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-        output_loading_info=True,
-    )
+    options: dict[str, Any] = {
+        "dtype": plan.dtype,
+        "device_map": {"": str(device)},
+        "use_safetensors": True,
+        "trust_remote_code": False,
+        "local_files_only": True,
+        "output_loading_info": True,
+    }
+    if stored.renamed:
+        options["key_mapping"] = stored.renamed
+    load = partial(AutoModelForCausalLM.from_pretrained, **options)
+    config = stored.config
+    if stored.packing in UNPACKED:
+
+        def make(**asked: Any) -> Loaded:
+            return load_unpacked(partial(load, folder), config, options, plan.dtype, asked.get("quantization_config"))
+    else:
+        make = partial(load, folder, config=config)
     if cache is not None and plan.config and plan.quantization == "4bit" and device.type == "cpu":
-        return cache.load(folder, config, plan, load)
+        return cache.load(folder, plan, make, load)
     if plan.config:
-        loaded: Loaded = load(folder, config=config, quantization_config=plan.config)
-        return loaded
-    loaded = load(folder, config=config)
+        return make(quantization_config=plan.config)
+    loaded = make()
     if is_stored_in_4bit(config):
         cast_unquantized(loaded[0], plan.dtype)
     return loaded
@@ -160,12 +171,11 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def _read_config(found: ResolvedModel) -> PretrainedConfig:
+def _read_config(found: ResolvedModel) -> StoredModel:
     if not (found.folder / "config.json").is_file():
         raise ModelError("There is no model in {folder}: it has no config.json.", folder=found.folder)
-    config = _guarded(
-        found, lambda: AutoConfig.from_pretrained(found.folder, local_files_only=True, trust_remote_code=False)
-    )
+    stored = _guarded(found, lambda: read_stored(found.folder))
+    config = stored.config
     kinds = getattr(config, "architectures", None) or []
     speaks = not kinds or any(kind.endswith(_SPEAKING) for kind in kinds)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING or not speaks:
@@ -174,13 +184,10 @@ def _read_config(found: ResolvedModel) -> PretrainedConfig:
             model=found.name,
             kind=", ".join(kinds) or config.model_type,
         )
-    if getattr(config, "quantization_config", None) is not None and not is_stored_in_4bit(config):
-        raise ModelError(
-            "{model} is stored quantized in a way that cannot be used here. Choose its unquantized version: it is "
-            "quantized here while loading.",
-            model=found.name,
-        )
-    return config
+    packing = unusable_packing(vars(config))
+    if packing:
+        raise ModelError(original_of(found.name, packing, found.folder))
+    return stored
 
 
 def _check_complete(

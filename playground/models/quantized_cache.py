@@ -15,7 +15,7 @@ from typing import Any
 import bitsandbytes
 import torch
 import transformers
-from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 
 from playground.files import publish_folder
 from playground.models.fingerprint import fingerprint
@@ -42,9 +42,9 @@ class QuantizedCache:
         self._root = root
 
     def load(
-        self, folder: Path, config: PretrainedConfig, plan: QuantizationPlan, load: Callable[..., Loaded]
+        self, folder: Path, plan: QuantizationPlan, make: Callable[..., Loaded], load: Callable[..., Loaded]
     ) -> Loaded:
-        """Read the model of `folder` from here, or else quantize it and keep that; `load` is `from_pretrained`."""
+        """Read the model of `folder` from here, or else `make` and keep it; `load` is `from_pretrained`."""
         entry = self._root / _key(folder, plan)
         if entry.is_dir():
             try:
@@ -55,7 +55,7 @@ class QuantizedCache:
             except Exception:
                 log.warning("The quantized weights in %s cannot be read, and are made again", entry, exc_info=True)
                 shutil.rmtree(entry, ignore_errors=True)
-        loaded = load(folder, config=config, quantization_config=plan.config)
+        loaded = make(quantization_config=plan.config)
         try:
             self._keep(entry, loaded[0])
         except Exception:  # a full disk must not keep a model from starting

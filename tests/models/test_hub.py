@@ -140,6 +140,23 @@ def test_models_that_cannot_be_used(hub: Hub) -> None:
     assert "cannot be understood" in reason(lambda: facts(MODEL))
 
 
+def test_weights_that_are_packed_another_way_are_refused_before_they_are_fetched(hub: Hub) -> None:
+    config_of(hub, quantization_config={"quant_method": "awq", "bits": 4})
+    hub.info = {"cardData": {"base_model": ["someone/the-original"]}}
+    assert "stored quantized (awq)" in reason(lambda: facts(MODEL))
+    assert "Choose someone/the-original" in reason(lambda: facts(MODEL))
+    for usable in ({"quant_method": "bitsandbytes", "load_in_4bit": True}, {"quant_method": "fp8"}):
+        config_of(hub, quantization_config=usable)
+        assert facts(MODEL).base_model == "someone/the-original"
+
+
+def test_a_model_that_sees_pictures_is_taken_for_its_text(hub: Hub) -> None:
+    config_of(hub, architectures=["T5ForConditionalGeneration"])
+    assert "not made to write text" in reason(lambda: facts(MODEL))
+    config_of(hub, architectures=["Gemma3ForConditionalGeneration"], vision_config={}, text_config={})
+    assert facts(MODEL).id == MODEL
+
+
 def test_code_of_the_publisher_is_refused(hub: Hub) -> None:
     """Unless transformers has classes for the model itself, which are used then."""
     config_of(hub, auto_map={"AutoModelForCausalLM": "modeling.Own"}, model_type="own")

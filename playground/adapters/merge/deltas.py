@@ -1,18 +1,19 @@
 """What an adapter adds to the stored weights of its base model."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from playground.adapters.check import AdapterFacts
 from playground.adapters.lora_load import LoraLayerWeights, load_lora
 from playground.errors import AdapterError
+from playground.models.stored.text_part import read_stored
 from playground.models.weights import WeightFile
 from playground.safetensors_header import TensorInfo
 
@@ -58,15 +59,17 @@ def delta_weights(
 
     Raises `AdapterError` where there is none.
     """
+    told = read_stored(model)
     stored = {name: weight for file in files for name, weight in file.weights.items()}
-    frame = _frame(model)
+    names = {told.model_name(name): name for name in stored}
+    frame = told.frame()
     modules = dict(frame.named_modules())
     found = {}
     for layer, weights in load_lora(adapter, facts).layers.items():
         module = modules.get(layer)
         if module is None:
             raise AdapterError("The adapter is for another model: this one has no layer {layer}.", layer=layer)
-        name, delta = _stored_name(layer, stored), get_delta_weight(weights, module)
+        name, delta = _stored_name(layer, names), get_delta_weight(weights, module)
         weight = stored.get(name)
         if weight is None or _tied(module, frame) or weight.dtype not in _TYPES or weight.shape != delta.shape:
             raise AdapterError(
@@ -78,17 +81,10 @@ def delta_weights(
     return found
 
 
-def _frame(model: Path) -> PreTrainedModel:
-    """The model without its weights."""
-    config = AutoConfig.from_pretrained(model, local_files_only=True, trust_remote_code=False)
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config)
-
-
-def _stored_name(layer: str, stored: Collection[str]) -> str:
+def _stored_name(layer: str, names: Mapping[str, str]) -> str:
     """Some models are stored without the name of their trunk, such as `transformer.`, before every weight's."""
     name = f"{layer}.weight"
-    return name if name in stored else name.partition(".")[2]
+    return names.get(name) or names.get(name.partition(".")[2], "")
 
 
 def _tied(module: nn.Module, frame: PreTrainedModel) -> bool:

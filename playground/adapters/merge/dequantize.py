@@ -1,6 +1,5 @@
-"""A model that is stored in 4 bits, in 16 instead: an adapter cannot be worked into packed weights."""
+"""A model that is stored packed, in 16 bits instead: an adapter cannot be worked into packed weights."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,31 +8,44 @@ from tempfile import TemporaryDirectory
 import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
-from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM
+from torch import nn
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
-_CONFIG = "config.json"
+from playground.models.stored.original import UNPACKED
+from playground.models.stored.text_part import read_stored
+
+_ONE_FILE = "1TB"
 
 
 @contextmanager
 def dequantized(model: Path, beside: Path) -> Iterator[Path]:
     """A folder with the configuration and the weights of `model` in bf16, in `beside` for as long as it is needed."""
     with TemporaryDirectory(dir=beside) as folder:
-        stored = json.loads((model / _CONFIG).read_text(encoding="utf-8"))
-        stored.pop("quantization_config")
-        (Path(folder) / _CONFIG).write_text(json.dumps(stored), encoding="utf-8")
-        save_file(_weights(model), Path(folder) / "model.safetensors", {"format": "pt"})
+        _loaded(model).save_pretrained(folder, max_shard_size=_ONE_FILE)
         yield Path(folder)
 
 
-def _weights(model: Path) -> dict[str, torch.Tensor]:
-    """By the names of an unquantized model's files; a tied output head is not stored."""
-    loaded = AutoModelForCausalLM.from_pretrained(
-        model, dtype=torch.bfloat16, use_safetensors=True, local_files_only=True, trust_remote_code=False
+def _loaded(folder: Path) -> PreTrainedModel:
+    stored = read_stored(folder)
+    if stored.packing in UNPACKED:
+        stored.config.quantization_config["dequantize"] = True
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        folder,
+        config=stored.config,
+        key_mapping=stored.renamed or None,
+        dtype=torch.bfloat16,
+        device_map={"": "cpu"},
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
     )
-    weights = {name: parameter.data for name, parameter in loaded.named_parameters()}
-    for name, layer in loaded.named_modules():
+    for name, layer in list(model.named_modules()):
         if isinstance(layer, Linear4bit):
+            plain = nn.Linear(layer.in_features, layer.out_features, bias=False, device="meta")
             full = dequantize_4bit(layer.weight.data, layer.weight.quant_state)
-            weights[f"{name}.weight"] = full.to(torch.bfloat16)
-    return weights
+            plain.weight, plain.bias = nn.Parameter(full.to(torch.bfloat16), requires_grad=False), layer.bias
+            model.set_submodule(name, plain)
+    model.hf_quantizer, model.is_quantized = None, False
+    vars(model.config).pop("quantization_config", None)
+    model._weight_conversions = None  # a part for text would be stored by the names that the whole has for it
+    return model.to(torch.bfloat16)

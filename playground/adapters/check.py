@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from playground.adapters.expert_shapes import check_targets, named_experts
 from playground.adapters.lora_config import CONFIG, MAX_RANK, is_target, rank_of, read_config
 from playground.adapters.lora_weights import MAX_FILE_BYTES, LoraShape, read_lora_shapes
 from playground.errors import AdapterError
@@ -35,7 +36,7 @@ class AdapterFacts:
 
     @property
     def parameters(self) -> int:
-        return sum(pair.r * (pair.in_features + pair.out_features) for pair in self.pairs)
+        return sum(pair.experts * pair.r * (pair.in_features + pair.out_features) for pair in self.pairs)
 
 
 def check_folder(folder: Path) -> AdapterFacts:
@@ -45,9 +46,10 @@ def check_folder(folder: Path) -> AdapterFacts:
     """
     _check_files(folder)
     config = read_config(folder / CONFIG)
-    pairs = read_lora_shapes(folder / WEIGHTS)
+    check_targets(config)
+    pairs = named_experts(config, read_lora_shapes(folder / WEIGHTS))
     for pair in pairs:
-        if not is_target(config, pair.module):
+        if not pair.stored and not is_target(config, pair.module):
             raise AdapterError(
                 "The adapter holds weights for {module}, which its configuration does not name as a target.",
                 module=pair.module,
@@ -72,7 +74,7 @@ def check_folder(folder: Path) -> AdapterFacts:
 def largest_adapter_bytes(shapes: Iterable[tuple[int, ...]]) -> int:
     """What an adapter's weights take at most for a model with weights of these shapes: the largest rank everywhere, in
     fp32. As much as any adapter may have where no shape is known."""
-    axes = sum(sum(shape) for shape in shapes if len(shape) == 2)
+    axes = sum(sum(shape) if len(shape) == 2 else shape[0] * sum(shape[1:]) for shape in shapes if len(shape) in (2, 3))
     return min(4 * MAX_RANK * axes, MAX_FILE_BYTES) if axes else MAX_FILE_BYTES
 
 

@@ -71,7 +71,6 @@ _MUST_BE_OFF = {
     "modules_to_save": "modules_to_save, whole layers in place of LoRA",
     "lora_bias": "trained biases",
     "trainable_token_indices": "trained embeddings",
-    "target_parameters": "LoRA on single parameters",
     "layer_replication": "replicated layers",
     "alora_invocation_tokens": "aLoRA",
     "use_qalora": "QA-LoRA",
@@ -249,6 +248,8 @@ def _check_names(config: dict[str, Any]) -> None:
             config[name] = frozenset(config[name])
     if isinstance(config.get("layers_pattern"), list) and len(config["layers_pattern"]) > _MAX_PATTERNS:
         raise _bad("layers_pattern")
+    if not _names(config.get("target_parameters", [])):
+        raise _bad("target_parameters")
     mapping = config.get("auto_mapping") or {}
     if not isinstance(mapping, dict) or not all(isinstance(value, str | bool) for value in mapping.values()):
         raise _bad("auto_mapping")

@@ -14,11 +14,16 @@ from playground.errors import AdapterError
 
 @dataclass(frozen=True, slots=True)
 class LoraLayerWeights:
-    """PEFT's `lora_A` [r, in] and `lora_B` [out, r]; the layer's output grows by `scaling * x @ A.T @ B.T`."""
+    """PEFT's `lora_A` [r, in] and `lora_B` [out, r]; the layer's output grows by `scaling * x @ A.T @ B.T`. Where each
+    expert has its own, the experts are the first axis of both."""
 
     A: torch.Tensor
     B: torch.Tensor
     scaling: float
+
+    @property
+    def rank(self) -> int:
+        return self.A.shape[-2]
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "LoraLayerWeights":
         return LoraLayerWeights(self.A.to(device, dtype), self.B.to(device, dtype), self.scaling)
@@ -36,7 +41,7 @@ class LoraWeights:
 
     @property
     def max_rank(self) -> int:
-        return max(layer.A.shape[0] for layer in self.layers.values())
+        return max(layer.rank for layer in self.layers.values())
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "LoraWeights":
         return LoraWeights({name: layer.to(device, dtype) for name, layer in self.layers.items()})
@@ -55,6 +60,10 @@ def load_lora(folder: Path, facts: AdapterFacts) -> LoraWeights:
     sides = {name.replace(".default.weight", ".weight"): tensor for name, tensor in weights.items()}
     layers = {}
     for pair in facts.pairs:
-        a, b = (sides[f"base_model.model.{pair.module}.lora_{side}.weight"].float() for side in "AB")
+        stored = pair.stored or pair.module
+        a, b = (sides[f"base_model.model.{stored}.lora_{side}.weight"].float() for side in "AB")
+        if pair.stored:
+            a = a.view(pair.experts, pair.r, pair.in_features)
+            b = b.view(pair.out_features, pair.r, pair.experts).permute(2, 0, 1).contiguous()
         layers[pair.module] = LoraLayerWeights(a, b, scaling_of(config, pair.module))
     return LoraWeights(layers)

@@ -26,12 +26,15 @@ _DAMAGED = N_("The adapter's weights are damaged or cut off. Save or download th
 
 @dataclass(frozen=True, slots=True)
 class LoraShape:
-    """The LoRA of one module: A is (r, in), B is (out, r)."""
+    """The LoRA of one module: A is (r, in), B is (out, r). Where it is on the parameter of several experts, `module` is
+    the parameter's name, each has an A and a B, and the file has them by the name `stored`."""
 
     module: str
     r: int
     in_features: int
     out_features: int
+    experts: int = 1
+    stored: str = ""
 
 
 def read_lora_shapes(path: Path) -> tuple[LoraShape, ...]:

@@ -20,8 +20,9 @@ from playground.engine.lora_stack import LoraSegment, LoraStack
 from playground.errors import AdapterError, OtherBaseError
 from playground.protocol.messages import BASE
 
-LinearShapes = dict[str, tuple[int, int]]
-"""(in_features, out_features) of each linear layer, by its name in the model."""
+LinearShapes = dict[str, tuple[int, int, int]]
+"""(in_features, out_features, how many of them) of each linear layer, or parameter of experts, by its name in the
+model."""
 
 ADAPTER_CACHE_BYTES = 2**30
 """What resident adapters may take in all; beyond it the one used longest ago leaves memory."""
@@ -42,15 +43,18 @@ class MultiLora:
     def __init__(self, model: PreTrainedModel, device: torch.device, cache_bytes: int = ADAPTER_CACHE_BYTES) -> None:
         executor = executor_of(model)
         self._shapes: LinearShapes = {  # without the head: it is asked for a few tokens of a pass only
-            name: (layer.in_features, layer.out_features[at]) for name, (layer, at) in executor.parts.items()
+            name: (layer.in_features, layer.out_features[at], 1) for name, (layer, at) in executor.parts.items()
         }
+        for experts in executor.experts:
+            for name, sizes in experts.sizes().items():
+                self._shapes[f"{experts.name}.{name}"] = sizes
         self._device = device
         self._cache_bytes = cache_bytes
         # on a GPU in the precision that they are multiplied in; an adapter may hold more than fits in fp16
         self._dtype = model.dtype if device.type == "cuda" and model.dtype is torch.bfloat16 else torch.float32
-        bytes_per_rank = model.dtype.itemsize * sum(wide + rows for wide, rows in self._shapes.values())
+        bytes_per_rank = model.dtype.itemsize * sum(many * (wide + rows) for wide, rows, many in self._shapes.values())
         max_ranks = max(MAX_RANK, cache_bytes // max(1, bytes_per_rank))
-        self._stack = LoraStack(executor.layers, device, model.dtype, max_ranks)
+        self._stack = LoraStack(executor.layers, executor.experts, device, model.dtype, max_ranks)
         self._sizes: dict[str, tuple[int, int]] = {}
         """Of each known adapter, the bytes that it takes and its largest rank."""
         self._folders: dict[str, Path] = {}
@@ -156,8 +160,15 @@ class MultiLora:
 def _check_fits(pair: LoraShape, shapes: LinearShapes) -> None:
     if pair.module not in shapes:
         raise OtherBaseError("The adapter is for another model: this one has no layer {layer}.", layer=pair.module)
-    if (pair.in_features, pair.out_features) != shapes[pair.module]:
-        wide, rows = shapes[pair.module]
+    wide, rows, many = shapes[pair.module]
+    if pair.experts != many:
+        raise OtherBaseError(
+            "The adapter is for another model: its {layer} has {found} experts, this model's has {wanted}.",
+            layer=pair.module,
+            found=pair.experts,
+            wanted=many,
+        )
+    if (pair.in_features, pair.out_features) != (wide, rows):
         raise OtherBaseError(
             "The adapter is for another model: its {layer} leads from {found_in} to {found_out} numbers, this "
             "model's from {wide} to {rows}.",

@@ -12,6 +12,7 @@ from functools import partial
 import torch
 
 from playground.adapters.lora_load import LoraWeights
+from playground.engine.layers.experts import ExpertLora, Experts
 from playground.engine.layers.linear import MergedLinear
 from playground.engine.layers.lora import LoraKernel, RankMask, lora_kernel
 from playground.protocol.messages import BASE
@@ -34,14 +35,20 @@ class LoraStack:
     """The adapters in use, each with a rank slice of its own; never more than `max_total_rank` ranks together."""
 
     def __init__(
-        self, layers: Sequence[MergedLinear], device: torch.device, dtype: torch.dtype, max_ranks: int
+        self,
+        layers: Sequence[MergedLinear],
+        experts: Sequence[Experts],
+        device: torch.device,
+        dtype: torch.dtype,
+        max_ranks: int,
     ) -> None:
         """`dtype` is what the layers compute in."""
         self.max_total_rank = max_ranks
-        self._layers = layers
+        self._layers, self._experts = layers, experts
         self._device = device
         self._dtype = torch.float32 if dtype is torch.float16 else dtype  # an adapter may hold more than fits in fp16
         self._kernels: list[tuple[MergedLinear, LoraKernel]] = []
+        self._expert_loras: list[tuple[Experts, dict[str, ExpertLora]]] = []
         self._rank_slices: dict[str, slice] = {}
         self._total_rank = 0
         self._last: list[list[LoraSegment]] = []
@@ -64,11 +71,15 @@ class LoraStack:
             self._last = wanted
         for layer, kernel in self._kernels:
             layer.add_lora = partial(self._add, kernel)
+        for experts, loras in self._expert_loras:
+            experts.use(loras, self._masks.__getitem__)
 
     def deselect(self) -> None:
         """Let the layers be the base's own."""
         for layer, _ in self._kernels:
             layer.add_lora = None
+        for experts, _ in self._expert_loras:
+            experts.use_none()
 
     def forget(self, key: str) -> None:
         """Never answer from an adapter's tables again."""
@@ -80,7 +91,7 @@ class LoraStack:
 
     def _clear(self) -> None:
         self.deselect()
-        self._kernels, self._rank_slices, self._last = [], {}, []
+        self._kernels, self._expert_loras, self._rank_slices, self._last = [], [], {}, []
 
     def _build(self, used: Sequence[str], adapters: Mapping[str, LoraWeights]) -> None:
         """Put the adapters side by side; what was there before makes room first, for memory may run out here."""
@@ -92,6 +103,8 @@ class LoraStack:
         chosen = {key: adapters[key] for key in used}
         kernels = [(layer, self._kernel_of(layer, chosen, slices)) for layer in self._layers]
         self._kernels = [(layer, kernel) for layer, kernel in kernels if kernel]
+        loras = [(one, self._loras_of(one, chosen, slices)) for one in self._experts]
+        self._expert_loras = [(one, found) for one, found in loras if found]
         self._rank_slices = slices
 
     def _kernel_of(
@@ -115,6 +128,25 @@ class LoraStack:
                     lora_A[at, own] = weights.A
                     lora_B[at][1][own] = weights.B.T * weights.scaling
         return lora_kernel(lora_A.flatten(0, 1), lora_B, sum(layer.out_features), self._dtype)
+
+    def _loras_of(
+        self, experts: Experts, adapters: Mapping[str, LoraWeights], slices: Mapping[str, slice]
+    ) -> dict[str, ExpertLora]:
+        """By the parameter's name, where an adapter is on it."""
+        found = {}
+        for parameter, (wide, rows, many) in experts.sizes().items():
+            name = f"{experts.name}.{parameter}"
+            if not any(name in adapter.layers for adapter in adapters.values()):
+                continue
+            lora_A = self._zeros(many, wide, self._total_rank)
+            lora_B = self._zeros(many, self._total_rank, rows)
+            for key, adapter in adapters.items():
+                if weights := adapter.layers.get(name):
+                    own = slice(slices[key].start, slices[key].start + weights.rank)
+                    lora_A[:, :, own] = weights.A.transpose(1, 2)
+                    lora_B[:, own] = weights.B.transpose(1, 2) * weights.scaling
+            found[parameter] = ExpertLora(lora_A.to(self._dtype), lora_B.to(self._dtype))
+        return found
 
     def _zeros(self, *shape: int) -> torch.Tensor:
         return torch.zeros(shape, device=self._device)

@@ -23,6 +23,7 @@ from playground.models.quantization import (
     QuantizationPlan,
     cast_unquantized,
     disable_cpu_repacking,
+    expert_widths,
     is_stored_in_4bit,
     lora_widths,
     memory_bytes,
@@ -133,7 +134,7 @@ def _load_weights(
 
 
 def _info(found: ResolvedModel, model: PreTrainedModel, tokenizer: ChatTokenizer, plan: QuantizationPlan) -> ModelInfo:
-    widths = lora_widths(model)
+    widths, experts = lora_widths(model), expert_widths(model)
     return ModelInfo(
         id=found.id,
         name=found.name,
@@ -153,7 +154,8 @@ def _info(found: ResolvedModel, model: PreTrainedModel, tokenizer: ChatTokenizer
         good_for=found.good_for,
         weak_tasks=frozenset(found.weak_tasks),
         linear_modules=tuple(widths),
-        lora_widths=widths,
+        expert_parameters=tuple(experts),
+        lora_widths=widths | experts,
         license=found.license,
     )
 

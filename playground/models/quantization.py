@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PretrainedCon
 from transformers.pytorch_utils import Conv1D
 
 from playground.errors import ModelError
+from playground.models.experts import are_experts, expert_sizes
 from playground.protocol.model import Quantization
 
 logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(lambda record: "gemm_4bit_forward" not in str(record.msg))
@@ -169,6 +170,16 @@ def lora_widths(model: PreTrainedModel) -> dict[str, int]:
         last = name.rpartition(".")[2]
         if last not in left_out and not last.isdigit():  # a number is the name of whole layers too
             found[last] = found.get(last, 0) + sum(widths)
+    return found
+
+
+def expert_widths(model: PreTrainedModel) -> dict[str, int]:
+    """The same of experts' parameters, by what `target_parameters` calls them."""
+    found: dict[str, int] = {}
+    for module in model.modules():
+        if are_experts(module):
+            for name, (wide, rows, many) in expert_sizes(module).items():
+                found[name] = found.get(name, 0) + many * (wide + rows)
     return found
 
 

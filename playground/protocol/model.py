@@ -52,6 +52,8 @@ class ModelInfo(BaseModel, frozen=True):
     """Names of tasks that it was measured to be too weak for."""
     linear_modules: tuple[str, ...] = ()
     """What `target_modules` of an adapter may name."""
+    expert_parameters: tuple[str, ...] = ()
+    """What it may name beside, where a layer's experts are one parameter: PEFT's `target_parameters`."""
     max_adapter_bytes: int = 0
     """What an adapter of it can weigh."""
     lora_widths: dict[str, int] = {}
@@ -61,6 +63,11 @@ class ModelInfo(BaseModel, frozen=True):
     license: str = ""
     kernels: dict[str, tuple[str, ...]] = {}
     """In a host: how its layers are multiplied for one token, a few, many and a prompt, by the layers' names."""
+
+    @property
+    def lora_modules(self) -> tuple[str, ...]:
+        """All that an adapter may be on, as a run's `target_modules` may name it."""
+        return self.linear_modules + self.expert_parameters
 
     @property
     def precision(self) -> str:

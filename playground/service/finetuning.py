@@ -8,7 +8,7 @@ from playground.adapters.info import check_name
 from playground.adapters.store import AdapterStore
 from playground.errors import InputError
 from playground.protocol.messages import Message
-from playground.protocol.model import ModelHost, ModelInfo
+from playground.protocol.model import ModelHost
 from playground.sentence import Sentence
 from playground.service.datasets import DatasetService
 from playground.service.preflight import Questions, Trials
@@ -26,12 +26,13 @@ from playground.service.runs import (
 )
 from playground.settings import Mode
 from playground.threads import quick
-from playground.training.config import TARGETS, TrainingConfig
+from playground.training.config import TrainingConfig
 from playground.training.defaults import Intensity, defaults_for
 from playground.training.jobs.events import FINISHED
 from playground.training.jobs.job import Job
 from playground.training.jobs.queue import JobQueue
 from playground.training.jobs.state import JobState
+from playground.training.model_limits import check_dropout, check_rank
 from playground.training.preflight.result import PreflightRequest, PreflightResult, preflight_request
 from playground.training.setting import ConfigContext
 from playground.training.spec import MAX_PROBES
@@ -75,9 +76,10 @@ class FinetuningService:
         """The values that a run over this many rows would have; raises `InputError` naming what is out of range."""
         info = self._host.info
         defaults = defaults_for(info.num_parameters, rows, cast(Intensity, intensity), info.context_length)
-        context = ConfigContext(info.context_length, info.linear_modules, local=self._mode == "local")
+        context = ConfigContext(info.context_length, info.lora_modules, local=self._mode == "local")
         values = defaults.updated(overrides or {}, context)
         check_rank(values, info)
+        check_dropout(values, info)
         return values
 
     def preflight(
@@ -280,18 +282,3 @@ def check_probes(probes: object) -> tuple[str, ...]:
     if len(kept) > MAX_PROBES:
         raise InputError("At most {limit} questions can be watched.", limit=MAX_PROBES)
     return tuple(kept)
-
-
-def check_rank(values: TrainingConfig, info: ModelInfo) -> None:
-    """Raise `InputError` for an adapter that could be taught and then not be held beside the live model."""
-    every = values.target_modules == TARGETS.alone
-    names = info.lora_widths if every else TARGETS.as_list(values.target_modules)
-    a_rank = sum(info.lora_widths.get(name, 0) for name in names)
-    if not info.max_adapter_numbers or values.r * a_rank <= info.max_adapter_numbers:
-        return
-    raise InputError(
-        "With r at {rank}, the adapter would not fit beside the model that answers. Set r to {most} at most, or choose "
-        "fewer target_modules.",
-        rank=values.r,
-        most=info.max_adapter_numbers // a_rank,
-    )

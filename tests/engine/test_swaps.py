@@ -16,8 +16,8 @@ from playground.models.tokenizer import ChatTokenizer
 from playground.protocol.messages import BASE
 from playground.protocol.requests import GenerateRequest, LogprobsRequest
 from playground.protocol.sampling import SamplingParams
-from playground.service.finetuning import check_rank
 from playground.training.config import TrainingConfig
+from playground.training.model_limits import check_rank
 from tests.support.asking import adapter_logits, greedy, until
 from tests.support.tiny import damage, make_adapter
 

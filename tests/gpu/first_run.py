@@ -22,9 +22,9 @@ from playground.gpu import missing_for_training
 from playground.memory import free_bytes, peak_bytes
 from playground.models.fit import memory_speed
 from playground.protocol.sampling import SamplingParams
-from playground.service.finetuning import check_rank
 from playground.training.config import TrainingConfig
 from playground.training.jobs.queue import JobQueue
+from playground.training.model_limits import check_rank
 from tests.gpu.ground import CONTEXT, SIZES, Ground, Wrong, prepare, timed
 from tests.support.training_runs import LONG, SHORT, Room, is_gone, wait_until_finished, worker_of
 

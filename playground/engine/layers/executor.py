@@ -9,6 +9,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from playground.engine.layers.decoder import FAMILIES, FusedDecoder, merged_names
+from playground.engine.layers.experts import find_experts
 from playground.engine.layers.head import OutputHead
 from playground.engine.layers.linear import Choice, MergedLinear
 from playground.models.quantization import disable_cpu_repacking, is_plain_linear, memory_bytes
@@ -44,6 +45,7 @@ class ModelExecutor:
         """Of each linear layer but the head, by its name in the model: whose part it is, and which."""
         for name, (one, at) in self.parts.items():
             modules[name].forward = partial(one.forward_part, at)
+        self.experts = find_experts(model)
         self.head = OutputHead(head) if type(head) is nn.Linear else None
         if self.head:
             head.forward = self.head.forward

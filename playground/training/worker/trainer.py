@@ -68,11 +68,14 @@ def assemble(loaded: LoadedModel, run: Run) -> AtomicCheckpointTrainer:
 
 
 def _lora_config(loaded: LoadedModel, run: Run) -> LoraConfig:
-    """All linear layers are named: PEFT's own "all-linear" has some that cannot be taught or served."""
-    options = run.values.arguments("lora")
+    """All layers are named: PEFT's own "all-linear" has some that cannot be taught or served."""
+    options, experts = run.values.arguments("lora"), loaded.info.expert_parameters
     if options["target_modules"] == TARGETS.alone:
-        options["target_modules"] = list(loaded.info.linear_modules)
-    return LoraConfig(**options, task_type="CAUSAL_LM")
+        options["target_modules"] = [*loaded.info.linear_modules, *experts]
+    named = options["target_modules"]
+    options["target_modules"] = [name for name in named if name not in experts]
+    parameters = [name for name in named if name in experts]
+    return LoraConfig(**options, target_parameters=parameters or None, task_type="CAUSAL_LM")
 
 
 def _arguments(run: Run, device: torch.device) -> SFTConfig:

@@ -77,4 +77,4 @@ def _field(name: str, info: FieldInfo, setting: Setting) -> gr.components.Compon
 
 def _offered(names: Names, model: ModelInfo) -> list[str]:
     """What may be chosen with the loaded model; others can be written in."""
-    return [names.alone, *names.offered(ConfigContext(model.context_length, model.linear_modules))]
+    return [names.alone, *names.offered(ConfigContext(model.context_length, model.lora_modules))]

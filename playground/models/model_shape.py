@@ -29,11 +29,15 @@ class ModelShape:
     num_kv_heads: int
     head_dim: int
     tied: bool
+    expert_parameters: int = 0
+    """Of those parameters, the ones of experts that are one parameter a layer: no kernel takes them in fewer bits."""
+    experts_a_token: float = 1.0
+    """Which share of them one token goes through."""
 
     @property
     def linear_parameters(self) -> int:
         """All but embedding and head; norms and biases, a thousandth of it, count as such."""
-        return max(0, self.num_parameters - self._table * (1 if self.tied else 2))
+        return max(0, self.num_parameters - self.expert_parameters - self._table * (1 if self.tied else 2))
 
     def weights_bytes(self, quantization: Quantization, dtype_bytes: int = _HALF) -> int:
         """In memory; `dtype_bytes` is the width of what is not quantized, 4 on CPUs that compute in fp32."""
@@ -50,7 +54,8 @@ class ModelShape:
         It has rank x (in + out) weights a matrix. A layer's seven matrices hold h(2q + 2kv + 3i) weights and their
         sides sum up to 7h + 2q + 2kv + 3i: so the widths q and i need not be known.
         """
-        layers = 7 * self.hidden_size * self.num_layers + self.linear_parameters // self.hidden_size
+        matrices = self.linear_parameters + self.expert_parameters
+        layers = 7 * self.hidden_size * self.num_layers + matrices // self.hidden_size
         return layers * _ADAPTER_RANK * _FULL
 
     def bytes_a_token(self, quantization: Quantization, dtype_bytes: int = _HALF) -> int:
@@ -59,9 +64,11 @@ class ModelShape:
 
         A CPU that computes in fp32 reads 2 bytes a weight: the engine multiplies by copies in fp16 there.
         """
+        experts = int(self.expert_parameters * self.experts_a_token) * dtype_bytes
         if dtype_bytes == _FULL:
-            return (self.linear_parameters + self._table) * _HALF
-        return int(self.linear_parameters * _linear_bytes(quantization, dtype_bytes)) + self._table * dtype_bytes
+            return (self.linear_parameters + self._table) * _HALF + experts
+        linear = int(self.linear_parameters * _linear_bytes(quantization, dtype_bytes))
+        return linear + self._table * dtype_bytes + experts
 
     @property
     def _table(self) -> int:
@@ -89,7 +96,20 @@ def shape_of(config: Mapping[str, Any], num_parameters: int | None) -> ModelShap
         num_parameters = counted and table + layers * counted + hidden
     if not num_parameters:
         return None
-    return ModelShape(num_parameters, vocab, hidden, layers, kv_heads, head_dim, tied)
+    experts, share = _experts(text, hidden, layers)
+    experts = min(experts, max(0, num_parameters - table))
+    return ModelShape(num_parameters, vocab, hidden, layers, kv_heads, head_dim, tied, experts, share)
+
+
+def _experts(text: Mapping[str, Any], hidden: int, layers: int) -> tuple[int, float]:
+    """How many parameters the experts of all layers have, three matrices each, and the share that a token uses."""
+    many = _number(text, "num_local_experts", "num_experts", "n_routed_experts")
+    width = _number(text, "moe_intermediate_size", "intermediate_size")
+    used = _number(text, "num_experts_per_tok", "experts_per_token", "top_k")
+    if not many or not width:
+        return 0, 1.0
+    dense = _number(text, "first_k_dense_replace") or 0
+    return 3 * hidden * width * many * max(0, layers - dense), min(1.0, (used or many) / many)
 
 
 def _layer_parameters(

@@ -32,7 +32,7 @@ from playground.training.jobs.events import FINISHED
 from playground.training.jobs.job import Job
 from playground.training.jobs.queue import JobQueue
 from playground.training.jobs.state import JobState
-from playground.training.model_limits import check_dropout, check_rank
+from playground.training.model_limits import check_dropout, check_rank, fitting_defaults
 from playground.training.preflight.result import PreflightRequest, PreflightResult, preflight_request
 from playground.training.setting import ConfigContext
 from playground.training.spec import MAX_PROBES
@@ -77,7 +77,7 @@ class FinetuningService:
         info = self._host.info
         defaults = defaults_for(info.num_parameters, rows, cast(Intensity, intensity), info.context_length)
         context = ConfigContext(info.context_length, info.lora_modules, local=self._mode == "local")
-        values = defaults.updated(overrides or {}, context)
+        values = fitting_defaults(defaults, info).updated(overrides or {}, context)
         check_rank(values, info)
         check_dropout(values, info)
         return values

@@ -5,6 +5,15 @@ from playground.protocol.model import ModelInfo
 from playground.training.config import TARGETS, TrainingConfig
 
 
+def fitting_defaults(values: TrainingConfig, info: ModelInfo) -> TrainingConfig:
+    """The values, with so small a rank that the adapter fits beside the live model: many experts make a large one."""
+    a_rank = sum(info.lora_widths.get(name, 0) for name in _targets(values, info))
+    if not info.max_adapter_numbers or values.r * a_rank <= info.max_adapter_numbers:
+        return values
+    r = max(1, info.max_adapter_numbers // a_rank)
+    return values.model_copy(update={"r": r, "lora_alpha": 2.0 * r})
+
+
 def check_dropout(values: TrainingConfig, info: ModelInfo) -> None:
     """Raise `InputError` for dropout on experts: they are one parameter, before which PEFT has no place for it."""
     experts = [name for name in _targets(values, info) if name in info.expert_parameters]

@@ -48,6 +48,35 @@ def test_parameters_are_counted_as_the_model_has_them(name: str) -> None:
     assert shape.adapter_bytes() == pytest.approx(16 * 4 * sides, rel=0.01)
 
 
+MIXTRAL = {"num_local_experts": 8, "num_experts_per_tok": 2, "intermediate_size": 14336, "hidden_size": 4096}
+QWEN3_MOE = {"num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768, "hidden_size": 2048}
+GPT_OSS = {"num_local_experts": 32, "experts_per_token": 4, "intermediate_size": 2880, "hidden_size": 2880}
+
+
+@pytest.mark.parametrize(
+    ("own", "layers", "vocab", "whole", "used"),
+    [
+        (MIXTRAL, 32, 32000, 46.7e9, 12.9e9),
+        (QWEN3_MOE, 48, 151936, 30.5e9, 3.3e9),
+        (GPT_OSS, 24, 201088, 20.9e9, 3.6e9),
+    ],
+    ids=["Mixtral 8x7B", "Qwen3 30B A3B", "gpt-oss 20b"],
+)
+def test_experts_are_counted_as_they_are_held(
+    own: dict[str, int], layers: int, vocab: int, whole: float, used: float
+) -> None:
+    """Defends the panel: 4-bit kernels take linear layers alone, and most of such a model are experts. `used` is what
+    the publishers say that a token goes through; gpt-oss's leaves its input embedding out."""
+    sizes = {"vocab_size": vocab, "num_hidden_layers": layers, "num_attention_heads": 32, "head_dim": 128}
+    shape = shape_of(sizes | {"tie_word_embeddings": False, "intermediate_size": 6144} | own, int(whole))
+    assert shape is not None
+    others = whole - shape.expert_parameters
+    through = others + shape.expert_parameters * shape.experts_a_token
+    assert through - vocab * own["hidden_size"] * ("experts_per_token" in own) == pytest.approx(used, rel=0.05)
+    assert shape.weights_bytes("4bit") > 2 * shape.expert_parameters
+    assert shape.bytes_a_token("4bit") < 2 * used
+
+
 def test_parameters_of_llama_are_exact() -> None:
     config = CONFIGS["llama"]()
     with torch.device("meta"):

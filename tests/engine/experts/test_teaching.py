@@ -19,7 +19,7 @@ from playground.models.loader import LoadedModel, load_model
 from playground.protocol.model import Quantization
 from playground.training.config import TrainingConfig
 from playground.training.jobs.checkpoints import CHECKPOINTS_FOLDER, whole_checkpoints
-from playground.training.model_limits import check_dropout
+from playground.training.model_limits import check_dropout, fitting_defaults
 from playground.training.tokenization import tokenize_examples
 from playground.training.worker.dataset import dataset_of
 from playground.training.worker.run import Run
@@ -92,6 +92,16 @@ def surprise(host: LocalModelHost, adapter: str) -> float:
     rest = tokenizer.encode_continuation(str(reference["content"]))
     nats, _ = asyncio.run(negative_log_likelihood(client, opening, rest))
     return nats
+
+
+def test_a_default_rank_fits_beside_the_model() -> None:
+    """Defends whoever opens the form for a model of many experts: its own values are never refused."""
+    facts = {"expert_parameters": ("gate_up_proj",), "lora_widths": {"q_proj": 10, "gate_up_proj": 90}}
+    values = fitting_defaults(TrainingConfig(r=16), cast(Any, SimpleNamespace(max_adapter_numbers=650, **facts)))
+    assert (values.r, values.lora_alpha) == (6, 12.0)
+    for most in (0, 1600):
+        info: Any = SimpleNamespace(max_adapter_numbers=most, **facts)
+        assert fitting_defaults(TrainingConfig(r=16), info) == TrainingConfig(r=16)
 
 
 def test_dropout_on_experts_is_refused_in_a_sentence() -> None:

@@ -48,6 +48,7 @@
     if (!field?.offsetParent) return;
     told.closest(".toast-message-item")?.setAttribute("hidden", "");
     tell(field, told.textContent);
+    told.replaceChildren(); // or a screen reader would say it twice
     const toast = told.closest("[data-testid=toast-body]");
     if (!toast.querySelector(".toast-message-item:not([hidden])")) {
       toast.style.display = "none";

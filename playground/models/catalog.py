@@ -31,6 +31,8 @@ class CatalogEntry:
     download_bytes: int = 0
     gated: bool = False
     """Whether the hub gives it only to those who accepted its terms."""
+    one_at_a_time: bool = False
+    """Whether each request has passes of its own: nobody is given or offered such a model unasked."""
     good_for: str = ""
     """For people: what it does well, and what it does not."""
     tasks: tuple[str, ...] = ()
@@ -61,6 +63,7 @@ def _entry(told: Mapping[str, Any], languages: Mapping[str, Sequence[str]]) -> C
         shape=shape_of(told.get("config", {}), parameters or None),
         download_bytes=told.get("download_bytes", 2 * parameters),
         gated=told.get("gated", False),
+        one_at_a_time=told.get("one_at_a_time", False),
         good_for=told["good_for"],
         tasks=tuple(told["tasks"]),
         weak_tasks=tuple(told.get("weak_tasks", ())),
@@ -96,12 +99,12 @@ FREE_SHARE = 0.4
 
 
 def fitting_models(gpu_memory_gib: float, catalog: Sequence[CatalogEntry] = CATALOG) -> list[CatalogEntry]:
-    """List the models whose 4-bit weights leave `FREE_SHARE` of the memory free, best first.
+    """List the models whose 4-bit weights leave `FREE_SHARE` of the memory free, best first, all sharing their passes.
 
     The more parameters the better, not the more memory: a large vocabulary takes much of it and teaches nothing.
     """
     room = gpu_memory_gib * (1 - FREE_SHARE)
-    fitting = (model for model in reversed(catalog) if model.memory_gib_4bit <= room)
+    fitting = (model for model in reversed(catalog) if model.memory_gib_4bit <= room and not model.one_at_a_time)
     return sorted(fitting, key=lambda model: float(f"{model.num_parameters:.3g}"), reverse=True)
 
 

@@ -84,13 +84,15 @@ class ModelChoices:
         return model == STARTER.model_id or Path(model).is_dir() or hub_cache.present(model) is not None
 
     def suggestion(self, choices: Sequence[ModelChoice]) -> ModelChoice | None:
-        """The largest of the catalog's that fits and is quick enough, where the bundled model is loaded; None else."""
+        """The largest of the catalog's that fits, is quick enough and lets visitors share its passes, where the bundled
+        model is loaded; None else."""
         if self._host.info.id != STARTER.model_id:
             return None
         good = [
             one
             for one in choices
-            if one.fits and not one.gated and not one.current and find_model(one.id) and not one.why_not
+            if one.fits and not one.gated and not one.current and not one.why_not
+            if (entry := find_model(one.id)) and not entry.one_at_a_time
             if (one.words_per_s or 0.0) >= fit.MIN_WORDS_PER_S
         ]
         return good[-1] if good else None

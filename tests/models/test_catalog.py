@@ -3,8 +3,11 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from playground.models import resolve
 from playground.models.catalog import (
@@ -14,6 +17,7 @@ from playground.models.catalog import (
     STARTER_FOLDER,
     CatalogEntry,
     best_fitting,
+    fitting_models,
     hub_id,
     name_inside,
     name_of,
@@ -23,6 +27,42 @@ from playground.tasks.registry import all_tasks
 from tests.support.running_app import ROOT
 
 ENTRIES = (STARTER, *CATALOG)
+
+
+def lfm2(heads: int, width: int, layers: int, attention: set[int], adjusted: bool = True) -> tuple[str, dict[str, Any]]:
+    kinds = ["full_attention" if layer in attention else "conv" for layer in range(layers)]
+    own = {"num_attention_heads": heads, "intermediate_size": width, "layer_types": kinds, "conv_L_cache": 3}
+    return "lfm2", own | {"block_auto_adjust_ff_dim": adjusted, "block_multiple_of": 256, "conv_bias": False}
+
+
+def granite(
+    heads: int, width: int, mamba: tuple[int, int], layers: int, attention: set[int]
+) -> tuple[str, dict[str, Any]]:
+    own = {"num_attention_heads": heads, "shared_intermediate_size": width, "num_local_experts": 0}
+    states = {"mamba_n_heads": mamba[0], "mamba_d_head": mamba[1], "mamba_d_state": 128, "mamba_n_groups": 1}
+    kinds = ["attention" if layer in attention else "mamba" for layer in range(layers)]
+    return "granitemoehybrid", own | states | {"mamba_proj_bias": False, "layer_types": kinds}
+
+
+def qwen(heads: int, width: int, value_heads: int) -> tuple[str, dict[str, Any]]:
+    own = {"num_attention_heads": heads, "head_dim": 256, "intermediate_size": width}
+    linear = {"linear_num_key_heads": 16, "linear_key_head_dim": 128, "linear_value_head_dim": 128}
+    return "qwen3_5_text", own | linear | {"linear_num_value_heads": value_heads}
+
+
+SIX, EIGHT, FOUR = {2, 5, 8, 10, 12, 14}, {2, 5, 9, 13, 17, 21, 24, 27}, {5, 15, 25, 35}
+OTHER_NUMBERS = {
+    "LiquidAI/LFM2-350M": lfm2(16, 6656, 16, SIX),
+    "LiquidAI/LFM2-700M": lfm2(24, 10240, 16, SIX),
+    "LiquidAI/LFM2.5-1.2B-Instruct": lfm2(32, 12288, 16, SIX),
+    "LiquidAI/LFM2-2.6B": lfm2(32, 10752, 30, EIGHT, adjusted=False),
+    "ibm-granite/granite-4.0-h-350m": granite(12, 2048, (48, 32), 32, {10, 13, 17, 27}),
+    "ibm-granite/granite-4.0-h-1b": granite(12, 4096, (48, 64), 40, FOUR),
+    "ibm-granite/granite-4.0-h-micro": granite(32, 8192, (64, 64), 40, FOUR),
+    "Qwen/Qwen3.5-0.8B": qwen(8, 3584, 16),
+    "Qwen/Qwen3.5-4B": qwen(16, 9216, 32),
+}
+"""Of config.json, beside what the catalog holds."""
 
 
 def known(model: CatalogEntry) -> str:
@@ -50,7 +90,7 @@ def test_facts_are_there(model: CatalogEntry) -> None:
     assert model is STARTER or model.source.endswith(model.model_id)
     assert model.model_id == "starter" or model.model_id.count("/") == 1
     assert model.num_parameters > 10**8
-    assert model.download_bytes >= 2 * model.num_parameters or model is STARTER
+    assert model.download_bytes >= 2 * model.num_parameters or model is STARTER or model.name.startswith("Qwen3.5")
     assert model.languages
     assert "English" in model.languages
     assert len(set(model.languages)) == len(model.languages)
@@ -99,6 +139,37 @@ def test_more_parameters_are_better() -> None:
     assert [model.num_parameters // 10**8 for model in best] == sorted(model.num_parameters // 10**8 for model in best)
     assert not [model.name for model in best if "Coder" in model.name]
     assert best[-1].model_id == "Qwen/Qwen3-32B"
+
+
+def test_nobody_is_given_a_model_that_answers_one_at_a_time() -> None:
+    """It stands in the list for who chooses it."""
+    alone = {model.model_id for model in CATALOG if model.one_at_a_time}
+    assert {"LiquidAI/LFM2-350M", "ibm-granite/granite-4.0-h-1b", "Qwen/Qwen3.5-0.8B"} <= alone
+    assert not alone & {model.model_id for model in fitting_models(1000)}
+    assert len(fitting_models(1000)) + len(alone) == len(CATALOG)
+
+
+@pytest.mark.parametrize("model", [model for model in CATALOG if model.one_at_a_time], ids=known)
+def test_size_is_that_of_the_family_as_transformers_makes_it(model: CatalogEntry) -> None:
+    """Where layers are of several kinds the numbers of the catalog do not tell the parameters, so they are counted."""
+    with torch.device("meta"):
+        made = AutoModelForCausalLM.from_config(family_of(model))
+    made.tie_weights()
+    assert made.num_parameters() == model.num_parameters
+
+
+def family_of(model: CatalogEntry) -> PretrainedConfig:
+    """The rest of its config.json: widths, heads and kinds of layers."""
+    assert model.shape is not None
+    kind, own = OTHER_NUMBERS[model.model_id]
+    shape = {
+        "vocab_size": model.shape.vocab_size,
+        "hidden_size": model.shape.hidden_size,
+        "num_hidden_layers": model.shape.num_layers,
+        "num_key_value_heads": model.shape.num_kv_heads,
+        "tie_word_embeddings": model.shape.tied,
+    }
+    return AutoConfig.for_model(kind, **(shape | own))
 
 
 def test_gated_models_are_those_of_meta_and_google() -> None:

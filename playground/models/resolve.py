@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
+from tqdm import tqdm
 
 from playground.errors import ModelError
 from playground.memory import free_bytes
@@ -117,12 +118,14 @@ def _from_hub(model_id: str, *, local_only: bool) -> ResolvedModel:
     try:
         folder = hub_cache.present(model_id)  # whole, so that nobody need be asked
         if folder is None:
+            log.info("fetching %s", model_id)
             folder = Path(
                 snapshot_download(
                     model_id,
                     allow_patterns=[*WANTED_FILES],
                     ignore_patterns=[*UNWANTED_FILES],
                     local_files_only=local_only,
+                    tqdm_class=tqdm,  # the client's own bar is off with that for reading weights
                 )
             )
     except (HFValidationError, OSError, ValueError) as error:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
+from transformers.utils.logging import disable_progress_bar
 
 from playground.errors import ModelError
 from playground.models import hub_errors
 from playground.models.hub import facts, search
 from playground.models.hub_cache import downloaded, forget, held_alone, present
+from playground.models.resolve import resolve_model
 from tests.support.hub import MODEL, TOKEN, Hub, running_hub, use_hub
 from tests.support.tiny_model import TINY
 
@@ -45,6 +47,21 @@ def test_facts_are_those_of_the_files(hub: Hub) -> None:
     assert (found.gated, found.has_safetensors, found.has_gguf, found.remote_code) == (False, True, True, False)
     assert found.config == json.loads((TINY / "config.json").read_text())
     assert hub.requests == [f"GET /api/models/{MODEL}", f"GET /{MODEL}/resolve/{hub.commit}/config.json"]
+
+
+def test_a_start_with_a_model_of_the_hub_shows_its_progress(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """On the console, also once a model was loaded, which turns the client's own bars off."""
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
+    disable_progress_bar()
+    found = resolve_model(MODEL)
+    assert present(MODEL) == found.folder
+    shown = capfd.readouterr().err
+    assert "100%" in shown
+    assert "B/s" in shown
+    resolve_model(MODEL)
+    assert not capfd.readouterr().err
 
 
 def test_a_search_is_one_request(hub: Hub) -> None:

@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts == ["api", "models"]:
             self._search(parse_qs(asked.query))
         elif parts[:2] == ["api", "models"]:
-            self._json(hub.describe()) if "/".join(parts[2:]) == MODEL else self._missing()
+            self._json(hub.describe()) if "/".join(parts[2:4]) == MODEL else self._missing()
         elif "/".join(parts[:2]) == MODEL and parts[2] == "resolve" and parts[3] in ("main", hub.commit):
             self._file("/".join(parts[4:]), with_body)
         else:

@@ -53,13 +53,18 @@ def test_a_start_with_a_model_of_the_hub_shows_its_progress(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """On the console, also once a model was loaded, which turns the client's own bars off."""
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
+    addresses = {
+        "ENDPOINT": hub.url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}",
+    }
+    for name, address in addresses.items():
+        monkeypatch.setattr(huggingface_hub.constants, name, address)
     disable_progress_bar()
     found = resolve_model(MODEL)
     assert present(MODEL) == found.folder
     shown = capfd.readouterr().err
     assert "100%" in shown
-    assert "B/s" in shown
+    assert "MB" in shown
     resolve_model(MODEL)
     assert not capfd.readouterr().err
 

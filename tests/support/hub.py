@@ -88,6 +88,17 @@ class Hub:
             "siblings": [self._sibling(name) for name in self.files],
         } | self.info
 
+    def tree(self) -> list[dict[str, Any]]:
+        """As whoever takes a whole repository asks for its files."""
+        told = []
+        for name, content in self.files.items():
+            lfs = {"lfs": {"oid": self.etag(name), "size": len(content), "pointerSize": 130}}
+            oid = "0" * 40 if name.endswith(_LFS) else self.etag(name)
+            told.append(
+                {"type": "file", "path": name, "size": len(content), "oid": oid} | (lfs if name.endswith(_LFS) else {})
+            )
+        return told
+
     def _sibling(self, name: str) -> dict[str, Any]:
         told: dict[str, Any] = {"rfilename": name, "size": len(self.files[name]), "blobId": "0" * 40}
         if not name.endswith(_LFS):
@@ -150,8 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._dataset(parts[1:] if parts[0] == "api" else parts, with_body)
         elif parts == ["api", "models"]:
             self._search(parse_qs(asked.query))
-        elif parts[:2] == ["api", "models"]:
-            self._json(hub.describe()) if "/".join(parts[2:4]) == MODEL else self._missing()
+        elif parts[:2] == ["api", "models"] and "/".join(parts[2:4]) == MODEL:
+            self._json(hub.tree() if parts[4:5] == ["tree"] else hub.describe())
         elif "/".join(parts[:2]) == MODEL and parts[2] == "resolve" and parts[3] in ("main", hub.commit):
             self._file("/".join(parts[4:]), with_body)
         else:

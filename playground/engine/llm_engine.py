@@ -82,7 +82,7 @@ class LLMEngine:
         vocabulary = loaded.model.get_input_embeddings().num_embeddings
         ends = tuple(token for token in tokenizer.eos_token_ids if 0 <= token < vocabulary)
         limits = StepLimits.of(loaded.device)
-        self._served = ServedModel(loaded.model, tokenizer.decode, ends, room, limits)
+        self._served = ServedModel(loaded.model, tokenizer.decode_output, ends, room, limits)
         self._structured = StructuredOutputs(tokenizer.transformers_tokenizer, vocabulary, ends)
         self._lora = MultiLora(
             loaded.model, loaded.device, max_adapter_cache_bytes or adapter_cache_bytes(loaded.device)

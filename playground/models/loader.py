@@ -149,6 +149,7 @@ def _info(found: ResolvedModel, model: PreTrainedModel, tokenizer: ChatTokenizer
         memory_gib=memory_bytes(model) / _GIB,
         context_length=tokenizer.context_length,
         has_chat_template=tokenizer.has_chat_template,
+        can_think=tokenizer.thinking.switchable,
         languages=found.languages,
         chat_languages=found.chat_languages,
         good_for=found.good_for,

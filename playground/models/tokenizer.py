@@ -10,7 +10,9 @@ from tokenizers import Encoding, Tokenizer
 from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerFast
 
 from playground.errors import InputError
+from playground.models.thinking import Thinking, switch
 from playground.protocol.messages import Message
+from playground.protocol.thinking import ThinkingMarks
 
 _ANCHOR = "\n"
 
@@ -36,6 +38,7 @@ class ChatTokenizer:
         self._bos_token_ids = self._find_bos_token_ids()
         self._text_only = _without_special_tokens(tokenizer)
         self._anchor = self._text_only.encode(_ANCHOR).ids if _adds_a_space(self._text_only) else []
+        self.thinking = Thinking(tokenizer)
         self._takes_system = self.has_chat_template and self._renders_system()
         tail = self._find_turn_tail() if self.has_chat_template else []
         self.eos_token_ids = self._find_eos_token_ids(tail, config, generation_config)
@@ -49,16 +52,21 @@ class ChatTokenizer:
         """What it is made of, for a trainer."""
         return self._tokenizer
 
-    def apply_chat_template(self, messages: Sequence[Message]) -> list[int]:
+    @property
+    def thinking_marks(self) -> ThinkingMarks | None:
+        return self.thinking.marks
+
+    def apply_chat_template(self, messages: Sequence[Message], thinking: bool = False) -> list[int]:
         """Encode the prompt up to where the assistant speaks; without a chat template, plain paragraphs.
 
+        With `thinking`, a model that can is left to think first; else it answers at once.
         Raises `InputError` for no messages, for an order of roles that the model refuses, and for broken characters.
         """
         if not messages:
             raise InputError("There is no message to answer. Write one.")
         if not self.has_chat_template:
             return self.encode("\n\n".join(message["content"] for message in messages))
-        return self._render(messages)
+        return [*self._render(messages, thinking), *([] if thinking else self.thinking.skipped)]
 
     def encode(self, text: str) -> list[int]:
         """Encode a text to be continued, with the start token where the model wants one."""
@@ -82,6 +90,14 @@ class ChatTokenizer:
     def decode(self, tokens: Sequence[int]) -> str:
         """Decode to text, leaving special tokens out; an incomplete character at the end shows as U+FFFD."""
         return self._backend.decode(list(tokens), skip_special_tokens=True)
+
+    def decode_output(self, tokens: Sequence[int]) -> str:
+        """As `decode`, with the marks of thinking also where they are special tokens."""
+        shown = self.thinking.special_token_ids
+        if not shown:
+            return self.decode(tokens)
+        kept = [token for token in tokens if token in shown or token not in self._special_token_ids]
+        return self._backend.decode(kept, skip_special_tokens=False)
 
     def tokenize_conversation(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
         """Encode a training row that ends in an assistant's turn; returns the ids and which of them carry loss.
@@ -119,7 +135,7 @@ class ChatTokenizer:
         end = next((index for index in range(start, len(ids)) if ids[index] in self.eos_token_ids), start - 1)
         loss_mask[start : end + 1] = [True] * (end + 1 - start)
 
-    def _render(self, messages: Sequence[Message]) -> list[int]:
+    def _render(self, messages: Sequence[Message], thinking: bool = False) -> list[int]:
         prepared = [{"role": m["role"], "content": _checked(m["content"])} for m in messages]
         if not self._takes_system:
             prepared = _merge_system(prepared)
@@ -131,7 +147,7 @@ class ChatTokenizer:
                     sanitize_control_tokens=True,
                     tokenize=True,
                     return_dict=False,
-                    enable_thinking=False,
+                    **switch(thinking),
                 )
         except (TemplateError, ValueError) as error:
             raise InputError(

@@ -14,9 +14,12 @@ from playground.protocol.messages import BASE, Message
 from playground.protocol.model import ModelInfo, Tokenizer
 from playground.protocol.requests import ContinuationLogprobs, GenerateRequest, LogprobsRequest, RequestOutput
 from playground.protocol.sampling import SamplingParams
+from playground.protocol.thinking import without_thinking
 
 MIN_ANSWER_TOKENS = 16
 """That must be left for the answer, or the text counts as too long."""
+_TAIL = 16
+"""Tokens of a prompt's end, in which it is seen whether the model is to think."""
 MAX_CHARS_PER_TOKEN = 16
 """Characters for which a token stands at most, but for long lines of one sign."""
 
@@ -58,6 +61,7 @@ class SamplingClient:
     ) -> AsyncGenerator[RequestOutput, None]:
         """Stream the continuation, each time the whole text so far; a reader who leaves aborts the request.
 
+        What a model that thinks has thought is in `thinking`, never in `text`.
         Raises `InputError`, `AdapterError`, `BusyError`, `EngineError`.
         """
         request = GenerateRequest(
@@ -69,13 +73,15 @@ class SamplingClient:
             top_logprobs,
             address=self.address,
         )
+        marks = self.tokenizer.thinking_marks
+        opened = marks is not None and marks.opened_by(self.tokenizer.decode_output(request.prompt_token_ids[-_TAIL:]))
         submit = partial(self.engine.submit, request)
         stream = await in_thread(submit) if params.json_schema else submit()  # a schema takes time to be read
         num_tokens = 0
         try:
             async for output in stream:
                 num_tokens = output.num_tokens
-                yield output
+                yield without_thinking(output, marks, opened) if marks else output
         finally:
             stream.abort()
             telemetry.TOKENS.inc(num_tokens)
@@ -101,6 +107,7 @@ class SamplingClient:
         prompt: str | Sequence[Message] | Callable[[], Sequence[Message]],
         room_for_answer: int = MIN_ANSWER_TOKENS,
         text: str = "",
+        thinking: bool = False,
     ) -> list[int]:
         """Encode a text to be continued, or a conversation (or what writes one, called in another thread).
 
@@ -118,7 +125,7 @@ class SamplingClient:
         def encode() -> list[int]:
             if isinstance(prompt, str):
                 return self.tokenizer.encode(prompt)
-            return self.tokenizer.apply_chat_template(prompt() if callable(prompt) else prompt)
+            return self.tokenizer.apply_chat_template(prompt() if callable(prompt) else prompt, thinking)
 
         token_ids = await in_thread(encode)
         check_fits(len(token_ids), room, text)

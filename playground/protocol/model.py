@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from playground.protocol.engine import EngineStatus, SwapReceipt
 from playground.protocol.messages import BASE, Message
+from playground.protocol.thinking import ThinkingMarks
 from playground.sentence import Sentence
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class ModelInfo(BaseModel, frozen=True):
     one_at_a_time: bool = False
     """In a host: whether each request has passes of its own, since this family cannot share one."""
     has_chat_template: bool
+    can_think: bool = False
+    """Whether it can be asked to think before it answers, and not to."""
     languages: tuple[str, ...] = ()
     """English names of the languages that it knows, for Translate."""
     chat_languages: tuple[str, ...] = ()
@@ -94,8 +97,14 @@ class HostState(BaseModel, frozen=True):
 class Tokenizer(Protocol):
     """Text to tokens and back. Control tokens inside a visitor's text never become real."""
 
-    def apply_chat_template(self, messages: Sequence[Message]) -> list[int]:
-        """The prompt up to where the assistant speaks. Without a chat template: the contents as plain paragraphs."""
+    @property
+    def thinking_marks(self) -> ThinkingMarks | None:
+        """What a model that thinks sets around its thoughts; None where the chat template knows nothing of it."""
+        ...
+
+    def apply_chat_template(self, messages: Sequence[Message], thinking: bool = False) -> list[int]:
+        """The prompt up to where the assistant speaks, or with `thinking` to where it thinks, if the model can. Without
+        a chat template: the contents as plain paragraphs."""
         ...
 
     def encode(self, text: str) -> list[int]:
@@ -111,6 +120,10 @@ class Tokenizer(Protocol):
         ...
 
     def decode(self, tokens: Sequence[int]) -> str: ...
+
+    def decode_output(self, tokens: Sequence[int]) -> str:
+        """As `decode`, with the marks of thinking also where they are special tokens."""
+        ...
 
 
 class ModelHost(Protocol):

@@ -77,9 +77,18 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class RequestOutput:
-    """The whole text so far. `finish_reason` is None while more may come; `logprobs` only where they were asked for."""
+    """The whole text so far. `finish_reason` is None while more may come; `logprobs` only where they were asked for.
+
+    From a `SamplingClient`, `text` is the answer alone and `thinking` what the model thought before it.
+    """
 
     text: str
     num_tokens: int
     finish_reason: FinishReason | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    thinking: str = ""
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether it ended in the midst of its thinking."""
+        return self.finish_reason == "length" and bool(self.thinking) and not self.text

@@ -1,5 +1,6 @@
 """Generate: a chat, or a text continued."""
 
+import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -13,7 +14,7 @@ from pydantic import SkipValidation
 from playground.metrics.corpus import PERPLEXITY
 from playground.protocol.client import MIN_ANSWER_TOKENS, SamplingClient, in_thread
 from playground.protocol.messages import Message
-from playground.protocol.requests import TokenLogprob
+from playground.protocol.requests import RequestOutput, TokenLogprob
 from playground.protocol.sampling import SamplingParams
 from playground.sentence import N_
 from playground.tasks.base import Forgetting, Task, TaskExample, forgetting_items
@@ -48,6 +49,8 @@ class Generate(Task[TextOutput]):
         params: SkipValidation[SamplingParams] = SamplingParams()
         top_logprobs: int = 0
         """How many other tokens to tell of each that is written."""
+        thinking: bool = False
+        """Whether a model that can thinks first, in the tokens that it may write."""
 
     Output = TextOutput
     examples = (
@@ -77,23 +80,25 @@ class Generate(Task[TextOutput]):
                 yield TextOutput(said, finished=True, note=ONLY_ENGLISH)
                 return
             fitting = partial(self._chat_that_fits, client, inputs)
-            token_ids = await client.encode_prompt(fitting, text=f"{system} {prompt}")
+            thinking = inputs.thinking and client.info.can_think and not begun  # what goes on has been thought of
+            token_ids = await client.encode_prompt(fitting, text=f"{system} {prompt}", thinking=thinking)
             token_ids += client.tokenizer.encode_continuation(begun)
         else:
             token_ids = await client.encode_prompt(f"{system}\n\n{prompt}" if system else prompt)
         params = replace(inputs.params, penalize_prompt=False)
         async with aclosing(client.generate(token_ids, params, inputs.top_logprobs)) as outputs:
-            looked_at = 0
+            looked_at, began, thought_s = 0, time.monotonic(), 0.0
             async for output in outputs:
-                finished = output.finish_reason is not None
-                if finished or output.num_tokens >= looked_at + _LOOKED_AT_EVERY:
+                if output.thinking and not output.text:
+                    thought_s = time.monotonic() - began
+                result = _result(output, thought_s)
+                if result.finished or output.num_tokens >= looked_at + _LOOKED_AT_EVERY:
                     looked_at = output.num_tokens
                     if kept := without_repetition(begun + output.text):
                         words = () if begun else _words_of(kept, output.logprobs)
-                        yield TextOutput(kept, finished=True, note=REPEATED, words=words)
+                        yield replace(result, text=kept, finished=True, note=REPEATED, words=words)
                         return
-                note = CUT if output.finish_reason == "length" else ""
-                yield TextOutput(begun + output.text, finished, note=note, words=() if begun else output.logprobs)
+                yield replace(result, text=begun + result.text, words=()) if begun else result
 
     def _chat_that_fits(self, client: SamplingClient, inputs: Inputs) -> list[Message]:
         """Forget the oldest exchanges when a conversation outgrows the context; never the newest message."""
@@ -110,6 +115,19 @@ class Generate(Task[TextOutput]):
             return without(0)
         every = range((len(history) + 1) // 2)  # looked through by halves: a long conversation takes long to write out
         return without(bisect_left(every, True, key=fits))
+
+
+def _result(output: RequestOutput, thought_s: float) -> TextOutput:
+    note = CUT if output.finish_reason == "length" else ""
+    return TextOutput(
+        output.text,
+        output.finish_reason is not None,
+        note=note,
+        words=output.logprobs,
+        thinking=output.thinking,
+        thought_s=thought_s,
+        unanswered=output.unanswered,
+    )
 
 
 def _words_of(text: str, words: Sequence[TokenLogprob]) -> tuple[TokenLogprob, ...]:

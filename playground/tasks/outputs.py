@@ -4,7 +4,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from playground.errors import InputError
 from playground.protocol.requests import TokenLogprob
+from playground.sentence import N_
+
+UNANSWERED = N_(
+    "The model was still thinking when it had written as much as it may. Let it write more, or turn thinking off."
+)
 
 
 class TaskOutput(ABC):
@@ -32,7 +38,8 @@ class TextOutput(TaskOutput):
     """The whole text so far. `part` of `parts` says which piece of a long text is being read (0 of 0: all).
 
     `words` are the text's tokens with their probabilities, where they were asked for. `note` is the task's own word on
-    where the text comes from.
+    where the text comes from. `thinking` is what was thought before it, for `thought_s` seconds, which is no part of
+    the answer; `unanswered` says that it ended there.
     """
 
     streams_text: ClassVar[bool] = True
@@ -42,16 +49,21 @@ class TextOutput(TaskOutput):
     parts: int = 0
     note: str = ""
     words: tuple[TokenLogprob, ...] = ()
+    thinking: str = ""
+    thought_s: float = 0.0
+    unanswered: bool = False
 
     @property
     def prediction(self) -> str:
         return self.text
 
     def to_api(self) -> str:
+        if self.unanswered:
+            raise InputError(UNANSWERED)
         return self.text
 
     def to_text(self) -> str:
-        return self.text
+        return self.to_api()
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,8 @@ class Summarize(Task[TextOutput]):
             GREEDY, max_new_tokens=MAX_SUMMARY_TOKENS[length], repetition_penalty=1.1, penalize_prompt=False
         )
         async for output in client.generate(token_ids, params):
-            yield TextOutput(output.text.strip(), finished=output.finish_reason is not None)
+            finished = output.finish_reason is not None
+            yield TextOutput(output.text.strip(), finished, unanswered=output.unanswered)
 
     def _parts(self, client: SamplingClient, text: str, length: str) -> list[str]:
         """Whole sentences together, as many as fit beside the prompt and the summary; a giant one is cut."""

@@ -153,7 +153,8 @@ class Translate(Task[TextOutput]):
         token_ids = await client.encode_prompt(asked, client.info.context_length // 2, text)
         params = replace(GREEDY, max_new_tokens=24 + 3 * len(token_ids), repetition_penalty=1.05)
         async for output in client.generate(token_ids, params):
-            yield TextOutput(output.text.strip(), finished=output.finish_reason is not None, note=spoken)
+            finished = output.finish_reason is not None
+            yield TextOutput(output.text.strip(), finished, note=spoken, unanswered=output.unanswered)
 
 
 TASK = Translate()

@@ -144,7 +144,7 @@ def test_a_long_text_is_summarized_in_parts_with_progress(client: SamplingClient
 def test_the_event_loop_goes_on_while_a_text_is_read(client: SamplingClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everybody's words go through it: read there, one visitor's long text would hold up all others."""
     tokenizer, going_on = copy(client.tokenizer), threading.Event()
-    monkeypatch.setattr(tokenizer, "apply_chat_template", lambda _: list(range(9000)) if going_on.wait(30) else [])
+    monkeypatch.setattr(tokenizer, "apply_chat_template", lambda *_: list(range(9000)) if going_on.wait(30) else [])
 
     async def read() -> None:
         asyncio.get_running_loop().call_soon(going_on.set)
@@ -162,7 +162,7 @@ def test_a_far_too_long_text_is_refused_by_its_beginning(
     """To read all of it takes seconds, in which nobody else's text could be read."""
     whole = len(client.tokenizer.apply_chat_template([{"role": "user", "content": text}]))
     tokenizer = copy(client.tokenizer)
-    monkeypatch.setattr(tokenizer, "apply_chat_template", lambda _: 1 / 0)
+    monkeypatch.setattr(tokenizer, "apply_chat_template", lambda *_: 1 / 0)
     with pytest.raises(InputError, match="at once") as told:
         results(all_tasks()["sentiment"], replace(client, tokenizer=tokenizer), text=text)
     size = int(str(told.value.sentence.fields.get("words") or told.value.sentence.fields["length"]))
@@ -182,7 +182,7 @@ def test_a_long_conversation_forgets_its_beginning_soon(
     monkeypatch.setattr(
         tokenizer,
         "apply_chat_template",
-        lambda messages: written.append(messages) or client.tokenizer.apply_chat_template(messages),
+        lambda messages, *_: written.append(messages) or client.tokenizer.apply_chat_template(messages),
     )
     history = [{"role": role, "content": f"{n} dogs. " * 5} for n in range(150) for role in ("user", "assistant")]
     inputs = {"prompt": "And cats?", "history": history, "params": replace(GREEDY, max_new_tokens=1)}

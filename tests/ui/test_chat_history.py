@@ -38,8 +38,8 @@ def test_parts_of_text_become_one() -> None:
 
 
 def test_an_answer_keeps_its_author_and_the_model_reads_none() -> None:
-    turns = with_answer([], "1", TextOutput("one"), author("Pirate at 50 %", taught=True))
-    turns = with_answer(turns, "2", TextOutput("two"), author("Base model", taught=False))
+    turns = with_answer(str.format, [], "1", TextOutput("one"), author("Pirate at 50 %", taught=True))
+    turns = with_answer(str.format, turns, "2", TextOutput("two"), author("Base model", taught=False))
     assert as_turns(turns) == turns
     assert as_messages(turns) == talk("u:1", "a:one", "u:2", "a:two")
     assert caught_up([], turns) == turns
@@ -51,7 +51,8 @@ def test_what_the_page_said_is_signed_by_it_and_read_by_no_model() -> None:
     """The model would read there that it speaks only English, in a language that it does not know."""
     by = author("Base model", taught=False)
     page = author_of(str.format, TextOutput("Nur Englisch.", True, note=ONLY_ENGLISH), by)
-    turns = with_answer(with_answer([], "Wie?", TextOutput("Nur Englisch."), page), "How?", TextOutput("So."), by)
+    turns = with_answer(str.format, [], "Wie?", TextOutput("Nur Englisch."), page)
+    turns = with_answer(str.format, turns, "How?", TextOutput("So."), by)
     assert page["log"] == "This page" and "color-accent" not in signatures("chat", turns, page, str.format)
     assert as_turns(turns) == turns
     assert answered(as_messages(turns)) == talk("u:How?", "a:So.")
@@ -63,8 +64,8 @@ def test_an_answer_that_was_ended_says_so() -> None:
     assert ended == {**by, "log": "Pirate, ended where it repeated itself"}
     cut = author_of(str.format, TextOutput("Arr, I be", True, note=CUT), by)
     assert cut == {**by, "log": "Pirate, cut at the longest answer", "status": "pending"}
-    assert cut_answer(with_answer([], "1", TextOutput("Arr, I be"), cut)) == "Arr, I be"
-    assert cut_answer(with_answer([], "1", TextOutput("Arr."), by)) is None
+    assert cut_answer(with_answer(str.format, [], "1", TextOutput("Arr, I be"), cut)) == "Arr, I be"
+    assert cut_answer(with_answer(str.format, [], "1", TextOutput("Arr."), by)) is None
     assert author_of(str.format, TextOutput("Arr.", True), by) == author_of(str.format, None, by) == by
 
 
@@ -76,13 +77,14 @@ def test_the_small_print_counts_words_and_tells_their_pace() -> None:
     ]
     assert told == ["7 words, 3.5 a second", "2 words", "123 characters, 12 a second", ""]
     assert pace(str.format, by, "Arr, I be") == ""  # it still comes
-    turns = with_answer([], "1", TextOutput("Arr, matey"), {**by, "duration": 0.1})
+    turns = with_answer(str.format, [], "1", TextOutput("Arr, matey"), {**by, "duration": 0.1})
     assert as_turns(turns) == turns and '--pace: "2 words"' in signatures("chat", turns, by, str.format)
 
 
 def test_what_is_kept_looks_kept_for_as_long_as_it_is() -> None:
     by = {**author("Pirate", taught=True), "duration": 2.0}
-    turns = with_answer(with_answer([], "1", TextOutput("Arr "), by), "2", TextOutput("Ahoy"), by)
+    turns = with_answer(str.format, [], "1", TextOutput("Arr "), by)
+    turns = with_answer(str.format, turns, "2", TextOutput("Ahoy"), by)
     kept = marked(turns, {("1", "Arr")})
     assert [turn["metadata"].get("status") for turn in kept if "metadata" in turn] == ["done", None]
     assert as_turns(kept) == kept
@@ -93,7 +95,9 @@ def test_what_is_kept_looks_kept_for_as_long_as_it_is() -> None:
 
 
 def test_a_name_cannot_write_style_of_its_own() -> None:
-    turns: list[Turn] = with_answer([], "1", TextOutput("one"), author('</style><b>"; } * { color: red', taught=True))
+    turns: list[Turn] = with_answer(
+        str.format, [], "1", TextOutput("one"), author('</style><b>"; } * { color: red', taught=True)
+    )
     drawn = signatures("chat", turns, author("船长\n", taught=False), str.format)
     assert drawn.count("<") == 2 and drawn.count("}") == 2 and drawn.count('"') == 4
     assert "船长" in drawn and drawn.count("--color-accent") == 2

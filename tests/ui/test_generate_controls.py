@@ -17,7 +17,7 @@ from tests.ui.test_i18n import Asked
 def test_every_style_can_be_sampled_with(presets: dict[str, Any]) -> None:
     assert list(presets) == ["exact", "balanced", "inventive"]
     for values in presets.values():
-        check_sampling(read([160, *values, -1, "", False]).sampling)
+        check_sampling(read([160, *values, -1, "", False, False]).sampling)
     assert presets["exact"][0] == 0.0
 
 

@@ -24,6 +24,10 @@ from playground.ui.api import yours as api_yours
 from playground.ui.api.shapes import adapter_as_api, as_text
 from playground.ui.errors import show_errors
 
+GENERATE = (
+    "Continue a chat; streams the whole answer so far. With thinking, a model that can thinks first, within "
+    "max_new_tokens, and its thoughts are no part of the answer."
+)
 HAPPEN = (
     *("train", "stop_job", "resume_job", "import_adapter", "delete_adapter"),
     *("use_model", "get_model", "stop_download", "forget_model"),
@@ -62,15 +66,16 @@ def _add_generate(services: Services) -> None:
         repetition_penalty: float = 1.0,
         seed: int = -1,
         strength: float = 1.0,
+        thinking: bool = False,
     ) -> AsyncIterator[str]:
         params = SamplingParams(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
         owner, task = services.owners.owner(request.headers), all_tasks()["generate"]
-        given = {"prompt": prompt, "system": system, "params": params}
+        given = {"prompt": prompt, "system": system, "params": params, "thinking": thinking}
         async with aclosing(services.generation.run(owner, task, adapter, strength, **given)) as results:
             async for result in results:
                 yield result.to_api()
 
-    _add(_returning(generate, str), "generate", "Continue a chat; streams the whole text so far.")
+    _add(_returning(generate, str), "generate", GENERATE)
 
 
 def _task_endpoint(services: Services, task: Task[Any]) -> Callable[..., Any]:

@@ -1,10 +1,10 @@
 """Conversations: as the Chatbot shows them, as the model reads them, and as rows to learn from."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from playground.errors import InputError
 from playground.i18n.catalog import Gettext
@@ -12,7 +12,7 @@ from playground.metrics.scores import has_spaces
 from playground.protocol.messages import BASE, Message
 from playground.sentence import N_
 from playground.tasks.generate import CUT, ONLY_ENGLISH, REPEATED
-from playground.tasks.outputs import TextOutput
+from playground.tasks.outputs import UNANSWERED, TextOutput
 
 
 class Author(TypedDict):
@@ -28,7 +28,16 @@ class Author(TypedDict):
     """Seconds from the first word to the last, once the answer has ended."""
 
 
-TAUGHT, PAGE = "taught", "page"
+class Thought(TypedDict):
+    """Marks a turn as what was thought before the answer that follows it, which the Chatbot then folds."""
+
+    id: str
+    title: str
+    status: Literal["pending", "done"]
+    """Open while "pending"."""
+
+
+TAUGHT, PAGE, THOUGHT = "taught", "page", "thought"
 WORDS, WORDS_AND_PACE = N_("{count} words"), N_("{count} words, {rate} a second")
 CHARACTERS, CHARACTERS_AND_PACE = N_("{count} characters"), N_("{count} characters, {rate} a second")
 KEPT = N_("✓ Corrected by you, and kept as an example")
@@ -55,7 +64,7 @@ class Turn(TypedDict):
 
     role: Literal["system", "user", "assistant"]
     content: str
-    metadata: NotRequired[Author]
+    metadata: NotRequired[Author | Thought]
 
 
 def author(name: str, taught: bool) -> Author:
@@ -66,6 +75,8 @@ def author_of(gettext: Gettext, result: TextOutput | None, by: Author) -> Author
     """Who gave `result` when `by` was asked."""
     if result and result.note == ONLY_ENGLISH:
         return {"id": PAGE, "log": gettext("This page")}
+    if result and result.unanswered:
+        return {"id": PAGE, "log": gettext("This page")}
     if result and result.note == REPEATED:
         return {**by, "log": gettext("{name}, ended where it repeated itself", name=by["log"])}
     if result and result.note == CUT:
@@ -75,8 +86,8 @@ def author_of(gettext: Gettext, result: TextOutput | None, by: Author) -> Author
 
 def cut_answer(turns: list[Turn]) -> str | None:
     """The newest answer as far as it goes, where it was cut; None where it was not."""
-    cut = bool(turns) and turns[-1].get("metadata", {}).get("status") == "pending"
-    return turns[-1]["content"] if cut else None
+    by = author_in(turns[-1]) if turns else None
+    return turns[-1]["content"] if by and by.get("status") == "pending" else None
 
 
 def as_turns(shown: Any) -> list[Turn]:
@@ -88,28 +99,55 @@ def as_turns(shown: Any) -> list[Turn]:
             content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
         turn: Turn = {"role": message["role"], "content": content}
         by = message.get("metadata") or {}
-        if by.get("log"):
-            turn["metadata"] = {"id": str(by.get("id")), "log": str(by["log"])}
+        if by.get("title"):
+            turn["metadata"] = {"id": THOUGHT, "title": str(by["title"]), "status": "done"}
+        elif by.get("log"):
+            signed: Author = {"id": str(by.get("id")), "log": str(by["log"])}
             if by.get("status") in ("pending", "done"):
-                turn["metadata"]["status"] = by["status"]
+                signed["status"] = by["status"]
             if isinstance(by.get("duration"), int | float):
-                turn["metadata"]["duration"] = float(by["duration"])
+                signed["duration"] = float(by["duration"])
+            turn["metadata"] = signed
         turns.append(turn)
     return turns
 
 
 def as_messages(shown: Any) -> list[Message]:
-    """The conversation as the model reads it: roles and contents alone, and nothing that the page said itself."""
+    """The conversation as the model reads it: roles and contents alone, without thoughts, and nothing that the page
+    said itself."""
     return [
-        {"role": turn["role"], "content": "" if turn.get("metadata", {}).get("id") == PAGE else turn["content"]}
-        for turn in as_turns(shown)
+        {"role": turn["role"], "content": "" if _marked(turn) == PAGE else turn["content"]}
+        for turn in without_thoughts(as_turns(shown))
     ]
 
 
-def with_answer(history: list[Turn], said: str, result: TextOutput | None, by: Author) -> list[Turn]:
-    """The conversation with what was said, and as much of the answer as there is."""
+def without_thoughts(turns: Sequence[Turn]) -> list[Turn]:
+    return [turn for turn in turns if _marked(turn) != THOUGHT]
+
+
+def _marked(turn: Turn) -> str:
+    return turn["metadata"]["id"] if "metadata" in turn else ""
+
+
+def with_answer(gettext: Gettext, history: list[Turn], said: str, result: TextOutput | None, by: Author) -> list[Turn]:
+    """The conversation with what was said, and as much of the thoughts and the answer as there is."""
     asked: list[Turn] = [*history, {"role": "user", "content": said}]
-    return [*asked, {"role": "assistant", "content": result.text, "metadata": by}] if result else asked
+    if result is None:
+        return asked
+    if result.thinking:
+        over = result.finished or bool(result.text)
+        asked.append({"role": "assistant", "content": result.thinking, "metadata": _thought(gettext, result, over)})
+        if not over:
+            return asked
+    content = gettext(UNANSWERED) if result.unanswered else result.text
+    return [*asked, {"role": "assistant", "content": content, "metadata": by}]
+
+
+def _thought(gettext: Gettext, result: TextOutput, over: bool) -> Thought:
+    if not over:
+        return {"id": THOUGHT, "title": gettext("Thinking…"), "status": "pending"}
+    title = gettext("Thought for {seconds} s", seconds=max(1, round(result.thought_s)))
+    return {"id": THOUGHT, "title": title, "status": "done"}
 
 
 def marked(turns: list[Turn], kept: Collection[tuple[str, str]]) -> list[Turn]:
@@ -117,7 +155,7 @@ def marked(turns: list[Turn], kept: Collection[tuple[str, str]]) -> list[Turn]:
     asked = ""
     found: list[Turn] = []
     for turn in turns:
-        by = turn.get("metadata")
+        by = author_in(turn)
         if turn["role"] == "user":
             asked = turn["content"]
         elif by and (asked.strip(), turn["content"].strip()) in kept:
@@ -131,13 +169,19 @@ def marked(turns: list[Turn], kept: Collection[tuple[str, str]]) -> list[Turn]:
 def signatures(place: str, turns: list[Turn], by: Author | None, gettext: Gettext) -> str:
     """Style that signs each answer in the Chatbot of this id, tells how long and how fast it was, and signs the one
     that `by` is to give next, where that is known."""
-    given = [(turn.get("metadata"), turn["content"]) for turn in turns if turn["role"] == "assistant"]
+    given = [(author_in(turn), turn["content"]) for turn in without_thoughts(turns) if turn["role"] == "assistant"]
     rules = "".join(
         f"#{place} .bot-row:nth-child({number} of .bot-row) {{ {_signature(one, pace(gettext, one, text))} }}"
         for number, (one, text) in enumerate([*given, (by, "")], 1)
         if one
     )
     return f"<style>{rules}</style>"
+
+
+def author_in(turn: Turn) -> Author | None:
+    """Who gave it; None for what nobody signed, and for thoughts."""
+    by = turn.get("metadata")
+    return cast(Author, by) if by and "log" in by else None
 
 
 def _signature(by: Author, told: str) -> str:
@@ -155,7 +199,8 @@ class AnswerClock:
     """Counts the seconds between an answer's first word and its last; what it took before it goes on counts too."""
 
     def __init__(self, begun: Turn | None) -> None:
-        self._before = begun.get("metadata", {}).get("duration", 0.0) if begun else 0.0
+        by = author_in(begun) if begun else None
+        self._before = by.get("duration", 0.0) if by else 0.0
         self._first = self._last = 0.0
         self._ended = False
 
@@ -196,15 +241,26 @@ def before_last(messages: list[Turn]) -> tuple[list[Turn], str]:
 
 def caught_up(behind: list[Turn], ahead: list[Turn]) -> list[Turn]:
     """`behind`, with what was said since it was last asked; all of `ahead` where they are not one conversation."""
-    same = len(behind) <= len(ahead) and all(
+    one, two = without_thoughts(behind), without_thoughts(ahead)
+    same = len(one) <= len(two) and all(
         mine["role"] == other["role"] and (mine["role"] == "assistant" or mine["content"] == other["content"])
-        for mine, other in zip(behind, ahead, strict=False)
+        for mine, other in zip(one, two, strict=False)
     )
-    return [*behind, *ahead[len(behind) :]] if same else list(ahead)
+    return [*behind, *two[len(one) :]] if same else list(ahead)
+
+
+def answer_at(turns: Sequence[Turn], place: Any) -> Any:
+    """Where the turn that is shown at `place` stands in `as_messages`. Raises `InputError` for a thought."""
+    if not isinstance(place, int) or not 0 <= place < len(turns):
+        return place
+    if _marked(turns[place]) == THOUGHT:
+        raise InputError("Thoughts are not learnt. Correct the answer below them.")
+    return len(without_thoughts(turns[:place]))
 
 
 def asked_before(messages: list[Message], place: Any) -> list[Message]:
-    """What the answer at `place` answers: the conversation up to it, without what never got an answer.
+    """What the answer at `place` of what a model reads answers: the conversation up to it, without what never got an
+    answer.
 
     Rows to learn from must take turns. Raises `InputError` where no answer stands there.
     """

@@ -14,6 +14,7 @@ from playground.protocol.client import SamplingClient
 from playground.protocol.messages import Message
 from playground.protocol.sampling import SamplingParams
 from playground.service.services import Services
+from playground.tasks.outputs import UNANSWERED
 from playground.tasks.registry import task_of
 from playground.threads import quick, slow
 from playground.ui.components import snippets
@@ -182,7 +183,8 @@ async def _answer(client: SamplingClient, messages: list[Message], gettext: Gett
     try:
         token_ids = client.tokenizer.apply_chat_template(messages)
         async for output in client.generate(token_ids, SHORT_ANSWER):
-            yield output.text + ("" if output.finish_reason else " ▍")
+            said = gettext(UNANSWERED) if output.unanswered else output.text
+            yield said + ("" if output.finish_reason else " ▍")
     except PlaygroundError as error:
         # One question that does not fit must not hide the answers to the others.
         yield gettext(error.sentence)

@@ -23,6 +23,7 @@ from playground.ui.components.chat_history import (
     as_messages,
     as_turns,
     author,
+    author_in,
     author_of,
     before_last,
     caught_up,
@@ -226,8 +227,8 @@ async def _spoken(
     async for found in answers(services, request, values[:CHOICES], ask, base_ask):
         by_base = _signed_by(gettext, found.base, base_model, begun[0], clocks[0])
         by = _signed_by(gettext, found.own, author(found.name, found.taught), begun[1], clocks[1])
-        base = with_answer(histories[0], said, found.base, by_base) if found.comparing else gr.skip()
-        own = with_answer(histories[1], said, found.own, by)
+        base = with_answer(gettext, histories[0], said, found.base, by_base) if found.comparing else gr.skip()
+        own = with_answer(gettext, histories[1], said, found.own, by)
         signed = [gr.skip(), gr.skip()]
         if signed_by != (by_base, by):
             signed_by = by_base, by
@@ -245,8 +246,8 @@ def _signed_by(
     gettext: Gettext, result: TextOutput | None, by: Author, begun: Turn | None, clock: AnswerClock
 ) -> Author:
     """Who gives an answer, and how long it took once it has ended; one that was whole already keeps its signature."""
-    if begun is not None and cut_answer([begun]) is None and "metadata" in begun:
-        return begun["metadata"]
+    if begun is not None and cut_answer([begun]) is None and (signed := author_in(begun)):
+        return signed
     by = author_of(gettext, result, by)
     if result is None:
         return by
@@ -271,7 +272,8 @@ def _continuing(
 
 def asking(services: Services, asked: Asked, **inputs: Any) -> Ask[TextOutput]:
     def ask(client: SamplingClient) -> AsyncIterator[TextOutput]:
-        return TASK.ask(client, **asked.inputs, **inputs)
+        thinks = client.info.can_think and inputs.get("mode") != "text"
+        return TASK.ask(client, **asked.inputs(thinks), **inputs)
 
     return ask
 

@@ -16,7 +16,15 @@ from playground.tasks.inputs import check_text
 from playground.threads import quick
 from playground.training.jobs.events import FINISHED
 from playground.ui.components.basics import head, owning_tab, second
-from playground.ui.components.chat_history import ChatEvents, as_messages, as_turns, asked_before, marked, signatures
+from playground.ui.components.chat_history import (
+    ChatEvents,
+    answer_at,
+    as_messages,
+    as_turns,
+    asked_before,
+    marked,
+    signatures,
+)
 from playground.ui.components.snippets import caption
 from playground.ui.errors import show_errors
 from playground.ui.events import EVENT_OPTIONS
@@ -83,7 +91,7 @@ def wire(services: Services, note: CorrectionsPanel, drawn: list[Any], controls:
     async def corrected(edit: gr.EditData, request: gr.Request, shown: Any, *asked_with: Any) -> AsyncIterator[Any]:
         turns, owner = as_turns(shown), services.owners.known_owner(request.headers)
         was, answer = _text(edit.previous_value), _text(edit.value)
-        asked = asked_before(as_messages(shown), edit.index)
+        asked = asked_before(as_messages(shown), answer_at(turns, edit.index))
         role = generate_controls.read(asked_with).role
         system = [Message(role="system", content=check_text(role, "system"))] if role else []
         try:

@@ -1,7 +1,7 @@
 """How Generate answers: style, length, role, and the controls for those who know them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,8 @@ SMALL_PRESETS = {"exact": (0.0, 1.0, 0, 1.15), "balanced": (0.3, 0.9, 50, 1.1), 
 """For small models, which wander off or go round in circles with the others. Source: tests/bench/README.md."""
 SMALL = range(50_000_000, 400_000_000)
 """Parameters; a model that is smaller still, such as a toy, knows little and says it well with the others."""
+THINKING_TOKENS = 2048
+"""Those that a model may think in beside the answer's own."""
 ALTERNATIVES = 5
 """How many other words are told of each."""
 
@@ -32,10 +34,16 @@ class Asked:
     sampling: SamplingParams
     role: Any
     top_logprobs: int
+    thinking: bool = False
 
-    @property
-    def inputs(self) -> dict[str, Any]:
-        return {"params": self.sampling, "system": self.role, "top_logprobs": self.top_logprobs}
+    def inputs(self, thinks: bool) -> dict[str, Any]:
+        """For the task; `thinks` says whether who is asked can think here."""
+        sampling, thinking = self.sampling, self.thinking and thinks
+        longest = sampling.max_new_tokens
+        if thinking and isinstance(longest, int):
+            sampling = replace(sampling, max_new_tokens=longest + THINKING_TOKENS)
+        asked = {"params": sampling, "system": self.role, "top_logprobs": self.top_logprobs}
+        return asked | {"thinking": thinking}
 
 
 def draw() -> list[Any]:
@@ -60,6 +68,7 @@ def draw() -> list[Any]:
         placeholder=t("You are a patient teacher. Answer in two sentences."),
         elem_id="generate-role",
     )
+    think = _think()
     with gr.Accordion(t("More controls"), open=False):
         sure = gr.Checkbox(
             label=t("Show how sure it was of each word"),
@@ -82,7 +91,21 @@ def draw() -> list[Any]:
         bind_value(slider, partial(_balanced, place))
     style.input(None, [offered, style], sampling, js=in_browser("preset"), **EVENT_OPTIONS)
     sure.change(None, sure, js=in_browser("showWords"))
-    return [words, *sampling, seed, role, sure]
+    return [words, *sampling, seed, role, sure, think]
+
+
+def _think() -> gr.Checkbox:
+    """Only where the model can."""
+    think = gr.Checkbox(
+        label=t("Think before answering"),
+        value=False,
+        container=False,
+        visible=False,
+        elem_id="generate-think",
+        elem_classes=["switch"],
+    )
+    bind(think, lambda info, _: gr.Checkbox(visible=info.can_think))
+    return think
 
 
 def presets(info: ModelInfo) -> dict[str, tuple[float, float, int, float]]:
@@ -95,10 +118,10 @@ def _balanced(place: int, info: ModelInfo, _locale: str) -> float:
 
 
 def read(values: Sequence[Any]) -> Asked:
-    words, temperature, top_p, top_k, penalty, seed, role, sure = values
+    words, temperature, top_p, top_k, penalty, seed, role, sure, think = values
     longest = int(words * TOKENS_PER_WORD) if isinstance(words, int | float) and 0 < words < 1e6 else words
     sampling = SamplingParams(longest, temperature, top_p, _whole(top_k), penalty, -1 if seed is None else _whole(seed))
-    return Asked(sampling, role, ALTERNATIVES if sure else 0)
+    return Asked(sampling, role, ALTERNATIVES if sure else 0, bool(think))
 
 
 def _slider(label: Any, low: float, high: float, value: float, step: float) -> gr.Slider:

@@ -73,7 +73,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
 
         async for found in answers(services, request, who, ask, task=TASK.name):
             below = _below(gettext, services.models.info.name, text, found)
-            yield [*found.drawn(lambda one: one.text), snippets.caption(below)]
+            yield [*found.drawn(lambda one: one.to_text()), snippets.caption(below)]
 
     inputs = [text, length, *choice.inputs]
     wire([buttons[0].click, again.click], buttons, summarize, inputs, [*result.outputs, line])

@@ -63,7 +63,7 @@ def build(services: Services, choice: AdapterPicker) -> None:
         async for found in answers(services, request, who, ask, task=TASK.name):
             spoken = _detected(locale, found) if source == AUTO else ""
             line = _by(locale, found, _names(known, locale), bool(services.models.info.chat_languages))
-            yield [*found.drawn(lambda one: one.text), snippets.caption(spoken), snippets.caption(line)]
+            yield [*found.drawn(lambda one: one.to_text()), snippets.caption(spoken), snippets.caption(line)]
 
     inputs = [text, target, source, *choice.inputs]
     wire([buttons[0].click, again.click], buttons, translate, inputs, [*result.outputs, seen, by])

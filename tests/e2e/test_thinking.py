@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.support.asking import until
 from tests.support.running_app import RunningApp, running_app
 from tests.support.thinking.model import ANSWER, THOUGHT, make_thinker
 
@@ -48,6 +49,17 @@ def test_thoughts_are_folded_above_the_answer_and_off_by_the_switch(browser: Bro
     switch.uncheck()
     ask(page, 2)
     expect(folded).to_have_count(1)
+    page.context.close()
+
+
+def test_the_answer_is_copied_without_its_thoughts(browser: Browser, thinking_app: RunningApp) -> None:
+    page = visit(browser, thinking_app, "en-US")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("radio", name="Exact").check()
+    page.get_by_role("checkbox", name="Think before answering").check()
+    ask(page, 1)
+    page.locator(CHAT).get_by_role("button", name="Copy message").click()
+    until(lambda: page.evaluate("navigator.clipboard.readText()") == ANSWER)
     page.context.close()
 
 

@@ -32,5 +32,32 @@ Object.assign(window.playground, (() => {
     return { text: "", new: false };
   }
 
-  return { askAnew, forgetLetter, giveBack, send, sendLetter };
+  // Gradio's button copies all that stands in a bubble, its thoughts too. Which bubble it was, its event does not tell.
+  let copied = -1;
+
+  function noteCopied(event) {
+    const button = event.target.closest?.(".chat .message-buttons button");
+    if (!button) return;
+    const rows = [...button.closest(".chat").querySelectorAll(".bot-row")];
+    copied = rows.findLastIndex((row) => row.compareDocumentPosition(button) & Node.DOCUMENT_POSITION_FOLLOWING);
+  }
+
+  function copyAnswer(said) {
+    const groups = [];
+    (said ?? []).forEach((turn, place) => {
+      if (turn.role !== "assistant") return;
+      if (said[place - 1]?.role !== "assistant") groups.push([]);
+      groups.at(-1).push(turn);
+    });
+    const group = groups[copied] ?? [];
+    const answer = group.filter((turn) => !turn.metadata?.title);
+    if (answer.length < group.length) window.playground.copyText(answer.map(textOf).join("\n"));
+  }
+
+  function textOf(turn) {
+    return typeof turn.content === "string" ? turn.content : turn.content.map((part) => part.text ?? "").join("");
+  }
+
+  document.addEventListener("click", noteCopied, true);
+  return { askAnew, copyAnswer, forgetLetter, giveBack, send, sendLetter };
 })());

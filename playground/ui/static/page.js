@@ -29,7 +29,10 @@ window.playground = (() => {
   async function copy(...selectors) {
     const found = selectors.map((selector) => document.querySelector(selector)).find((place) => place);
     const text = found ? (found.value ?? found.innerText) : "";
-    if (!text) return;
+    if (text) await copyText(text);
+  }
+
+  async function copyText(text) {
     if (navigator.clipboard) {
       await navigator.clipboard.writeText(text);
       return;
@@ -287,6 +290,7 @@ window.playground = (() => {
     adopt,
     click,
     copy,
+    copyText,
     dismissOffer,
     download,
     enterKey,

@@ -94,6 +94,8 @@ def wire(
     begun = emptied.success(None, letter, [*send], js=in_browser("sendLetter"), **EVENT_OPTIONS)
     asked_there = wire_run([], buttons, answer, given, drawn, started=begun)
     _remember(chat, cut, go_on)
+    for half in (chat.base, chat.own):
+        half.shown.copy(None, half.shown, None, js=in_browser("copyAnswer"), **EVENT_OPTIONS)
     runs = [answering, *repeating, asked_there]
 
     def stop(trigger: Callable[..., Any]) -> None:

@@ -91,4 +91,4 @@ class RequestOutput:
     @property
     def unanswered(self) -> bool:
         """Whether it ended in the midst of its thinking."""
-        return self.finish_reason == "length" and bool(self.thinking) and not self.text
+        return self.finish_reason in ("stop", "length") and bool(self.thinking) and not self.text

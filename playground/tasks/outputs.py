@@ -8,9 +8,7 @@ from playground.errors import InputError
 from playground.protocol.requests import TokenLogprob
 from playground.sentence import N_
 
-UNANSWERED = N_(
-    "The model was still thinking when it had written as much as it may. Let it write more, or turn thinking off."
-)
+UNANSWERED = N_("The model ended while it was still thinking. Let it write more, or turn thinking off.")
 
 
 class TaskOutput(ABC):

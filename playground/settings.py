@@ -49,6 +49,9 @@ Starts the LLM Playground. Settings come from the environment:
                            how many proxies stand before the page and add visitors' addresses to X-Forwarded-For
                            (default: 0; 1 on a Space)
   PLAYGROUND_ACCESS_LOG    on: a line of JSON for each request, without what visitors wrote (default: off)
+  OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET
+                           let visitors of a public page sign in with Hugging Face (a Space with hf_oauth sets them)
+  OPENID_PROVIDER_URL      another provider to sign in with (default: https://huggingface.co)
   GRADIO_SERVER_NAME       address to listen on (default: 127.0.0.1; 0.0.0.0 on a Space)
   GRADIO_SERVER_PORT       port to listen on (default: the first free one from 7860)
 """

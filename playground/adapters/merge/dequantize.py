@@ -48,4 +48,5 @@ def _loaded(folder: Path) -> PreTrainedModel:
     model.hf_quantizer, model.is_quantized = None, False
     vars(model.config).pop("quantization_config", None)
     model._weight_conversions = None  # a part for text would be stored by the names that the whole has for it
-    return model.to(torch.bfloat16)
+    nn.Module.to(model, torch.bfloat16)  # transformers' own refuses to cast what was loaded quantized
+    return model

@@ -113,6 +113,19 @@ async def streamed(request: Request, events: AsyncGenerator[dict[str, object], N
     return StreamingResponse(lines(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
+async def news(
+    outputs: AsyncIterator[Sequence[RequestOutput | None]],
+) -> AsyncGenerator[tuple[int, RequestOutput | None, RequestOutput], None]:
+    """Each place that has something new, with what was told of it before; none once it is finished."""
+    told: dict[int, RequestOutput] = {}
+    async for newest in outputs:
+        for place, output in enumerate(newest):
+            before = told.get(place)
+            if output is not None and not (before and before.finish_reason):
+                told[place] = output
+                yield place, before, output
+
+
 def usage(prompt_tokens: int, outputs: Sequence[RequestOutput | None]) -> dict[str, int]:
     """`prompt_tokens` are those of all prompts together, each counted once."""
     written = sum(output.num_tokens for output in outputs if output)

@@ -14,6 +14,7 @@ from playground.server.openai.answering import (
     body_of,
     choices,
     client_of,
+    news,
     streamed,
     unless_left,
     usage,
@@ -62,23 +63,18 @@ async def _chunks(
         choice = {"index": place, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         return {**head, "choices": [choice], **({"usage": None} if asked.wants_usage else {})}
 
-    told: dict[int, RequestOutput] = {}
-    latest: Outputs = []
-    async for latest in outputs:
-        for place, output in enumerate(latest):
-            before = told.get(place, _NOTHING)
-            if output is None or before.finish_reason:
-                continue
-            if place not in told:
-                yield chunk(place, {"role": "assistant", "content": ""})
-            told[place] = output
-            text, words = output.text[len(before.text) :], output.logprobs[len(before.logprobs) :]
-            if text or words:
-                yield chunk(place, {"content": text}, _logprobs(words, asked))
-            if output.finish_reason:
-                yield chunk(place, {}, reason=FINISHED[output.finish_reason])
+    last: dict[int, RequestOutput] = {}
+    async for place, before, output in news(outputs):
+        if before is None:
+            yield chunk(place, {"role": "assistant", "content": ""})
+        told, last[place] = before or _NOTHING, output
+        text, words = output.text[len(told.text) :], output.logprobs[len(told.logprobs) :]
+        if text or words:
+            yield chunk(place, {"content": text}, _logprobs(words, asked))
+        if output.finish_reason:
+            yield chunk(place, {}, reason=FINISHED[output.finish_reason])
     if asked.wants_usage:
-        yield {**head, "choices": [], "usage": usage(prompt_tokens, latest)}
+        yield {**head, "choices": [], "usage": usage(prompt_tokens, list(last.values()))}
 
 
 def _head(asked: ChatRequest, fingerprint: str) -> dict[str, Any]:

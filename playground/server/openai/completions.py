@@ -19,6 +19,7 @@ from playground.server.openai.answering import (
     body_of,
     choices,
     client_of,
+    news,
     streamed,
     unless_left,
     usage,
@@ -95,18 +96,13 @@ async def _chunks(
     head: dict[str, Any],
     read_tokens: int,
 ) -> AsyncGenerator[dict[str, Any], None]:
-    told: dict[int, RequestOutput] = {}
-    latest: Sequence[RequestOutput | None] = []
-    async for latest in outputs:
-        for place, output in enumerate(latest):
-            before = told.get(place, _NOTHING)
-            if output is None or before.finish_reason:
-                continue
-            echo = Echo() if place in told else echoes[place // asked.n]
-            told[place] = output
-            yield {**head, "choices": [_choice(place, before, output, echo, asked)]}
+    last: dict[int, RequestOutput] = {}
+    async for place, before, output in news(outputs):
+        echo = Echo() if before else echoes[place // asked.n]
+        last[place] = output
+        yield {**head, "choices": [_choice(place, before or _NOTHING, output, echo, asked)]}
     if asked.wants_usage:
-        yield {**head, "choices": [], "usage": usage(read_tokens, latest)}
+        yield {**head, "choices": [], "usage": usage(read_tokens, list(last.values()))}
 
 
 def _choice(
